@@ -1,0 +1,16 @@
+# Flags for every target of the project: warnings are errors, sanitizers come from PENSTOCK_SANITIZE.
+# Designated initialisers leave fields at their defaults on purpose: -Wmissing-field-initializers is off.
+add_library(penstock_warnings INTERFACE)
+target_compile_options(penstock_warnings INTERFACE
+  -Wall -Wextra -Werror -Wno-missing-field-initializers -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  "$<$<CXX_COMPILER_ID:Clang>:-Wthread-safety;-Wreserved-identifier>"
+  # gcc 12 sees uninitialised reads in moves of std::variant (that is, of Result) once it inlines them into a Callback.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+if(PENSTOCK_SANITIZE)
+  # gcc's -Wstringop-overflow and friends report false positives under sanitizers (GCC manual, -fsanitize).
+  target_compile_options(penstock_warnings INTERFACE
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)  # what the standard library can check is checked as well
+  add_compile_options(-fsanitize=${PENSTOCK_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -O1)
+  add_link_options(-fsanitize=${PENSTOCK_SANITIZE})
+endif()

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/backing_file.h"
+#include "penstock/cache_share.h"
+#include "penstock/object_store.h"
+#include "penstock/result.h"
+#include "penstock/slices.h"
+
+namespace penstock {
+
+using InodeId = uint64_t;
+using HandleId = uint64_t;
+constexpr InodeId root_inode = 1;
+
+enum class FileType : uint8_t { file, directory };
+
+struct Attributes {
+  InodeId inode = 0;
+  FileType type = FileType::file;
+  uint64_t size = 0;
+  uint32_t mode = 0;  ///< Permission bits only (07777).
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint32_t links = 1;
+  int64_t mtime_ns = 0;  ///< Since the epoch; ctime and atime are the same.
+};
+
+/// A name that was found. The caller holds one more reference to the inode and gives it back with
+/// forget().
+struct Entry {
+  Attributes attributes;
+  std::chrono::milliseconds ttl{0};  ///< How long the kernel may believe name and attributes.
+};
+
+struct Caller {
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+};
+
+/// What setattr shall change; absent fields stay.
+struct AttributeChange {
+  std::optional<uint32_t> mode;
+  std::optional<uint32_t> uid;
+  std::optional<uint32_t> gid;
+  std::optional<uint64_t> size;
+  std::optional<int64_t> mtime_ns;
+};
+
+struct OpenFlags {
+  bool read = false;
+  bool write = false;
+  bool truncate = false;
+  bool append = false;
+};
+
+struct Opened {
+  HandleId handle = 0;
+  bool keep_page_cache = false;  ///< The kernel's cached pages are those of this version.
+  bool direct_io = false;        ///< Reads and writes of this handle pass the page cache by.
+  /// Opened for reading only: where the kernel may take the bytes from without asking read(). It
+  /// may ask all the same. Held until the last open that uses it is closed.
+  std::shared_ptr<const BackingFile> backing;
+};
+
+struct Created {
+  Entry entry;
+  Opened opened;
+};
+
+struct DirectoryEntry {
+  std::string name;
+  uint64_t next_cookie = 0;  ///< Where a later read_directory goes on behind this entry.
+  Attributes attributes;
+  std::chrono::milliseconds ttl{0};
+  bool referenced =
+      false;  ///< With `plus`: one reference was taken, as by lookup. Never for "." and "..".
+};
+
+struct ReadDirectory {
+  HandleId handle = 0;
+  uint64_t cookie = 0;  ///< 0 from the start, else a next_cookie of this handle.
+  bool plus = false;
+  size_t max_entries = 1000;
+};
+
+struct FileSystemStats {
+  uint64_t total_bytes = 0;
+  uint64_t free_bytes = 0;
+  uint64_t files = 0;
+  uint64_t free_files = 0;
+  uint32_t block_size = 4096;
+  uint32_t max_name_bytes = 255;
+};
+
+/// Tells the kernel what it must forget. Implemented by the frontend; called without locks, from a
+/// thread that serves no request (the kernel may wait for one).
+class KernelCache {
+ public:
+  virtual ~KernelCache() = default;
+  virtual void invalidate_data(InodeId inode) = 0;
+  virtual void invalidate_entry(InodeId parent, std::string_view name) = 0;
+};
+
+/// The file system by inode, without a word of FUSE. Every operation is asynchronous; `done` is
+/// called exactly once, on any thread, without locks. All methods are thread-safe. `cancel` makes
+/// an operation that still waits finish with Code::interrupted; it may have happened all the same.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  virtual void lookup(InodeId parent, std::string name, Done<Entry> done) = 0;
+  /// Gives back `count` references.
+  virtual void forget(InodeId inode, uint64_t count) = 0;
+  virtual void getattr(InodeId inode, Done<Attributes> done) = 0;
+  virtual void setattr(InodeId inode, AttributeChange change, Done<Attributes> done) = 0;
+
+  virtual void mkdir(InodeId parent, std::string name, uint32_t mode, Caller caller,
+                     Done<Entry> done) = 0;
+  virtual void rmdir(InodeId parent, std::string name, Done<void> done) = 0;
+  virtual void unlink(InodeId parent, std::string name, Done<void> done) = 0;
+  /// Replaces an existing target as rename(2) does, unless `no_replace`.
+  virtual void rename(InodeId parent, std::string name, InodeId new_parent, std::string new_name,
+                      bool no_replace, Done<void> done) = 0;
+
+  virtual void create(InodeId parent, std::string name, uint32_t mode, OpenFlags flags,
+                      bool exclusive, Caller caller, Done<Created> done) = 0;
+  virtual void open(InodeId inode, OpenFlags flags, Done<Opened> done) = 0;
+  virtual void read(HandleId handle, ByteRange range, std::stop_token cancel,
+                    Done<Slices> done) = 0;
+  /// `data` is only valid until the call returns. An appending handle writes at the end of the
+  /// file.
+  virtual void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
+                     Done<void> done) = 0;
+  /// close(2) of one descriptor: returns when what was written is in the store, or why it is not.
+  virtual void flush(HandleId handle, Done<void> done) = 0;
+  virtual void fsync(HandleId handle, Done<void> done) = 0;
+  virtual void release(HandleId handle) = 0;
+  /// What the disk cache has of the stored version that this handle reads; not_supported where the
+  /// mount has no cache.
+  virtual void cache_share(HandleId handle, Done<CacheShare> done) = 0;
+
+  virtual void open_directory(InodeId inode, Done<HandleId> done) = 0;
+  /// An empty vector is the end.
+  virtual void read_directory(ReadDirectory request, Done<std::vector<DirectoryEntry>> done) = 0;
+  virtual void release_directory(HandleId handle) = 0;
+  virtual void sync_directory(InodeId inode, Done<void> done) = 0;
+
+  virtual void statfs(Done<FileSystemStats> done) = 0;
+
+  /// Takes no more writes (Code::read_only), commits every open dirty file and calls `done` with
+  /// the paths that could not be saved, at the latest after `limit`. What is safe in a journal
+  /// counts as saved, but its upload is waited for. Called again, it is not, and the first call's
+  /// `done` is dropped.
+  virtual void shutdown(std::chrono::milliseconds limit,
+                        Callback<void(std::vector<std::string>)> done) = 0;
+};
+
+}  // namespace penstock

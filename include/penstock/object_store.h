@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "penstock/result.h"
+
+namespace penstock {
+
+/// An entity tag as the store gives it, without quotes; empty means "none".
+using ETag = std::string;
+
+/// User metadata: names in lower case and without "x-amz-meta-". Values are what a header can
+/// carry.
+using Metadata = std::map<std::string, std::string>;
+
+/// `length` bytes from `offset`.
+struct ByteRange {
+  uint64_t offset = 0;
+  uint64_t length = 0;
+
+  uint64_t end() const noexcept { return offset + length; }
+  bool operator==(const ByteRange&) const = default;
+};
+
+struct ObjectInfo {
+  std::string key;
+  uint64_t size = 0;  ///< Bytes of the whole object.
+  ETag etag;
+  int64_t last_modified_ns = 0;  ///< Since the epoch, UTC; servers give whole seconds.
+  std::string storage_class;     ///< As the server says it; empty means STANDARD.
+  /// What HEAD and GET return; absent in listings and in the results of writes, which do not tell.
+  std::optional<Metadata> metadata;
+};
+
+/// Takes the bytes of one get, in order of their offset, each byte once (also over retries inside
+/// the store).
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  /// What the answer says of the object before its first byte: at least size and ETag. Called
+  /// before the first write, at most once per try; the default ignores it. A store that can tell
+  /// must: a broken get is resumed by this ETag.
+  virtual void started(const ObjectInfo& info) noexcept { (void)info; }
+  /// `offset` is counted from the start of the object. Called on a thread of the store, never twice
+  /// at a time; must copy what it wants to keep, must not block. False ends the get with
+  /// Code::cancelled.
+  virtual bool write(uint64_t offset, std::span<const std::byte> bytes) noexcept = 0;
+};
+
+/// Bytes to send. They must stay unchanged until the operation is done, for a retry reads them
+/// again: `owner` keeps the memory alive.
+struct Body {
+  std::vector<std::span<const std::byte>> pieces;
+  std::shared_ptr<const void> owner;
+
+  uint64_t size() const noexcept {
+    uint64_t total = 0;
+    for (const auto& piece : pieces) total += piece.size();
+    return total;
+  }
+};
+
+/// What must hold of the key's present object for a write to happen; Code::changed or
+/// already_exists if it does not.
+struct Precondition {
+  ETag if_match;               ///< Non-empty: only over this version.
+  bool if_none_match = false;  ///< Only if there is no object.
+};
+
+struct GetRequest {
+  std::string key;
+  /// Must lie inside the object and not be empty; absent means the whole object.
+  std::optional<ByteRange> range;
+  ETag if_match;  ///< Non-empty: Code::changed if the object is another version by now.
+  std::shared_ptr<BodySink> sink;
+  std::stop_token cancel;
+};
+
+struct HeadRequest {
+  std::string key;
+  std::stop_token cancel;
+};
+
+struct PutRequest {
+  std::string key;
+  Body body;
+  Metadata metadata;
+  std::string content_type;  ///< Empty: the store's default.
+  Precondition condition;
+};
+
+struct ListRequest {
+  std::string prefix;
+  bool by_directory =
+      false;  ///< True: delimiter "/", deeper keys are rolled up into common prefixes.
+  std::string start_after;  ///< Only keys after this one (in byte order).
+  std::string
+      continuation;  ///< ListPage::continuation of the page before; then start_after is ignored.
+  uint32_t max_keys = 1000;  ///< 1 to 1,000.
+  std::stop_token cancel;
+  /// How long to wait for a store that hangs (one that fails is tried again for a third of it); 0:
+  /// as long as the store finds right.
+  std::chrono::milliseconds patience{0};
+};
+
+/// Objects and common prefixes are each in byte order; a page covers every key up to its largest
+/// one of either kind.
+struct ListPage {
+  std::vector<ObjectInfo> objects;
+  std::vector<std::string> common_prefixes;  ///< Whole ("a/b/"), not relative to the prefix.
+  std::string continuation;                  ///< Empty on the last page.
+};
+
+/// Copies inside the store. `metadata` absent keeps the source's; present replaces it (source ==
+/// target is allowed).
+struct CopyRequest {
+  std::string source;
+  std::string target;
+  ETag source_if_match;
+  std::optional<Metadata> metadata;
+  Precondition condition;
+};
+
+struct CreateUpload {
+  std::string key;
+  Metadata metadata;
+  std::string content_type;
+};
+
+/// One part of a multipart upload. `number` is 1 to 10,000.
+struct UploadPart {
+  std::string key;
+  std::string upload_id;
+  uint32_t number = 0;
+  Body body;
+};
+
+struct UploadPartCopy {
+  std::string key;
+  std::string upload_id;
+  uint32_t number = 0;
+  std::string source;
+  ETag source_if_match;
+  ByteRange source_range;
+};
+
+struct CompletedPart {
+  uint32_t number = 0;
+  ETag etag;
+  uint64_t size = 0;
+};
+
+struct CompleteUpload {
+  std::string key;
+  std::string upload_id;
+  std::vector<CompletedPart> parts;  ///< In order of number, at least one.
+  Precondition condition;
+};
+
+struct UploadInfo {
+  std::string key;
+  std::string upload_id;
+  int64_t initiated_ns = 0;
+};
+
+struct DeleteFailure {
+  std::string key;
+  Error error;
+};
+
+/// What a store can do; learnt at mount.
+struct StoreLimits {
+  uint64_t max_put_size = 5ULL << 30;   ///< Largest single PUT and single CopyObject.
+  uint64_t min_part_size = 5ULL << 20;  ///< Every part but the last.
+  uint64_t max_part_size = 5ULL << 30;
+  uint32_t max_parts = 10'000;
+  uint64_t max_object_size = 50ULL
+                             << 40;  ///< Bytes; AWS documents 10,000 parts of 5 GiB = 48.8 TiB.
+  uint32_t max_key_bytes = 1024;
+};
+
+/// An object store as S3 defines it: the seam that everything above is tested at.
+///
+/// Every operation is asynchronous: it returns at once and calls `done` exactly once, later or
+/// before it returns, on any thread, holding no lock. All methods may be called from any thread. A
+/// request's `cancel` makes it finish early with Code::cancelled. The store must outlive its
+/// operations; destroying it waits for those in flight. Keys are bytes (UTF-8 on S3), up to 1,024
+/// of them, relative to the bucket (prefixes of a mount are the caller's).
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+
+  virtual StoreLimits limits() const = 0;
+  /// "s3://bucket at http://host:port" or "file:///dir": for messages and to tell stores apart.
+  virtual std::string identity() const = 0;
+
+  /// Delivers the bytes to the sink, then the object's information (with metadata). A body shorter
+  /// than promised is an error. not_found, changed, invalid_argument (range outside the object).
+  virtual void get(GetRequest request, Done<ObjectInfo> done) = 0;
+  virtual void head(HeadRequest request, Done<ObjectInfo> done) = 0;
+  /// Atomic: readers see the old object or the new one. The result has key, size, etag and the
+  /// server's time.
+  virtual void put(PutRequest request, Done<ObjectInfo> done) = 0;
+  virtual void list(ListRequest request, Done<ListPage> done) = 0;
+  /// Removing what is not there is a success, as on S3.
+  virtual void remove(std::string key, Done<void> done) = 0;
+  /// At most 1,000 keys; the result names those that could not be removed.
+  virtual void remove_many(std::vector<std::string> keys,
+                           Done<std::vector<DeleteFailure>> done) = 0;
+  /// Up to limits().max_put_size; larger sources need UploadPartCopy.
+  virtual void copy(CopyRequest request, Done<ObjectInfo> done) = 0;
+
+  virtual void create_upload(CreateUpload request, Done<std::string> done) = 0;
+  virtual void upload_part(UploadPart request, Done<CompletedPart> done) = 0;
+  virtual void upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) = 0;
+  virtual void complete_upload(CompleteUpload request, Done<ObjectInfo> done) = 0;
+  /// An upload that does not exist any more is a success.
+  virtual void abort_upload(std::string key, std::string upload_id, Done<void> done) = 0;
+  virtual void list_parts(std::string key, std::string upload_id,
+                          Done<std::vector<CompletedPart>> done) = 0;
+  /// Unfinished uploads of keys that start with `prefix`, all pages.
+  virtual void list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) = 0;
+};
+
+}  // namespace penstock

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace penstock {
+
+/// How to reach the store. Empty strings mean "as the AWS CLI would find it": environment, then
+/// files.
+struct StoreOptions {
+  std::string url;           ///< s3://BUCKET[/PREFIX] or file:///DIR.
+  std::string endpoint_url;  ///< http(s)://host[:port]; empty: AWS for the region.
+  std::string region;
+  std::string profile;
+  bool no_sign_request = false;
+  std::string ca_bundle;  ///< PEM file; empty: the system's.
+  enum class PathStyle : uint8_t { automatic, always, never };
+  PathStyle path_style = PathStyle::automatic;
+  uint32_t max_connections = 128;  ///< In flight to the endpoint at once, over all event loops.
+  uint32_t http_threads = 2;       ///< Event-loop threads.
+};
+
+struct ReadOptions {
+  uint64_t fetch_size = 8ULL << 20;         ///< Bytes of one ranged GET of a stream.
+  uint64_t whole_object_size = 1ULL << 20;  ///< Objects up to this are fetched whole.
+  uint64_t random_granule = 16ULL << 10;  ///< Random reads are widened to this alignment, no more.
+};
+
+struct WriteOptions {
+  uint64_t single_put_size =
+      8ULL << 20;  ///< Files up to this are one PUT; also the size of the first parts.
+  uint32_t parts_in_flight = 32;  ///< UploadParts at once, over all files of the mount.
+  std::string staging_dir;  ///< Where bytes go that memory cannot hold; empty: $TMPDIR or /var/tmp.
+  /// close and fsync return when what was written is in the journal on the cache's disk; the upload
+  /// follows.
+  bool write_back = false;
+  enum class Fsync : uint8_t { journal, bucket };
+  Fsync fsync = Fsync::journal;  ///< What fsync waits for with `write_back`.
+  std::string journal_dir;       ///< Empty: there is none, and no left one is looked for.
+  std::string
+      state_dir;  ///< Where unfinished uploads are remembered; empty: see docs/operations.md.
+};
+
+/// Space on a local disk: so many bytes, or a share of the whole disk.
+struct DiskSpace {
+  uint64_t bytes = 0;
+  uint32_t percent = 0;  ///< Not 0: instead of `bytes`.
+
+  uint64_t of(uint64_t disk) const noexcept {
+    return percent == 0 ? bytes : static_cast<uint64_t>(static_cast<double>(disk) * percent / 100);
+  }
+  bool operator==(const DiskSpace&) const = default;
+};
+
+/// The cache on a local disk. An empty directory means that there is none.
+struct CacheOptions {
+  bool off = false;
+  std::string directory;                ///< May be shared by several mounts and processes.
+  DiskSpace size_limit{.percent = 20};  ///< What all of them together keep.
+  DiskSpace min_free{.percent = 5};     ///< What is left free of the disk.
+  uint64_t queue_limit = 64ULL << 20;   ///< Bytes that may wait to be written.
+};
+
+struct MetadataOptions {
+  /// When a HEAD is paid for the attributes that an object carries: where its directory's objects
+  /// are seen to carry some, always, or never (but for what is opened or changed).
+  enum class Attributes : uint8_t { automatic, full, none };
+  Attributes attributes = Attributes::automatic;
+  std::chrono::milliseconds ttl{60'000};  ///< How long names and attributes of others are believed.
+  uint64_t max_entries = 1'000'000;       ///< Cached names and attributes; evicted beyond.
+};
+
+struct MountOptions {
+  std::string mountpoint;
+  bool foreground = false;
+  bool read_only = false;
+  bool allow_other = false;
+  bool no_exec = false;  ///< The kernel refuses to run programs from the mount.
+  uint32_t uid =
+      0;  ///< Owner of what has no owner of its own; the option's default is the mounting user.
+  uint32_t gid = 0;
+  uint32_t file_mode = 0644;
+  uint32_t dir_mode = 0755;
+  uint64_t memory_limit =
+      0;  ///< Bytes for read-ahead and dirty data; 0: derived from the cgroup and the machine.
+  std::chrono::seconds stop_timeout{
+      25};  ///< How long an ending mount may take to upload what is written.
+  uint32_t fuse_threads = 2;
+  enum class IoUring : uint8_t { automatic, on, off };
+  IoUring io_uring = IoUring::automatic;  ///< Requests of the kernel over io_uring.
+};
+
+struct LogOptions {
+  std::string level = "info";  ///< error, warning, info, debug.
+  std::string file;  ///< Empty: standard error in the foreground, syslog in the background.
+};
+
+/// Everything a mount can be told. Plain values; each layer is given its own part.
+struct Options {
+  StoreOptions store;
+  ReadOptions read;
+  WriteOptions write;
+  CacheOptions cache;
+  MetadataOptions metadata;
+  MountOptions mount;
+  LogOptions log;
+};
+
+}  // namespace penstock

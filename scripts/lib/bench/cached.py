@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workloads of the disk cache: each beside the same work on the local file system that the cache lies on."""
+import pathlib
+import subprocess
+import tempfile
+import time
+
+from bench.parts import GIB, KIB, MIB, Mount, drop_caches, tool
+from bench.workloads import CAP, SMALL_TREE, Row, Workload, mb, synthetic
+
+BIG = 4 * GIB
+
+
+class Cache:
+    """A cache folder beside the build, on a real disk, filled through a mount of its own."""
+
+    def __init__(self, server, fill):
+        self.folder = tempfile.TemporaryDirectory(prefix="penstock-bench-cache-", dir=pathlib.Path(__file__).parents[3] / "build")
+        self.options = ("--cache-dir", self.folder.name, "--cache-size", "80%", "--metadata-ttl", "1h")
+        mount = Mount(server.url, *self.options)
+        try:
+            deadline = time.monotonic() + 240
+            while True:
+                drop_caches()  # what the kernel has is not asked for
+                server.reset()
+                fill(mount)
+                if not server.stats()["requests"].get("GetObject"):
+                    break
+                time.sleep(2)  # what waits to be written gets there
+                if time.monotonic() > deadline:
+                    raise RuntimeError("the cache does not become complete")
+        finally:
+            mount.close()
+        self.mount = Mount(server.url, *self.options)
+        subprocess.run(["find", self.mount.path, "-type", "f"], check=True, stdout=subprocess.DEVNULL)
+        drop_caches()
+
+    def backing(self):
+        """The largest data file of the cache: what the kernel would read without any mount."""
+        files = pathlib.Path(self.folder.name).rglob("*.data")
+        return max(files, key=lambda path: path.stat().st_size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.mount.close()
+        self.folder.cleanup()
+
+
+def read_whole(mount):
+    subprocess.run(["dd", f"if={mount.path}/f0", "of=/dev/null", "bs=1M", "status=none"], check=True)
+
+
+def read_tree(mount):
+    return tool("fsload", "tree", dir=mount.path, dirs=30, files=100, threads=16)
+
+
+def against_backing(command, **options):
+    """The same load on the mount's file and on its backing file, each with a cold page cache."""
+    def measure(server, _mount):
+        with Cache(server, read_whole) as cache:
+            server.reset()
+            before = cache.mount.used_cpu()
+            got = tool("fsload", command, file=cache.mount.path / "f0", **options)
+            cpu = (cache.mount.used_cpu() - before) / (got["bytes"] / GIB)
+            fetched = server.stats()["requests"].get("GetObject", 0)
+            drop_caches()
+            own = tool("fsload", command, file=cache.backing(), **options)
+            rate, limit = (one["bytes"] / one["seconds"] for one in (got, own))
+            return Row(rate / limit, f"{mb(rate)}, the file itself {mb(limit)}, {cpu:.3f} CPU-s/GiB, {fetched} GETs")
+    return measure
+
+
+def second_epoch(server, _mount):
+    with Cache(server, read_tree) as cache, tempfile.TemporaryDirectory(
+            prefix="penstock-bench-tree-", dir=pathlib.Path(cache.folder.name).parent) as local:
+        subprocess.run(["cp", "-r", f"{cache.mount.path}/.", local], check=True)
+        drop_caches()
+        server.reset()
+        got = read_tree(cache.mount)
+        fetched = server.stats()["requests"].get("GetObject", 0)
+        drop_caches()
+        own = tool("fsload", "tree", dir=local, dirs=30, files=100, threads=16)
+        rate, limit = got["operations_per_s"], own["operations_per_s"]
+        return Row(rate / limit, f"{rate:.0f} files/s, local {limit:.0f}, {fetched} GETs", 0, f"p99 {got['p99_ms']:.0f} ms")
+
+
+def cold_with_cache(server, mount):
+    """The first read of an object, while the cache is filled, beside the same with --no-cache."""
+    begin = time.monotonic()
+    read_whole(mount)
+    without = time.monotonic() - begin
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-cache-", dir=pathlib.Path(__file__).parents[3] / "build") as folder:
+        cached = Mount(server.url, "--cache-dir", folder, "--cache-size", "80%")
+        try:
+            begin = time.monotonic()
+            read_whole(cached)
+            seconds = time.monotonic() - begin
+            kept = sum(path.stat().st_blocks * 512 for path in pathlib.Path(folder).rglob("*.data"))
+            return Row(without / seconds, f"{mb(2 * GIB / seconds)}, without {mb(2 * GIB / without)}, "
+                       f"kept {kept / (2 * GIB):.0%}", 2 * GIB)
+        finally:
+            cached.close()
+
+
+BIG_FILE = (*synthetic(1, BIG),)
+QUICK = {"first_byte_ms": 1, "connection_mbps": 0}  # filling the cache is not what is measured
+CACHED = [
+    Workload("cached 4 GiB, read", "its backing file", "≥ 0.9, ≤ 0.02 CPU-s/GiB",
+             against_backing("read", block=MIB), BIG_FILE, QUICK),
+    Workload("cached 4 GiB, mmap", "its backing file", "≥ 0.9, ≤ 0.02 CPU-s/GiB",
+             against_backing("mmap", stride=MIB, length=MIB), BIG_FILE, QUICK),
+    Workload("cached, random 4 KiB, 4 threads", "its backing file", "≥ 0.85",
+             against_backing("pread", length=4 * KIB, threads=4, count=20_000), BIG_FILE, QUICK),
+    Workload("cached, random 64 KiB, 4 threads", "its backing file", "≥ 0.85",
+             against_backing("pread", length=64 * KIB, threads=4, count=8_000), BIG_FILE, QUICK),
+    Workload("cached 3,000 files, 16 threads", "the same tree, local", "≥ 0.6", second_epoch, SMALL_TREE, QUICK),
+    Workload("cold 2 GiB, cache on", "--no-cache, 600 MB/s in all", "≥ 0.95", cold_with_cache,
+             (*CAP, *synthetic(1, "2G"))),
+]

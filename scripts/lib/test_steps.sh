@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# The steps of scripts/test, in order: name, time limit in seconds, title. Step a-b runs the function step_a_b, in a
+# process of its own with PENSTOCK_TEST_WORK and TMPDIR set; it succeeds or fails as a whole. Source after common.sh.
+
+# shellcheck disable=SC2034  # used by scripts/test
+STEPS=(
+  "packages 1200 installing what is missing"
+  "checks 120 layers, sizes, documentation, shell scripts"
+  "format 120 clang-format"
+  "build 1800 everything, with gcc"
+  "contract 900 every store: memory, folder, own server, radosgw, s3proxy"
+  "ctest 1500 unit, mount and model tests"
+  "programs-testserver 600 everyday programs on the own server"
+  "programs-radosgw 600 everyday programs on Ceph radosgw"
+  "programs-s3proxy 600 everyday programs on s3proxy"
+  "crash-testserver 900 --write-back, killed at random and at chosen moments, on the own server"
+  "crash-radosgw 900 the same on Ceph radosgw"
+  "archive-moto 300 archived objects on moto"
+  "pytorch-testserver 600 PyTorch on the own server"
+  "pytorch-radosgw 600 PyTorch on Ceph radosgw"
+  "quickstart 1200 scripts/quickstart, twice"
+  "asan 1800 unit, contract and model tests with AddressSanitizer and UBSan"
+  "tsan 1800 unit, contract and model tests with ThreadSanitizer"
+  "tidy 1800 clang-tidy, and the locks by clang"
+)
+
+list_steps() {
+  local line name limit title
+  for line in "${STEPS[@]}"; do
+    read -r name limit title <<<"$line"
+    printf '%-20s %s (at most %s s)\n' "$name" "$title" "$limit"
+  done
+}
+
+started_servers=()
+
+# start_server NAME: starts tests/real/NAME for this step and sets S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY, S3_BUCKET.
+start_server() {
+  local name=$1 dir=$PENSTOCK_TEST_WORK/server-$1 variables
+  started_servers+=("$name")
+  variables=$("tests/real/$name" start "$dir") || { complain "the server $name does not start"; return 1; }
+  say "$variables" | sed "s/^/$name: /"
+  set -a
+  eval "$variables"
+  set +a
+}
+
+# end_body: when a step ends, however it ends.
+end_body() {
+  local name
+  for name in "${started_servers[@]}"; do "tests/real/$name" stop "$PENSTOCK_TEST_WORK/server-$name"; done
+}
+
+# sweep WORK: takes down what a step that was killed has left: mounts first, then servers. Says so, for it is a fault.
+sweep() {
+  local work=$1 dir
+  while read -r dir; do
+    complain "left mounted: $dir"
+    take_down_mount "$dir"
+  done < <(awk -v work="$work/" 'index($2, work) == 1 { print $2 }' /proc/self/mounts)
+  for dir in "$work"/server-*; do
+    [[ -d $dir ]] || continue
+    complain "left running: ${dir##*/server-}"
+    "tests/real/${dir##*/server-}" stop "$dir"
+  done
+}
+
+step_packages() {
+  install_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_LIBFUSE[@]}" "${PACKAGES_DEMO[@]}" "${PACKAGES_TEST[@]}" || return 1
+  local server
+  for server in radosgw s3proxy moto; do "tests/real/$server" install || return 1; done
+  scripts/build-libfuse --if-useful || return 1
+  [[ -c /dev/fuse ]] || { complain "there is no /dev/fuse: no test can mount anything here"; return 1; }
+}
+
+shell_scripts() {
+  git ls-files -co --exclude-standard -z -- scripts tests packaging .ci | while IFS= read -r -d '' path; do
+    [[ -f $path ]] || continue
+    [[ $path == *.sh ]] || head -n 1 "$path" | grep -qaE '^#!.*\b(ba)?sh\b' || continue
+    printf '%s\0' "$path"
+  done
+}
+
+step_checks() {
+  local status=0 check
+  for check in layers sizes docs; do "scripts/check_$check.py" || status=1; done
+  for check in tests/checks/*_test.py; do /usr/bin/python3 "$check" || status=1; done
+  shell_scripts | xargs -0 shellcheck -x -P SCRIPTDIR -P . || status=1
+  return $status
+}
+
+step_format() {
+  git ls-files -co --exclude-standard -z -- 'include/*.h' 'src/*.h' 'src/*.cc' 'tests/*.h' 'tests/*.cc' |
+    while IFS= read -r -d '' path; do [[ -f $path ]] && printf '%s\0' "$path"; done |
+    xargs -0 -n 20 -P "$(nproc)" clang-format --dry-run -Werror
+}
+
+step_build() { cmake --preset dev && cmake --build --preset dev -- -k 0; }
+
+# run_ctest BUILD ARGUMENTS...: with each program's own summary in the output.
+run_ctest() {
+  local build=$1
+  shift
+  ctest --test-dir "$build" --verbose --no-tests=error "$@"
+}
+
+# with_contract_servers COMMAND...: with the servers that the contract suite shall also run against.
+with_contract_servers() {
+  local name servers=
+  for name in radosgw s3proxy; do
+    start_server "$name" || return 1
+    servers+="${servers:+ }$name=$S3_ENDPOINT,$S3_ACCESS_KEY,$S3_SECRET_KEY,$S3_BUCKET"
+  done
+  PENSTOCK_CONTRACT_SERVERS=$servers "$@"
+}
+
+step_contract() { with_contract_servers run_ctest build/dev -L contract; }
+
+step_ctest() { run_ctest build/dev -LE contract; }
+
+# on_server NAME TEST: a test program of tests/real or tests/pytorch on a bucket of that server.
+on_server() {
+  start_server "$1" || return 1
+  PENSTOCK=$PWD/build/dev/penstock /usr/bin/python3 "$2"
+}
+
+step_programs_testserver() { on_server testserver tests/real/programs_test.py; }
+step_programs_radosgw() { on_server radosgw tests/real/programs_test.py; }
+step_programs_s3proxy() { on_server s3proxy tests/real/programs_test.py; }
+step_crash_testserver() { PENSTOCK_CRASH_CONTROL=1 on_server testserver tests/real/crash_test.py; }
+step_crash_radosgw() { on_server radosgw tests/real/crash_test.py; }
+step_archive_moto() { on_server moto tests/real/archive_test.py; }
+step_pytorch_testserver() { on_server testserver tests/pytorch/pytorch_test.py; }
+step_pytorch_radosgw() { on_server radosgw tests/pytorch/pytorch_test.py; }
+
+step_quickstart() {
+  export PENSTOCK_DEMO_DIR=$PENSTOCK_TEST_WORK/demo
+  local second=$PENSTOCK_TEST_WORK/second.log
+  scripts/quickstart --no-demo && scripts/quickstart && scripts/quickstart >"$second"
+  local status=$?
+  cat "$second"
+  if [[ $status -ne 0 ]]; then
+    tail -n 50 "$PENSTOCK_DEMO_DIR"/logs/*
+    return 1
+  fi
+  # The second one went on from what the first one had stored.
+  grep -q '1797 were there' "$second" && grep -q 'after epoch 16' "$second"
+}
+
+# sanitized PRESET PROOFS [COMMAND...]: builds and runs, with that command before ctest, what has the labels unit, contract
+# and model. PROOFS are the tests that the sanitizers are on: without them there is nothing to build, and it fails.
+sanitized() {
+  local preset=$1 proofs=$2 labels='^(unit|contract|model)$' targets
+  shift 2
+  cmake --preset "$preset" || return 1
+  targets=$(ctest --test-dir "build/$preset" -L "$labels" --show-only=json-v1 | /usr/bin/python3 -c '
+import json, sys
+# Every test is named after its program; the program itself is only told once it is built.
+print(*{test["name"] for test in json.load(sys.stdin)["tests"]}, "penstock")') || return 1
+  # shellcheck disable=SC2086  # several targets
+  cmake --build --preset "$preset" --target $proofs $targets || return 1
+  "$@" ctest --test-dir "build/$preset" --verbose --no-tests=error -L "$labels"
+}
+
+step_asan() { sanitized asan "address_sanitizer_test undefined_sanitizer_test"; }
+
+# Without randomised addresses: the sanitizer of gcc 12 and clang 14 does not know where newer kernels put things.
+step_tsan() { sanitized tsan thread_sanitizer_test setarch -R; }
+
+step_tidy() { cmake --preset tidy && scripts/check_tidy.py build/tidy; }

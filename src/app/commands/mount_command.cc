@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/commands/mount_command.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "app/background.h"
+#include "app/directories.h"
+#include "app/mount_checks.h"
+#include "app/mount_table.h"
+#include "app/serve.h"
+#include "config/parse.h"
+#include "config/render.h"
+#include "store/store_factory.h"
+
+namespace penstock {
+namespace {
+
+int fail(const Streams& streams, std::string_view message) {
+  streams.err << "penstock: " << message << "\n";
+  return 1;
+}
+
+/// Fills in what depends on the machine, and checks what can be checked before anything is started.
+Result<StoreUrl> prepare(Options& options, const Environment& environment) {
+  Result<StoreUrl> url = parse_store_url(options.store.url);
+  if (!url) return url;
+  MountOptions& mount = options.mount;
+  mount.mountpoint = canonical_path(mount.mountpoint, environment.working_directory);
+  if (options.write.state_dir.empty())
+    options.write.state_dir = default_state_directory(environment);
+  // A folder as the store is on a local disk as it is.
+  options.write.journal_dir =
+      journal_directory(options.write.journal_dir, options.cache.directory, environment);
+  if (options.write.write_back && options.write.journal_dir.empty()) {
+    return Error(Code::invalid_argument,
+                 "--write-back needs a folder for its journal, and you have no home: give "
+                 "--journal-dir");
+  }
+  if (options.write.write_back && options.mount.read_only)
+    return Error(Code::invalid_argument, "--write-back and --read-only contradict each other");
+  const bool cached =
+      !options.cache.off && (url->kind == StoreUrl::Kind::s3 || !options.cache.directory.empty());
+  if (!cached) {
+    options.cache.directory.clear();
+  } else if (options.cache.directory.empty()) {
+    options.cache.directory = default_cache_directory(environment);
+  }
+  if (Result<void> checked = check_mountpoint(mount.mountpoint, environment); !checked)
+    return checked.error();
+  if (Result<void> checked = check_no_loop(*url, mount.mountpoint); !checked)
+    return checked.error();
+  if (Result<void> checked = check_fuse(environment); !checked) return checked.error();
+  return url;
+}
+
+class ForegroundReport final : public StartReport {
+ public:
+  ForegroundReport(const Streams& streams, const Options& options)
+      : streams_(streams), options_(options) {}
+
+  bool ready() override {
+    streams_.out << "penstock: " << options_.store.url << " is mounted at "
+                 << options_.mount.mountpoint << "; end it with Ctrl-C or: penstock umount "
+                 << options_.mount.mountpoint << std::endl;
+    return true;
+  }
+  void failed(const std::string& message) override { fail(streams_, message); }
+
+ private:
+  const Streams& streams_;
+  const Options& options_;
+};
+
+/// One request that the new mount must answer, so that "it works" is true: serving may have ended
+/// as it began.
+int confirm(const Options& options, const Streams& streams) {
+  struct stat status {};
+  if (stat(options.mount.mountpoint.c_str(), &status) == 0) return 0;
+  return fail(streams,
+              fmt::format("{} was mounted but does not answer: {}; see {}",
+                          options.mount.mountpoint, std::strerror(errno),
+                          options.log.file.empty() ? "the system's log (journalctl -t penstock)"
+                                                   : options.log.file));
+}
+
+}  // namespace
+
+int mount_command(std::span<const std::string> arguments, bool mount_helper, const Streams& streams,
+                  const Environment& environment) {
+  const ParseContext context{.uid = environment.uid,
+                             .gid = environment.gid,
+                             .working_directory = environment.working_directory,
+                             .mount_helper = mount_helper};
+  Result<MountArguments> parsed = parse_mount_arguments(arguments, context);
+  if (!parsed) return fail(streams, parsed.error().message());
+  if (parsed->wish != MountArguments::Wish::mount) {
+    streams.out << render_help(parsed->wish == MountArguments::Wish::help_all);
+    return 0;
+  }
+  Options options = std::move(parsed->options);
+  const Result<StoreUrl> url = prepare(options, environment);
+  if (!url) return fail(streams, url.error().message());
+  if (parsed->fake) return 0;
+
+  if (options.mount.foreground) {
+    ForegroundReport report(streams, options);
+    return serve_mount(options, *url, environment, report, &streams);
+  }
+  bool in_child = false;
+  const int status = run_in_background(
+      streams,
+      [&](StartReport& report) { return serve_mount(options, *url, environment, report, nullptr); },
+      in_child);
+  return in_child || status != 0 ? status : confirm(options, streams);
+}
+
+}  // namespace penstock

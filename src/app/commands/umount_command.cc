@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/commands/umount_command.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "app/directories.h"
+#include "app/human_text.h"
+#include "app/mount_table.h"
+#include "app/pid_file.h"
+#include "app/progress_line.h"
+#include "app/unmount.h"
+#include "config/render.h"
+#include "penstock/result.h"
+
+namespace penstock {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct UmountArguments {
+  std::string mountpoint;
+  bool lazy = false;
+  bool detach_pending = false;
+  bool help = false;
+};
+
+Error wrong(std::string message) { return Error(Code::invalid_argument, std::move(message)); }
+
+/// Also understands the letters that umount(8) gives its helpers: -f -l -n -r -v -t TYPE.
+Result<UmountArguments> parse(std::span<const std::string> arguments) {
+  UmountArguments parsed;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--help" || argument == "-h") {
+      parsed.help = true;
+    } else if (argument == "--lazy" || argument == "-l") {
+      parsed.lazy = true;
+    } else if (argument == "--detach-pending") {
+      parsed.detach_pending = true;
+    } else if (argument == "-t") {
+      ++i;  // the type's name
+    } else if (argument == "-f" || argument == "-n" || argument == "-r" || argument == "-v") {
+      continue;
+    } else if (argument.starts_with("-")) {
+      return wrong(
+          fmt::format("unknown option {}; penstock umount takes --lazy, --detach-pending and a "
+                      "MOUNTPOINT",
+                      argument));
+    } else if (!parsed.mountpoint.empty()) {
+      return wrong(
+          fmt::format("'{}' is one argument too many; unmount one MOUNTPOINT at a time", argument));
+    } else {
+      parsed.mountpoint = argument;
+    }
+  }
+  if (parsed.mountpoint.empty() && !parsed.help) {
+    return wrong("the MOUNTPOINT is missing: penstock umount /mnt/data");
+  }
+  return parsed;
+}
+
+int fail(const Streams& streams, std::string_view message) {
+  streams.err << "penstock: " << message << "\n";
+  return 1;
+}
+
+std::string not_mounted_text(const std::vector<MountEntry>& table, const std::string& path) {
+  const std::optional<MountEntry> around = mount_holding(table, path);
+  if (around && around->is_penstock()) {
+    return fmt::format(
+        "{} is not a mountpoint, it lies inside the mount {}; to unmount that: penstock umount {}",
+        path, around->mountpoint, around->mountpoint);
+  }
+  std::string text = fmt::format("{} is not a mount", path);
+  for (const MountEntry& entry : table) {
+    if (entry.is_penstock())
+      text += fmt::format("\n  mounted with Penstock: {} at {}", entry.source, entry.mountpoint);
+  }
+  return text;
+}
+
+std::string busy_text(const std::string& message, const std::string& mountpoint,
+                      const Environment& environment) {
+  std::string text = message;
+  const std::vector<MountUser> users = find_mount_users(environment.proc, mountpoint);
+  for (const MountUser& user : users)
+    text += fmt::format("\n  process {} ({})", user.pid, user.name);
+  if (users.empty()) text += fmt::format("; to see which: fuser -vm {}", mountpoint);
+  return text +
+         fmt::format("\nEnd them, or detach the mount while they go on: penstock umount --lazy {}",
+                     mountpoint);
+}
+
+std::string waiting_text(const MountProcess& process, const std::string& mountpoint) {
+  std::string text =
+      fmt::format("penstock: waiting for process {} to upload what was written to {}",
+                  process.pid(), mountpoint);
+  if (const std::optional<MountProcess::Pending> pending = process.pending())
+    text += fmt::format(": {} files, {}", pending->files, human_size(pending->bytes));
+  return text + " ...";
+}
+
+int wait_for_end(MountProcess& process, const std::string& mountpoint, const Streams& streams,
+                 bool terminal) {
+  ProgressLine line(streams.err, terminal);
+  const MountProcess::End end =
+      process.wait(milliseconds(3000), [&] { line.show(waiting_text(process, mountpoint)); });
+  line.finish();
+  if (!end.in_order) {
+    return fail(
+        streams,
+        fmt::format(
+            "the process of {} died before it had ended the mount; see its log for what was "
+            "not saved",
+            mountpoint));
+  }
+  if (end.pending) {
+    streams.err << fmt::format(
+        "penstock: {} files ({}) are not in the bucket yet: they are safe in the journal, and the "
+        "next mount of this prefix on this machine uploads them\n",
+        end.pending->files, human_size(end.pending->bytes));
+  }
+  for (const std::string& path : end.unsaved)
+    streams.err << "penstock: not saved: " << path << "\n";
+  return end.unsaved.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+int umount_command(std::span<const std::string> arguments, const Streams& streams,
+                   const Environment& environment) {
+  const Result<UmountArguments> parsed = parse(arguments);
+  if (!parsed) return fail(streams, parsed.error().message());
+  if (parsed->help) {
+    streams.out << render_help(false);
+    return 0;
+  }
+  const std::string mountpoint = canonical_path(parsed->mountpoint, environment.working_directory);
+  const std::vector<MountEntry> table = read_mount_table(environment.proc);
+  const std::optional<MountEntry> entry = find_mount(table, mountpoint);
+  if (entry && !entry->is_penstock()) {
+    return fail(
+        streams,
+        fmt::format("{} is a mount of type {}, not one of Penstock's; unmount it with: umount {}",
+                    mountpoint, entry->type, mountpoint));
+  }
+  const uint32_t owner = entry ? entry->owner_uid : environment.uid;
+  std::optional<MountProcess> process =
+      MountProcess::find(runtime_directories_of(environment, owner), mountpoint);
+  if (!entry && !process) return fail(streams, not_mounted_text(table, mountpoint));
+  if (entry) {
+    const UnmountOutcome outcome = unmount_path(mountpoint, parsed->lazy, environment);
+    if (outcome.kind == UnmountOutcome::Kind::busy) {
+      return fail(streams, busy_text(outcome.message, mountpoint, environment));
+    }
+    if (outcome.kind == UnmountOutcome::Kind::failed) return fail(streams, outcome.message);
+  }
+  if (process && parsed->detach_pending) process->detach_pending();
+  // A lazy unmount ends when the last program closes its files, which may be never.
+  return process && !parsed->lazy
+             ? wait_for_end(*process, mountpoint, streams, environment.terminal)
+             : 0;
+}
+
+}  // namespace penstock

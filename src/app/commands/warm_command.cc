@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/commands/warm_command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <exception>
+#include <memory>
+#include <optional>
+
+#include "app/directories.h"
+#include "app/human_text.h"
+#include "app/mount_table.h"
+#include "app/progress_line.h"
+#include "app/signals.h"
+#include "app/warm/mounted_files.h"
+#include "app/warm/stored_objects.h"
+#include "app/warm/warmer.h"
+#include "config/command_parse.h"
+#include "config/render.h"
+
+namespace penstock {
+namespace {
+
+constexpr uint32_t default_readers = 16;
+constexpr uint32_t most_readers = 1024;
+
+Error wrong(std::string message) { return Error(Code::invalid_argument, std::move(message)); }
+
+bool is_url(const std::string& text) { return text.find("://") != std::string::npos; }
+
+Result<uint32_t> readers_of(const CommandArguments& arguments) {
+  const auto given = arguments.own.find("jobs");
+  if (given == arguments.own.end()) return default_readers;
+  const std::string& text = given->second;
+  uint32_t value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (status != std::errc() || end != text.data() + text.size() || value == 0 ||
+      value > most_readers)
+    return wrong(fmt::format("--jobs {} is no number from 1 to {}", text, most_readers));
+  return value;
+}
+
+Result<std::unique_ptr<WarmPlace>> open_objects(const CommandArguments& arguments,
+                                                std::string manifest,
+                                                const Environment& environment) {
+  Options options = arguments.options;
+  options.store.url = arguments.positional[0];
+  const Result<StoreUrl> url = parse_store_url(options.store.url);
+  if (!url) return url.error();
+  if (options.cache.directory.empty())
+    options.cache.directory = default_cache_directory(environment);
+  if (options.cache.directory.empty())
+    return wrong("you have no home, and thus no default cache; give --cache-dir");
+  Result<std::unique_ptr<StoredObjects>> objects =
+      StoredObjects::open(options, *url, std::move(manifest), Log::to_file("", LogLevel::warning));
+  if (!objects) return objects.error();
+  return std::unique_ptr<WarmPlace>(std::move(*objects));
+}
+
+Result<std::unique_ptr<WarmPlace>> open_files(const CommandArguments& arguments,
+                                              std::string manifest,
+                                              const Environment& environment) {
+  WarmRequest request{
+      .paths = {}, .recursive = arguments.has("recursive"), .manifest = std::move(manifest)};
+  const std::vector<MountEntry> table = read_mount_table(environment.proc);
+  for (const std::string& given : arguments.positional) {
+    std::string path = canonical_path(given, environment.working_directory);
+    const std::optional<MountEntry> mount = mount_holding(table, path);
+    if (!mount || !mount->is_penstock()) {
+      return wrong(fmt::format(
+          "{} lies in no mount of Penstock's; without a mount: penstock warm s3://BUCKET/PREFIX",
+          path));
+    }
+    request.paths.push_back(std::move(path));
+  }
+  return std::unique_ptr<WarmPlace>(std::make_unique<MountedFiles>(std::move(request)));
+}
+
+Result<std::unique_ptr<WarmPlace>> open_place(const CommandArguments& arguments,
+                                              const Environment& environment) {
+  const std::vector<std::string>& paths = arguments.positional;
+  if (paths.empty())
+    return wrong("what shall be warmed? penstock warm --recursive /mnt/data, or s3://BUCKET");
+  std::string manifest;
+  if (const auto given = arguments.own.find("manifest"); given != arguments.own.end()) {
+    if (paths.size() != 1)
+      return wrong("with --manifest there is one PATH that its names lie below");
+    const bool relative = given->second != "-" && !given->second.starts_with("/");
+    manifest = relative ? environment.working_directory + "/" + given->second : given->second;
+  }
+  if (!is_url(paths[0])) return open_files(arguments, std::move(manifest), environment);
+  if (paths.size() != 1) return wrong("one URL can be warmed at a time");
+  return open_objects(arguments, std::move(manifest), environment);
+}
+
+int conclude(const WarmReport& report, const Streams& streams) {
+  const WarmReport::Counts counts = report.counts();
+  if (counts.no_cache) {
+    streams.err << "penstock: the mount has no cache on disk (--no-cache): there is nothing to "
+                   "warm\n";
+    return 1;
+  }
+  streams.err << report.summary();
+  return counts.failed == 0 && counts.not_kept == 0 ? 0 : 1;
+}
+
+Result<int> warm(const CommandArguments& arguments, const Streams& streams,
+                 const Environment& environment) {
+  const Result<uint32_t> readers = readers_of(arguments);
+  if (!readers) return readers.error();
+  WarmReport report;
+  ProgressLine line(streams.err, environment.terminal);
+  // Nothing has to be undone: the cache is one that survives kills.
+  const SignalWatcher signals([&](int signal) {
+    line.finish();
+    streams.err << report.summary() << "penstock: interrupted\n" << std::flush;
+    _exit(128 + signal);
+  });
+  Result<std::unique_ptr<WarmPlace>> place = open_place(arguments, environment);
+  if (!place) return place.error();
+  Warmer warmer(**place, report, *readers, [&] {
+    if (report.exceeds_limit()) {
+      line.say(fmt::format(
+          "penstock: these are more bytes than the cache keeps ({}): what is fetched first will "
+          "be removed again",
+          human_size(report.counts().limit)));
+    }
+    if (line.due()) line.show(report.progress());
+  });
+  warmer.run();
+  place->reset();
+  line.finish();
+  return conclude(report, streams);
+}
+
+}  // namespace
+
+int warm_command(std::span<const std::string> arguments, const Streams& streams,
+                 const Environment& environment) {
+  const Result<CommandArguments> parsed =
+      parse_command(command_row("warm"), arguments, environment.working_directory);
+  if (parsed && parsed->help) {
+    streams.out << render_command_help("warm");
+    return 0;
+  }
+  Result<int> status = 1;
+  try {
+    status = parsed ? warm(*parsed, streams, environment) : Result<int>(parsed.error());
+  } catch (const std::exception& error) {  // no temporary file, no descriptors
+    status = wrong(error.what());
+  }
+  if (status) return *status;
+  streams.err << "penstock: " << status.error().message() << "\n";
+  return 1;
+}
+
+}  // namespace penstock

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/environment.h"
+
+namespace penstock {
+
+/// Where unfinished uploads are remembered unless --state-dir says otherwise: /var/lib/penstock for
+/// root, else $XDG_STATE_HOME/penstock or ~/.local/state/penstock.
+std::string default_state_directory(const Environment& environment);
+
+/// Where objects are kept on disk unless --cache-dir says otherwise: /var/cache/penstock for root,
+/// else $XDG_CACHE_HOME/penstock or ~/.cache/penstock; empty where a user has no home.
+std::string default_cache_directory(const Environment& environment);
+/// Where journals lie: `journal_dir`, else below `cache_dir`, else below the default cache. Empty
+/// where there is no default.
+std::string journal_directory(const std::string& journal_dir, const std::string& cache_dir,
+                              const Environment& environment);
+
+/// Where the files lie that tell `penstock umount` which process serves a mount: /run/penstock for
+/// root, else $XDG_RUNTIME_DIR/penstock, else /tmp/penstock-UID.
+std::string runtime_directory(const Environment& environment);
+
+/// Where the mount of the user `owner` may have its file, the most likely one first.
+std::vector<std::string> runtime_directories_of(const Environment& environment, uint32_t owner);
+
+}  // namespace penstock

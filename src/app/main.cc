@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "app/environment.h"
+#include "app/run.h"
+
+int main(int argc, char** argv) {
+  const penstock::Streams streams{.out = std::cout, .err = std::cerr};
+  return penstock::run(std::vector<std::string>(argv, argv + argc), streams,
+                       penstock::process_environment());
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/mount.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <future>
+#include <utility>
+#include <vector>
+
+#include "journal/journal_report.h"
+
+namespace penstock {
+namespace {
+
+constexpr uint32_t worker_threads = 3;
+constexpr uint32_t journal_threads = 3;
+/// Bytes that may wait for the cache's disk: half a second of a fast link.
+constexpr uint64_t cache_queue = 256ULL << 20;
+
+/// Starting a mount is the one place where a thread waits for the network: nobody can use the mount
+/// before.
+Result<void> wait_for_check(ObjectStore& store, const std::string& prefix) {
+  std::promise<Result<void>> promise;
+  check_store(store, prefix,
+              [&promise](Result<void> result) { promise.set_value(std::move(result)); });
+  return promise.get_future().get();
+}
+
+/// Whether what is removed from one folder makes room in the other.
+bool same_disk(const std::string& one, const std::string& other) {
+  struct stat first {};
+  struct stat second {};
+  return stat(one.c_str(), &first) == 0 && stat(other.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev;
+}
+
+}  // namespace
+
+Mount::Mount(const Options& options, std::string prefix, std::shared_ptr<Log> log)
+    : prefix_(std::move(prefix)),
+      log_(std::move(log)),
+      workers_("worker", worker_threads),
+      journal_workers_("journal", journal_threads),
+      budget_(options.mount.memory_limit != 0 ? options.mount.memory_limit
+                                              : default_memory_limit()),
+      buffers_(budget_.limit() / 4) {}
+
+Mount::~Mount() {
+  // What has been fetched and waits for the disk would have to be fetched again.
+  if (cache_ != nullptr) cache_->drain();
+}
+
+JournalStats Mount::settled() {
+  if (pending().files == 0) return {};
+  // The answer to this comes after the records that wait.
+  std::promise<void> flushed;
+  journal_->forget(journal_->new_file(), [&](const Result<void>&) { flushed.set_value(); });
+  flushed.get_future().wait();
+  return pending();
+}
+
+Result<std::unique_ptr<Mount>> Mount::start(const Options& options, const StoreUrl& url,
+                                            std::shared_ptr<Log> log) {
+  const auto opener = [&](Scheduler& scheduler) {
+    return open_store(options.store, url, scheduler, log);
+  };
+  return start(options, url.prefix, opener, log);
+}
+
+Result<std::unique_ptr<Mount>> Mount::start(const Options& options, std::string prefix,
+                                            const StoreOpener& open_store,
+                                            std::shared_ptr<Log> log) {
+  std::unique_ptr<Mount> mount(new Mount(options, std::move(prefix), std::move(log)));
+  if (Result<void> opened = mount->open(options, open_store); !opened) return opened.error();
+  return mount;
+}
+
+Result<void> Mount::open(const Options& options, const StoreOpener& open_store) {
+  Result<std::unique_ptr<OpenedStore>> opened = open_store(workers_);
+  if (!opened) return opened.error();
+  store_ = std::move(*opened);
+  if (Result<void> checked = wait_for_check(store(), prefix_); !checked) return checked;
+
+  const std::string& state_directory = options.write.state_dir;
+  if (!options.mount.read_only) abort_orphans(state_directory);
+  uploads_ = open_upload_registry(state_directory, store().identity(), prefix_, log_);
+  if (!options.cache.directory.empty()) {
+    CacheOptions cache = options.cache;
+    // What waits for the disk is the mount's memory, and readers need most of it.
+    cache.queue_limit = std::min(cache_queue, budget_.limit() / 4);
+    cache_ = DiskCache::open(cache, store().identity(), log_);
+  }
+  if (Result<void> journal = open_journal(options); !journal) return journal;
+  open_engines(options);
+
+  Result<std::unique_ptr<FuseSession>> session = FuseSession::mount(
+      *file_system_, options.mount, options.metadata.ttl, options.store.url, log_);
+  if (!session) return session.error();
+  session_ = std::move(*session);
+  file_system_->attach(session_->kernel_cache());
+  return {};
+}
+
+bool Mount::journal_left_in(const std::string& directory) {
+  const std::vector<JournalReport> all = read_journals(directory, *Disk::system());
+  return std::any_of(all.begin(), all.end(), [&](const JournalReport& report) {
+    return !report.live && !report.files.empty() && report.identity == store().identity() &&
+           report.prefix == prefix_;
+  });
+}
+
+Result<void> Mount::open_journal(const Options& options) {
+  const std::string& directory = options.write.journal_dir;
+  if (directory.empty()) return {};
+  const bool read_only = options.mount.read_only;
+  // Who wants no journal only needs one to finish what another mount has promised.
+  if ((read_only || !options.write.write_back) && !journal_left_in(directory)) return {};
+  if (read_only) {
+    log_->warning(
+        "an earlier mount left files in the journal that are not in the bucket yet; this one is "
+        "read-only and does not show them");
+    return {};
+  }
+  Result<std::unique_ptr<Journal>> journal = Journal::open(
+      {.directory = directory,
+       .identity = store().identity(),
+       .prefix = prefix_,
+       .make_room =
+           [this, directory, beside = options.cache.directory] {
+             return cache_ != nullptr && same_disk(directory, beside) && cache_->give_way();
+           }},
+      left_, journal_workers_, log_);
+  if (!journal) return journal.error();
+  journal_ = std::move(*journal);
+  journal_uploads_ = std::make_unique<JournalUploads>(*journal_);
+  if (!left_.files.empty())
+    log_->info("an earlier mount left {} files that are not in the bucket yet: they are uploaded",
+               left_.files.size());
+  return {};
+}
+
+void Mount::open_engines(const Options& options) {
+  UploadRegistry* const registry =
+      journal_uploads_ ? static_cast<UploadRegistry*>(journal_uploads_.get()) : uploads_.get();
+  reads_ = make_read_engine({.store = store(),
+                             .budget = budget_,
+                             .buffers = buffers_,
+                             .scheduler = workers_,
+                             .log = log_,
+                             .cache = cache_.get()},
+                            options.read);
+  direct_ = make_write_engine({.store = store(),
+                               .budget = budget_,
+                               .buffers = buffers_,
+                               .scheduler = workers_,
+                               .log = log_,
+                               .uploads = *registry},
+                              options.write);
+  copier_ = std::make_unique<ObjectCopier>(store(), *uploads_);
+  if (journal_ != nullptr) {
+    write_back_ = make_write_back_engine({.direct = *direct_,
+                                          .journal = *journal_,
+                                          .uploads = *journal_uploads_,
+                                          .store = store(),
+                                          .copier = *copier_,
+                                          .scheduler = journal_workers_,
+                                          .log = log_},
+                                         options.write.write_back);
+  }
+  WriteEngine* const writes =
+      write_back_ ? static_cast<WriteEngine*>(write_back_.get()) : direct_.get();
+  file_system_ =
+      make_file_system({.store = store(),
+                        .reads = *reads_,
+                        .writes = *writes,
+                        .copier = *copier_,
+                        .scheduler = workers_,
+                        .log = log_,
+                        .sync_to_store = !options.write.write_back ||
+                                         options.write.fsync == WriteOptions::Fsync::bucket},
+                       prefix_, options.mount, options.metadata);
+  if (write_back_ != nullptr) file_system_->restore(write_back_->restore(std::move(left_)));
+}
+
+void Mount::abort_orphans(const std::string& state_directory) {
+  abort_orphaned_uploads(
+      state_directory, store().identity(), prefix_, store(), log_, [log = log_](uint64_t count) {
+        if (count != 0) log->info("aborted {} uploads that an earlier mount left behind", count);
+      });
+}
+
+}  // namespace penstock

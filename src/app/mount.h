@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/buffer_pool.h"
+#include "base/log.h"
+#include "base/memory_budget.h"
+#include "base/worker_pool.h"
+#include "cache/disk_cache.h"
+#include "data/copy/object_copier.h"
+#include "data/read/read_engine.h"
+#include "data/write/upload_registry.h"
+#include "data/write/write_engine.h"
+#include "data/write_back/write_back_engine.h"
+#include "frontend/fuse_session.h"
+#include "fs/make_file_system.h"
+#include "journal/journal.h"
+#include "penstock/options.h"
+#include "penstock/result.h"
+#include "store/store_factory.h"
+
+namespace penstock {
+
+/// Everything that one mount consists of. Two can live in one process. Not thread-safe; the parts
+/// are as they say.
+class Mount {
+ public:
+  /// Opens the store, asks it for a listing (this waits for the network), and mounts. Nothing
+  /// serves the mount until session().run(). `options` must be complete (state_dir set, mountpoint
+  /// canonical). The error is a sentence for a person, and then nothing stays mounted.
+  static Result<std::unique_ptr<Mount>> start(const Options& options, const StoreUrl& url,
+                                              std::shared_ptr<Log> log);
+
+  /// Makes the store that shall lie under a mount; the scheduler is the mount's.
+  using StoreOpener = std::function<Result<std::unique_ptr<OpenedStore>>(Scheduler& scheduler)>;
+  /// The same over any store, whatever its kind: `prefix` is what the mount's keys begin with.
+  static Result<std::unique_ptr<Mount>> start(const Options& options, std::string prefix,
+                                              const StoreOpener& open_store,
+                                              std::shared_ptr<Log> log);
+
+  /// Unmounts if still mounted and drops what was not saved: FileSystem::shutdown comes first.
+  ~Mount();
+
+  FileSystem& file_system() { return *file_system_; }
+  FuseSession& session() { return *session_; }
+  ObjectStore& store() { return store_->store(); }
+  uint64_t memory_limit() const { return budget_.limit(); }
+  StoreCounters counters() const { return store_->counters(); }
+  bool has_journal() const { return journal_ != nullptr; }
+  /// What is promised and not in the bucket yet.
+  JournalStats pending() const { return journal_ ? journal_->stats() : JournalStats{}; }
+  /// The same once the journal knows of everything that was stored so far.
+  JournalStats settled();
+
+ private:
+  Mount(const Options& options, std::string prefix, std::shared_ptr<Log> log);
+  Result<void> open(const Options& options, const StoreOpener& open_store);
+  Result<void> open_journal(const Options& options);
+  /// Whether a mount of this store and prefix that died left files there.
+  bool journal_left_in(const std::string& directory);
+  void open_engines(const Options& options);
+  void abort_orphans(const std::string& state_directory);
+
+  // In order of construction; each may use those above it.
+  const std::string prefix_;
+  const std::shared_ptr<Log> log_;
+  WorkerPool workers_;
+  WorkerPool journal_workers_;  ///< May wait for the journal's disk.
+  std::unique_ptr<OpenedStore> store_;
+  MemoryBudget budget_;
+  BufferPool buffers_;
+  std::unique_ptr<DiskCache> cache_;  ///< Null: none was asked for.
+  std::unique_ptr<UploadRegistry> uploads_;
+  std::unique_ptr<Journal> journal_;  ///< Null: neither asked for nor left by another mount.
+  Journal::Left left_;                ///< Until the file system has it.
+  std::unique_ptr<JournalUploads> journal_uploads_;
+  std::unique_ptr<ReadEngine> reads_;
+  std::unique_ptr<DirectWriteEngine> direct_;
+  std::unique_ptr<ObjectCopier> copier_;
+  std::unique_ptr<WriteBackEngine> write_back_;  ///< Null where there is no journal.
+  std::unique_ptr<MountedFileSystem> file_system_;
+  std::unique_ptr<FuseSession> session_;
+};
+
+}  // namespace penstock

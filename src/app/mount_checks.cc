@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/mount_checks.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "app/mount_table.h"
+
+namespace penstock {
+namespace {
+
+Error wrong(std::string message) { return Error(Code::invalid_argument, std::move(message)); }
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+/// True where nobody answers for the mount any more. statfs asks the file system itself: stat may
+/// be answered by what the kernel remembers of a mount that is dead.
+bool is_dead(const std::string& mountpoint) {
+  struct statvfs status {};
+  return statvfs(mountpoint.c_str(), &status) != 0 && errno == ENOTCONN;
+}
+
+bool in_container(const Environment& environment) {
+  const auto& marks = environment.container_marks;
+  return std::any_of(marks.begin(), marks.end(), exists) ||
+         !environment.variable("KUBERNETES_SERVICE_HOST").empty();
+}
+
+}  // namespace
+
+Result<void> check_mountpoint(const std::string& mountpoint, const Environment& environment) {
+  if (const auto entry = find_mount(read_mount_table(environment.proc), mountpoint)) {
+    if (is_dead(mountpoint)) {
+      return wrong(
+          fmt::format("{} is a {} mount whose process has died; clean it up with: penstock umount "
+                      "{}, then mount again",
+                      mountpoint, entry->is_penstock() ? "Penstock" : entry->type, mountpoint));
+    }
+    if (entry->is_penstock()) {
+      return wrong(
+          fmt::format("{} is mounted already, with {}; unmount it first: penstock umount {}",
+                      mountpoint, entry->source, mountpoint));
+    }
+    return wrong(
+        fmt::format("{} is in use: a {} file system is mounted there; choose another directory",
+                    mountpoint, entry->type));
+  }
+  struct stat status {};
+  const int failure = stat(mountpoint.c_str(), &status) == 0 ? 0 : errno;
+  if (failure == ENOENT) {
+    return wrong(fmt::format("the mountpoint {} does not exist; make it with: mkdir -p {}",
+                             mountpoint, mountpoint));
+  }
+  if (failure != 0) {
+    return wrong(fmt::format("the mountpoint {} cannot be looked at: {}", mountpoint,
+                             std::strerror(failure)));
+  }
+  if (!S_ISDIR(status.st_mode)) {
+    return wrong(
+        fmt::format("the mountpoint {} is not a directory; choose or make one", mountpoint));
+  }
+  if (environment.uid != 0 && access(mountpoint.c_str(), W_OK) != 0) {
+    return wrong(
+        fmt::format("you may not mount on {}: the directory is not yours to write to; choose one "
+                    "that is, or mount as root",
+                    mountpoint));
+  }
+  return {};
+}
+
+Result<void> check_fuse(const Environment& environment) {
+  const std::string& device = environment.fuse_device;
+  const int fd = open(device.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd >= 0) {
+    close(fd);
+    return {};
+  }
+  const int failure = errno;
+  if (in_container(environment)) {
+    return Error(
+        Code::unavailable,
+        fmt::format(
+            "{} cannot be opened ({}); start the container with: --device /dev/fuse --cap-add "
+            "SYS_ADMIN (and --security-opt apparmor=unconfined where AppArmor is used)",
+            device, std::strerror(failure)));
+  }
+  if (failure == ENOENT || failure == ENODEV || failure == ENXIO) {
+    return Error(Code::unavailable, fmt::format("{} is missing: the kernel has no FUSE; load it as "
+                                                "root with: modprobe fuse, and install "
+                                                "the package fuse3",
+                                                device));
+  }
+  return Error(Code::unavailable,
+               fmt::format("{} cannot be opened: {}; install the package fuse3, or mount as root",
+                           device, std::strerror(failure)));
+}
+
+Result<void> check_no_loop(const StoreUrl& url, const std::string& mountpoint) {
+  if (url.kind != StoreUrl::Kind::directory) return {};
+  const std::string directory = canonical_path(url.directory, "/");
+  if (!is_inside(mountpoint, directory) && !is_inside(directory, mountpoint)) return {};
+  return wrong(fmt::format(
+      "the mountpoint {} and the store's directory {} contain one another; choose a mountpoint "
+      "outside of it",
+      mountpoint, directory));
+}
+
+}  // namespace penstock

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/pid_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
+#include <system_error>
+#include <utility>
+
+namespace penstock {
+namespace {
+
+Error failed(const std::string& what, const std::string& path, int error) {
+  return Error(Code::unavailable,
+               fmt::format("cannot {} {}: {}", what, path, std::strerror(error)));
+}
+
+bool same_file(int fd, const std::string& path) {
+  struct stat open_file {};
+  struct stat named_file {};
+  return fstat(fd, &open_file) == 0 && stat(path.c_str(), &named_file) == 0 &&
+         open_file.st_ino == named_file.st_ino && open_file.st_dev == named_file.st_dev;
+}
+
+/// Writes all of `text` behind what is there. A full disk loses the note, which readers then take
+/// for a crash.
+void append(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+std::string read_all(int fd) {
+  std::string text;
+  char piece[4096];
+  while (true) {
+    const ssize_t got = pread(fd, piece, sizeof(piece), static_cast<off_t>(text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return text;
+    text.append(piece, static_cast<size_t>(got));
+  }
+}
+
+/// A directory that others can write to is no place to believe a file in.
+bool trusted(const std::string& directory) {
+  struct stat status {};
+  return stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/// Waits for the end of `pid` through a pidfd; false where the kernel or a sandbox refuses one.
+bool wait_for_process(pid_t pid, std::chrono::milliseconds interval,
+                      const std::function<void()>& still_waiting) {
+  const OwnedFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) return errno == ESRCH;
+  pollfd entry{.fd = process.get(), .events = POLLIN, .revents = 0};
+  while (true) {
+    const int ready = poll(&entry, 1, static_cast<int>(interval.count()));
+    if (ready > 0) return true;
+    if (ready == 0) still_waiting();
+    if (ready < 0 && errno != EINTR) return false;
+  }
+}
+
+constexpr std::string_view journals_word = "journals ";
+
+std::optional<MountProcess::Pending> parse_pending(const std::string& line) {
+  std::istringstream words(line);
+  std::string word;
+  MountProcess::Pending pending;
+  if (words >> word >> pending.files >> pending.bytes && word == "pending") return pending;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string pid_file_name(const std::string& mountpoint) {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : mountpoint) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return fmt::format("{:016x}.pid", hash);
+}
+
+Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& directory,
+                                                 const std::string& mountpoint) {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), error);
+  if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
+    return failed("make the directory", directory, errno);
+  struct stat status {};
+  if (!trusted(directory) || stat(directory.c_str(), &status) != 0 || status.st_uid != geteuid()) {
+    return Error(Code::access_denied,
+                 fmt::format("{} belongs to others or can be written by them", directory));
+  }
+  const std::string path = directory + "/" + pid_file_name(mountpoint);
+  while (true) {
+    OwnedFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_APPEND, 0644));
+    if (!fd) return failed("write", path, errno);
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      return Error(
+          Code::already_exists,
+          fmt::format("another Penstock process serves {} or is still ending", mountpoint));
+    }
+    // An ending process may have removed the file between our open and our lock: then the name is
+    // free, try again.
+    if (!same_file(fd.get(), path)) continue;
+    if (ftruncate(fd.get(), 0) != 0) return failed("write", path, errno);
+    append(fd.get(), fmt::format("{}\n{}\n", getpid(), mountpoint));
+    return std::make_unique<PidFile>(path, std::move(fd));
+  }
+}
+
+PidFile::~PidFile() { unlink(path_.c_str()); }
+
+void PidFile::record_end(const std::vector<std::string>& unsaved) {
+  std::string text = "ended\n";
+  for (std::string path : unsaved) {
+    std::replace(path.begin(), path.end(), '\n', '?');
+    text += path + "\n";
+  }
+  append(fd_.get(), text);
+}
+
+void PidFile::record_journals(const std::string& directory) {
+  append(fd_.get(), fmt::format("{}{}\n", journals_word, directory));
+}
+
+void PidFile::record_pending(uint64_t files, uint64_t bytes) {
+  append(fd_.get(), fmt::format("pending {} {}\n", files, bytes));
+}
+
+std::optional<MountProcess> MountProcess::find(const std::vector<std::string>& directories,
+                                               const std::string& mountpoint) {
+  for (const std::string& directory : directories) {
+    const std::string path = directory + "/" + pid_file_name(mountpoint);
+    OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd || !trusted(directory)) continue;
+    if (flock(fd.get(), LOCK_SH | LOCK_NB) == 0)
+      continue;  // nobody holds it: left by a process that was killed
+    std::istringstream lines(read_all(fd.get()));
+    pid_t pid = 0;
+    std::string named;
+    if (lines >> pid && lines.get() == '\n' && std::getline(lines, named) && named == mountpoint) {
+      return MountProcess(std::move(fd), pid);
+    }
+  }
+  return std::nullopt;
+}
+
+std::string MountProcess::journals() const {
+  std::istringstream lines(read_all(file_.get()));
+  std::string line;
+  for (int number = 0; std::getline(lines, line) && line != "ended"; ++number) {
+    if (number >= 2 && line.starts_with(journals_word)) return line.substr(journals_word.size());
+  }
+  return "";
+}
+
+std::optional<MountProcess::Pending> MountProcess::pending() const {
+  std::istringstream lines(read_all(file_.get()));
+  std::optional<Pending> last;
+  std::string line;
+  for (int number = 0; std::getline(lines, line) && line != "ended"; ++number) {
+    if (const auto pending = parse_pending(line); number >= 2 && pending) last = pending;
+  }
+  return last;
+}
+
+void MountProcess::detach_pending() const { kill(pid_, SIGUSR1); }
+
+MountProcess::End MountProcess::wait(std::chrono::milliseconds interval,
+                                     const std::function<void()>& still_waiting) {
+  wait_for_process(pid_, interval, still_waiting);
+  // The lock has the last word: it also covers a process in another pid namespace, where the number
+  // means nothing here.
+  while (flock(file_.get(), LOCK_SH) != 0 && errno == EINTR) {
+  }
+  End end;
+  std::istringstream lines(read_all(file_.get()));
+  std::string line;
+  for (int number = 0; std::getline(lines, line); ++number) {
+    if (number < 2) continue;
+    if (end.in_order) {
+      end.unsaved.push_back(line);
+    } else if (line == "ended") {
+      end.in_order = true;
+    } else if (const auto pending = parse_pending(line)) {
+      end.pending = pending;
+    }
+  }
+  if (end.pending && end.pending->files == 0) end.pending.reset();
+  return end;
+}
+
+}  // namespace penstock

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/owned_fd.h"
+#include "penstock/result.h"
+
+namespace penstock {
+
+/// The file of a mount in the runtime directory: which process serves the mountpoint, and in the
+/// end how it went. Locked (flock) for as long as the process lives, so that a reader can tell the
+/// living from the dead.
+///
+///     file := pid LF mountpoint LF { "journals" SP directory LF | "pending" SP files SP bytes LF }
+///             [ "ended" LF { path LF } ]
+///
+/// The paths are files that could not be saved; the last "pending" counts.
+class PidFile {
+ public:
+  /// Makes and locks the file of this process. already_exists: another process serves this
+  /// mountpoint, or still ends.
+  static Result<std::unique_ptr<PidFile>> create(const std::string& directory,
+                                                 const std::string& mountpoint);
+
+  PidFile(std::string path, OwnedFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  PidFile(const PidFile&) = delete;
+  PidFile& operator=(const PidFile&) = delete;
+  ~PidFile();  ///< Removes the file.
+
+  /// Writes down where the mount's journal is.
+  void record_journals(const std::string& directory);
+  /// Writes down what the ending mount still uploads.
+  void record_pending(uint64_t files, uint64_t bytes);
+  /// Writes down that the mount ended and what could not be saved, for `penstock umount`.
+  void record_end(const std::vector<std::string>& unsaved);
+
+ private:
+  std::string path_;
+  OwnedFd fd_;
+};
+
+/// What `penstock umount` sees of the process behind a mount. Found before unmounting, asked
+/// afterwards.
+class MountProcess {
+ public:
+  struct Pending {
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+  };
+  struct End {
+    bool in_order = false;  ///< False: the process died before it had saved everything.
+    std::vector<std::string> unsaved;
+    std::optional<Pending> pending;  ///< What is left to the next mount.
+  };
+
+  /// The living process that serves, or served, `mountpoint` according to the files in
+  /// `directories`.
+  static std::optional<MountProcess> find(const std::vector<std::string>& directories,
+                                          const std::string& mountpoint);
+
+  pid_t pid() const noexcept { return pid_; }
+  /// The directory of its journal; empty: it has none.
+  std::string journals() const;
+  /// What the process said last that it still uploads.
+  std::optional<Pending> pending() const;
+  /// Tells an ending process to leave to the next mount what is not uploaded yet.
+  void detach_pending() const;
+  /// Waits until the process has ended; calls `still_waiting` every `interval` until then.
+  End wait(std::chrono::milliseconds interval, const std::function<void()>& still_waiting);
+
+ private:
+  MountProcess(OwnedFd file, pid_t pid) : file_(std::move(file)), pid_(pid) {}
+
+  OwnedFd file_;
+  pid_t pid_;
+};
+
+/// The name of the file of a mountpoint: the same for everyone who asks, without "/".
+std::string pid_file_name(const std::string& mountpoint);
+
+}  // namespace penstock

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/serve.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "app/directories.h"
+#include "app/mount.h"
+#include "app/mount_table.h"
+#include "app/pid_file.h"
+#include "app/signals.h"
+#include "app/supervisor.h"
+#include "app/unmount.h"
+#include "base/log.h"
+#include "config/render.h"
+#include "config/values.h"
+
+namespace penstock {
+namespace {
+
+LogLevel log_level(const std::string& name) {
+  if (name == "error") return LogLevel::error;
+  if (name == "warning") return LogLevel::warning;
+  return name == "debug" ? LogLevel::debug : LogLevel::info;
+}
+
+std::shared_ptr<Log> open_log(const LogOptions& options, bool foreground) {
+  const LogLevel level = log_level(options.level);
+  if (options.file.empty() && !foreground) return Log::to_syslog("penstock", level);
+  return Log::to_file(options.file, level);
+}
+
+/// Connections, staging files and open directories all take descriptors; 1,024 are too few.
+void raise_file_limit(Log& log) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    log.warning("the limit of open files could not be raised");
+}
+
+/// The kernel's read-ahead for the mount, as the kernel says it now.
+std::string read_ahead_text(const std::string& device) {
+  std::ifstream file("/sys/class/bdi/" + device + "/read_ahead_kb");
+  uint64_t kib = 0;
+  return file >> kib ? size_text(kib << 10) : "unknown";
+}
+
+/// One mount from its start to its end. The members are made in the order in which they depend on
+/// one another.
+class Serving {
+ public:
+  Serving(const Options& options, const StoreUrl& url, const Environment& environment,
+          const Streams* terminal)
+      : options_(options),
+        url_(url),
+        environment_(environment),
+        terminal_(terminal),
+        log_(open_log(options.log, terminal != nullptr)),
+        supervisor_(log_, [this] { exit_now(); }),
+        signals_([this](int number) { supervisor_.signal(number); }) {}
+
+  int run(StartReport& report) {
+    raise_file_limit(*log_);
+    take_pid_file();
+    Result<std::unique_ptr<Mount>> mount = Mount::start(options_, url_, log_);
+    if (!mount) {
+      log_->error("not mounted: {}", mount.error().describe());
+      report.failed(std::string(mount.error().message()));
+      return 1;
+    }
+    if (pid_file_ && (*mount)->has_journal())
+      pid_file_->record_journals(options_.write.journal_dir);
+    log_start(**mount);
+    const std::string features = describe((*mount)->session().features());
+    log_->info("{}", features);
+    const Supervisor::Outcome outcome = supervisor_.run({
+        .file_system = (*mount)->file_system(),
+        .session = (*mount)->session(),
+        .stop_timeout = options_.mount.stop_timeout,
+        .journaled = (*mount)->has_journal(),
+        .waiting = [&] { note_pending(**mount); },
+        .still_mounted = [this] { return mounted().has_value(); },
+        .serving =
+            [&] {
+              if (report.ready()) {
+                if (terminal_ != nullptr) terminal_->out << "penstock: " << features << std::endl;
+                return;
+              }
+              log_->warning("who started the mount is gone: ending it");
+              supervisor_.signal(SIGTERM);
+            },
+    });
+    const uint64_t left = (*mount)->settled().files;
+    if (left > 0)
+      log_->info("{} files are left in the journal: the next mount of this prefix uploads them",
+                 left);
+    if ((*mount)->has_journal()) note_pending(**mount);
+    const int status = conclude(outcome);
+    // What could not be stored in time may be waiting for a server that never answers: nobody waits
+    // with it. And an upload that the next mount goes on with is not to be given up.
+    if (!outcome.unsaved.empty() || left > 0) {
+      pid_file_.reset();
+      _exit(status);
+    }
+    mount->reset();
+    log_->debug("everything is released");
+    return status;
+  }
+
+ private:
+  std::optional<MountEntry> mounted() const {
+    std::optional<MountEntry> entry =
+        find_mount(read_mount_table(environment_.proc), options_.mount.mountpoint);
+    return entry && entry->is_penstock() ? entry : std::nullopt;
+  }
+
+  void take_pid_file() {
+    Result<std::unique_ptr<PidFile>> file =
+        PidFile::create(runtime_directory(environment_), options_.mount.mountpoint);
+    if (file) {
+      pid_file_ = std::move(*file);
+    } else {
+      log_->warning("penstock umount will not wait for this mount: {}", file.error().message());
+    }
+  }
+
+  void note_pending(const Mount& mount) {
+    const JournalStats pending = mount.pending();
+    if (pid_file_) pid_file_->record_pending(pending.files, pending.bytes);
+  }
+
+  void log_start(Mount& mount) {
+    const std::optional<MountEntry> entry = mounted();
+    log_->info(
+        "Penstock {} mounts {}, prefix '{}', at {}: memory limit {}, uid {}, read-ahead {}{}",
+        version(), mount.store().identity(), url_.prefix, options_.mount.mountpoint,
+        size_text(mount.memory_limit()), options_.mount.uid,
+        entry ? read_ahead_text(entry->device) : "unknown",
+        options_.mount.read_only ? ", read-only" : "");
+  }
+
+  int conclude(const Supervisor::Outcome& outcome) {
+    if (pid_file_) pid_file_->record_end(outcome.unsaved);
+    if (!outcome.served) log_->error("serving ended: {}", outcome.served.error().describe());
+    for (const std::string& path : outcome.unsaved) {
+      log_->error("not saved: {}", path);
+      if (terminal_ != nullptr) terminal_->err << "penstock: not saved: " << path << "\n";
+    }
+    log_->info("ended: {}", outcome.unsaved.empty()
+                                ? std::string("everything is saved")
+                                : fmt::format("{} files not saved", outcome.unsaved.size()));
+    return outcome.unsaved.empty() && outcome.served ? 0 : 1;
+  }
+
+  /// Leaves no dead mount behind, but waits for nothing. Runs on the signal thread.
+  [[noreturn]] void exit_now() {
+    if (mounted()) unmount_path(options_.mount.mountpoint, true, environment_);
+    _exit(1);
+  }
+
+  const Options& options_;
+  const StoreUrl& url_;
+  const Environment& environment_;
+  const Streams* const terminal_;
+  const std::shared_ptr<Log> log_;
+  Supervisor supervisor_;
+  std::unique_ptr<PidFile> pid_file_;
+  SignalWatcher signals_;
+};
+
+}  // namespace
+
+int serve_mount(const Options& options, const StoreUrl& url, const Environment& environment,
+                StartReport& report, const Streams* terminal) {
+  std::optional<Serving> serving;
+  try {
+    serving.emplace(options, url, environment, terminal);
+  } catch (const std::exception& error) {  // the log file cannot be opened, no descriptors left
+    report.failed(error.what());
+    return 1;
+  }
+  return serving->run(report);
+}
+
+}  // namespace penstock

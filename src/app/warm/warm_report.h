@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace penstock {
+
+/// How far warming is and how it went, for progress and for the summary. Thread-safe.
+class WarmReport {
+ public:
+  struct Counts {
+    uint64_t files = 0;  ///< That were found so far.
+    uint64_t bytes = 0;
+    bool all_found = false;
+    uint64_t already_files = 0;  ///< Were in the cache before.
+    uint64_t already_bytes = 0;
+    uint64_t read_files = 0;
+    uint64_t read_bytes = 0;
+    uint64_t failed = 0;
+    uint64_t not_kept = 0;  ///< Were read, but are not in the cache.
+    uint64_t limit = 0;     ///< Of the cache; 0: not known.
+    bool no_cache = false;
+  };
+
+  Counts counts() const EXCLUDES(mutex_);
+  void found(uint64_t bytes) EXCLUDES(mutex_);
+  void found_all() EXCLUDES(mutex_);
+  void already(uint64_t bytes) EXCLUDES(mutex_);
+  void read(uint64_t bytes) EXCLUDES(mutex_);
+  void read_file() EXCLUDES(mutex_);
+  void failed(const std::string& name, const std::string& why) EXCLUDES(mutex_);
+  void not_kept(const std::string& name) EXCLUDES(mutex_);
+  void learn_limit(uint64_t limit) EXCLUDES(mutex_);
+  void no_cache() EXCLUDES(mutex_);
+  /// True once, when more was found than the cache keeps.
+  bool exceeds_limit() EXCLUDES(mutex_);
+
+  /// "12 of 40 files so far, 1.2GiB of 5.0GiB, 310MiB/s, 12s left".
+  std::string progress() const EXCLUDES(mutex_);
+  /// Several lines, each with its end: what failed, and the totals.
+  std::string summary() const EXCLUDES(mutex_);
+
+ private:
+  double rate() const REQUIRES(mutex_);
+  void name(std::vector<std::string>& list, const std::string& line) REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  Counts counts_ GUARDED_BY(mutex_);
+  bool said_limit_ GUARDED_BY(mutex_) = false;
+  std::vector<std::string> failures_ GUARDED_BY(mutex_);  // the first ones
+  std::vector<std::string> lost_ GUARDED_BY(mutex_);      // the first that could not be kept
+};
+
+}  // namespace penstock

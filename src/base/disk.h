@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace penstock {
+
+/// What caches and journals ask of a local file system: the seam at which tests make a disk fail.
+///
+/// Calls that fail return the negated errno. All methods are thread-safe, block on the disk and
+/// are not stopped by signals. Paths are bytes.
+class Disk {
+ public:
+  struct Status {
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    uint64_t links = 0;
+    uint64_t size = 0;
+    uint64_t allocated = 0;   ///< Bytes of the disk that the file occupies.
+    int64_t modified_ns = 0;  ///< Since the epoch.
+    bool regular = false;
+    bool directory = false;
+  };
+  struct Space {
+    uint64_t total = 0;      ///< Bytes of the file system.
+    uint64_t available = 0;  ///< Bytes that this user may still fill.
+  };
+
+  virtual ~Disk() = default;
+  static std::shared_ptr<Disk> system();
+
+  /// `flags` as for open(2); O_CLOEXEC is added, and O_NOATIME where the file's owner allows it.
+  virtual int open(const std::string& path, int flags, uint32_t mode) = 0;
+  virtual void close(int file) noexcept = 0;
+  /// The number of bytes read: fewer than asked for only at the end of the file.
+  virtual int64_t pread(int file, std::span<std::byte> out, uint64_t offset) = 0;
+  /// Writes all of `bytes`; 0 where that was possible.
+  virtual int pwrite(int file, std::span<const std::byte> bytes, uint64_t offset) = 0;
+  /// Flushes the whole file system that the file is on. Says once what went wrong on it since the
+  /// file was opened.
+  virtual int syncfs(int file) = 0;
+  /// Makes the bytes and the size of a file durable. A failure is told once: after it nobody knows
+  /// what of the file is on the disk, and calling again does not tell.
+  virtual int fdatasync(int file) = 0;
+  /// All of a file; of a folder (opened with O_DIRECTORY) the names in it.
+  virtual int fsync(int file) = 0;
+  /// Asks the disk to begin writing `length` bytes from `offset`, without waiting for them.
+  /// -EOPNOTSUPP, -EINVAL or -ENOSYS where that cannot be asked.
+  virtual int start_writeback(int file, uint64_t offset, uint64_t length) = 0;
+  virtual int fstat(int file, Status& status) = 0;
+  /// Of the name itself where it is a symbolic link.
+  virtual int stat(const std::string& path, Status& status) = 0;
+  virtual int ftruncate(int file, uint64_t size) = 0;
+  /// Sets the modification time to now.
+  virtual int touch(int file) = 0;
+  /// `operation` as for flock(2).
+  virtual int flock(int file, int operation) = 0;
+  virtual int link(const std::string& from, const std::string& to) = 0;
+  /// Replaces what is at `to`.
+  virtual int rename(const std::string& from, const std::string& to) = 0;
+  virtual int unlink(const std::string& path) = 0;
+  virtual int mkdir(const std::string& path, uint32_t mode) = 0;
+  virtual int rmdir(const std::string& path) = 0;
+  /// Appends the names in a folder, in no order, without "." and "..".
+  virtual int list(const std::string& path, std::vector<std::string>& names) = 0;
+  virtual int statvfs(const std::string& path, Space& space) = 0;
+};
+
+/// An open file of a Disk, closed with its owner. Move-only.
+class DiskFile {
+ public:
+  DiskFile() = default;
+  DiskFile(std::shared_ptr<Disk> disk, int file) noexcept : disk_(std::move(disk)), file_(file) {}
+  DiskFile(DiskFile&& other) noexcept
+      : disk_(std::move(other.disk_)), file_(std::exchange(other.file_, -1)) {}
+  DiskFile& operator=(DiskFile&& other) noexcept {
+    std::swap(disk_, other.disk_);
+    std::swap(file_, other.file_);
+    return *this;
+  }
+  ~DiskFile() {
+    if (file_ >= 0) disk_->close(file_);
+  }
+
+  /// The file, or the negated errno that opening it gave.
+  int get() const noexcept { return file_; }
+  explicit operator bool() const noexcept { return file_ >= 0; }
+
+  int64_t pread(std::span<std::byte> out, uint64_t offset) const {
+    return disk_->pread(file_, out, offset);
+  }
+  int pwrite(std::span<const std::byte> bytes, uint64_t offset) const {
+    return disk_->pwrite(file_, bytes, offset);
+  }
+  int stat(Disk::Status& status) const { return disk_->fstat(file_, status); }
+  int syncfs() const { return disk_->syncfs(file_); }
+  int datasync() const { return disk_->fdatasync(file_); }
+  int sync() const { return disk_->fsync(file_); }
+  int start_writeback(uint64_t offset, uint64_t length) const {
+    return disk_->start_writeback(file_, offset, length);
+  }
+  int truncate(uint64_t size) const { return disk_->ftruncate(file_, size); }
+  int touch() const { return disk_->touch(file_); }
+  int lock(int operation) const { return disk_->flock(file_, operation); }
+
+ private:
+  std::shared_ptr<Disk> disk_;
+  int file_ = -1;
+};
+
+/// Opens a file of `disk`; see DiskFile::get for how it fails.
+inline DiskFile open_file(const std::shared_ptr<Disk>& disk, const std::string& path, int flags,
+                          uint32_t mode = 0600) {
+  return {disk, disk->open(path, flags, mode)};
+}
+
+}  // namespace penstock

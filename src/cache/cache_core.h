@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/disk.h"
+#include "base/gate.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "base/scheduler.h"
+#include "cache/cache_counters.h"
+#include "cache/cache_directory.h"
+#include "cache/cache_space.h"
+#include "cache/disk_health.h"
+#include "cache/eviction.h"
+#include "cache/sealer.h"
+#include "penstock/options.h"
+
+namespace penstock {
+
+class CacheFile;
+
+/// What a cache runs on; tests put their own here.
+struct CachePlatform {
+  std::shared_ptr<Disk> disk;
+  std::shared_ptr<Scheduler> scheduler;  ///< Its work may block on the disk.
+};
+
+/// What a DiskCache and its files share. Files may outlive the cache; their background work ends
+/// with it. Thread-safe.
+class CacheCore : public std::enable_shared_from_this<CacheCore> {
+ public:
+  CacheCore(const CacheOptions& options, std::string store_identity, std::shared_ptr<Log> log,
+            CachePlatform platform);
+
+  /// False while the disk must not be touched. Prepares the directory where that is due, which
+  /// blocks on the disk.
+  bool ready() EXCLUDES(mutex_);
+  bool takes_writes() { return ready() && health.takes_writes(scheduler->now()); }
+  /// Notes that a call failed with `error`, a negated errno.
+  void failed(std::string_view doing, int error);
+  /// Counts what the cache's files occupy, and shares it with the other processes soon.
+  void changed(int64_t bytes, int64_t files);
+  /// Evicts in the background where more is kept than may be: maps are made without being admitted.
+  void trim_soon();
+  /// Exchanges counts with the other processes now.
+  void sync_usage();
+
+  /// Has a file sealed within some seconds, together with others.
+  void seal_soon(Sealer::Pending pending);
+  /// Seals what waits for it now. Blocks on the disk.
+  void seal_now() EXCLUDES(mutex_);
+
+  /// Room in the queue of writes; give it back with leave_queue.
+  bool enter_queue(uint64_t bytes) noexcept;
+  void leave_queue(uint64_t bytes) noexcept { waiting_ -= bytes; }
+
+  /// The file of this name that is open, if any.
+  std::shared_ptr<CacheFile> find_open(const std::string& name) EXCLUDES(mutex_);
+  /// Makes `file` the one that is open; returns the one that was so before, or `file`.
+  std::shared_ptr<CacheFile> add_open(const std::string& name,
+                                      const std::shared_ptr<CacheFile>& file) EXCLUDES(mutex_);
+  /// Called by a file that ends.
+  void forget_open(const std::string& name) noexcept EXCLUDES(mutex_);
+
+  const std::string store;
+  const uint64_t queue_limit;  ///< Bytes that may wait to be written.
+  const std::shared_ptr<Disk> disk;
+  const std::shared_ptr<Scheduler> scheduler;
+  const std::shared_ptr<Log> log;
+  CacheDirectory directory;
+  DiskHealth health;
+  Evictor evictor;
+  CacheSpace space;
+  Sealer sealer;
+  CacheCounters counters;
+  Gate work;  ///< Held by all background work on files.
+
+ private:
+  int prepare(bool& recount) EXCLUDES(mutex_);
+  void post_seal();
+  void make_space_on_full_disk() EXCLUDES(mutex_);
+
+  std::atomic<uint64_t> waiting_{0};
+  std::atomic<bool> making_space_{false};
+  Mutex mutex_;
+  std::map<std::string, std::weak_ptr<CacheFile>> open_ GUARDED_BY(mutex_);
+  // Locked for as long as the process uses the cache: who gets it alone may recount.
+  std::shared_ptr<const DiskFile> members_ GUARDED_BY(mutex_);
+};
+
+}  // namespace penstock

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/cache_space.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "cache/usage_file.h"
+
+namespace penstock {
+namespace {
+
+constexpr uint64_t look_every_bytes = 64ULL << 20;
+constexpr std::chrono::seconds look_every{1};
+constexpr std::chrono::seconds exhausted_for{1};
+constexpr uint64_t slack = 20;  // 1/20: evictions go 5 % further than they must
+
+uint64_t plus(uint64_t count, int64_t change) {
+  if (change >= 0) return count + static_cast<uint64_t>(change);
+  return count - std::min(count, static_cast<uint64_t>(-change));
+}
+
+}  // namespace
+
+CacheSpace::CacheSpace(std::shared_ptr<Disk> disk, const CacheDirectory& directory,
+                       CacheOptions options, std::shared_ptr<Scheduler> scheduler, Evict evict)
+    : disk_(std::move(disk)),
+      directory_(directory),
+      options_(std::move(options)),
+      scheduler_(std::move(scheduler)),
+      evict_(std::move(evict)) {}
+
+int CacheSpace::learn_limits() {
+  Disk::Space space;
+  if (const int result = disk_->statvfs(directory_.root(), space); result != 0) return result;
+  const MutexLock lock(mutex_);
+  size_limit_ = options_.size_limit.of(space.total);
+  min_free_ = options_.min_free.of(space.total);
+  return 0;
+}
+
+void CacheSpace::look_at_disk() {
+  Disk::Space space;
+  const bool known = disk_->statvfs(directory_.root(), space) == 0;
+  const MutexLock lock(mutex_);
+  looked_at_ = scheduler_->now();
+  since_look_ = 0;
+  // What cannot be asked has no room; the write's own failure says why.
+  const uint64_t available = known ? space.available : 0;
+  available_ = available - std::min(available, admitted_);
+}
+
+uint64_t CacheSpace::used_bytes() const { return plus(shared_.bytes, new_bytes_) + admitted_; }
+
+uint64_t CacheSpace::excess(uint64_t bytes) const {
+  uint64_t wanted = 0;
+  const uint64_t would_use = used_bytes() + bytes;
+  if (would_use > size_limit_) wanted = would_use - (size_limit_ - size_limit_ / slack);
+  if (available_ < bytes + min_free_)
+    wanted = std::max(wanted, bytes + min_free_ + min_free_ / slack - available_);
+  return wanted;
+}
+
+CacheSpace::Verdict CacheSpace::judge(uint64_t bytes, uint64_t& wanted) {
+  const MutexLock lock(mutex_);
+  wanted = excess(bytes);
+  if (wanted == 0) {
+    admitted_ += bytes;
+    since_look_ += bytes;
+    available_ -= bytes;
+    return Verdict::fits;
+  }
+  if (bytes > size_limit_ || scheduler_->now() < exhausted_until_) return Verdict::full;
+  if (evicting_) {
+    while (evicting_) evicted_.wait(mutex_);
+    return Verdict::evicted_elsewhere;
+  }
+  evicting_ = true;
+  return Verdict::evict;
+}
+
+bool CacheSpace::admit(uint64_t bytes) {
+  while (true) {
+    bool look = false;
+    {
+      const MutexLock lock(mutex_);
+      look = since_look_ >= look_every_bytes || scheduler_->now() - look_every >= looked_at_;
+    }
+    if (look) look_at_disk();
+    uint64_t wanted = 0;
+    const Verdict verdict = judge(bytes, wanted);
+    if (verdict == Verdict::fits) return true;
+    if (verdict == Verdict::full) return false;
+    if (verdict == Verdict::evicted_elsewhere) continue;
+    evict_(wanted);
+    look_at_disk();
+    const MutexLock lock(mutex_);
+    evicting_ = false;
+    evicted_.notify_all();
+    if (excess(bytes) != 0) exhausted_until_ = scheduler_->now() + exhausted_for;
+  }
+}
+
+void CacheSpace::settle(uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  admitted_ -= bytes;
+}
+
+bool CacheSpace::exhausted() {
+  const MutexLock lock(mutex_);
+  return scheduler_->now() < exhausted_until_;
+}
+
+bool CacheSpace::over_limit() {
+  const MutexLock lock(mutex_);
+  return used_bytes() > size_limit_;
+}
+
+bool CacheSpace::changed(int64_t bytes, int64_t files) {
+  const MutexLock lock(mutex_);
+  new_bytes_ += bytes;
+  new_files_ += files;
+  return (bytes != 0 || files != 0) && !std::exchange(sync_due_, true);
+}
+
+int CacheSpace::sync(bool& known) {
+  int64_t bytes = 0;
+  int64_t files = 0;
+  {
+    const MutexLock lock(mutex_);
+    sync_due_ = false;
+    bytes = new_bytes_;
+    files = new_files_;
+  }
+  known = true;
+  Usage now;
+  const int result = change_usage(
+      disk_, directory_.usage_path(),
+      [&](const std::optional<Usage>& before) {
+        known = before.has_value();
+        const Usage usage = before.value_or(Usage{});
+        return Usage{.bytes = plus(usage.bytes, bytes), .files = plus(usage.files, files)};
+      },
+      now);
+  if (result != 0) return result;
+  const MutexLock lock(mutex_);
+  shared_ = now;
+  new_bytes_ -= bytes;
+  new_files_ -= files;
+  return 0;
+}
+
+int CacheSpace::recounted(const Usage& counted, const Usage& at_start) {
+  Usage now;
+  const int result = change_usage(
+      disk_, directory_.usage_path(),
+      [&](const std::optional<Usage>& before) {
+        const Usage usage = before.value_or(at_start);
+        return Usage{
+            .bytes = plus(counted.bytes, static_cast<int64_t>(usage.bytes - at_start.bytes)),
+            .files = plus(counted.files, static_cast<int64_t>(usage.files - at_start.files))};
+      },
+      now);
+  if (result != 0) return result;
+  const MutexLock lock(mutex_);
+  shared_ = now;
+  return 0;
+}
+
+Usage CacheSpace::used() {
+  const MutexLock lock(mutex_);
+  return {.bytes = plus(shared_.bytes, new_bytes_), .files = plus(shared_.files, new_files_)};
+}
+
+uint64_t CacheSpace::size_limit() {
+  const MutexLock lock(mutex_);
+  return size_limit_;
+}
+
+}  // namespace penstock

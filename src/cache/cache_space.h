@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/mutex.h"
+#include "base/scheduler.h"
+#include "cache/cache_directory.h"
+#include "cache/map_format.h"
+#include "penstock/options.h"
+
+namespace penstock {
+
+/// How much the cache may keep, and how much it does: the limit on what all processes together
+/// occupy, and the part of the disk that stays free. Thread-safe.
+class CacheSpace {
+ public:
+  /// Makes room: tries to free this many bytes, reports each removal to changed(), and returns what
+  /// it freed. Called by one thread at a time, without a lock.
+  using Evict = std::function<uint64_t(uint64_t wanted)>;
+
+  CacheSpace(std::shared_ptr<Disk> disk, const CacheDirectory& directory, CacheOptions options,
+             std::shared_ptr<Scheduler> scheduler, Evict evict);
+
+  /// Learns the limits that follow from the disk's size. 0, or a negated errno.
+  int learn_limits() EXCLUDES(mutex_);
+
+  /// Takes `bytes` that are about to be written, after eviction if need be (which blocks). False
+  /// where there is no room. Give them back with settle() when they are on the disk, or are not.
+  bool admit(uint64_t bytes) EXCLUDES(mutex_);
+  void settle(uint64_t bytes) EXCLUDES(mutex_);
+  /// True while new files should not be begun: the last eviction did not find enough.
+  bool exhausted() EXCLUDES(mutex_);
+
+  /// True where so much is kept that something should go, even if nothing is written.
+  bool over_limit() EXCLUDES(mutex_);
+
+  /// Counts what files of the cache occupy more or less than before. True where a sync() should be
+  /// scheduled, once for any number of changes.
+  [[nodiscard]] bool changed(int64_t bytes, int64_t files) EXCLUDES(mutex_);
+  /// Exchanges changes with the other processes, through the usage file. 0, or a negated errno.
+  /// `known` is set to false where that file had to be begun anew.
+  int sync(bool& known) EXCLUDES(mutex_);
+  /// Replaces the shared count by one that was made while the usage went on from `at_start`.
+  int recounted(const Usage& counted, const Usage& at_start) EXCLUDES(mutex_);
+
+  /// Of all processes, as far as this one knows.
+  Usage used() EXCLUDES(mutex_);
+  uint64_t size_limit() EXCLUDES(mutex_);
+
+ private:
+  enum class Verdict : uint8_t { fits, full, evicted_elsewhere, evict };
+
+  Verdict judge(uint64_t bytes, uint64_t& wanted) EXCLUDES(mutex_);
+  uint64_t excess(uint64_t bytes) const REQUIRES(mutex_);
+  uint64_t used_bytes() const REQUIRES(mutex_);
+  void look_at_disk() EXCLUDES(mutex_);
+
+  const std::shared_ptr<Disk> disk_;
+  const CacheDirectory& directory_;
+  const CacheOptions options_;
+  const std::shared_ptr<Scheduler> scheduler_;
+  const Evict evict_;
+
+  Mutex mutex_;
+  CondVar evicted_;
+  uint64_t size_limit_ GUARDED_BY(mutex_) = 0;
+  uint64_t min_free_ GUARDED_BY(mutex_) = 0;
+  Usage shared_ GUARDED_BY(mutex_);           // as the usage file last said
+  int64_t new_bytes_ GUARDED_BY(mutex_) = 0;  // of this process, not yet in that file
+  int64_t new_files_ GUARDED_BY(mutex_) = 0;
+  uint64_t admitted_ GUARDED_BY(mutex_) = 0;  // on their way to the disk
+  bool sync_due_ GUARDED_BY(mutex_) = false;
+  uint64_t available_ GUARDED_BY(mutex_) = 0;  // on the disk at looked_at_, less what was admitted
+  uint64_t since_look_ GUARDED_BY(mutex_) = 0;
+  Scheduler::Time looked_at_ GUARDED_BY(mutex_) = Scheduler::Time::min();
+  bool evicting_ GUARDED_BY(mutex_) = false;
+  Scheduler::Time exhausted_until_ GUARDED_BY(mutex_) = Scheduler::Time::min();
+};
+
+}  // namespace penstock

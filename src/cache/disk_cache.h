@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "base/mutex.h"
+#include "base/worker_pool.h"
+#include "cache/cache_core.h"
+#include "cache/cache_file.h"
+#include "cache/cache_scan.h"
+#include "penstock/object_store.h"
+#include "penstock/options.h"
+
+namespace penstock {
+
+/// One version of an object of the cache's store.
+struct CachedVersion {
+  std::string key;
+  ETag etag;
+  uint64_t size = 0;
+};
+
+/// Objects on the local disk, kept across restarts and shared by all processes that use the
+/// directory. It is never the reason for an error: a disk that is full, broken or gone means that
+/// less is there. Thread-safe. docs/cache.md says what is stored and how.
+class DiskCache {
+ public:
+  /// Never null, never fails: a directory that cannot be used means a cache that holds nothing for
+  /// now, which is logged once. `store_identity` tells stores apart (ObjectStore::identity).
+  static std::unique_ptr<DiskCache> open(const CacheOptions& options, std::string store_identity,
+                                         std::shared_ptr<Log> log);
+  /// The same on a disk and a scheduler of the caller, who stops the scheduler.
+  static std::unique_ptr<DiskCache> open(const CacheOptions& options, std::string store_identity,
+                                         std::shared_ptr<Log> log, CachePlatform platform);
+  /// What waits to be written is dropped; see drain. Files that are still open can be read on.
+  ~DiskCache();
+  DiskCache(const DiskCache&) = delete;
+  DiskCache& operator=(const DiskCache&) = delete;
+
+  /// The file of this version, made if need be; null where the cache is off, broken or full.
+  /// `info` tells what else is known of the object, and may be null. All who open a version in this
+  /// process share one CacheFile. Blocks on the disk.
+  std::shared_ptr<CacheFile> open(const CachedVersion& version, const ObjectInfo* info);
+
+  /// Runs `work` on one of the cache's threads, which may block on the disk. Dropped without being
+  /// run when the cache ends first. Must not be called where the cache is off.
+  void post(Callback<void()> work);
+
+  /// False where the directory cannot be used now; the log says why.
+  bool usable();
+  CacheStats stats();
+  /// Waits until all that was offered is written or refused, and complete files are sealed. Before
+  /// the end of a process: what is not sealed is read and checked again when it is next used.
+  void drain();
+
+  // Maintenance, of what all processes and all stores keep in the directory. It blocks on the disk.
+
+  void walk(const CacheVisitor& visit);
+
+  /// For others who write to the cache's disk and find it full: removes some of what was not used
+  /// for longest. True where there is more room than before the call. Blocks on the disk.
+  bool give_way();
+
+  struct VerifyReport {
+    uint64_t files = 0;
+    uint64_t bytes = 0;           ///< That were read and checked.
+    uint64_t damaged_chunks = 0;  ///< Absent from now on.
+    uint64_t broken_files = 0;    ///< Without a readable map; removed where nobody uses them.
+  };
+  /// Reads and checks everything. `progress` is told the report so far after each file; false from
+  /// it ends the run.
+  VerifyReport verify(const std::function<bool(const VerifyReport&)>& progress);
+
+  struct EvictReport {
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+    uint64_t in_use = 0;  ///< Files that were asked for and are open somewhere.
+  };
+  /// Removes what was not used for longest until all files occupy at most `bytes`.
+  EvictReport evict_to(uint64_t bytes);
+  /// Removes all versions of the cache's store whose keys begin with `prefix`.
+  EvictReport evict_prefix(const std::string& prefix);
+
+ private:
+  DiskCache(std::shared_ptr<CacheCore> core, std::shared_ptr<WorkerPool> own_pool);
+
+  const std::shared_ptr<CacheCore> core_;       // null: off
+  const std::shared_ptr<WorkerPool> own_pool_;  // null: the caller's scheduler is used
+  Mutex giving_way_;
+  std::atomic<uint64_t> ways_given_{0};
+};
+
+}  // namespace penstock

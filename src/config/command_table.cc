@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/command_table.h"
+
+#include <algorithm>
+#include <array>
+
+namespace penstock {
+namespace {
+
+constexpr auto cache_place = std::to_array<std::string_view>({"cache-dir"});
+constexpr auto cache_limits =
+    std::to_array<std::string_view>({"cache-dir", "cache-size", "cache-min-free"});
+constexpr auto warm_places =
+    std::to_array<std::string_view>({"endpoint-url", "region", "profile", "no-sign-request",
+                                     "ca-bundle", "path-style", "max-connections", "http-threads",
+                                     "cache-dir", "cache-size", "cache-min-free", "memory-limit"});
+
+constexpr CommandOption store{.name = "store",
+                              .value = "URL",
+                              .help = "only this bucket, or what lies below this prefix of it"};
+constexpr CommandOption json{.name = "json", .help = "as JSON, for programs"};
+constexpr CommandOption bytes{.name = "bytes", .help = "sizes in bytes"};
+
+constexpr auto ls_options = std::to_array<CommandOption>({store, bytes, json});
+constexpr auto stats_options = std::to_array<CommandOption>({bytes, json});
+constexpr auto evict_options = std::to_array<CommandOption>(
+    {{.name = "to", .value = "SIZE", .help = "remove what was not used for longest, down to this"},
+     store,
+     {.name = "all", .help = "remove everything"}});
+constexpr auto warm_options = std::to_array<CommandOption>(
+    {{.name = "recursive", .letter = 'r', .help = "also what lies below directories"},
+     {.name = "manifest",
+      .value = "FILE",
+      .is_path = true,
+      .help = "fetch the files named there, one a line, below PATH; - is standard input"},
+     {.name = "jobs",
+      .letter = 'j',
+      .value = "N",
+      .help = "files, or parts of large ones, at once "
+              "[16]"}});
+
+constexpr auto status_options = std::to_array<CommandOption>({json});
+constexpr auto journal_place = std::to_array<std::string_view>({"cache-dir", "journal-dir"});
+
+constexpr auto table = std::to_array<CommandRow>({
+    {.name = "cache ls",
+     .arguments = "",
+     .about = "list the objects of the cache: size, bytes that are there, last use, store, key",
+     .options = ls_options,
+     .mount_options = cache_place},
+    {.name = "cache stats",
+     .arguments = "",
+     .about = "show what the cache holds of each store, and its limits",
+     .options = stats_options,
+     .mount_options = cache_limits},
+    {.name = "cache verify",
+     .arguments = "",
+     .about = "read and check everything; what is damaged is dropped",
+     .options = {},
+     .mount_options = cache_place},
+    {.name = "cache evict",
+     .arguments = "",
+     .about = "remove objects from the cache",
+     .options = evict_options,
+     .mount_options = cache_place},
+    {.name = "warm",
+     .arguments = "PATH...",
+     .about = "fetch files of a mount, or s3://BUCKET/PREFIX, into the cache",
+     .options = warm_options,
+     .mount_options = warm_places},
+    {.name = "status",
+     .arguments = "",
+     .about = "list what was written with --write-back and is not in the bucket yet",
+     .options = status_options,
+     .mount_options = journal_place},
+});
+
+}  // namespace
+
+std::span<const CommandRow> command_table() { return table; }
+
+const CommandRow& command_row(std::string_view name) {
+  return *std::ranges::find(table, name, &CommandRow::name);
+}
+
+}  // namespace penstock

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/option_table.h"
+
+#include <algorithm>
+#include <array>
+
+namespace penstock {
+namespace {
+
+using enum OptionGroup;
+using Kind = ValueKind;
+using Target = OptionTarget;
+
+constexpr uint64_t kib = 1ULL << 10;
+constexpr uint64_t mib = 1ULL << 20;
+constexpr uint64_t gib = 1ULL << 30;
+constexpr uint64_t hour_ms = 3'600'000;
+
+constexpr auto table = std::to_array<OptionRow>({
+    {.name = "endpoint-url",
+     .group = bucket,
+     .kind = Kind::text,
+     .value = "URL",
+     .initial_words = "AWS",
+     .help = "server to talk to",
+     .paragraph =
+         "The S3 server, as `http://HOST:PORT` or `https://HOST`. Without it the environment "
+         "(`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`) and the profile are asked, then AWS's own "
+         "server of the region is used.",
+     .target = [](Options& o) -> Target { return &o.store.endpoint_url; }},
+    {.name = "region",
+     .group = bucket,
+     .kind = Kind::text,
+     .value = "NAME",
+     .initial_words = "as the AWS CLI",
+     .help = "region of the bucket",
+     .paragraph = "The region that requests are signed for. Without it `AWS_REGION`, "
+                  "`AWS_DEFAULT_REGION` and the "
+                  "profile are asked, then `us-east-1` is tried; a server that names another "
+                  "region is followed.",
+     .target = [](Options& o) -> Target { return &o.store.region; }},
+    {.name = "profile",
+     .group = bucket,
+     .kind = Kind::text,
+     .value = "NAME",
+     .initial_words = "as the AWS CLI",
+     .help = "profile in ~/.aws",
+     .paragraph = "The section of the AWS configuration and credentials files to use. Without it "
+                  "`AWS_PROFILE`, "
+                  "then `default`.",
+     .target = [](Options& o) -> Target { return &o.store.profile; }},
+    {.name = "no-sign-request",
+     .group = bucket,
+     .help = "send no credentials (public buckets)",
+     .paragraph = "Looks for no credentials and signs nothing: for buckets that everyone may read.",
+     .target = [](Options& o) -> Target { return &o.store.no_sign_request; }},
+    {.name = "ca-bundle",
+     .group = bucket,
+     .kind = Kind::path,
+     .value = "FILE",
+     .initial_words = "the system's",
+     .help = "PEM file of trusted certificates",
+     .paragraph = "The certificate authorities that an https server's certificate is checked "
+                  "against. Without it "
+                  "`AWS_CA_BUNDLE`, then those of the system.",
+     .target = [](Options& o) -> Target { return &o.store.ca_bundle; }},
+    {.name = "path-style",
+     .group = bucket,
+     .kind = Kind::choice,
+     .value = "auto|always|never",
+     .initial = "auto",
+     .help = "bucket in the path",
+     .paragraph = "Where the bucket's name goes: `always` into the path "
+                  "(`http://host/bucket/key`), `never`, that is "
+                  "into the host name (`http://bucket.host/key`), or `auto`: the host name for "
+                  "AWS, the path for "
+                  "every other server and for bucket names that are no host names.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.store.path_style; }},
+    {.name = "max-connections",
+     .group = bucket,
+     .kind = Kind::count,
+     .value = "N",
+     .initial = "128",
+     .help = "connections to the server at once",
+     .paragraph =
+         "How many requests may be on their way to the server at once. Raise it where the time to "
+         "the first "
+         "byte is long and the link is fast; lower it for a server that cannot take that many.",
+     .advanced = true,
+     .least = 1,
+     .most = 10'000,
+     .target = [](Options& o) -> Target { return &o.store.max_connections; }},
+    {.name = "http-threads",
+     .group = bucket,
+     .kind = Kind::count,
+     .value = "N",
+     .initial = "2",
+     .help = "threads that move bytes",
+     .paragraph = "Event-loop threads of the HTTP client. One moves one to two GB/s on plain HTTP; "
+                  "more help with TLS "
+                  "and with links that are faster than that.",
+     .advanced = true,
+     .least = 1,
+     .most = 64,
+     .target = [](Options& o) -> Target { return &o.store.http_threads; }},
+
+    {.name = "read-only",
+     .alias = "ro",
+     .group = permissions,
+     .help = "refuse every change",
+     .paragraph = "Programs get `Read-only file system` for every change, and nothing is ever sent "
+                  "to the store that "
+                  "would change it. `-o rw` takes it back.",
+     .target = [](Options& o) -> Target { return &o.mount.read_only; }},
+    {.name = "allow-other",
+     .group = permissions,
+     .help = "let other users in, as file modes allow",
+     .paragraph = "Without it only the user who mounted may enter the mount, not even root may. A "
+                  "user other than root "
+                  "needs the line `user_allow_other` in `/etc/fuse.conf` for it.",
+     .target = [](Options& o) -> Target { return &o.mount.allow_other; }},
+    {.name = "uid",
+     .group = permissions,
+     .kind = Kind::user,
+     .value = "USER",
+     .initial = "0",
+     .initial_words = "you",
+     .help = "owner of files that record none",
+     .paragraph = "A user's name or number. Objects written by Penstock or s3fs may record an "
+                  "owner of their own, "
+                  "which comes first.",
+     .most = UINT32_MAX - 1,
+     .target = [](Options& o) -> Target { return &o.mount.uid; }},
+    {.name = "gid",
+     .group = permissions,
+     .kind = Kind::group,
+     .value = "GROUP",
+     .initial = "0",
+     .initial_words = "yours",
+     .help = "group of files that record none",
+     .paragraph = "A group's name or number, as with `--uid`.",
+     .most = UINT32_MAX - 1,
+     .target = [](Options& o) -> Target { return &o.mount.gid; }},
+    {.name = "file-mode",
+     .group = permissions,
+     .kind = Kind::mode,
+     .value = "MODE",
+     .initial = "0644",
+     .help = "permissions of files that record none",
+     .paragraph = "In octal, as chmod takes it.",
+     .most = 0777,
+     .target = [](Options& o) -> Target { return &o.mount.file_mode; }},
+    {.name = "dir-mode",
+     .group = permissions,
+     .kind = Kind::mode,
+     .value = "MODE",
+     .initial = "0755",
+     .help = "permissions of directories that record none",
+     .paragraph = "In octal, as chmod takes it.",
+     .most = 01777,
+     .target = [](Options& o) -> Target { return &o.mount.dir_mode; }},
+    {.name = "no-exec",
+     .alias = "noexec",
+     .group = permissions,
+     .help = "refuse to execute files of the mount",
+     .paragraph = "The kernel refuses to run programs from the mount. mount(8) asks for it by "
+                  "itself where fstab says "
+                  "`user`; `-o exec` takes it back.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.mount.no_exec; }},
+
+    {.name = "memory-limit",
+     .group = caching,
+     .kind = Kind::size,
+     .value = "SIZE",
+     .initial = "auto",
+     .initial_words = "1/4 of RAM, max 1GiB",
+     .help = "read-ahead and unsent data",
+     .paragraph = "Bytes that the mount may hold for read-ahead and for data on its way to the "
+                  "store. `auto` is a "
+                  "quarter of the machine's memory or of the cgroup's limit, whichever is less, "
+                  "between 64 MiB and "
+                  "1 GiB. A long, fast link wants bandwidth x delay x 2 of it.",
+     .zero_is_auto = true,
+     .least = 16 * mib,
+     .target = [](Options& o) -> Target { return &o.mount.memory_limit; }},
+    {.name = "cache-dir",
+     .group = caching,
+     .kind = Kind::path,
+     .value = "DIR",
+     .initial_words = "/var/cache/penstock",
+     .help = "where objects are kept on disk",
+     .paragraph =
+         "What is read is kept in files below this folder, over restarts, and read from there the "
+         "next time, at the speed of the disk: put it on a local NVMe disk. Several mounts, also "
+         "of "
+         "different buckets, may share it. The default is `/var/cache/penstock` for root and "
+         "`~/.cache/penstock` for others. A `file://` store is only cached where this is given.",
+     .target = [](Options& o) -> Target { return &o.cache.directory; }},
+    {.name = "no-cache",
+     .group = caching,
+     .help = "keep nothing on disk",
+     .paragraph = "Bytes that are read again after the kernel has dropped them are fetched again.",
+     .target = [](Options& o) -> Target { return &o.cache.off; }},
+    {.name = "cache-size",
+     .group = caching,
+     .kind = Kind::space,
+     .value = "SPACE",
+     .initial = "20%",
+     .help = "what the cache may occupy",
+     .paragraph = "A size, such as `500GiB`, or a share of the disk, such as `80%`, for all mounts "
+                  "that use the folder. Beyond it what was not used for longest is dropped.",
+     .target = [](Options& o) -> Target { return &o.cache.size_limit; }},
+    {.name = "cache-min-free",
+     .group = caching,
+     .kind = Kind::space,
+     .value = "SPACE",
+     .initial = "5%",
+     .help = "what the cache leaves free of its disk",
+     .paragraph = "The cache takes no more, and gives back what it has, where the disk would have "
+                  "less free space than this, whoever uses the rest.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.cache.min_free; }},
+    {.name = "metadata-ttl",
+     .group = caching,
+     .kind = Kind::duration,
+     .value = "TIME",
+     .initial = "60s",
+     .help = "how long to believe names and attributes",
+     .paragraph = "Changes that others make to the bucket are seen after this time at the latest; "
+                  "changes made through "
+                  "this mount are seen at once. Raise it to `1h` or more for data that nobody "
+                  "changes: a training job "
+                  "that opens the same files every epoch then asks the server for nothing but "
+                  "their bytes. `0` asks "
+                  "every time.",
+     .most = 24'000 * hour_ms,
+     .target = [](Options& o) -> Target { return &o.metadata.ttl; }},
+    {.name = "attributes",
+     .group = caching,
+     .kind = Kind::choice,
+     .value = "auto|full|none",
+     .initial = "auto",
+     .help = "ask for modes and times",
+     .paragraph =
+         "Modes, owners and times that programs set are metadata of the objects, which a listing "
+         "does not carry: to know them costs a request for each file. `auto` looks at two files of "
+         "each directory and asks for the others where these carry some; `full` always asks, "
+         "`none` only for files that are opened or changed. Use `none` to train from files that "
+         "were copied with their times.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.metadata.attributes; }},
+    {.name = "metadata-entries",
+     .group = caching,
+     .kind = Kind::count,
+     .value = "N",
+     .initial = "1000000",
+     .help = "names and attributes kept in memory",
+     .paragraph = "Beyond this many the ones unused for longest are forgotten, and asked for again "
+                  "when needed.",
+     .advanced = true,
+     .least = 1000,
+     .target = [](Options& o) -> Target { return &o.metadata.max_entries; }},
+
+    {.name = "fetch-size",
+     .group = reading,
+     .kind = Kind::size,
+     .value = "SIZE",
+     .initial = "8MiB",
+     .help = "one request of a sequential reader",
+     .paragraph = "Large objects are read as parallel ranges of this size.",
+     .advanced = true,
+     .least = 64 * kib,
+     .most = 1 * gib,
+     .target = [](Options& o) -> Target { return &o.read.fetch_size; }},
+    {.name = "whole-object-size",
+     .group = reading,
+     .kind = Kind::size,
+     .value = "SIZE",
+     .initial = "1MiB",
+     .help = "objects up to this are fetched whole",
+     .paragraph = "The first read of an object up to this size fetches all of it: one request per "
+                  "small file.",
+     .advanced = true,
+     .most = 1 * gib,
+     .target = [](Options& o) -> Target { return &o.read.whole_object_size; }},
+    {.name = "random-granule",
+     .group = reading,
+     .kind = Kind::size,
+     .value = "SIZE",
+     .initial = "16KiB",
+     .help = "random reads are widened to this",
+     .paragraph = "A read that follows no stream fetches the aligned blocks of this size that it "
+                  "touches, no more.",
+     .advanced = true,
+     .least = 4 * kib,
+     .most = 64 * mib,
+     .target = [](Options& o) -> Target { return &o.read.random_granule; }},
+
+    {.name = "write-back",
+     .group = writing,
+     .help = "close does not wait for the bucket",
+     .paragraph =
+         "`close` and `fsync` return when what was written is safe in a journal on the local disk; "
+         "the upload follows in the background, and goes on at the next mount where this one ends "
+         "early. Others see the file when it is in the bucket. See docs/writes.md.",
+     .target = [](Options& o) -> Target { return &o.write.write_back; }},
+    {.name = "fsync",
+     .group = writing,
+     .kind = Kind::choice,
+     .value = "journal|bucket",
+     .initial = "journal",
+     .help = "what fsync waits for",
+     .paragraph = "`journal`: that what was written is safe on the local disk; `bucket`: that it "
+                  "is in the bucket, as without --write-back.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.write.fsync; }},
+    {.name = "journal-dir",
+     .group = writing,
+     .kind = Kind::path,
+     .value = "DIR",
+     .initial_words = "in the cache",
+     .help = "where the journal lies",
+     .paragraph =
+         "A folder on a local disk that survives a reboot, and is as fast as writing is to "
+         "be. The default is `journal` in the folder of --cache-dir.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.write.journal_dir; }},
+    {.name = "parts-in-flight",
+     .group = writing,
+     .kind = Kind::count,
+     .value = "N",
+     .initial = "32",
+     .help = "parts uploaded at once, over all files",
+     .paragraph = "Files above `--single-put-size` are uploaded in parts while they are written; "
+                  "this many at once.",
+     .advanced = true,
+     .least = 1,
+     .most = 10'000,
+     .target = [](Options& o) -> Target { return &o.write.parts_in_flight; }},
+    {.name = "single-put-size",
+     .group = writing,
+     .kind = Kind::size,
+     .value = "SIZE",
+     .initial = "8MiB",
+     .help = "files up to this are one request",
+     .paragraph =
+         "Also the size of the first parts of larger files. S3 takes no parts below 5 MiB.",
+     .advanced = true,
+     .least = 5 * mib,
+     .most = 1 * gib,
+     .target = [](Options& o) -> Target { return &o.write.single_put_size; }},
+    {.name = "staging-dir",
+     .group = writing,
+     .kind = Kind::path,
+     .value = "DIR",
+     .initial_words = "$TMPDIR or /var/tmp",
+     .help = "for what memory cannot hold",
+     .paragraph = "Files that are not written from front to back, or faster than the link for "
+                  "longer than memory "
+                  "lasts, are kept here until they are sent. Choose a fast local disk.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.write.staging_dir; }},
+    {.name = "state-dir",
+     .group = writing,
+     .kind = Kind::path,
+     .value = "DIR",
+     .initial_words = "/var/lib/penstock",
+     .help = "unfinished uploads",
+     .paragraph = "Multipart uploads that a killed mount left behind are found here and aborted by "
+                  "the next mount of "
+                  "the same bucket and prefix. For users other than root the default is "
+                  "`$XDG_STATE_HOME/penstock` or "
+                  "`~/.local/state/penstock`.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.write.state_dir; }},
+
+    {.name = "foreground",
+     .letter = 'f',
+     .group = running,
+     .help = "do not go to the background; log to stderr",
+     .paragraph = "The command stays until the mount ends: for systemd, containers and debugging. "
+                  "A line on standard "
+                  "output says when the mount is ready.",
+     .target = [](Options& o) -> Target { return &o.mount.foreground; }},
+    {.name = "stop-timeout",
+     .group = running,
+     .kind = Kind::duration,
+     .value = "TIME",
+     .initial = "25s",
+     .help = "for uploads when the mount ends",
+     .paragraph = "When the mount is told to end, open files that were written to are uploaded "
+                  "first, for at most this "
+                  "long. What could not be saved is listed, and the exit status is 1. Whole "
+                  "seconds. Keep it below the "
+                  "time after which systemd (90 s) or Kubernetes (30 s) kills.",
+     .most = 24 * hour_ms,
+     .target = [](Options& o) -> Target { return &o.mount.stop_timeout; }},
+    {.name = "fuse-threads",
+     .group = running,
+     .kind = Kind::count,
+     .value = "N",
+     .initial = "2",
+     .help = "threads that take requests from the kernel",
+     .paragraph = "They never wait for the network, so few are enough; more help with many cores "
+                  "and small requests.",
+     .advanced = true,
+     .least = 1,
+     .most = 64,
+     .target = [](Options& o) -> Target { return &o.mount.fuse_threads; }},
+    {.name = "io-uring",
+     .group = running,
+     .kind = Kind::choice,
+     .value = "auto|on|off",
+     .initial = "auto",
+     .help = "take requests over io_uring",
+     .paragraph =
+         "Needs Linux 6.14, libfuse 3.18 and the kernel's leave: "
+         "`echo 1 > /sys/module/fuse/parameters/enable_uring`. Opening files and asking for "
+         "their attributes becomes up to twice as fast. But few requests are under way "
+         "at once, random reads are slower, and a program that waits for the store cannot "
+         "be killed until that has answered. `auto` therefore leaves it off; `on` is an "
+         "error where it cannot be had.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.mount.io_uring; }},
+
+    {.name = "log-level",
+     .group = logging,
+     .kind = Kind::choice,
+     .value = "error|warning|info|debug",
+     .initial = "info",
+     .help = "how much is logged",
+     .paragraph = "`debug` logs every request to the store.",
+     .target = [](Options& o) -> Target { return &o.log.level; }},
+    {.name = "log-file",
+     .group = logging,
+     .kind = Kind::path,
+     .value = "FILE",
+     .initial_words = "syslog, or stderr with -f",
+     .help = "where to log",
+     .paragraph = "Lines are appended. In containers, which have no syslog, use this or `-f`.",
+     .target = [](Options& o) -> Target { return &o.log.file; }},
+});
+
+/// '_' and '-' are the same in option names: fstab and other FUSE programs write the former.
+bool same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return (x == '_' ? '-' : x) == (y == '_' ? '-' : y); });
+}
+
+}  // namespace
+
+std::span<const OptionRow> option_table() { return table; }
+
+const OptionRow* find_option(std::string_view name) {
+  if (name.empty()) return nullptr;
+  const auto row = std::find_if(table.begin(), table.end(), [&](const OptionRow& r) {
+    return same_name(r.name, name) || same_name(r.alias, name);
+  });
+  return row == table.end() ? nullptr : &*row;
+}
+
+const OptionRow* find_option(char letter) {
+  const auto row = std::find_if(table.begin(), table.end(), [&](const OptionRow& r) {
+    return r.letter != 0 && r.letter == letter;
+  });
+  return row == table.end() ? nullptr : &*row;
+}
+
+std::string_view title(OptionGroup group) {
+  switch (group) {
+    case bucket:
+      return "Bucket";
+    case permissions:
+      return "Permissions";
+    case caching:
+      return "Caching";
+    case reading:
+      return "Reading";
+    case writing:
+      return "Writing";
+    case running:
+      return "Running";
+    case logging:
+      break;
+  }
+  return "Logging";
+}
+
+}  // namespace penstock

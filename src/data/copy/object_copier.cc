@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/copy/object_copier.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace penstock {
+namespace {
+
+/// One multipart copy: learn the metadata → create → parts, a few at a time → complete, or abort.
+class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
+ public:
+  MultipartCopy(ObjectStore& store, UploadRegistry& uploads, CopyLimits limits, CopyObject request,
+                Done<ObjectInfo> done)
+      : store_(store),
+        uploads_(uploads),
+        in_flight_limit_(limits.parts_in_flight),
+        request_(std::move(request)),
+        done_(std::move(done)) {
+    const StoreLimits store_limits = store.limits();
+    part_size_ = std::max({limits.part_size, store_limits.min_part_size,
+                           (request_.size + store_limits.max_parts - 1) / store_limits.max_parts});
+    part_count_ = static_cast<uint32_t>((request_.size + part_size_ - 1) / part_size_);
+    parts_.resize(part_count_);
+  }
+
+  void start() {
+    if (request_.metadata) return create();
+    // A multipart copy does not take the source's metadata along.
+    store_.head({.key = request_.source}, [self = shared_from_this()](Result<ObjectInfo> info) {
+      if (!info) return self->done_(info.error());
+      if (info->etag != self->request_.etag)
+        return self->done_(Error(Code::changed, "the source was replaced"));
+      self->request_.metadata = info->metadata.value_or(Metadata{});
+      self->create();
+    });
+  }
+
+ private:
+  void create() {
+    store_.create_upload({.key = request_.target, .metadata = *request_.metadata},
+                         [self = shared_from_this()](Result<std::string> id) {
+                           if (!id) return self->done_(id.error());
+                           self->upload_id_ = *id;
+                           self->uploads_.added(self->request_.target, *id);
+                           self->pump();
+                         });
+  }
+
+  void pump() {
+    std::vector<uint32_t> begin;
+    bool finished = false;
+    {
+      const MutexLock lock(mutex_);
+      while (!error_ && in_flight_ < in_flight_limit_ && next_ < part_count_) {
+        begin.push_back(next_++);
+        ++in_flight_;
+      }
+      // The one that finds nothing left ends the copy; parts that are begun here are still in
+      // flight.
+      finished =
+          in_flight_ == 0 && (error_ || next_ == part_count_) && !std::exchange(ended_, true);
+    }
+    for (const uint32_t index : begin) copy_part(index);
+    if (finished) end();
+  }
+
+  void copy_part(uint32_t index) {
+    const uint64_t offset = index * part_size_;
+    UploadPartCopy part{.key = request_.target,
+                        .upload_id = upload_id_,
+                        .number = index + 1,
+                        .source = request_.source,
+                        .source_if_match = request_.etag,
+                        .source_range = {offset, std::min(part_size_, request_.size - offset)}};
+    store_.upload_part_copy(std::move(part),
+                            [self = shared_from_this(), index](Result<CompletedPart> copied) {
+                              {
+                                const MutexLock lock(self->mutex_);
+                                --self->in_flight_;
+                                if (copied) {
+                                  self->parts_[index] = *copied;
+                                } else if (!self->error_) {
+                                  self->error_ = copied.error();
+                                }
+                              }
+                              self->pump();
+                            });
+  }
+
+  void end() {
+    std::optional<Error> error;
+    CompleteUpload complete{.key = request_.target, .upload_id = upload_id_};
+    {
+      const MutexLock lock(mutex_);
+      error = error_;
+      complete.parts = parts_;
+    }
+    if (error) return abort(*error);
+    store_.complete_upload(std::move(complete),
+                           [self = shared_from_this()](Result<ObjectInfo> info) {
+                             if (!info) return self->abort(info.error());
+                             self->uploads_.ended(self->request_.target, self->upload_id_);
+                             info->size = self->request_.size;
+                             self->done_(std::move(info));
+                           });
+  }
+
+  void abort(Error error) {
+    store_.abort_upload(
+        request_.target, upload_id_,
+        [self = shared_from_this(), error = std::move(error)](const Result<void>& aborted) {
+          // What could not be aborted stays in the registry: the next mount tries again.
+          if (aborted) self->uploads_.ended(self->request_.target, self->upload_id_);
+          self->done_(error);
+        });
+  }
+
+  ObjectStore& store_;
+  UploadRegistry& uploads_;
+  const uint32_t in_flight_limit_;
+  CopyObject request_;
+  Done<ObjectInfo> done_;
+  uint64_t part_size_ = 0;
+  uint32_t part_count_ = 0;
+  std::string upload_id_;
+
+  Mutex mutex_;
+  uint32_t next_ GUARDED_BY(mutex_) = 0;
+  uint32_t in_flight_ GUARDED_BY(mutex_) = 0;
+  bool ended_ GUARDED_BY(mutex_) = false;
+  std::optional<Error> error_ GUARDED_BY(mutex_);
+  std::vector<CompletedPart> parts_ GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+void ObjectCopier::copy(CopyObject request, Done<ObjectInfo> done) {
+  if (request.size > std::min(limits_.parallel_above, store_.limits().max_put_size)) {
+    std::make_shared<MultipartCopy>(store_, uploads_, limits_, std::move(request), std::move(done))
+        ->start();
+    return;
+  }
+  const uint64_t size = request.size;
+  store_.copy({.source = std::move(request.source),
+               .target = std::move(request.target),
+               .source_if_match = std::move(request.etag),
+               .metadata = std::move(request.metadata)},
+              [size, done = std::move(done)](Result<ObjectInfo> info) mutable {
+                if (info) info->size = size;
+                done(std::move(info));
+              });
+}
+
+}  // namespace penstock

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/read/object_reader_impl.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace penstock {
+namespace {
+
+/// Kept behind a stream for who reads a little back.
+constexpr uint64_t stream_tail = 1ULL << 20;
+/// Kept of what random reads have used, in case they come back.
+constexpr uint64_t most_leftovers = 4ULL << 20;
+
+Error closed_error() { return Error(Code::cancelled, "the file was closed while it was read"); }
+
+}  // namespace
+
+ObjectReaderImpl::ObjectReaderImpl(std::shared_ptr<ReadCore> core, ObjectVersion version,
+                                   std::shared_ptr<CacheLink> cache,
+                                   std::function<void(const ObjectInfo&)> learned)
+    : core_(std::move(core)),
+      version_(std::move(version)),
+      cache_(std::move(cache)),
+      last_use_(core_->parts.scheduler.now()),
+      learned_(std::move(learned)) {}
+
+void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices> done) {
+  range.offset = std::min(range.offset, version_.size);
+  range.length = std::min(range.length, version_.size - range.offset);
+  if (range.length == 0) return done(Slices{});
+  if (cancel.stop_requested()) return done(Error(Code::interrupted, "the read was interrupted"));
+  const Scheduler::Time now = core_->parts.scheduler.now();
+  last_use_.store(now, std::memory_order_relaxed);
+  Aftermath after;
+  std::shared_ptr<PendingRead> pending;
+  {
+    const MutexLock lock(mutex_);
+    ReadPattern pattern;
+    if (!whole()) pattern = streams_.observe(range, now);
+    if (pattern.stream != nullptr && pattern.stream->reads <= 2) count_streams(now);
+    if (closed_) {
+      after.answers.push_back(Answer{std::move(done), closed_error()});
+    } else if (arrived(range)) {
+      after.answers.push_back(Answer{std::move(done), collect(range, after)});
+    } else {
+      pending = std::make_shared<PendingRead>(range, std::move(done));
+      pending->spot = pattern.kind != ReadPattern::Kind::sequential;
+      admit(pending, pattern.stream, after);
+    }
+    if (!closed_ && !changed_) plan_ahead(pattern, after);
+  }
+  if (pending && cancel.stop_possible()) watch(pending, cancel);
+  run(std::move(after));
+}
+
+void ObjectReaderImpl::find_backing(Done<std::shared_ptr<const BackingFile>> done) {
+  if (cache_ == nullptr) return done(std::shared_ptr<const BackingFile>());
+  cache_->with_file([done = std::move(done)](const CacheLink::FilePtr& file) mutable {
+    done(file == nullptr ? nullptr : file->backing());
+  });
+}
+
+void ObjectReaderImpl::cache_share(Done<CacheShare> done) {
+  if (cache_ == nullptr) return done(Error(Code::not_supported));
+  cache_->with_share([done = std::move(done)](const CacheShare& share) mutable { done(share); });
+}
+
+bool ObjectReaderImpl::arrived(ByteRange range) const {
+  uint64_t at = range.offset;
+  fetches_.for_each_in(range,
+                       [&](const std::shared_ptr<Fetch>& fetch, uint64_t begin, uint64_t end) {
+                         if (begin == at && end <= fetch->arrived()) at = end;
+                       });
+  return at == range.end();
+}
+
+Slices ObjectReaderImpl::collect(ByteRange range, Aftermath& after) {
+  Slices answer;
+  std::vector<std::shared_ptr<Fetch>> used;
+  const Scheduler::Time now = last_use();
+  fetches_.for_each_in(range,
+                       [&](const std::shared_ptr<Fetch>& fetch, uint64_t begin, uint64_t end) {
+                         if (fetch->kind() == Fetch::Kind::spot && !fetch->used())
+                           used.push_back(fetch);
+                         fetch->deliver(begin, end, answer);
+                         fetch->touched = now;
+                       });
+  for (const auto& fetch : used) {
+    leftovers_.push_back(Leftover{fetch, fetch->size()});
+    leftover_bytes_ += fetch->size();
+  }
+  tidy(range, after);
+  return answer;
+}
+
+void ObjectReaderImpl::tidy(ByteRange range, Aftermath& after) {
+  const uint64_t limit = range.end() - std::min(range.end(), stream_tail);
+  const FetchMap::Map& all = fetches_.all();
+  auto it = all.upper_bound(limit);
+  if (it != all.end() && it->second->kind() == Fetch::Kind::stream) {
+    it->second->trim(limit, after.buffers);
+  }
+  std::vector<const Fetch*> empty;
+  while (it != all.begin()) {
+    Fetch& fetch = *(--it)->second;
+    if (fetch.kind() != Fetch::Kind::stream || !fetch.trim(limit, after.buffers)) break;
+    empty.push_back(&fetch);
+  }
+  for (const Fetch* fetch : empty) drop(*fetch, after);
+  while (leftover_bytes_ > most_leftovers) {
+    const Leftover oldest = std::move(leftovers_.front());
+    leftovers_.pop_front();
+    leftover_bytes_ -= oldest.bytes;
+    const std::shared_ptr<Fetch> fetch = oldest.fetch.lock();
+    if (!fetch) continue;
+    if (!fetch->pinned()) drop(*fetch, after);
+    after.fetches.push_back(fetch);
+  }
+}
+
+void ObjectReaderImpl::complete(PendingRead& read, Aftermath& after) {
+  read.finished = true;
+  after.answers.push_back(Answer{std::move(read.done), collect(read.range, after)});
+  leave_queues(read, after);
+}
+
+void ObjectReaderImpl::fail(PendingRead& read, const Error& error, Aftermath& after) {
+  read.finished = true;
+  after.answers.push_back(Answer{std::move(read.done), error});
+  leave_queues(read, after);
+}
+
+void ObjectReaderImpl::leave_queues(PendingRead& read, Aftermath& after) {
+  after.idled = true;
+  after.memory.push_back(std::move(read.grant));
+  std::vector<std::shared_ptr<PendingRead>>& dropped = after.reads;
+  fetches_.for_each_in(read.range, [&](const std::shared_ptr<Fetch>& fetch, uint64_t, uint64_t) {
+    fetch->unpin(read, dropped);
+  });
+  const auto mine = std::find_if(parked_.begin(), parked_.end(),
+                                 [&](const auto& parked) { return parked.get() == &read; });
+  if (mine == parked_.end()) return;
+  dropped.push_back(std::move(*mine));
+  parked_.erase(mine);
+}
+
+void ObjectReaderImpl::watch(const std::shared_ptr<PendingRead>& read,
+                             const std::stop_token& cancel) {
+  read->interrupt.emplace(cancel, [weak = weak_from_this(), weak_read = std::weak_ptr(read)] {
+    // Copies of their own: finishing the read may destroy this closure while it runs.
+    const std::shared_ptr<ObjectReaderImpl> reader = weak.lock();
+    const std::shared_ptr<PendingRead> interrupted = weak_read.lock();
+    if (reader && interrupted) reader->interrupt(interrupted);
+  });
+}
+
+void ObjectReaderImpl::interrupt(const std::shared_ptr<PendingRead>& read) {
+  Aftermath after;
+  {
+    const MutexLock lock(mutex_);
+    if (read->finished) return;
+    fail(*read, Error(Code::interrupted, "the read was interrupted"), after);
+  }
+  run(std::move(after));
+}
+
+void ObjectReaderImpl::close() {
+  core_->remove(*this);
+  Aftermath after;
+  {
+    const MutexLock lock(mutex_);
+    closed_ = true;
+    core_->count_streams(-std::exchange(counted_streams_, 0));
+    // The pins go with the fetches, so that failing a read finds none of them.
+    for (auto& [end, fetch] : fetches_.take()) {
+      for (Fetch::Pin& pin : fetch->take_pins()) {
+        if (!pin.read->finished) fail(*pin.read, closed_error(), after);
+        after.reads.push_back(std::move(pin.read));
+      }
+      if (!fetch->complete()) after.stops.push_back(fetch);
+      after.fetches.push_back(std::move(fetch));
+    }
+    for (const auto& read : std::vector(parked_)) fail(*read, closed_error(), after);
+  }
+  run(std::move(after));
+}
+
+void ObjectReaderImpl::run(Aftermath after) {
+  after.memory.clear();
+  after.buffers.clear();
+  after.fetches.clear();
+  for (Answer& answer : after.answers) answer.done(std::move(answer.result));
+  after.reads.clear();
+  for (const auto& fetch : after.starts) start(fetch);
+  for (const auto& fetch : after.stops) fetch->abandon();
+  for (const auto& read : after.parks) reserve(read);
+  const bool idled = after.idled || !after.answers.empty();
+  after.answers.clear();
+  if (idled && core_->parts.budget.under_pressure()) core_->reclaim(BufferPool::unit);
+}
+
+}  // namespace penstock

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/write/file_writer_impl.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace penstock {
+namespace {
+
+bool overlap(ByteRange a, ByteRange b) { return a.offset < b.end() && b.offset < a.end(); }
+
+}  // namespace
+
+FileWriterImpl::FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base,
+                               Metadata initial)
+    : core_(core),
+      pass_(core.gate),
+      key_(std::move(key)),
+      metadata_(std::move(initial)),
+      contents_dirty_(!base),
+      blocks_(core.parts.buffers, core.layout.block_size()) {
+  if (!base) return;
+  base_ = std::move(base->object);
+  base_limit_ = base_->size;
+  map_.assign({0, base_limit_}, Source::base);
+}
+
+FileWriterImpl::~FileWriterImpl() { core_.memory->leave(this); }
+
+uint64_t FileWriterImpl::size() const {
+  const MutexLock lock(mutex_);
+  return map_.size();
+}
+
+bool FileWriterImpl::dirty() const {
+  const MutexLock lock(mutex_);
+  return contents_dirty_ || metadata_dirty_;
+}
+
+/// Whose bytes a change alters; a write behind the end makes what it skips a hole.
+ByteRange FileWriterImpl::reach(const Change& change) const {
+  const uint64_t size = map_.size();
+  const bool truncates = change.kind == Change::Kind::truncate;
+  if (!truncates && change.data.empty()) return {size, 0};
+  const uint64_t offset = change.kind == Change::Kind::append ? size : change.offset;
+  const uint64_t begin = std::min(offset, size);
+  const uint64_t end = truncates ? std::max(offset, size) : offset + change.data.size();
+  return {begin, end - begin};
+}
+
+uint64_t FileWriterImpl::memory_for(const Change& change) const {
+  if (change.kind == Change::Kind::truncate) return 0;
+  return blocks_.needed(
+      {change.kind == Change::Kind::append ? map_.size() : change.offset, change.data.size()});
+}
+
+/// Whether the change can be applied now; false: something that is under way will ask again.
+Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
+  const bool truncates = change.kind == Change::Kind::truncate;
+  if (abandoned_) return Error(Code::cancelled, "the file was given up");
+  if (lost_) return *lost_;
+  if (failure_ && !truncates) return *failure_;
+  const uint64_t offset = change.kind == Change::Kind::append ? map_.size() : change.offset;
+  const uint64_t limit = core_.layout.max_size();
+  if (change.data.size() > limit || offset > limit - change.data.size()) {
+    return Error(Code::too_large,
+                 Error::Detail{.message = "larger than an object may become", .key = key_});
+  }
+  if (commit_ != nullptr) return false;
+  if (truncates && leaves_parts_out(offset)) {
+    const bool sending = std::any_of(parts_.begin(), parts_.end(), [](const auto& part) {
+      return part.second.state == Part::State::sending;
+    });
+    if (sending) return false;
+    if (map_.any({0, offset}, mask(Source::sent))) {
+      commit_midway(after);
+      commit_->for_change = true;
+      return false;
+    }
+  }
+  const ByteRange touched = reach(change);
+  if (touched.length == 0) return true;
+  if (spilling_ && overlap(*spilling_, touched)) return false;
+  const uint32_t last = core_.layout.number_at(touched.end() - 1);
+  for (auto part = parts_.lower_bound(core_.layout.number_at(touched.offset));
+       part != parts_.end() && part->first <= last; ++part) {
+    if (part->second.state == Part::State::sending) return false;
+    if (part->second.state != Part::State::stored) continue;
+    ByteRange remains = clip(part->first);
+    if (truncates)
+      remains.length =
+          std::min(remains.end(), std::max(change.offset, remains.offset)) - remains.offset;
+    if (!map_.any(remains, mask(Source::sent))) continue;
+    commit_midway(after);
+    commit_->for_change = true;
+    return false;
+  }
+  return true;
+}
+
+uint64_t FileWriterImpl::apply(const Change& change, Reservation memory, Deferred& after) {
+  if (change.kind == Change::Kind::truncate) {
+    apply_truncate(change.offset, after);
+    return change.offset;
+  }
+  const uint64_t old_size = map_.size();
+  const uint64_t offset = change.kind == Change::Kind::append ? old_size : change.offset;
+  if (change.data.empty()) return offset;
+  const ByteRange range{offset, change.data.size()};
+  blocks_.prepare(range, std::move(memory), after);
+  blocks_.copy_in(offset, change.data);
+  map_.assign(range, Source::memory);
+  contents_dirty_ = true;
+  if (offset > old_size) touch(core_.layout.number_at(old_size));
+  const uint32_t first = core_.layout.number_at(offset);
+  const uint32_t last = core_.layout.number_at(range.end() - 1);
+  for (uint32_t number = first; number <= last; ++number) touch(number);
+  // The part before may have waited for the file to grow past it.
+  for (uint32_t number = std::max<uint32_t>(first, 2) - 1; number <= last; ++number)
+    consider(number, after);
+  return offset;
+}
+
+void FileWriterImpl::apply_truncate(uint64_t size, Deferred& after) {
+  const uint64_t old_size = map_.size();
+  if (size == old_size) return;
+  contents_dirty_ = true;
+  if (size > old_size) {
+    touch(core_.layout.number_at(old_size));
+    map_.resize(size);
+    return;
+  }
+  const uint32_t remaining = core_.layout.count(size);
+  if (remaining > 0 && core_.layout.range(remaining).end() > size) touch(remaining);
+  for (auto part = parts_.upper_bound(remaining); part != parts_.end(); part = parts_.erase(part))
+    touch(part->first);
+  while (!kept_.empty() && kept_.rbegin()->first > remaining) unkeep(kept_.rbegin()->first);
+  map_.resize(size);
+  blocks_.drop({size, old_size - size}, after);
+  base_limit_ = std::min(base_limit_, size);
+  if (!leaves_parts_out(size)) return;
+  retire(std::move(upload_), after);
+  forget_sent_parts();
+  consider_all(after);
+}
+
+bool FileWriterImpl::leaves_parts_out(uint64_t size) const {
+  return upload_ != nullptr && upload_->last_part > core_.layout.count(size);
+}
+
+/// The part's bytes are about to differ from what was stored of it.
+void FileWriterImpl::touch(uint32_t number) {
+  Part& part = parts_[number];
+  part.touched = true;
+  part.by_copy = false;
+  if (part.state == Part::State::ready) std::erase(ready_, number);
+  if (part.state == Part::State::stored) part.sent_before = true;
+  part.state = Part::State::idle;
+  unkeep(number);
+}
+
+void FileWriterImpl::change(const Change& change, Done<uint64_t> done) {
+  Deferred after;
+  MutexLock lock(mutex_);
+  if (queue_.empty()) {
+    const Result<bool> admitted = admit(change, after);
+    if (!admitted) {
+      after.call([done = std::move(done), error = admitted.error()]() mutable { done(error); });
+      return;
+    }
+    const uint64_t needed = *admitted ? memory_for(change) : 0;
+    std::optional<Reservation> memory =
+        needed == 0 ? Reservation() : core_.memory->try_take(needed);
+    if (*admitted && memory) {
+      const uint64_t offset = apply(change, std::move(*memory), after);
+      lock.unlock();
+      return done(offset);
+    }
+  }
+  auto data = std::make_unique_for_overwrite<std::byte[]>(change.data.size());
+  if (!change.data.empty()) std::memcpy(data.get(), change.data.data(), change.data.size());
+  Change kept = change;
+  kept.data = {data.get(), change.data.size()};
+  queue_.push_back({kept, std::move(data), std::move(done)});
+  if (queue_.size() == 1) after.call([self = shared_from_this()] { self->pump(); });
+}
+
+void FileWriterImpl::finish_first(Result<uint64_t> result, Deferred& after) {
+  after.call([done = std::move(queue_.front().done), result = std::move(result)]() mutable {
+    done(std::move(result));
+  });
+  queue_.pop_front();
+}
+
+void FileWriterImpl::pump() {
+  while (pump_one()) {
+  }
+}
+
+/// Applies the first waiting change; false if there is none or it has to wait on.
+bool FileWriterImpl::pump_one() {
+  uint64_t needed = 0;
+  {
+    Deferred after;
+    const MutexLock lock(mutex_);
+    if (queue_.empty() || waiting_for_memory_) return false;
+    const Change& change = queue_.front().change;
+    const Result<bool> admitted = admit(change, after);
+    if (!admitted) {
+      finish_first(admitted.error(), after);
+      return true;
+    }
+    if (!*admitted) return false;
+    needed = memory_for(change);
+    std::optional<Reservation> memory =
+        needed == 0 ? Reservation() : core_.memory->try_take(needed);
+    if (memory) {
+      const uint64_t offset = apply(change, std::move(*memory), after);
+      finish_first(offset, after);
+      return true;
+    }
+    waiting_for_memory_ = true;
+  }
+  core_.memory->take(needed, [weak = weak_from_this()](MemoryGrant grant) {
+    if (const auto self = weak.lock()) self->granted(std::move(grant));
+  });
+  return false;
+}
+
+/// Uses the memory or gives it back: nobody holds memory while waiting for something else.
+void FileWriterImpl::granted(MemoryGrant grant) {
+  {
+    Deferred after;
+    const MutexLock lock(mutex_);
+    waiting_for_memory_ = false;
+    if (!queue_.empty()) {
+      const Change& change = queue_.front().change;
+      const Result<bool> admitted = admit(change, after);
+      if (admitted && *admitted && grant.covers(memory_for(change))) {
+        const uint64_t offset = apply(change, std::move(grant.reservation), after);
+        finish_first(offset, after);
+      }
+    }
+  }
+  grant.reservation.release();
+  pump();
+}
+
+bool FileWriterImpl::rename(const std::string& key) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  if (abandoned_ || commit_ != nullptr || base_) return false;
+  for (const auto& [number, part] : parts_) {
+    if (part.state == Part::State::sending || part.state == Part::State::stored) return false;
+  }
+  key_ = key;
+  if (upload_ != nullptr) {  // created ahead of time, and still empty
+    retire(std::move(upload_), after);
+    if (!ready_.empty()) create_upload(after);
+  }
+  return true;
+}
+
+void FileWriterImpl::abandon(Callback<void()> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  abandoned_ = true;
+  unready_all();
+  while (!queue_.empty()) finish_first(Error(Code::cancelled, "the file was given up"), after);
+  abandon_waiters_.push_back(std::move(done));
+  after.call([self = shared_from_this()] { self->went_on(); });
+}
+
+/// Once nothing is under way any more, an abandoned file lets go of everything.
+void FileWriterImpl::check_abandoned(Deferred& after) {
+  if (!abandoned_ || busy_ > 0 || commit_ != nullptr) return;
+  while (!kept_.empty()) unkeep(kept_.begin()->first);
+  parts_.clear();
+  blocks_.drop({0, UINT64_MAX}, after);
+  map_.resize(0);
+  if (staging_ != nullptr) after.release(std::move(staging_));
+  if (upload_ != nullptr) {
+    retire(std::move(upload_), after);  // comes here again when it is aborted
+    return;
+  }
+  for (auto& waiter : std::exchange(abandon_waiters_, {})) after.call(std::move(waiter));
+}
+
+/// After anything that was under way has ended.
+void FileWriterImpl::went_on() {
+  advance_commit();
+  pump();
+  Deferred after;
+  const MutexLock lock(mutex_);
+  check_abandoned(after);
+}
+
+}  // namespace penstock

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "data/write/block_map.h"
+#include "data/write/deferred.h"
+#include "data/write/segment_map.h"
+#include "data/write/staging_file.h"
+#include "data/write/write_core.h"
+
+namespace penstock {
+
+class Outgoing;
+
+/// A change of the contents as it was asked for.
+struct Change {
+  enum class Kind : uint8_t { write, append, truncate };
+  Kind kind = Kind::write;
+  uint64_t offset = 0;  ///< Of a write; the new size for truncate.
+  std::span<const std::byte> data;
+};
+
+/// One multipart upload from its creation to its end. Requests remember theirs: an answer for an
+/// upload that is not the file's present one any more changes nothing.
+struct UploadSession {
+  std::string key;
+  Metadata metadata;
+  std::string id;          ///< Empty until it is created.
+  uint32_t last_part = 0;  ///< The highest number that was sent; 0: none.
+};
+
+/// The contents of one file on their way to the store.
+///
+/// Changes are applied one by one, under the mutex, in the order in which they came. One that
+/// cannot be applied at once waits in `queue_` (its data set aside), and the ones after it behind
+/// it: for memory; for a part that it touches and that is being sent or spilled; or for a commit,
+/// during which the contents stand still. All bytes that are handed to the store or the disk are
+/// thus never written to meanwhile, and no block is copied to make it so.
+///
+/// Parts (idle → ready → sending → stored) are sent as soon as they are complete and the file has
+/// grown past them. A stored part's memory is freed or, while there is room, kept: a change of kept
+/// bytes makes the part idle again, a change of bytes that are gone first commits the file as it is
+/// (the object is its base from then on). If the store loses the upload, a new one is made from
+/// what is still in memory or staged: all of it for files of up to eight first parts (64 MiB) while
+/// memory is free; with more, commit and write report that bytes are lost.
+///
+/// Every part that was sent is named when the upload is completed, for some stores (Ceph) refuse to
+/// leave one out: a file that is cut off below parts that were sent gets a new upload, or is
+/// committed as it is before, where the old one has bytes that nothing else has.
+///
+/// `busy_` counts everything that is under way; a failed or abandoned file acts when it is 0.
+class FileWriterImpl final : public MemoryHolder,
+                             public PartSender,
+                             public std::enable_shared_from_this<FileWriterImpl> {
+ public:
+  FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base, Metadata initial);
+  ~FileWriterImpl() override;
+
+  /// Before anything else: see DirectWriteEngine::resume.
+  std::vector<ByteRange> resume(LeftUpload upload) EXCLUDES(mutex_);
+
+  // As in FileWriter; `change` answers with the offset of what was written.
+  void change(const Change& change, Done<uint64_t> done) EXCLUDES(mutex_);
+  void read(ByteRange range, std::stop_token cancel, Done<Slices> done) EXCLUDES(mutex_);
+  void commit(CommitRequest request, Done<ObjectInfo> done) EXCLUDES(mutex_);
+  void try_again() EXCLUDES(mutex_);
+  bool rename(const std::string& key) EXCLUDES(mutex_);
+  void abandon(Callback<void()> done) EXCLUDES(mutex_);
+  uint64_t size() const EXCLUDES(mutex_);
+  bool dirty() const EXCLUDES(mutex_);
+
+  void send_one() override EXCLUDES(mutex_);
+
+  uint64_t spillable() const override EXCLUDES(mutex_);
+  void spill(Callback<void(bool)> done) override EXCLUDES(mutex_);
+  void drop_kept() override EXCLUDES(mutex_);
+
+ private:
+  struct Queued {
+    Change change;
+    std::unique_ptr<std::byte[]> data;
+    Done<uint64_t> done;
+  };
+
+  struct Part {
+    enum class State : uint8_t { idle, ready, sending, stored };
+    State state = State::idle;
+    bool touched = false;      ///< Differs (or may) from the base.
+    bool sent_before = false;  ///< Was stored once and changed since: the commit sends it again,
+                               ///< not the next write.
+    bool by_copy = false;      ///< To be sent, or stored, by UploadPartCopy.
+    uint64_t in_memory = 0;    ///< While sending: bytes that its end may free.
+    CompletedPart completed;
+  };
+
+  /// One commit while it runs. Its contents stand still.
+  struct CommitRun {
+    CommitRequest request;
+    std::vector<Done<ObjectInfo>> waiters;
+    enum class Step : uint8_t { prepare, putting, completing, describing } step = Step::prepare;
+    bool for_change = false;  ///< The first change in the queue waits for it, and fails with it.
+    bool planned = false;
+    bool as_put = false;
+    std::deque<uint32_t> todo;  ///< Parts that are not ready yet.
+    uint32_t fetching = 0;      ///< Ranges whose unchanged bytes are on their way.
+    uint32_t open_parts = 0;    ///< Parts that are not stored yet.
+    std::optional<Error> error;
+  };
+  struct PendingCommit {
+    CommitRequest request;
+    Done<ObjectInfo> done;
+  };
+
+  /// Unchanged bytes that a commit needs in memory, one piece after another.
+  struct Fetch {
+    ByteRange range;
+    uint32_t part = 0;  ///< 0: for the whole object as one PUT.
+    ByteRange piece;
+  };
+
+  // file_writer_impl.cc: changes
+  Result<bool> admit(const Change& change, Deferred& after) REQUIRES(mutex_);
+  ByteRange reach(const Change& change) const REQUIRES(mutex_);
+  uint64_t memory_for(const Change& change) const REQUIRES(mutex_);
+  uint64_t apply(const Change& change, Reservation memory, Deferred& after) REQUIRES(mutex_);
+  void apply_truncate(uint64_t size, Deferred& after) REQUIRES(mutex_);
+  bool leaves_parts_out(uint64_t size) const REQUIRES(mutex_);
+  void touch(uint32_t number) REQUIRES(mutex_);
+  void pump() EXCLUDES(mutex_);
+  bool pump_one() EXCLUDES(mutex_);
+  void granted(MemoryGrant grant) EXCLUDES(mutex_);
+  void finish_first(Result<uint64_t> result, Deferred& after) REQUIRES(mutex_);
+  void check_abandoned(Deferred& after) REQUIRES(mutex_);
+  void went_on() EXCLUDES(mutex_);
+
+  // file_parts.cc: the multipart upload
+  ByteRange clip(uint32_t number) const REQUIRES(mutex_);
+  void consider(uint32_t number, Deferred& after) REQUIRES(mutex_);
+  void make_ready(uint32_t number, Deferred& after) REQUIRES(mutex_);
+  void unready_all() REQUIRES(mutex_);
+  void create_upload(Deferred& after) REQUIRES(mutex_);
+  void upload_created(const std::shared_ptr<UploadSession>& session, Result<std::string> id)
+      EXCLUDES(mutex_);
+  void retire(std::shared_ptr<UploadSession> session, Deferred& after) REQUIRES(mutex_);
+  void send_copy(uint32_t number, Deferred& after) REQUIRES(mutex_);
+  std::shared_ptr<Outgoing> collect(ByteRange range) REQUIRES(mutex_);
+  void deliver(const std::shared_ptr<Outgoing>& outgoing, Callback<void(Result<Body>)> send,
+               Deferred& after) REQUIRES(mutex_);
+  void part_done(const std::shared_ptr<UploadSession>& session, uint32_t number,
+                 Result<CompletedPart> result) EXCLUDES(mutex_);
+  void part_failed(uint32_t number, const Error& error, Deferred& after) REQUIRES(mutex_);
+  void lose_upload(const Error& error, Deferred& after) REQUIRES(mutex_);
+  void forget_sent_parts() REQUIRES(mutex_);
+  void consider_all(Deferred& after) REQUIRES(mutex_);
+  void settle(uint32_t number, Deferred& after) REQUIRES(mutex_);
+  void drop(uint32_t number, Deferred& after) REQUIRES(mutex_);
+  void keep(uint32_t number, uint64_t bytes) REQUIRES(mutex_);
+  void unkeep(uint32_t number) REQUIRES(mutex_);
+  bool awaited(uint32_t number) const REQUIRES(mutex_);
+
+  // file_commit.cc
+  void begin_commit(PendingCommit pending, Deferred& after) REQUIRES(mutex_);
+  void commit_midway(Deferred& after) REQUIRES(mutex_);
+  void advance_commit() EXCLUDES(mutex_);
+  void plan_commit(Deferred& after) REQUIRES(mutex_);
+  void plan_parts(Deferred& after) REQUIRES(mutex_);
+  void prepare_parts(Deferred& after) REQUIRES(mutex_);
+  bool unchanged(uint32_t number) const REQUIRES(mutex_);
+  void start_put(Deferred& after) REQUIRES(mutex_);
+  void put_done(Result<ObjectInfo> result) EXCLUDES(mutex_);
+  void start_complete(Deferred& after) REQUIRES(mutex_);
+  void complete_done(const std::shared_ptr<UploadSession>& session, Result<ObjectInfo> result)
+      EXCLUDES(mutex_);
+  void adopt(ObjectInfo info, const Metadata& metadata, Deferred& after) REQUIRES(mutex_);
+  void describe_object(Deferred& after) REQUIRES(mutex_);
+  void finish_commit(Result<ObjectInfo> result, Deferred& after) REQUIRES(mutex_);
+
+  // file_reads.cc: reads, and the fetches of commits
+  void read_dirty(ByteRange range, std::stop_token cancel, Done<Slices> done, bool again)
+      EXCLUDES(mutex_);
+  void start_fetch(ByteRange range, uint32_t part, Deferred& after) REQUIRES(mutex_);
+  void fetch_next(Fetch fetch, std::optional<MemoryGrant> grant) EXCLUDES(mutex_);
+  void fetched(Fetch fetch, const Result<ObjectInfo>& result) EXCLUDES(mutex_);
+
+  // file_spill.cc
+  struct Spill;
+  std::shared_ptr<Spill> choose_spill() REQUIRES(mutex_);
+  void spill_done(const std::shared_ptr<Spill>& spill, const Result<void>& result) EXCLUDES(mutex_);
+
+  WriteCore& core_;
+  const Gate::Pass pass_;
+
+  mutable Mutex mutex_;
+  std::string key_ GUARDED_BY(mutex_);
+  Metadata metadata_
+      GUARDED_BY(mutex_);  ///< What the next upload is created with: the newest that was asked for.
+  std::optional<ObjectInfo> base_ GUARDED_BY(mutex_);
+  uint64_t base_limit_ GUARDED_BY(mutex_) = 0;  ///< How much of the base no truncation has cut off.
+  bool written_ GUARDED_BY(mutex_) = false;     ///< `base_` is our own, with `stored_metadata_`.
+  Metadata stored_metadata_ GUARDED_BY(mutex_);
+  bool contents_dirty_ GUARDED_BY(mutex_);
+  bool metadata_dirty_ GUARDED_BY(mutex_) = false;  ///< The object is there, its metadata are not.
+
+  SegmentMap map_ GUARDED_BY(mutex_);
+  BlockMap blocks_ GUARDED_BY(mutex_);
+  std::shared_ptr<StagingFile> staging_ GUARDED_BY(mutex_);
+  uint64_t staging_round_ GUARDED_BY(mutex_) =
+      0;  ///< Rises when a commit makes what is staged superfluous.
+  std::optional<ByteRange> spilling_ GUARDED_BY(mutex_);
+
+  std::deque<Queued> queue_ GUARDED_BY(mutex_);
+  bool waiting_for_memory_ GUARDED_BY(mutex_) = false;
+  std::optional<Error> failure_
+      GUARDED_BY(mutex_);  ///< Of a part that was sent early; until a commit tries again.
+  std::optional<Error> lost_ GUARDED_BY(mutex_);  ///< Acknowledged bytes are gone: for ever.
+
+  std::shared_ptr<UploadSession> upload_ GUARDED_BY(mutex_);
+  std::map<uint32_t, Part> parts_ GUARDED_BY(mutex_);  ///< Those that are not as in the base.
+  std::deque<uint32_t> ready_ GUARDED_BY(mutex_);
+  std::map<uint32_t, uint64_t> kept_
+      GUARDED_BY(mutex_);  ///< Stored parts that are in memory, with their bytes.
+  uint64_t kept_bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t sending_bytes_ GUARDED_BY(mutex_) = 0;
+  bool no_early_upload_ GUARDED_BY(mutex_) = false;
+  bool no_part_copy_ GUARDED_BY(mutex_) = false;
+  bool said_recommit_ GUARDED_BY(mutex_) = false;
+  uint32_t restarts_ GUARDED_BY(mutex_) = 0;  ///< Uploads lost since the last commit.
+
+  std::unique_ptr<CommitRun> commit_ GUARDED_BY(mutex_);
+  std::deque<PendingCommit> pending_commits_ GUARDED_BY(mutex_);
+
+  uint32_t busy_ GUARDED_BY(mutex_) = 0;
+  bool abandoned_ GUARDED_BY(mutex_) = false;
+  std::vector<Callback<void()>> abandon_waiters_ GUARDED_BY(mutex_);
+};
+
+}  // namespace penstock

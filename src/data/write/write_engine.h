@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/buffer_pool.h"
+#include "base/log.h"
+#include "base/memory_budget.h"
+#include "base/scheduler.h"
+#include "penstock/object_store.h"
+#include "penstock/options.h"
+#include "penstock/result.h"
+#include "penstock/slices.h"
+
+namespace penstock {
+
+/// How a file's present contents become an object.
+struct CommitRequest {
+  Metadata metadata;
+  Precondition condition;  ///< Only applied where the object was not yet written by this writer.
+};
+
+/// What a file starts from.
+struct WriteBase {
+  ObjectInfo object;  ///< The version whose bytes are kept where nothing is written.
+};
+
+/// The contents of one file that differ (or may differ) from its object: takes writes in any order,
+/// uploads parts while the application still writes, and commits the whole as one object. Shared by
+/// all handles of an inode. Thread-safe; calls to write and truncate that overlap in time are
+/// applied in some order, as on a local disk.
+class FileWriter {
+ public:
+  virtual ~FileWriter() = default;
+
+  /// Copies `data` before it returns; calls `done` when the budget has room for it (the
+  /// back-pressure), possibly before it returns. A failed upload of an earlier part shows here, and
+  /// in commit. too_large beyond the store's limit.
+  virtual void write(uint64_t offset, std::span<const std::byte> data, Done<void> done) = 0;
+  /// Writes at the present end, atomically with respect to other writes; `done` gets the offset.
+  virtual void append(std::span<const std::byte> data, Done<uint64_t> done) = 0;
+  virtual void truncate(uint64_t size, Done<void> done) = 0;
+  /// The file as it is now, dirty bytes included; clipped to size().
+  virtual void read(ByteRange range, std::stop_token cancel, Done<Slices> done) = 0;
+  /// Makes the present contents the object under the key: one PUT, or the rest of the multipart
+  /// upload and Complete. Commits run one after another; what is written during one belongs to the
+  /// next. Nothing dirty: succeeds at once with the last result. After a failure the bytes stay
+  /// dirty and a later commit tries again.
+  virtual void commit(CommitRequest request, Done<ObjectInfo> done) = 0;
+  /// Takes another key if nothing was sent under the old one yet; false (and no change) otherwise.
+  virtual bool rename(const std::string& key) = 0;
+  /// Drops everything and aborts the multipart upload; later calls fail with Code::cancelled. For
+  /// unlink and for a writer that is not needed any more.
+  virtual void abandon(Callback<void()> done) = 0;
+
+  virtual uint64_t size() const = 0;
+  virtual bool dirty()
+      const = 0;  ///< True while something is not committed (a new file is, even if empty).
+
+  // Writing back: what a writer does that keeps promises in the journal on a local disk.
+
+  /// Whether it does. If so, commit stores what was persisted last, and what is written later
+  /// belongs to a later one.
+  virtual bool persistent() const { return false; }
+  /// Makes the present contents, and that they shall become the object, safe against the end of
+  /// this process and of the machine; a later mount commits what this one does not. The condition
+  /// holds for the object that this writer makes first.
+  virtual void persist(CommitRequest request, Done<void> done);
+  /// The same for the key and the metadata of what was persisted before; nothing to do where
+  /// nothing was.
+  virtual void persist_name(CommitRequest request, Done<void> done);
+  /// Something was persisted that is not committed.
+  virtual bool pending() const { return false; }
+  /// Its file gets the name of `replaced`, also a persistent writer's: what that has stored is no
+  /// conflict. Returns the version that `replaced` knows to be under its key; empty: none.
+  virtual ETag succeed(const FileWriter& replaced);
+  /// Ends the upload, and begins none until release: the name is about to go. `done` gets whether
+  /// an object may be under the key because of this writer.
+  virtual void hold(Done<bool> done);
+  virtual void release() {}
+  /// Durably: the object under the key is about to be deleted. If this process ends before that is
+  /// done, a later mount does it and shows nothing of the file. hold comes before; release takes it
+  /// back.
+  virtual void doom(Done<void> done);
+  /// What was persisted is, durably, owed no more: the name is gone. The contents stay readable.
+  virtual void disclaim(Done<void> done);
+};
+
+/// A multipart upload of an earlier process, and what the store has of it.
+struct LeftUpload {
+  std::string id;
+  Metadata metadata;
+  std::vector<CompletedPart> parts;
+};
+
+/// All writing of a mount: one budget, one limit of parts in flight.
+class WriteEngine {
+ public:
+  virtual ~WriteEngine() = default;
+
+  /// A writer for `key`. Without a base the file is new (or truncated) and empty, and dirty from
+  /// the start; with one it is clean and has the base's size. `initial` is the metadata that a
+  /// multipart upload is created with; commit makes good what changed since.
+  virtual std::shared_ptr<FileWriter> open(std::string key, std::optional<WriteBase> base,
+                                           Metadata initial) = 0;
+};
+
+/// A writer whose bytes go to the store from memory.
+class DirectFileWriter : public FileWriter {
+ public:
+  /// After a write that failed because the upload of an earlier part had: sends that part again, so
+  /// that the write can be repeated. Without it only a commit does.
+  virtual void try_again() = 0;
+};
+
+/// The engine that writes into the store.
+class DirectWriteEngine : public WriteEngine {
+ public:
+  /// As open.
+  virtual std::shared_ptr<DirectFileWriter> begin(std::string key, std::optional<WriteBase> base,
+                                                  Metadata initial) = 0;
+  /// A writer for a new object that goes on with `upload`: what lies in its whole parts counts as
+  /// written. `kept` gets the ranges of those.
+  virtual std::shared_ptr<DirectFileWriter> resume(std::string key, LeftUpload upload,
+                                                   std::vector<ByteRange>& kept) = 0;
+  /// Bytes of the first parts, and of the largest single PUT.
+  virtual uint64_t first_part_size() const = 0;
+};
+
+class UploadRegistry;
+
+struct WriteEngineParts {
+  ObjectStore& store;
+  MemoryBudget& budget;
+  BufferPool& buffers;
+  Scheduler& scheduler;  ///< May block on local disks (staging).
+  std::shared_ptr<Log> log;
+  UploadRegistry& uploads;
+};
+
+/// The parts must outlive the engine, the engine its writers.
+std::unique_ptr<DirectWriteEngine> make_write_engine(WriteEngineParts parts, WriteOptions options);
+
+}  // namespace penstock

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "journal/journal_state.h"
+#include "penstock/object_store.h"
+
+namespace penstock {
+
+/// Where each byte of a file in the journal is: segments without gaps from 0 to size(). Each knows
+/// the generation that it was written in, so that what a finished upload covers can be told from
+/// what came later. After a hole or a piece that a truncation let in, no base follows. Not
+/// thread-safe.
+class ContentMap {
+ public:
+  struct Segment {
+    JournalRange range;
+    uint64_t generation = 0;
+  };
+
+  ContentMap() = default;
+  /// All of it `base`.
+  explicit ContentMap(uint64_t base_size);
+  /// As a journal has it.
+  explicit ContentMap(const std::vector<JournalRange>& ranges);
+
+  uint64_t size() const noexcept { return size_; }
+  /// Whether some of it is in the base alone.
+  bool needs_base() const;
+  /// Whether all of it is.
+  bool only_base() const;
+  /// Growth is a hole.
+  void resize(uint64_t size, uint64_t generation);
+  /// Puts the whole piece at `offset`; what is skipped behind the end is a hole.
+  void assign(uint64_t offset, std::shared_ptr<const JournalPiece> piece, uint64_t generation);
+  /// What was written up to `generation` is in the object from now on.
+  void settle(uint64_t generation);
+
+  /// What lies in `range`, clipped to it and to the file.
+  std::vector<JournalRange> ranges(ByteRange range) const;
+  std::vector<JournalRange> ranges() const { return ranges({0, size_}); }
+
+ private:
+  void split(uint64_t at);
+
+  std::map<uint64_t, Segment> segments_;  ///< By offset.
+  uint64_t size_ = 0;
+};
+
+}  // namespace penstock

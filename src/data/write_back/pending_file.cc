@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/write_back/pending_file.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "data/write/gathering.h"
+#include "data/write_back/temporary_name.h"
+#include "data/write_back/writer_mark.h"
+
+namespace penstock {
+namespace {
+
+/// Writes that follow one another are collected up to this: fewer pieces to keep track of.
+constexpr uint64_t tail_size = 256ULL << 10;
+/// Writes from this size on go to the journal as they are.
+constexpr uint64_t direct_size = 64ULL << 10;
+
+}  // namespace
+
+PendingFile::PendingFile(WriteBackCore& core, std::string key, std::optional<WriteBase> base,
+                         Metadata initial)
+    : core_(core),
+      pass_(core.gate),
+      file_(core.parts.journal.new_file()),
+      initial_(std::move(initial)),
+      key_(std::move(key)),
+      mark_(new_mark()),
+      map_(base ? base->object.size : 0),
+      changed_(!base) {
+  if (!base) return;
+  base_ = std::move(base->object);
+  size_ = base_->size;
+}
+
+PendingFile::PendingFile(WriteBackCore& core, JournalState state,
+                         std::optional<JournalUpload> upload)
+    : core_(core),
+      pass_(core.gate),
+      file_(state.file),
+      key_(std::move(state.key)),
+      mark_(mark_of(state.metadata)),
+      base_(std::move(state.base)),
+      replaces_(std::move(state.replaces)),
+      map_(state.ranges),
+      size_(state.size),
+      generation_(2),
+      since_ns_(state.since_ns),
+      early_allowed_(false),
+      left_(std::move(upload)) {
+  durable_ = promise_ = std::make_shared<Promise>(
+      Promise{.generation = 1, .contents = map_, .metadata = std::move(state.metadata)});
+}
+
+uint64_t PendingFile::size() const {
+  const MutexLock lock(mutex_);
+  return size_;
+}
+
+bool PendingFile::owes() const { return promise_ != nullptr && promise_->generation > committed_; }
+
+bool PendingFile::dirty() const {
+  const MutexLock lock(mutex_);
+  return changed_ || owes() || answering_ > 0;
+}
+
+bool PendingFile::pending() const {
+  const MutexLock lock(mutex_);
+  return owes() || answering_ > 0;
+}
+
+ETag PendingFile::succeed(const PendingFile& replaced) {
+  std::string mark;
+  ETag known;
+  {
+    const MutexLock lock(replaced.mutex_);
+    mark = replaced.mark_;
+    if (replaced.base_) known = replaced.base_->etag;
+  }
+  const MutexLock lock(mutex_);
+  mark_ = std::move(mark);
+  return known;
+}
+
+Result<uint64_t> PendingFile::apply(Kind kind, uint64_t offset, std::span<const std::byte> data) {
+  uint64_t size = 0;
+  {
+    const MutexLock lock(mutex_);
+    size = size_;
+  }
+  if (kind == Kind::append) offset = size;
+  const uint64_t limit = core_.parts.store.limits().max_object_size;
+  if (data.size() > limit || offset > limit - data.size())
+    return Error(Code::too_large, "larger than an object may become");
+  if (kind != Kind::truncate) {
+    if (data.empty()) return offset;
+    const Result<void> written = write(offset, data);
+    return written ? Result<uint64_t>(offset) : Result<uint64_t>(written.error());
+  }
+  if (Result<void> flushed = flush_tail(); !flushed) return flushed.error();
+  if (offset == size) return offset;
+  const MutexLock lock(mutex_);
+  note_change(std::min(offset, size), UINT64_MAX);
+  map_.resize(offset, generation_);
+  size_ = offset;
+  changed_ = true;
+  return offset;
+}
+
+Result<void> PendingFile::write(uint64_t offset, std::span<const std::byte> data) {
+  const bool follows = !tail_.empty() && tail_offset_ + tail_.size() == offset;
+  if (!follows || tail_.size() + data.size() > tail_size) {
+    if (Result<void> flushed = flush_tail(); !flushed) return flushed;
+  }
+  if (tail_.empty() && data.size() >= direct_size) return store(offset, data);
+  if (tail_.empty()) tail_offset_ = offset;
+  tail_.insert(tail_.end(), data.begin(), data.end());
+  const MutexLock lock(mutex_);
+  size_ = std::max(size_, offset + data.size());
+  changed_ = true;
+  return {};
+}
+
+Result<void> PendingFile::flush_tail() {
+  if (tail_.empty()) return {};
+  Result<void> stored = store(tail_offset_, tail_);
+  if (stored) tail_.clear();
+  return stored;
+}
+
+Result<void> PendingFile::store(uint64_t offset, std::span<const std::byte> data) {
+  Result<std::shared_ptr<const JournalPiece>> piece = core_.parts.journal.append(data);
+  if (!piece) return piece.error();
+  waited_in_vain_ = false;
+  const MutexLock lock(mutex_);
+  note_change(offset, offset + data.size());
+  map_.assign(offset, std::move(*piece), generation_);
+  size_ = std::max(size_, map_.size());
+  changed_ = true;
+  feed_early(offset, data.size());
+  return {};
+}
+
+/// Before bytes from `offset` to `end` change: what parts hold of them is no longer the file's.
+void PendingFile::note_change(uint64_t offset, uint64_t end) {
+  if (early_ != nullptr && offset < early_end_ && end > early_begin_) drop_early();
+  if (run_ != nullptr && run_->begun && !run_->disowned &&
+      offset < run_->promise->contents.size()) {
+    run_->disowned = true;
+    core_.parts.uploads.disown(run_->key);
+  }
+  const bool of_failed = failed_run_ != nullptr && offset < failed_run_->promise->contents.size();
+  if (of_failed && !std::exchange(failed_run_->disowned, true)) core_.parts.uploads.disown(key_);
+  give_up_left();
+}
+
+void PendingFile::feed_early(uint64_t offset, uint64_t length) {
+  const uint64_t part = core_.parts.direct.first_part_size();
+  const bool new_file = !base_ && promise_ == nullptr && early_allowed_ && !held_;
+  if (!new_file) return;
+  if (early_ == nullptr) {
+    if (map_.size() < 3 * part || temporary_name(key_)) return;
+    core_.parts.uploads.expect(key_, file_, marked(initial_));
+    early_ = std::make_shared<FileUpload>(
+        core_, core_.parts.direct.begin(key_, std::nullopt, marked(initial_)));
+    early_begin_ = early_end_ = offset = part;
+    length = map_.size() - part;
+  }
+  if (offset > early_end_ || offset + length <= early_end_) return;
+  // What was written ahead of a gap follows once the gap is filled.
+  std::vector<JournalRange> ranges;
+  for (JournalRange& range : map_.ranges({early_end_, map_.size() - early_end_})) {
+    if (range.kind != JournalRange::Kind::piece) break;
+    early_end_ = range.offset + range.length;
+    ranges.push_back(std::move(range));
+  }
+  early_->feed(std::move(ranges));
+}
+
+void PendingFile::drop_early() {
+  early_allowed_ = false;
+  if (early_ == nullptr) return;
+  give_up(key_, std::exchange(early_, nullptr));
+}
+
+/// Its parts are not, or not all, the file's any more.
+void PendingFile::give_up(const std::string& key, std::shared_ptr<FileUpload> upload) {
+  core_.parts.uploads.disown(key);
+  core_.parts.scheduler.post([upload = std::move(upload)] { upload->cancel(); });
+}
+
+bool PendingFile::rename(const std::string& key) {
+  const MutexLock lock(mutex_);
+  if (base_ || (run_ != nullptr && run_->begun) || early_ != nullptr || failed_run_ != nullptr)
+    return false;
+  give_up_left();
+  key_ = key;
+  return true;
+}
+
+void PendingFile::hold(Done<bool> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  held_ = true;
+  drop_early();
+  give_up_left();
+  core_.parts.uploads.disown(key_);
+  if (failed_run_ != nullptr) {
+    after.call([run = std::exchange(failed_run_, nullptr)] { run->upload->cancel(); });
+  }
+  if (run_ == nullptr) {
+    after.call([done = std::move(done), sent = base_.has_value()]() mutable { done(sent); });
+    return;
+  }
+  hold_waiters_.push_back(std::move(done));
+  if (run_->upload != nullptr) after.call([upload = run_->upload] { upload->cancel(); });
+}
+
+void PendingFile::release() {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  held_ = false;
+  if (std::exchange(doomed_, false) && owes()) record([](const Result<void>&) {});
+  go_on(after);
+}
+
+void PendingFile::doom(Done<void> done) {
+  const MutexLock lock(mutex_);
+  // That nothing is owed may not be durable yet.
+  if (!owes()) return core_.parts.journal.forget(file_, std::move(done));
+  doomed_ = true;
+  record(std::move(done));
+}
+
+void PendingFile::disclaim(Done<void> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  promise_ = durable_ = nullptr;
+  changed_ = false;
+  fail_waiters(Error(Code::cancelled, "the file was deleted"), after);
+  core_.parts.journal.forget(file_, std::move(done));
+}
+
+void PendingFile::close() {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  closed_ = true;
+  for (const std::shared_ptr<FileUpload>& upload :
+       {std::exchange(early_, nullptr), failed_run_ == nullptr ? nullptr : failed_run_->upload}) {
+    if (upload != nullptr) after.call([upload] { upload->cancel(); });
+  }
+  failed_run_ = nullptr;
+  if (run_ == nullptr) fail_waiters(Error(Code::cancelled, "the file was deleted"), after);
+}
+
+/// Who asked for a commit that no run will answer.
+void PendingFile::fail_waiters(const Error& error, Deferred& after) {
+  after.call([waiters = waiters_of(UINT64_MAX), error]() mutable {
+    for (Done<ObjectInfo>& done : waiters) done(error);
+  });
+}
+
+}  // namespace penstock

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "data/write/deferred.h"
+#include "data/write_back/content_map.h"
+#include "data/write_back/file_upload.h"
+#include "data/write_back/write_back_core.h"
+
+namespace penstock {
+
+/// The contents of one file whose promises are kept in the journal, and its way to the bucket.
+///
+/// Writes append to the journal; nothing that was written is ever changed in place, so an upload
+/// works on a snapshot (a Promise) while the program writes on. Every write belongs to the
+/// generation that the next promise closes; what an upload brings to the bucket becomes the base
+/// for the generations up to its own.
+///
+/// A new file that is written in order goes to the store while it grows (`early_`), but for its
+/// first part, which formats like to rewrite at the end. If more than that is rewritten, the upload
+/// starts anew: parts may only hold bytes that the file has still.
+class PendingFile final : public std::enable_shared_from_this<PendingFile> {
+ public:
+  /// `initial` as for WriteEngine::open.
+  PendingFile(WriteBackCore& core, std::string key, std::optional<WriteBase> base,
+              Metadata initial);
+  /// As a dead mount left it; `upload` may be gone on with.
+  PendingFile(WriteBackCore& core, JournalState state, std::optional<JournalUpload> upload);
+
+  enum class Kind : uint8_t { write, append, truncate };
+  // As in FileWriter; `change` answers with the offset of what was written.
+  void change(Kind kind, uint64_t offset, std::span<const std::byte> data, Done<uint64_t> done)
+      EXCLUDES(change_mutex_, mutex_);
+  void read(ByteRange range, std::stop_token cancel, Done<Slices> done)
+      EXCLUDES(change_mutex_, mutex_);
+  void persist(CommitRequest request, Done<void> done) EXCLUDES(change_mutex_, mutex_);
+  void persist_name(CommitRequest request, Done<void> done) EXCLUDES(change_mutex_, mutex_);
+  void commit(Done<ObjectInfo> done) EXCLUDES(mutex_);
+  bool rename(const std::string& key) EXCLUDES(mutex_);
+  void hold(Done<bool> done) EXCLUDES(mutex_);
+  void release() EXCLUDES(mutex_);
+  void doom(Done<void> done) EXCLUDES(mutex_);
+  void disclaim(Done<void> done) EXCLUDES(mutex_);
+  /// Without forgetting what was promised.
+  void close() EXCLUDES(mutex_);
+  uint64_t size() const EXCLUDES(mutex_);
+  bool dirty() const EXCLUDES(mutex_);
+  bool pending() const EXCLUDES(mutex_);
+  ETag succeed(const PendingFile& replaced) EXCLUDES(mutex_);
+
+ private:
+  /// Contents that were promised, as they were.
+  struct Promise {
+    uint64_t generation = 0;
+    ContentMap contents;
+    Metadata metadata;
+  };
+  /// One try to bring a promise to the bucket.
+  struct Run {
+    std::shared_ptr<const Promise> promise;
+    std::shared_ptr<FileUpload> upload;
+    std::string key;
+    bool begun = false;
+    bool conflict = false;  ///< Goes to the conflict key.
+    bool disowned = false;  ///< Its parts hold bytes that were written over since.
+  };
+  using RunPtr = std::shared_ptr<Run>;
+  struct Waiter {
+    uint64_t generation;
+    Done<ObjectInfo> done;
+  };
+  /// A change that the disk has no room for yet.
+  struct Queued {
+    Kind kind;
+    uint64_t offset;
+    std::vector<std::byte> data;
+    Scheduler::Time deadline;
+    Done<uint64_t> done;
+  };
+  using Promising = void (PendingFile::*)(CommitRequest, Done<void>);
+
+  // pending_file.cc: changes
+  Result<uint64_t> apply(Kind kind, uint64_t offset, std::span<const std::byte> data)
+      REQUIRES(change_mutex_) EXCLUDES(mutex_);
+  Result<void> write(uint64_t offset, std::span<const std::byte> data) REQUIRES(change_mutex_)
+      EXCLUDES(mutex_);
+  Result<void> flush_tail() REQUIRES(change_mutex_) EXCLUDES(mutex_);
+  Result<void> store(uint64_t offset, std::span<const std::byte> data) REQUIRES(change_mutex_)
+      EXCLUDES(mutex_);
+  void note_change(uint64_t offset, uint64_t end) REQUIRES(mutex_);
+  void feed_early(uint64_t offset, uint64_t length) REQUIRES(mutex_);
+  void drop_early() REQUIRES(mutex_);
+  void give_up(const std::string& key, std::shared_ptr<FileUpload> upload);
+  void fail_waiters(const Error& error, Deferred& after) REQUIRES(mutex_);
+  bool owes() const REQUIRES(mutex_);
+
+  // pending_promise.cc
+  bool describes_anew(const Metadata& metadata) const REQUIRES(mutex_);
+  void promise_metadata(Metadata metadata) REQUIRES(mutex_);
+  void promise_contents(CommitRequest request, Done<void> done) EXCLUDES(change_mutex_, mutex_);
+  void promise_name(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
+  void record(Done<void> done) REQUIRES(mutex_);
+  void recorded(const std::shared_ptr<const Promise>& promise, const Result<void>& kept)
+      EXCLUDES(mutex_);
+  Metadata marked(Metadata metadata) const REQUIRES(mutex_);
+
+  // pending_read.cc
+  void gather(ByteRange range, const std::stop_token& cancel, Done<Slices> done)
+      EXCLUDES(change_mutex_, mutex_);
+  void read_again(ByteRange range, std::stop_token cancel, const ETag& base, const Error& error,
+                  Done<Slices> done) EXCLUDES(change_mutex_, mutex_);
+
+  // pending_room.cc: waiting for room on the disk
+  bool room_may_come(const Error& error, Scheduler::Time deadline);
+  void try_queued() EXCLUDES(change_mutex_, mutex_);
+  void retry_soon();
+  void promise_until(Promising how, CommitRequest request, Scheduler::Time deadline,
+                     Done<void> done) EXCLUDES(change_mutex_, mutex_);
+
+  // pending_upload.cc: the way to the bucket
+  bool durable_owes() const REQUIRES(mutex_);
+  void go_on(Deferred& after) REQUIRES(mutex_);
+  void start_run(Deferred& after) REQUIRES(mutex_);
+  void begin_run(const RunPtr& run) EXCLUDES(mutex_);
+  void prepare(const RunPtr& run, std::optional<LeftUpload> left) EXCLUDES(mutex_);
+  void feed_all(const Run& run, const std::vector<ByteRange>& stored, bool fresh);
+  CommitRequest commit_request(const Run& run) const REQUIRES(mutex_);
+  void describe(const RunPtr& run) EXCLUDES(mutex_);
+  void run_ended(const RunPtr& run, Result<ObjectInfo> result) EXCLUDES(mutex_);
+  void adopt(const Run& run, ObjectInfo info, Deferred& after) REQUIRES(mutex_);
+  void answered(const ObjectInfo& info) EXCLUDES(mutex_);
+  std::vector<Done<ObjectInfo>> waiters_of(uint64_t generation) REQUIRES(mutex_);
+
+  // left_upload.cc: the multipart upload of a dead mount
+  void ask_for_parts(const RunPtr& run, JournalUpload left) EXCLUDES(mutex_);
+  void give_up_left() REQUIRES(mutex_);
+  void abort_left(const std::string& key, const std::string& upload_id);
+
+  // conflict.cc: somebody else's object is under the key
+  bool meets_conflict(const Run& run, const Error& error) const REQUIRES(mutex_);
+  void settle_conflict(const RunPtr& run, Error error) EXCLUDES(mutex_);
+  void compare(const RunPtr& run, const ObjectInfo& theirs, uint64_t offset, Error error);
+  void rebase(const RunPtr& run, std::optional<ObjectInfo> ours) EXCLUDES(mutex_);
+  void keep_both(const RunPtr& run, const Error& error) EXCLUDES(mutex_);
+
+  WriteBackCore& core_;
+  const Gate::Pass pass_;
+  const uint64_t file_;
+  const Metadata initial_;
+
+  Mutex change_mutex_;  ///< Taken before mutex_; held while the disk is written to.
+  std::vector<std::byte> tail_
+      GUARDED_BY(change_mutex_);  ///< Small writes, not in the journal yet.
+  uint64_t tail_offset_ GUARDED_BY(change_mutex_) = 0;
+  std::deque<Queued> queue_ GUARDED_BY(change_mutex_);
+  std::atomic<bool> waited_in_vain_{false};  ///< For room; nothing was stored since.
+
+  mutable Mutex mutex_;
+  std::string key_ GUARDED_BY(mutex_);
+  std::string mark_ GUARDED_BY(mutex_);                ///< Of the objects that this file makes.
+  std::optional<ObjectInfo> base_ GUARDED_BY(mutex_);  ///< What the bucket has, as far as we know.
+  ETag replaces_ GUARDED_BY(mutex_);
+  ContentMap map_ GUARDED_BY(mutex_);
+  uint64_t size_ GUARDED_BY(mutex_) = 0;  ///< With the tail.
+  bool changed_ GUARDED_BY(mutex_) = false;
+  uint64_t generation_ GUARDED_BY(mutex_) = 1;
+  uint64_t committed_ GUARDED_BY(mutex_) = 0;
+  bool written_ GUARDED_BY(mutex_) = false;  ///< `base_` was made by this writer.
+  int64_t since_ns_ GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<const Promise> promise_ GUARDED_BY(mutex_);
+  std::shared_ptr<const Promise> durable_ GUARDED_BY(mutex_);  ///< The last that is safe.
+  bool held_ GUARDED_BY(mutex_) = false;
+  bool doomed_ GUARDED_BY(mutex_) = false;
+  bool closed_ GUARDED_BY(mutex_) = false;
+  RunPtr run_ GUARDED_BY(mutex_);
+  std::vector<Waiter> waiters_ GUARDED_BY(mutex_);
+  /// Uploads that have ended and are not answered yet, for the journal is still being told. Until
+  /// then the file counts as pending: nobody knows the version of its object.
+  uint32_t answering_ GUARDED_BY(mutex_) = 0;
+  std::vector<Done<ObjectInfo>> late_waiters_ GUARDED_BY(mutex_);  ///< Come after those answers.
+  std::vector<Done<bool>> hold_waiters_ GUARDED_BY(mutex_);
+  std::vector<Callback<void()>> read_waiters_ GUARDED_BY(mutex_);  ///< For the end of the run.
+  std::shared_ptr<FileUpload> early_ GUARDED_BY(mutex_);
+  uint64_t early_begin_ GUARDED_BY(mutex_) = 0;
+  uint64_t early_end_ GUARDED_BY(mutex_) = 0;
+  bool early_allowed_ GUARDED_BY(mutex_) = true;
+  std::optional<JournalUpload> left_ GUARDED_BY(mutex_);
+  /// A try that failed, to be gone on with by the next one of the same promise.
+  RunPtr failed_run_ GUARDED_BY(mutex_);
+};
+
+}  // namespace penstock

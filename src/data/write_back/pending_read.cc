@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads of a file in the journal.
+#include <algorithm>
+#include <utility>
+
+#include "data/write/gathering.h"
+#include "data/write_back/pending_file.h"
+
+namespace penstock {
+
+void PendingFile::read(ByteRange range, std::stop_token cancel, Done<Slices> done) {
+  ETag base;
+  {
+    const MutexLock lock(mutex_);
+    if (base_) base = base_->etag;
+  }
+  gather(range, cancel,
+         [self = shared_from_this(), range, cancel, base,
+          done = std::move(done)](Result<Slices> slices) mutable {
+           if (slices || slices.code() != Code::changed) return done(std::move(slices));
+           self->read_again(range, std::move(cancel), base, slices.error(), std::move(done));
+         });
+}
+
+/// The base is gone from the bucket, perhaps because our own upload has just taken its place: that
+/// has the same bytes.
+void PendingFile::read_again(ByteRange range, std::stop_token cancel, const ETag& base,
+                             const Error& error, Done<Slices> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  const bool replaced = base_ && base_->etag != base;
+  const bool uploading = run_ != nullptr;
+  if (!replaced && !uploading) {
+    after.call([done = std::move(done), error]() mutable { done(error); });
+    return;
+  }
+  auto again = [self = shared_from_this(), range, cancel = std::move(cancel),
+                done = std::move(done)]() mutable {
+    self->read(range, std::move(cancel), std::move(done));
+  };
+  replaced ? after.call(std::move(again)) : read_waiters_.push_back(std::move(again));
+}
+
+void PendingFile::gather(ByteRange range, const std::stop_token& cancel, Done<Slices> done) {
+  Deferred after;
+  const MutexLock changes(change_mutex_);
+  const Result<void> flushed = flush_tail();
+  const MutexLock lock(mutex_);
+  if (!flushed) {
+    after.call([done = std::move(done), error = flushed.error()]() mutable { done(error); });
+    return;
+  }
+  range.length = std::min(range.end(), std::max(size_, range.offset)) - range.offset;
+  if (range.length == 0) {
+    after.call([done = std::move(done)]() mutable { done(Slices{}); });
+    return;
+  }
+  const auto gathering = std::make_shared<Gathering>(range, std::move(done));
+  for (JournalRange& part : map_.ranges(range)) {
+    const std::span<std::byte> into = gathering->piece({part.offset, part.length});
+    if (part.kind == JournalRange::Kind::hole) {
+      std::fill(into.begin(), into.end(), std::byte{0});
+      continue;
+    }
+    gathering->expect(1);
+    if (part.kind == JournalRange::Kind::piece) {
+      after.call([self = shared_from_this(), gathering, part = std::move(part), into] {
+        self->core_.parts.scheduler.post([self, gathering, part, into] {
+          gathering->arrived(self->core_.parts.journal.read(*part.piece, part.skip, into));
+        });
+      });
+      continue;
+    }
+    GetRequest request{.key = base_->key,
+                       .range = ByteRange{part.offset, part.length},
+                       .if_match = base_->etag,
+                       .sink = std::make_shared<CopySink>(part.offset, into, gathering),
+                       .cancel = cancel};
+    after.call([self = shared_from_this(), gathering, request = std::move(request)]() mutable {
+      self->core_.parts.store.get(
+          std::move(request), [self, gathering](const Result<ObjectInfo>& got) {
+            gathering->arrived(got ? Result<void>() : Result<void>(got.error()));
+          });
+    });
+  }
+  after.call([gathering] { gathering->arrived({}); });
+}
+
+}  // namespace penstock

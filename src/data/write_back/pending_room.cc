@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pending file whose disk is full: changes and promises wait for uploads to make room.
+#include <utility>
+
+#include "data/write_back/pending_file.h"
+
+namespace penstock {
+namespace {
+
+/// How long a writer waits, and how often it looks.
+constexpr std::chrono::seconds room_patience{60};
+constexpr std::chrono::milliseconds room_interval{200};
+
+}  // namespace
+
+bool PendingFile::room_may_come(const Error& error, Scheduler::Time deadline) {
+  const Scheduler::Time now = core_.parts.scheduler.now();
+  // Without a promise that an upload could fulfil there is nothing to wait for.
+  if (error.code() != Code::no_space || core_.parts.journal.stats().files == 0) return false;
+  // Who has waited in vain is told so at once from then on: a program that goes on after an error
+  // would wait again for each of its writes, and for its close.
+  if (now >= deadline) waited_in_vain_ = true;
+  if (waited_in_vain_) return false;
+  if (core_.full_disk_warning.due(now)) {
+    core_.parts.log->warning(
+        "the disk of the journal is full: writers wait up to {} s for uploads to make room",
+        room_patience.count());
+  }
+  return true;
+}
+
+void PendingFile::change(Kind kind, uint64_t offset, std::span<const std::byte> data,
+                         Done<uint64_t> done) {
+  Deferred after;
+  const MutexLock lock(change_mutex_);
+  const Scheduler::Time deadline = core_.parts.scheduler.now() + room_patience;
+  if (queue_.empty()) {
+    Result<uint64_t> applied = apply(kind, offset, data);
+    if (applied || !room_may_come(applied.error(), deadline)) {
+      after.call([done = std::move(done), applied = std::move(applied)]() mutable {
+        done(std::move(applied));
+      });
+      return;
+    }
+    after.call([this] { retry_soon(); });
+  }
+  queue_.push_back({.kind = kind,
+                    .offset = offset,
+                    .data = {data.begin(), data.end()},
+                    .deadline = deadline,
+                    .done = std::move(done)});
+}
+
+void PendingFile::retry_soon() {
+  core_.parts.scheduler.post_after(room_interval,
+                                   [self = shared_from_this()] { self->try_queued(); });
+}
+
+void PendingFile::try_queued() {
+  Deferred after;
+  const MutexLock lock(change_mutex_);
+  while (!queue_.empty()) {
+    Queued& first = queue_.front();
+    Result<uint64_t> applied = apply(first.kind, first.offset, first.data);
+    if (!applied && room_may_come(applied.error(), first.deadline)) {
+      after.call([this] { retry_soon(); });
+      return;
+    }
+    after.call([done = std::move(first.done), applied = std::move(applied)]() mutable {
+      done(std::move(applied));
+    });
+    queue_.pop_front();
+  }
+}
+
+void PendingFile::persist(CommitRequest request, Done<void> done) {
+  promise_until(&PendingFile::promise_contents, std::move(request),
+                core_.parts.scheduler.now() + room_patience, std::move(done));
+}
+
+void PendingFile::persist_name(CommitRequest request, Done<void> done) {
+  promise_until(&PendingFile::promise_name, std::move(request),
+                core_.parts.scheduler.now() + room_patience, std::move(done));
+}
+
+/// What was promised and did not get into the journal is recorded by the next try.
+void PendingFile::promise_until(Promising how, CommitRequest request, Scheduler::Time deadline,
+                                Done<void> done) {
+  CommitRequest tried = request;
+  (this->*how)(std::move(tried), [self = shared_from_this(), how, request = std::move(request),
+                                  deadline, done = std::move(done)](Result<void> result) mutable {
+    if (result) self->waited_in_vain_ = false;
+    if (result || !self->room_may_come(result.error(), deadline)) return done(std::move(result));
+    Scheduler& scheduler = self->core_.parts.scheduler;
+    scheduler.post_after(room_interval, [self = std::move(self), how, request = std::move(request),
+                                         deadline, done = std::move(done)]() mutable {
+      self->promise_until(how, std::move(request), deadline, std::move(done));
+    });
+  });
+}
+
+}  // namespace penstock

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pending file's way to the bucket.
+#include <algorithm>
+#include <utility>
+
+#include "data/write_back/pending_file.h"
+
+namespace penstock {
+namespace {
+
+/// A failed try of more than this is gone on with rather than begun anew: what its parts hold is
+/// worth the memory.
+constexpr uint64_t worth_going_on = 64ULL << 20;
+
+}  // namespace
+
+void PendingFile::commit(Done<ObjectInfo> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  if (!owes() && answering_ > 0) return late_waiters_.push_back(std::move(done));
+  if (!owes()) {
+    Result<ObjectInfo> answer =
+        base_ ? Result<ObjectInfo>(*base_) : Error(Code::invalid_argument, "nothing was persisted");
+    after.call([done = std::move(done), answer = std::move(answer)]() mutable {
+      done(std::move(answer));
+    });
+    return;
+  }
+  waiters_.push_back({promise_->generation, std::move(done)});
+  go_on(after);
+}
+
+bool PendingFile::durable_owes() const {
+  return durable_ != nullptr && durable_->generation > committed_;
+}
+
+/// Begins what somebody waits for, unless it has begun or cannot yet.
+void PendingFile::go_on(Deferred& after) {
+  if (!waiters_.empty() && run_ == nullptr && !held_ && durable_owes()) start_run(after);
+}
+
+void PendingFile::start_run(Deferred& after) {
+  run_ = std::make_shared<Run>();
+  after.call([this, self = shared_from_this(), run = run_] {
+    core_.turns.take([self, run] { self->begin_run(run); });
+  });
+}
+
+void PendingFile::begin_run(const RunPtr& run) {
+  std::optional<JournalUpload> left;
+  bool description = false;
+  std::optional<Error> error;
+  {
+    const MutexLock lock(mutex_);
+    if (held_ || closed_ || !durable_owes()) {
+      error = Error(Code::cancelled, "the file was deleted");
+    } else {
+      run->promise = durable_;
+      run->key = key_;
+      run->begun = true;
+      left = std::exchange(left_, std::nullopt);
+      const ContentMap& contents = run->promise->contents;
+      description = base_ && base_->size == contents.size() && contents.only_base();
+    }
+  }
+  if (error) return run_ended(run, *error);
+  if (description) return describe(run);
+  left ? ask_for_parts(run, std::move(*left)) : prepare(run, std::nullopt);
+}
+
+CommitRequest PendingFile::commit_request(const Run& run) const {
+  CommitRequest request{.metadata = run.promise->metadata, .condition = {}};
+  if (run.conflict) {
+    request.condition.if_none_match = true;
+  } else if (base_) {
+    request.condition.if_match = base_->etag;
+  } else {
+    request.condition.if_match = replaces_;
+    request.condition.if_none_match = replaces_.empty();
+  }
+  return request;
+}
+
+void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
+  const ContentMap& contents = run->promise->contents;
+  CommitRequest request;
+  std::vector<ByteRange> stored;
+  bool go_on = false;
+  bool cancelled = false;
+  {
+    const MutexLock lock(mutex_);
+    request = commit_request(*run);
+    if (failed_run_ != nullptr) {
+      go_on = failed_run_->promise == run->promise && !failed_run_->disowned &&
+              failed_run_->key == run->key;
+      if (go_on) run->upload = failed_run_->upload;
+      if (!go_on) give_up(failed_run_->key, failed_run_->upload);
+      failed_run_ = nullptr;
+    }
+    if (!go_on && early_ != nullptr) {
+      run->upload = std::exchange(early_, nullptr);
+      stored = {{early_begin_, early_end_ - early_begin_}};
+      // What was written after the promise has gone with it.
+      if (early_end_ > contents.size()) {
+        give_up(run->key, std::exchange(run->upload, nullptr));
+        stored.clear();
+      }
+    }
+    early_allowed_ = false;
+  }
+  const bool fresh = run->upload == nullptr;
+  if (fresh) {
+    std::optional<WriteBase> base;
+    std::shared_ptr<DirectFileWriter> writer;
+    {
+      const MutexLock lock(mutex_);
+      if (contents.needs_base()) base = WriteBase{*base_};
+      // An edit's parts are in part copies of a base that may be gone at the next mount.
+      const bool in_parts = contents.size() > core_.parts.direct.first_part_size();
+      if (!base && in_parts && !run->disowned && !held_)
+        core_.parts.uploads.expect(run->key, file_, request.metadata);
+    }
+    if (left && !base && !run->conflict) {
+      std::erase_if(left->parts,
+                    [&](const CompletedPart& part) { return part.size > contents.size(); });
+      writer = core_.parts.direct.resume(run->key, std::move(*left), stored);
+      core_.parts.log->info("'{}': its upload goes on with {} parts that the store has", run->key,
+                            stored.size());
+    } else {
+      if (left) abort_left(run->key, left->id);
+      Metadata metadata = request.metadata;
+      writer = core_.parts.direct.begin(run->key, std::move(base), std::move(metadata));
+    }
+    run->upload = std::make_shared<FileUpload>(core_, std::move(writer));
+  }
+  {
+    const MutexLock lock(mutex_);
+    cancelled = held_ || closed_;
+  }
+  if (cancelled) run->upload->cancel();
+  if (!go_on) feed_all(*run, stored, fresh);
+  run->upload->finish(std::move(request),
+                      [self = shared_from_this(), run](Result<ObjectInfo> result) {
+                        self->run_ended(run, std::move(result));
+                      });
+}
+
+/// The pieces that are not in `stored`: the first part last, as it may have been left open.
+void PendingFile::feed_all(const Run& run, const std::vector<ByteRange>& stored, bool fresh) {
+  const ContentMap& contents = run.promise->contents;
+  std::vector<JournalRange> ranges;
+  uint64_t kept = 0;  // of the base
+  const auto take = [&](ByteRange part) {
+    for (JournalRange& range : contents.ranges(part)) {
+      if (range.kind == JournalRange::Kind::base) kept = range.offset + range.length;
+      if (range.kind == JournalRange::Kind::piece) ranges.push_back(std::move(range));
+    }
+  };
+  uint64_t at = 0;
+  std::vector<ByteRange> gaps;
+  for (const ByteRange& range : stored) {
+    if (range.offset > at) gaps.push_back({at, range.offset - at});
+    at = range.end();
+  }
+  if (at < contents.size()) gaps.push_back({at, contents.size() - at});
+  if (!stored.empty() && gaps.size() > 1) std::rotate(gaps.begin(), gaps.begin() + 1, gaps.end());
+  for (const ByteRange& gap : gaps) take(gap);
+  if (fresh && kept > 0) run.upload->resize(kept);
+  run.upload->feed(std::move(ranges));
+  run.upload->resize(contents.size());
+}
+
+/// Only the metadata differ from the object's.
+void PendingFile::describe(const RunPtr& run) {
+  CopyObject request;
+  {
+    const MutexLock lock(mutex_);
+    request = {.source = run->key,
+               .target = run->key,
+               .size = base_->size,
+               .etag = base_->etag,
+               .metadata = run->promise->metadata};
+  }
+  core_.parts.copier.copy(std::move(request),
+                          [self = shared_from_this(), run](Result<ObjectInfo> result) {
+                            self->run_ended(run, std::move(result));
+                          });
+}
+
+void PendingFile::run_ended(const RunPtr& run, Result<ObjectInfo> result) {
+  if (!result && run->begun) {
+    bool conflict = false;
+    {
+      const MutexLock lock(mutex_);
+      conflict = meets_conflict(*run, result.error());
+    }
+    if (conflict) return settle_conflict(run, result.error());
+  }
+  {
+    Deferred after;
+    const MutexLock lock(mutex_);
+    run_ = nullptr;
+    core_.parts.uploads.expect_none(run->key);
+    if (result) {
+      adopt(*run, std::move(*result), after);
+    } else {
+      const bool keep = run->upload != nullptr && !held_ && !closed_ && !run->disowned &&
+                        run->promise == durable_ && run->promise->contents.size() > worth_going_on;
+      if (keep) {
+        failed_run_ = run;
+      } else if (run->upload != nullptr) {
+        if (!closed_) core_.parts.uploads.disown(run->key);
+        after.call([upload = run->upload] { upload->cancel(); });
+      }
+      if (run->begun && !held_ && !closed_)
+        core_.parts.journal.note_failure(file_, result.error().describe());
+      fail_waiters(result.error(), after);
+    }
+    for (Done<bool>& waiter : std::exchange(hold_waiters_, {})) {
+      after.call([waiter = std::move(waiter), sent = base_.has_value() || run->begun]() mutable {
+        waiter(sent);
+      });
+    }
+    for (Callback<void()>& reader : std::exchange(read_waiters_, {})) after.call(std::move(reader));
+    go_on(after);
+  }
+  core_.turns.give();
+}
+
+/// Takes the waiters of what was promised up to `generation`.
+std::vector<Done<ObjectInfo>> PendingFile::waiters_of(uint64_t generation) {
+  std::vector<Done<ObjectInfo>> taken;
+  std::vector<Waiter> left;
+  for (Waiter& waiter : waiters_) {
+    if (waiter.generation > generation) {
+      left.push_back(std::move(waiter));
+    } else {
+      taken.push_back(std::move(waiter.done));
+    }
+  }
+  waiters_ = std::move(left);
+  return taken;
+}
+
+void PendingFile::answered(const ObjectInfo& info) {
+  std::vector<Done<ObjectInfo>> late;
+  {
+    const MutexLock lock(mutex_);
+    if (--answering_ == 0) late = std::exchange(late_waiters_, {});
+  }
+  for (Done<ObjectInfo>& done : late) done(info);
+}
+
+void PendingFile::adopt(const Run& run, ObjectInfo info, Deferred& after) {
+  const uint64_t generation = run.promise->generation;
+  info.key = run.key;
+  info.size = run.promise->contents.size();
+  info.metadata = run.promise->metadata;
+  committed_ = std::max(committed_, generation);
+  base_ = info;
+  written_ = true;
+  if (run.conflict) key_ = run.key;
+  if (run.upload != nullptr) after.release(run.upload);
+  map_.settle(generation);
+  if (promise_ != nullptr && promise_->generation == generation) promise_ = nullptr;
+  // The next mount would find this object and compare it with what the journal has, so that is
+  // said first. It is in the bucket all the same if the disk fails.
+  // Who holds the file is to see what came of it, and thus comes last.
+  ++answering_;
+  auto answer = [self = shared_from_this(), waiters = waiters_of(generation),
+                 holders = std::exchange(hold_waiters_, {}), info](const Result<void>&) mutable {
+    for (Done<ObjectInfo>& done : waiters) done(info);
+    self->answered(info);
+    for (Done<bool>& holder : holders) holder(true);
+  };
+  const auto settle = [&](std::shared_ptr<const Promise>& promise) {
+    auto rest = std::make_shared<Promise>(*promise);
+    rest->contents.settle(generation);
+    promise = std::move(rest);
+  };
+  if (promise_ == nullptr) {
+    durable_ = nullptr;
+    core_.parts.journal.forget(file_, std::move(answer));
+  } else {
+    const bool same = durable_ == promise_;
+    settle(promise_);
+    if (same) {
+      durable_ = promise_;
+    } else if (durable_owes()) {
+      settle(durable_);
+    } else {
+      durable_ = nullptr;
+    }
+    record(std::move(answer));
+  }
+}
+
+}  // namespace penstock

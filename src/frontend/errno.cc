@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "frontend/errno.h"
+
+#include <cerrno>
+
+namespace penstock {
+
+int to_errno(Code code) noexcept {
+  switch (code) {  // no default: a new code does not compile until it has an errno
+    case Code::not_found:
+      return ENOENT;
+    case Code::already_exists:
+      return EEXIST;
+    case Code::changed:
+      return ESTALE;
+    case Code::access_denied:
+      return EACCES;
+    case Code::throttled:
+    case Code::timed_out:
+    case Code::unavailable:
+    case Code::corrupt:
+    case Code::internal:
+      return EIO;
+    case Code::no_space:
+      return ENOSPC;
+    case Code::read_only:
+      return EROFS;
+    case Code::invalid_argument:
+      return EINVAL;
+    case Code::not_supported:
+      return EOPNOTSUPP;
+    case Code::not_a_directory:
+      return ENOTDIR;
+    case Code::is_a_directory:
+      return EISDIR;
+    case Code::not_empty:
+      return ENOTEMPTY;
+    case Code::name_too_long:
+      return ENAMETOOLONG;
+    case Code::too_large:
+      return EFBIG;
+    case Code::bad_handle:
+      return EBADF;
+    case Code::interrupted:
+      return EINTR;
+    case Code::cancelled:
+      return ECANCELED;
+  }
+  return EIO;
+}
+
+}  // namespace penstock

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace penstock {
+
+/// Whether a mount has something that not every kernel, libfuse and user can have.
+struct Feature {
+  bool on = false;
+  std::string why_not;  ///< For a person; empty where it is on.
+};
+
+/// What a mount says about itself when it starts.
+struct FuseFeatures {
+  Feature passthrough;  ///< The kernel reads from Opened::backing by itself.
+  Feature io_uring;     ///< Requests come over io_uring, not by reading /dev/fuse.
+};
+
+/// "passthrough: on; io_uring: off (why)".
+std::string describe(const FuseFeatures& features);
+
+/// True where this process may tell the kernel of backing files (CAP_SYS_ADMIN).
+bool may_administer();
+
+}  // namespace penstock

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "frontend/fuse_ops.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+
+#include <cerrno>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "frontend/cache_request.h"
+#include "frontend/io_uring.h"
+#include "frontend/passthrough.h"
+
+namespace penstock {
+namespace {
+
+constexpr int64_t ns_per_second = 1'000'000'000;
+
+FuseContext& context_of(fuse_req_t request) {
+  auto& context = *static_cast<FuseContext*>(fuse_req_userdata(request));
+  // Every operation comes by here, on the thread that libfuse calls it on.
+  if (context.features.io_uring.on) refuse_cancellation();
+  return context;
+}
+
+Caller caller_of(fuse_req_t request) {
+  const fuse_ctx* context = fuse_req_ctx(request);
+  return Caller{context->uid, context->gid};
+}
+
+/// For operations that answer with success or an error.
+Done<void> answer(fuse_req_t request, const char* operation) {
+  return [reply = FuseReply(request, context_of(request).reply(), operation)](
+             const Result<void>& result) mutable {
+    if (result) {
+      reply.ok();
+    } else {
+      reply.error(result.error());
+    }
+  };
+}
+
+/// What the kernel knows as `node` it refers to less often by `count`.
+void forget(FuseContext& context, NodeId node, uint64_t count) {
+  context.modes.forget(node, count);
+  context.file_system->forget(OpenModes::inode_of(node), count);
+}
+
+/// For operations that answer with a new reference to an inode.
+Done<Entry> answer_entry(fuse_req_t request, const char* operation) {
+  FuseContext& context = context_of(request);
+  return [&context,
+          reply = FuseReply(request, context.reply(), operation)](Result<Entry> entry) mutable {
+    if (!entry && entry.code() == Code::not_found && context.negative_ttl.count() > 0) {
+      reply.no_entry(context.negative_ttl);
+    } else if (!entry) {
+      reply.error(entry.error());
+    } else {
+      const InodeId inode = entry->attributes.inode;
+      const NodeId node = context.modes.refer(inode);
+      if (!reply.entry(*entry, node)) forget(context, node, 1);
+    }
+  };
+}
+
+Done<Attributes> answer_attributes(fuse_req_t request, const char* operation) {
+  FuseContext& context = context_of(request);
+  return [&context, reply = FuseReply(request, context.reply(), operation)](
+             const Result<Attributes>& attributes) mutable {
+    if (attributes) {
+      reply.attributes(*attributes, context.attribute_ttl);
+    } else {
+      reply.error(attributes.error());
+    }
+  };
+}
+
+OpenFlags open_flags(int flags) {
+  const int access = flags & O_ACCMODE;
+  return OpenFlags{.read = access != O_WRONLY,
+                   .write = access != O_RDONLY,
+                   .truncate = (flags & O_TRUNC) != 0,
+                   .append = (flags & O_APPEND) != 0};
+}
+
+/// The mode of an open of `node`, which is counted unless it must go elsewhere.
+OpenMode enter(FuseContext& context, NodeId node, const Opened& opened, int flags) {
+  if (!context.features.passthrough.on) return {};
+  const bool backed = opened.backing != nullptr && can_back(*opened.backing, flags);
+  return context.modes.open(node, backed ? opened.backing : nullptr, *context.backings);
+}
+
+/// Undoes enter().
+void leave(FuseContext& context, NodeId node) {
+  if (context.features.passthrough.on) context.modes.release(node, *context.backings);
+}
+
+fuse_file_info file_info(const Opened& opened, const OpenMode& mode, int flags) {
+  fuse_file_info info{};
+  info.flags = flags;
+  info.fh = opened.handle;
+  if (mode.kind == OpenMode::Kind::passthrough) {
+    set_backing_id(info, mode.backing_id);
+  } else {
+    info.direct_io = opened.direct_io ? 1 : 0;
+    info.keep_cache = opened.keep_page_cache ? 1 : 0;
+  }
+  // close(2) of what was only read has nothing to say: one round trip less.
+  info.noflush = (flags & O_ACCMODE) == O_RDONLY ? 1 : 0;
+  return info;
+}
+
+void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  context_of(request).file_system->lookup(parent, name, answer_entry(request, "lookup"));
+}
+
+void op_forget(fuse_req_t request, fuse_ino_t node, uint64_t count) {
+  forget(context_of(request), node, count);
+  fuse_reply_none(request);
+}
+
+void op_forget_multi(fuse_req_t request, size_t count, fuse_forget_data* forgets) {
+  for (size_t i = 0; i < count; ++i)
+    forget(context_of(request), forgets[i].ino, forgets[i].nlookup);
+  fuse_reply_none(request);
+}
+
+void op_getattr(fuse_req_t request, fuse_ino_t node, fuse_file_info*) {
+  context_of(request).file_system->getattr(OpenModes::inode_of(node),
+                                           answer_attributes(request, "getattr"));
+}
+
+void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int valid,
+                fuse_file_info*) {
+  AttributeChange change;
+  if ((valid & FUSE_SET_ATTR_MODE) != 0) change.mode = attr->st_mode & 07777;
+  if ((valid & FUSE_SET_ATTR_UID) != 0) change.uid = attr->st_uid;
+  if ((valid & FUSE_SET_ATTR_GID) != 0) change.gid = attr->st_gid;
+  if ((valid & FUSE_SET_ATTR_SIZE) != 0) change.size = static_cast<uint64_t>(attr->st_size);
+  if ((valid & FUSE_SET_ATTR_MTIME_NOW) != 0) {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    change.mtime_ns = now.tv_sec * ns_per_second + now.tv_nsec;
+  } else if ((valid & FUSE_SET_ATTR_MTIME) != 0) {
+    change.mtime_ns = attr->st_mtim.tv_sec * ns_per_second + attr->st_mtim.tv_nsec;
+  }
+  context_of(request).file_system->setattr(OpenModes::inode_of(node), change,
+                                           answer_attributes(request, "setattr"));
+}
+
+void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
+  context_of(request).file_system->mkdir(parent, name, mode & 07777, caller_of(request),
+                                         answer_entry(request, "mkdir"));
+}
+
+void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  context_of(request).file_system->rmdir(parent, name, answer(request, "rmdir"));
+}
+
+void op_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  context_of(request).file_system->unlink(parent, name, answer(request, "unlink"));
+}
+
+void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
+               const char* new_name, unsigned int flags) {
+  if ((flags & ~static_cast<unsigned int>(RENAME_NOREPLACE)) != 0) {
+    fuse_reply_err(
+        request, EINVAL);  // what rename(2) documents for flags that a file system does not support
+    return;
+  }
+  context_of(request).file_system->rename(parent, name, new_parent, new_name, flags != 0,
+                                          answer(request, "rename"));
+}
+
+void answer_created(FuseContext& context, FuseReply& reply, const Created& created, int flags) {
+  const InodeId inode = created.entry.attributes.inode;
+  NodeId node = context.modes.refer(inode);
+  OpenMode mode = enter(context, node, created.opened, flags);
+  // The kernel does not know the name yet: it can be given the new node at once.
+  while (mode.kind == OpenMode::Kind::elsewhere) {
+    context.modes.forget(node, 1);
+    node = context.modes.refer(inode);
+    mode = enter(context, node, created.opened, flags);
+  }
+  if (reply.created(created.entry, node, file_info(created.opened, mode, flags))) return;
+  leave(context, node);
+  context.file_system->release(created.opened.handle);
+  forget(context, node, 1);
+}
+
+void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode,
+               fuse_file_info* info) {
+  FuseContext& context = context_of(request);
+  const int flags = info->flags;
+  context.file_system->create(
+      parent, name, mode & 07777, open_flags(flags), (flags & O_EXCL) != 0, caller_of(request),
+      [&context, flags, reply = FuseReply(request, context.reply(), "create")](
+          const Result<Created>& created) mutable {
+        if (created) {
+          answer_created(context, reply, *created, flags);
+        } else {
+          reply.error(created.error());
+        }
+      });
+}
+
+void answer_opened(FuseContext& context, FuseReply& reply, NodeId node, const Opened& opened,
+                   int flags) {
+  const OpenMode mode = enter(context, node, opened, flags);
+  if (mode.kind != OpenMode::Kind::elsewhere) {
+    if (reply.opened(file_info(opened, mode, flags))) return;
+    leave(context, node);
+  } else {
+    reply.again();
+  }
+  context.file_system->release(opened.handle);
+}
+
+void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
+  FuseContext& context = context_of(request);
+  const int flags = info->flags;
+  FuseReply reply(request, context.reply(), "open");
+  if ((flags & O_ACCMODE) != O_RDONLY && context.modes.moves(node)) {
+    reply.again();
+    return;
+  }
+  context.file_system->open(
+      OpenModes::inode_of(node), open_flags(flags),
+      [&context, node, flags, reply = std::move(reply)](const Result<Opened>& opened) mutable {
+        if (opened) {
+          answer_opened(context, reply, node, *opened, flags);
+        } else {
+          reply.error(opened.error());
+        }
+      });
+}
+
+void op_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
+  FuseContext& context = context_of(request);
+  FuseReply reply(request, context.reply(), "read");
+  std::stop_token cancel = reply.cancel();
+  context.file_system->read(info->fh, {static_cast<uint64_t>(offset), size}, std::move(cancel),
+                            [reply = std::move(reply)](const Result<Slices>& slices) mutable {
+                              if (slices) {
+                                reply.data(*slices);
+                              } else {
+                                reply.error(slices.error());
+                              }
+                            });
+}
+
+void op_write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset,
+              fuse_file_info* info) {
+  FuseContext& context = context_of(request);
+  context.file_system->write(
+      info->fh, static_cast<uint64_t>(offset), std::as_bytes(std::span(data, size)),
+      [size,
+       reply = FuseReply(request, context.reply(), "write")](const Result<void>& written) mutable {
+        if (written) {
+          reply.written(size);
+        } else {
+          reply.error(written.error());
+        }
+      });
+}
+
+void op_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
+  context_of(request).file_system->flush(info->fh, answer(request, "close"));
+}
+
+void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
+  context_of(request).file_system->fsync(info->fh, answer(request, "fsync"));
+}
+
+void op_release(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
+  FuseContext& context = context_of(request);
+  context.file_system->release(info->fh);
+  leave(context, node);
+  fuse_reply_err(request, 0);
+}
+
+void op_ioctl(fuse_req_t request, fuse_ino_t, unsigned int command, void*, fuse_file_info* info,
+              unsigned int flags, const void*, size_t, size_t out_size) {
+  FuseContext& context = context_of(request);
+  FuseReply reply(request, context.reply(), "ioctl");
+  // Also what programs ask of every file, such as whether it is a terminal.
+  if (command != cache_share_request || (flags & FUSE_IOCTL_DIR) != 0 ||
+      out_size < sizeof(CacheShare)) {
+    reply.no_such_request();
+    return;
+  }
+  context.file_system->cache_share(
+      info->fh, [reply = std::move(reply)](const Result<CacheShare>& share) mutable {
+        if (share) {
+          reply.cache_share(*share);
+        } else {
+          reply.error(share.error());
+        }
+      });
+}
+
+void op_opendir(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
+  FuseContext& context = context_of(request);
+  context.file_system->open_directory(
+      inode, [&context, reply = FuseReply(request, context.reply(), "opendir")](
+                 Result<HandleId> handle) mutable {
+        if (!handle) {
+          reply.error(handle.error());
+          return;
+        }
+        fuse_file_info info{};
+        info.fh = *handle;
+        if (!reply.opened(info)) context.file_system->release_directory(*handle);
+      });
+}
+
+/// Packs entries into `size` bytes as the kernel reads them; gives back the references of those
+/// that do not fit.
+std::string pack(fuse_req_t request, FuseContext& context,
+                 const std::vector<DirectoryEntry>& entries, size_t size, bool plus) {
+  std::string buffer(size, '\0');
+  size_t used = 0;
+  bool full = false;
+  for (const DirectoryEntry& entry : entries) {
+    if (!full) {
+      // Without a reference the kernel must not take the entry for a lookup ("." and "..").
+      const NodeId node = entry.referenced ? context.modes.refer(entry.attributes.inode) : 0;
+      fuse_entry_param param =
+          to_entry_param({.attributes = entry.attributes, .ttl = entry.ttl}, node);
+      const auto cookie = static_cast<off_t>(entry.next_cookie);
+      char* at = buffer.data() + used;
+      const size_t needed = plus ? fuse_add_direntry_plus(request, at, size - used,
+                                                          entry.name.c_str(), &param, cookie)
+                                 : fuse_add_direntry(request, at, size - used, entry.name.c_str(),
+                                                     &param.attr, cookie);
+      full = needed > size - used;
+      if (!full) used += needed;
+      if (full && entry.referenced) context.modes.forget(node, 1);
+    }
+    if (full && entry.referenced) context.file_system->forget(entry.attributes.inode, 1);
+  }
+  buffer.resize(used);
+  return buffer;
+}
+
+void read_directory(fuse_req_t request, size_t size, off_t offset, fuse_file_info* info,
+                    bool plus) {
+  FuseContext& context = context_of(request);
+  // The smallest entry: its header (24 bytes, 152 with attributes) and a short name.
+  const size_t smallest = plus ? 160 : 32;
+  ReadDirectory ask{.handle = info->fh,
+                    .cookie = static_cast<uint64_t>(offset),
+                    .plus = plus,
+                    .max_entries = size / smallest + 1};
+  context.file_system->read_directory(
+      ask, [&context, request, size, plus, reply = FuseReply(request, context.reply(), "readdir")](
+               const Result<std::vector<DirectoryEntry>>& entries) mutable {
+        if (!entries) {
+          reply.error(entries.error());
+          return;
+        }
+        reply.buffer(pack(request, context, *entries, size, plus));
+      });
+}
+
+void op_readdir(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
+  read_directory(request, size, offset, info, false);
+}
+
+void op_readdirplus(fuse_req_t request, fuse_ino_t, size_t size, off_t offset,
+                    fuse_file_info* info) {
+  read_directory(request, size, offset, info, true);
+}
+
+void op_releasedir(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
+  context_of(request).file_system->release_directory(info->fh);
+  fuse_reply_err(request, 0);
+}
+
+void op_fsyncdir(fuse_req_t request, fuse_ino_t inode, int, fuse_file_info*) {
+  context_of(request).file_system->sync_directory(inode, answer(request, "fsyncdir"));
+}
+
+void op_statfs(fuse_req_t request, fuse_ino_t) {
+  FuseContext& context = context_of(request);
+  context.file_system->statfs([reply = FuseReply(request, context.reply(), "statfs")](
+                                  const Result<FileSystemStats>& stats) mutable {
+    if (stats) {
+      reply.statfs(*stats);
+    } else {
+      reply.error(stats.error());
+    }
+  });
+}
+
+void op_init(void* userdata, fuse_conn_info* connection) {
+  const auto want = [connection](unsigned capability) {
+    if ((connection->capable & capability) != 0) connection->want |= capability;
+  };
+  connection->want = 0;
+  want(FUSE_CAP_ASYNC_READ);
+  want(FUSE_CAP_ASYNC_DIO);
+  want(FUSE_CAP_PARALLEL_DIROPS);
+  want(FUSE_CAP_READDIRPLUS);
+  want(FUSE_CAP_READDIRPLUS_AUTO);
+  want(FUSE_CAP_ATOMIC_O_TRUNC);
+  // We know by the ETag whether cached pages still hold; the kernel would guess by mtime.
+  want(FUSE_CAP_EXPLICIT_INVAL_DATA);
+  want(FUSE_CAP_HANDLE_KILLPRIV);
+  FuseFeatures& features = static_cast<FuseContext*>(userdata)->features;
+  features.passthrough = want_passthrough(*connection);
+  want_io_uring(*connection, features.io_uring);
+  connection->max_write = 1 << 20;
+  connection->max_read = 1 << 20;  // libfuse refuses the mount where this is not the mount option's
+  connection->max_readahead =
+      64 << 20;  // the kernel takes the smaller of this and the device's read_ahead_kb
+  connection->max_background = 128;
+  connection->congestion_threshold = 96;
+}
+
+}  // namespace
+
+fuse_lowlevel_ops fuse_operations() {
+  fuse_lowlevel_ops operations{};
+  operations.init = op_init;
+  operations.lookup = op_lookup;
+  operations.forget = op_forget;
+  operations.forget_multi = op_forget_multi;
+  operations.getattr = op_getattr;
+  operations.setattr = op_setattr;
+  operations.mkdir = op_mkdir;
+  operations.rmdir = op_rmdir;
+  operations.unlink = op_unlink;
+  operations.rename = op_rename;
+  operations.create = op_create;
+  operations.open = op_open;
+  operations.read = op_read;
+  operations.write = op_write;
+  operations.flush = op_flush;
+  operations.fsync = op_fsync;
+  operations.release = op_release;
+  operations.ioctl = op_ioctl;
+  operations.opendir = op_opendir;
+  operations.readdir = op_readdir;
+  operations.readdirplus = op_readdirplus;
+  operations.releasedir = op_releasedir;
+  operations.fsyncdir = op_fsyncdir;
+  operations.statfs = op_statfs;
+  return operations;
+}
+
+}  // namespace penstock

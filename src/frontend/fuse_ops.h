@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "frontend/features.h"
+#include "frontend/fuse_api.h"
+#include "frontend/fuse_reply.h"
+#include "frontend/open_modes.h"
+
+namespace penstock {
+
+/// What the operations work with; fuse_req_userdata() of every request.
+struct FuseContext : SessionContext {
+  FileSystem* file_system = nullptr;
+  Log* log = nullptr;
+  std::chrono::milliseconds negative_ttl{0};
+  std::chrono::milliseconds attribute_ttl{0};
+  FuseFeatures features;  ///< Settled by INIT, before any other request.
+  OpenModes modes;        ///< Where passthrough is on: which opens have it.
+  std::unique_ptr<BackingDevice> backings;
+
+  ReplyContext reply() { return ReplyContext{this, log}; }
+};
+
+/// One function for each operation: decode, call the file system, reply from whichever thread
+/// finishes it.
+fuse_lowlevel_ops fuse_operations();
+
+}  // namespace penstock

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cerrno>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/log.h"
+#include "frontend/fuse_api.h"
+#include "frontend/interrupts.h"
+#include "penstock/file_system.h"
+
+namespace penstock {
+
+/// What an answer to a request of one session needs besides the request.
+struct ReplyContext {
+  SessionContext* session = nullptr;
+  Log* log = nullptr;
+};
+
+/// The obligation to answer one request exactly once. Move-only; may be kept and used on any
+/// thread; one that is dropped unanswered answers EIO and says so in the log. The replying methods
+/// return false where the program is gone (interrupted): what was opened or referenced for it must
+/// then be undone.
+class FuseReply {
+ public:
+  FuseReply(fuse_req_t request, ReplyContext context, const char* operation);
+  FuseReply(FuseReply&&) noexcept = default;
+  FuseReply& operator=(FuseReply&&) = delete;
+  ~FuseReply();
+
+  std::stop_token cancel() const { return pending_->cancel.get_token(); }
+
+  bool ok() { return error_number(0); }
+  bool error(const Error& error);
+  /// To an open: the kernel shall look the name up again and open what it finds then. It does so
+  /// once, as for every ESTALE of an open.
+  bool again() { return error_number(ESTALE); }
+  /// `node` is what the kernel shall know the inode by.
+  bool entry(const Entry& entry, fuse_ino_t node);
+  /// The name does not exist; the kernel may believe that for `ttl`.
+  bool no_entry(std::chrono::milliseconds ttl);
+  bool attributes(const Attributes& attributes, std::chrono::milliseconds ttl);
+  bool opened(const fuse_file_info& info);
+  bool created(const Entry& entry, fuse_ino_t node, const fuse_file_info& info);
+  bool data(const Slices& slices);
+  bool buffer(const std::string& bytes);
+  bool written(size_t bytes);
+  bool statfs(const FileSystemStats& stats);
+  bool cache_share(const CacheShare& share);
+  /// To an ioctl that means nothing here.
+  bool no_such_request() { return error_number(ENOTTY); }
+
+ private:
+  bool error_number(int number);
+  bool claim();
+
+  std::shared_ptr<PendingRequest> pending_;
+  ReplyContext context_;
+  const char* operation_;
+};
+
+struct stat to_stat(const Attributes& attributes);
+fuse_entry_param to_entry_param(const Entry& entry, fuse_ino_t node);
+
+}  // namespace penstock

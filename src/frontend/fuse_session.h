@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "frontend/features.h"
+#include "penstock/file_system.h"
+#include "penstock/options.h"
+#include "penstock/result.h"
+
+namespace penstock {
+
+/// One FUSE mount. Not thread-safe except where said.
+class FuseSession {
+ public:
+  /// Checks the mountpoint and mounts there: from then on programs wait for run() to serve them.
+  /// `source` is what mount(8) shows. Errors are sentences for a person: no /dev/fuse, no such
+  /// folder, already mounted, not allowed. `ttl` is how long the kernel may believe attributes, as
+  /// MetadataOptions::ttl.
+  static Result<std::unique_ptr<FuseSession>> mount(FileSystem& file_system,
+                                                    const MountOptions& options,
+                                                    std::chrono::milliseconds ttl,
+                                                    const std::string& source,
+                                                    std::shared_ptr<Log> log);
+
+  virtual ~FuseSession() = default;  ///< Unmounts if still mounted.
+
+  virtual KernelCache& kernel_cache() = 0;
+  /// What was settled with the kernel when it was mounted.
+  virtual const FuseFeatures& features() const = 0;
+  /// Serves requests on options.fuse_threads threads until the file system is unmounted or exit()
+  /// was called.
+  virtual Result<void> run() = 0;
+  /// Makes run() return soon. Thread-safe.
+  virtual void exit() = 0;
+  /// Takes the mount away; with `lazy` also while programs have files open there. Idempotent,
+  /// thread-safe.
+  virtual void unmount(bool lazy) = 0;
+};
+
+}  // namespace penstock

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/committer.h"
+
+#include <algorithm>
+
+#include "data/write_back/temporary_name.h"
+
+namespace penstock {
+namespace {
+
+/// Between background tries of a commit that failed after its close: 1 s, doubling, at most this.
+constexpr std::chrono::seconds longest_retry_pause{30};
+
+/// How long the upload of a temporary name waits for the name to change.
+constexpr std::chrono::seconds rename_patience{5};
+
+}  // namespace
+
+std::shared_ptr<FileWriter> Committer::dirty_writer(const Inode& inode) const {
+  const bool dirty = !inode.unlinked && inode.writer != nullptr && inode.writer->dirty();
+  return dirty ? inode.writer : nullptr;
+}
+
+CommitRequest Committer::take_request(Inode& inode) const {
+  CommitRequest request{.metadata = to_metadata(inode.stored, inode.type), .condition = {}};
+  if (inode.writer->persistent()) {
+    // Its object comes late: who made or changed one meanwhile is not to lose it.
+    request.condition.if_match = inode.local_only ? inode.replaces : inode.etag;
+  } else {
+    request.condition.if_none_match = inode.exclusive && inode.local_only;
+  }
+  inode.stored_dirty = false;
+  return request;
+}
+
+void Committer::commit(const InodePtr& inode, Done<void> done) {
+  std::shared_ptr<FileWriter> writer;
+  CommitRequest request;
+  bool save = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    writer = dirty_writer(*inode);
+    if (writer != nullptr) {
+      request = take_request(*inode);
+      if (!writer->persistent()) ++inode->commits_running;
+    } else {
+      save = !inode->unlinked && inode->stored_dirty && inode->commits_running == 0;
+    }
+  }
+  if (save) return save_stored(inode, std::move(done));
+  if (writer == nullptr) return done({});
+  if (writer->persistent()) {
+    return promise(inode, writer, std::move(request),
+                   [this, inode, done = std::move(done)](Result<void> promised) mutable {
+                     if (!promised) return done(std::move(promised));
+                     upload(inode, std::move(done));
+                   });
+  }
+  writer->commit(std::move(request),
+                 core_.tracked<ObjectInfo>(
+                     [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
+                       committed(inode, std::move(info), std::move(done));
+                     }));
+}
+
+void Committer::close(const InodePtr& inode, Done<void> done) {
+  std::shared_ptr<FileWriter> writer;
+  CommitRequest request;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    writer = dirty_writer(*inode);
+    if (writer != nullptr && !writer->persistent()) writer = nullptr;
+    if (writer != nullptr) request = take_request(*inode);
+  }
+  if (writer == nullptr) return commit(inode, std::move(done));
+  promise(inode, writer, std::move(request),
+          [this, inode, done = std::move(done)](Result<void> promised) mutable {
+            const bool kept = promised.has_value();
+            done(std::move(promised));
+            if (kept) plan_upload(inode);
+          });
+}
+
+void Committer::sync(const InodePtr& inode, Done<void> done) {
+  if (core_.parts.sync_to_store) return commit(inode, std::move(done));
+  close(inode, std::move(done));
+}
+
+void Committer::sync_below(const InodePtr& directory, Done<void> done) {
+  std::vector<InodePtr> below;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    for (const InodePtr& inode : core_.tree.all()) {
+      const std::shared_ptr<FileWriter> writer = dirty_writer(*inode);
+      if (writer == nullptr || !writer->persistent()) continue;
+      const Inode* at = inode.get();
+      while (at != nullptr && at != directory.get()) at = at->parent.get();
+      if (at != nullptr) below.push_back(inode);
+    }
+  }
+  if (below.empty()) return done({});
+  /// Answers with the first error once all have answered.
+  struct All {
+    Mutex mutex;
+    size_t missing GUARDED_BY(mutex) = 0;
+    Result<void> result GUARDED_BY(mutex);
+    Done<void> done GUARDED_BY(mutex);
+  };
+  const auto all = std::make_shared<All>();
+  {
+    const MutexLock lock(all->mutex);
+    all->missing = below.size();
+    all->done = std::move(done);
+  }
+  for (const InodePtr& inode : below) {
+    sync(inode, [all](const Result<void>& synced) {
+      Done<void> finish;
+      Result<void> result;
+      {
+        const MutexLock lock(all->mutex);
+        if (!synced) all->result = synced;
+        if (--all->missing > 0) return;
+        finish = std::move(all->done);
+        result = all->result;
+      }
+      finish(std::move(result));
+    });
+  }
+}
+
+void Committer::renew_promise(const InodePtr& inode, Done<void> done) {
+  std::shared_ptr<FileWriter> writer;
+  CommitRequest request;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (!inode->unlinked && promised(*inode)) writer = inode->writer;
+    if (writer != nullptr) request = take_request(*inode);
+  }
+  if (writer == nullptr) return done({});
+  writer->persist_name(
+      std::move(request),
+      core_.tracked<void>([this, inode, done = std::move(done)](Result<void> kept) mutable {
+        done(std::move(kept));
+        plan_upload(inode);
+      }));
+}
+
+void Committer::promise(const InodePtr& inode, const std::shared_ptr<FileWriter>& writer,
+                        CommitRequest request, Done<void> done) {
+  writer->persist(
+      std::move(request),
+      core_.tracked<void>([this, inode, done = std::move(done)](Result<void> promised) mutable {
+        if (promised) return done({});
+        bool unattended = false;
+        {
+          const MutexLock lock(core_.tree.mutex);
+          inode->stored_dirty = true;
+          unattended = inode->write_handles == 0;
+        }
+        log_failure(inode, promised.error());
+        if (unattended) retry_later(inode);
+        done(std::move(promised));
+      }));
+}
+
+void Committer::plan_upload(const InodePtr& inode) {
+  bool wait = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    // Its answer brings what was promised meanwhile.
+    if (inode->commits_running > 0) return;
+    wait = !core_.stopping && temporary_name(inode->name);
+  }
+  const auto ignore = [](const Result<void>&) {};
+  if (!wait) return upload(inode, ignore);
+  core_.after(rename_patience, [this, weak = std::weak_ptr<Inode>(inode), ignore] {
+    if (const InodePtr known = weak.lock()) upload(known, ignore);
+  });
+}
+
+void Committer::upload(const InodePtr& inode, Done<void> done) {
+  std::shared_ptr<FileWriter> writer;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (!inode->unlinked && promised(*inode)) writer = inode->writer;
+    if (writer != nullptr) ++inode->commits_running;
+  }
+  if (writer == nullptr) return done({});
+  writer->commit({}, core_.tracked<ObjectInfo>(
+                         [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
+                           committed(inode, std::move(info), std::move(done));
+                         }));
+}
+
+void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
+  inode.etag = info.etag;
+  inode.size = info.size;
+  inode.mtime_ns = inode.stored.mtime_ns.value_or(info.last_modified_ns);
+  inode.stored_known = true;
+  core_.tree.note_carried(inode);
+  inode.local_only = false;
+  inode.replaces.clear();
+  inode.failed_commits = 0;
+  inode.fetched_at = core_.parts.scheduler.now();
+  ++inode.local_version;
+  inode.reader.reset();
+  inode.cached_pages.clear();
+  if (inode.parent == nullptr) return;
+  core_.tree.note_change(*inode.parent, inode.name);
+  // Stored beside somebody else's object, which has the name now: that one is to be looked at.
+  if (!info.key.empty() && !inode.unlinked && info.key != core_.tree.key_of(inode)) {
+    inode.fetched_at = {};
+    inode.stored_known = false;
+  }
+}
+
+void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done) {
+  bool again = false;
+  bool unattended = false;
+  bool more = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    --inode->commits_running;
+    const bool keeps = inode->writer != nullptr && inode->writer->persistent();
+    unattended = inode->write_handles == 0 || keeps;
+    if (result) {
+      note_stored(*inode, *result);
+      again = inode->stored_dirty && !inode->unlinked &&
+              (inode->writer == nullptr || !inode->writer->dirty());
+      more = promised(*inode);
+    } else if (!keeps) {
+      inode->stored_dirty = true;
+    }
+  }
+  if (!result) {
+    // The name is about to go.
+    if (result.code() == Code::cancelled) return done(result.error());
+    log_failure(inode, result.error());
+    if (unattended && !final_refusal(result.code())) retry_later(inode);
+    return done(result.error());
+  }
+  if (again) return save_stored(inode, std::move(done));
+  if (more) plan_upload(inode);
+  if (unattended) writing_ended(inode);
+  done({});
+}
+
+void Committer::save_stored(const InodePtr& inode, Done<void> done) {
+  CopyObject copy;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    copy.source = copy.target = core_.tree.key_of(*inode);
+    copy.size = inode->size;
+    copy.etag = inode->etag;
+    copy.metadata = to_metadata(inode->stored, inode->type);
+    inode->stored_dirty = false;
+    ++inode->commits_running;
+  }
+  core_.parts.copier.copy(
+      std::move(copy), core_.tracked<ObjectInfo>(
+                           [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
+                             committed(inode, std::move(info), std::move(done));
+                           }));
+}
+
+void Committer::log_failure(const InodePtr& inode, const Error& error) {
+  std::string path;
+  bool kept = false;
+  bool first = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    kept = promised(*inode);
+    first = inode->failed_commits == 0;
+    path = core_.tree.path_of(*inode);
+  }
+  const std::string text = error.describe();
+  if (!kept) {
+    core_.parts.log->error(
+        "'{}' could not be stored: {}. Its bytes are kept while the mount lives.", path, text);
+  } else if (first) {
+    core_.parts.log->warning(
+        "'{}' could not be stored: {}. Its bytes are in the journal, and it is tried again until "
+        "it works; penstock status tells how it goes.",
+        path, text);
+  } else {
+    core_.parts.log->debug("'{}' could still not be stored: {}", path, text);
+  }
+}
+
+void Committer::writing_ended(const InodePtr& inode) {
+  std::shared_ptr<FileWriter> drop;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (inode->writer == nullptr || inode->write_handles > 0 || inode->commits_running > 0) return;
+    if (!inode->writer->dirty() || inode->unlinked) drop = std::move(inode->writer);
+    // What was promised has an upload that is planned.
+    if (drop == nullptr && promised(*inode)) return;
+  }
+  if (drop == nullptr) return retry_later(inode);
+  if (drop->pending()) drop->disclaim([](const Result<void>&) {});
+  // abandon keeps what it needs alive itself; nobody waits for it but the gate.
+  FileWriter& writer = *drop;
+  writer.abandon([pass = core_.gate.pass(), drop = std::move(drop)] {});
+}
+
+void Committer::retry_later(const InodePtr& inode) {
+  std::chrono::seconds pause{};
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.stopping || inode->retry_planned) return;
+    inode->retry_planned = true;
+    pause = std::min(longest_retry_pause,
+                     std::chrono::seconds(1U << std::min(inode->failed_commits++, 5U)));
+  }
+  core_.after(pause, [this, weak = std::weak_ptr<Inode>(inode)] {
+    const InodePtr known = weak.lock();
+    if (known == nullptr) return;
+    bool kept = false;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      known->retry_planned = false;
+      kept = promised(*known);
+      // Whoever opened it again for writing will commit it.
+      if ((known->write_handles > 0 && !kept) || known->unlinked || core_.stopping) return;
+    }
+    const auto ignore = [](const Result<void>&) {};
+    kept ? upload(known, ignore) : close(known, ignore);
+  });
+}
+
+}  // namespace penstock

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fs/core.h"
+
+namespace penstock {
+
+/// Turns what was written into objects: at close and fsync, again in the background after a
+/// failure, and for every open file when the mount ends. Where the writer keeps promises
+/// (FileWriter::persistent) close is done when the promise is made, and the object follows in the
+/// background.
+class Committer {
+ public:
+  explicit Committer(FsCore& core) : core_(core) {}
+
+  /// Makes the file's present contents and attributes its object. Succeeds at once where nothing is
+  /// dirty, or the file was unlinked.
+  void commit(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+
+  /// What close(2) waits for.
+  void close(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// What fsync(2) waits for.
+  void sync(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// The same for everything that was written below a directory.
+  void sync_below(const InodePtr& directory, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// The name or the attributes of what was promised have changed.
+  void renew_promise(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// Begins the upload of what was promised; soon, where the name will hardly stay.
+  void plan_upload(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
+
+  /// Writes changed attributes of a file whose contents are in the store: a copy onto itself.
+  void save_stored(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+
+  /// The last writing handle is gone: lets go of a clean writer, tries again later with a dirty
+  /// one.
+  void writing_ended(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
+
+  /// FileSystem::shutdown.
+  void commit_all(std::chrono::milliseconds limit, Callback<void(std::vector<std::string>)> done)
+      EXCLUDES(core_.tree.mutex);
+
+ private:
+  struct Shutdown;
+
+  CommitRequest take_request(Inode& inode) const REQUIRES(core_.tree.mutex);
+  /// Null where nothing is to be committed.
+  std::shared_ptr<FileWriter> dirty_writer(const Inode& inode) const REQUIRES(core_.tree.mutex);
+  /// Whether something of it was promised and is not in the store.
+  static bool promised(const Inode& inode) {
+    return inode.writer != nullptr && inode.writer->pending();
+  }
+  void promise(const InodePtr& inode, const std::shared_ptr<FileWriter>& writer,
+               CommitRequest request, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void upload(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void note_stored(Inode& inode, const ObjectInfo& info) REQUIRES(core_.tree.mutex);
+  void committed(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void retry_later(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
+  void log_failure(const InodePtr& inode, const Error& error) EXCLUDES(core_.tree.mutex);
+
+  // shutdown.cc
+  void upload_at_end(const std::shared_ptr<Shutdown>& shutdown, const InodePtr& inode)
+      EXCLUDES(core_.tree.mutex);
+  void answered(Shutdown& shutdown) EXCLUDES(core_.tree.mutex);
+  void report(Shutdown& shutdown, bool time_is_up) EXCLUDES(core_.tree.mutex);
+
+  /// Trying again cannot help: somebody else's object is there now. The program was told at close.
+  static bool final_refusal(Code code) {
+    return code == Code::changed || code == Code::already_exists;
+  }
+
+  FsCore& core_;
+  Mutex shutdown_mutex_;
+  std::shared_ptr<Shutdown> shutdown_ GUARDED_BY(shutdown_mutex_);
+};
+
+}  // namespace penstock

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/file_operations.h"
+
+#include <utility>
+
+#include "base/wall_clock.h"
+
+namespace penstock {
+namespace {
+
+Error mount_is_ending() {
+  return Error(Code::read_only, "the mount is ending and takes no more changes");
+}
+
+}  // namespace
+
+void FileOperations::create(const Create& request, Done<Created> done) {
+  Created created;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.stopping) return done(mount_is_ending());
+    Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
+                                               core_.limits.max_key_bytes);
+    if (!valid) return done(valid.error());
+    if (core_.tree.child(*request.parent, request.name) != nullptr) {
+      return done(Error(Code::already_exists));
+    }
+    const InodePtr inode = core_.tree.add_child(request.parent, request.name, FileType::file);
+    // Only what differs from the mount's defaults is worth metadata.
+    if (request.mode != core_.mount.file_mode) inode->stored.mode = request.mode;
+    if (request.caller.uid != core_.mount.uid) inode->stored.uid = request.caller.uid;
+    if (request.caller.gid != core_.mount.gid) inode->stored.gid = request.caller.gid;
+    inode->stored_known = true;
+    inode->local_only = true;
+    inode->exclusive = request.exclusive;
+    inode->mtime_ns = wall_clock_ns();
+    core_.tree.note_change(*request.parent, request.name);
+    open_writer(inode, true);
+    created.opened = make_handle(inode, request.flags);
+    created.entry = core_.tree.entry(inode);
+  }
+  done(created);
+}
+
+void FileOperations::open_writer(const InodePtr& inode, bool truncate) {
+  if (inode->writer != nullptr) return;
+  std::optional<WriteBase> base;
+  const Metadata metadata = to_metadata(inode->stored, FileType::file);
+  const std::string key = core_.tree.key_of(*inode);
+  if (!truncate) {
+    base = WriteBase{
+        ObjectInfo{.key = key, .size = inode->size, .etag = inode->etag, .metadata = metadata}};
+  }
+  inode->writer = core_.parts.writes.open(key, std::move(base), metadata);
+}
+
+Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags) {
+  auto handle = std::make_unique<FileHandle>();
+  handle->inode = inode;
+  handle->flags = flags;
+  ++inode->handles;
+  if (flags.write) {
+    ++inode->write_handles;
+    set_unflushed(*handle, true);
+  }
+  Opened opened;
+  // What is written in one piece gains nothing from the page cache: half the CPU without it.
+  opened.direct_io = flags.write && !flags.read;
+  opened.keep_page_cache =
+      inode->writer == nullptr && !inode->etag.empty() && inode->cached_pages == inode->etag;
+  inode->cached_pages = inode->writer == nullptr ? inode->etag : ETag();
+  core_.open_files.insert(handle.get());
+  opened.handle = reinterpret_cast<HandleId>(handle.release());
+  return opened;
+}
+
+void FileOperations::set_unflushed(FileHandle& handle, bool unflushed) {
+  if (handle.unflushed == unflushed) return;
+  handle.unflushed = unflushed;
+  unflushed ? ++handle.inode->unflushed_handles : --handle.inode->unflushed_handles;
+}
+
+void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> done) {
+  if (flags.write && core_.stopping) return done(mount_is_ending());
+  if (inode->type == FileType::directory) return done(Error(Code::is_a_directory));
+  resolver_.refresh(inode, [this, inode, flags,
+                            done = std::move(done)](const Result<void>& fresh) mutable {
+    if (!fresh)
+      return done(fresh.error().code() == Code::not_found ? fresh.error().with_code(Code::changed)
+                                                          : fresh.error());
+    open_fresh(inode, flags, std::move(done));
+  });
+}
+
+void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done) {
+  if (flags.write) {
+    // What a rewrite keeps (mode, owner, the metadata of others) must be known before it can be
+    // kept.
+    bool known = false;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      known = inode->stored_known || inode->writer != nullptr || inode->unlinked;
+    }
+    if (!known) {
+      return attributes_.learn(
+          inode, [this, inode, flags, done = std::move(done)](const Result<void>& learned) mutable {
+            if (!learned) return done(learned.error());
+            open_fresh(inode, flags, std::move(done));
+          });
+    }
+  }
+  std::shared_ptr<FileWriter> truncate;
+  std::shared_ptr<ObjectReader> reader;
+  Opened opened;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (flags.write) {
+      if (inode->writer != nullptr && flags.truncate) truncate = inode->writer;
+      open_writer(inode, flags.truncate);
+      if (flags.truncate) {
+        inode->stored.mtime_ns.reset();
+        inode->mtime_ns = wall_clock_ns();
+      }
+    }
+    opened = make_handle(inode, flags);
+    if (!flags.write && inode->writer == nullptr && inode->size > 0)
+      reader = reader_for(*reinterpret_cast<FileHandle*>(opened.handle));
+  }
+  if (reader != nullptr) return find_backing(*reader, std::move(opened), std::move(done));
+  if (truncate == nullptr) return done(std::move(opened));
+  truncate->truncate(0,
+                     [this, opened, done = std::move(done)](const Result<void>& truncated) mutable {
+                       if (truncated) return done(opened);
+                       release(reinterpret_cast<FileHandle*>(opened.handle));
+                       done(truncated.error());
+                     });
+}
+
+void FileOperations::find_backing(ObjectReader& reader, Opened opened, Done<Opened> done) {
+  // The handle, which nobody can release yet, holds the reader.
+  reader.find_backing(core_.tracked<std::shared_ptr<const BackingFile>>(
+      [opened = std::move(opened),
+       done = std::move(done)](Result<std::shared_ptr<const BackingFile>> backing) mutable {
+        if (backing) opened.backing = std::move(*backing);
+        done(std::move(opened));
+      }));
+}
+
+std::shared_ptr<ObjectReader> FileOperations::reader_for(FileHandle& handle) {
+  Inode& inode = *handle.inode;
+  if (handle.reader != nullptr && handle.reader_version == inode.local_version)
+    return handle.reader;
+  std::shared_ptr<ObjectReader> reader = inode.reader.lock();
+  if (reader == nullptr) {
+    ObjectVersion version{.key = core_.tree.key_of(inode), .etag = inode.etag, .size = inode.size};
+    // A get may end after the file system has: it must not keep either alive.
+    reader = core_.parts.reads.open(
+        std::move(version), [weak_core = core_.weak_from_this(),
+                             weak = std::weak_ptr<Inode>(handle.inode)](const ObjectInfo& info) {
+          const std::shared_ptr<FsCore> core = weak_core.lock();
+          const InodePtr known = weak.lock();
+          if (core == nullptr || known == nullptr) return;
+          const MutexLock lock(core->tree.mutex);
+          if (known->etag == info.etag && !known->stored_known)
+            core->tree.learn_object(*known, info);
+        });
+    inode.reader = reader;
+  }
+  handle.reader = reader;
+  handle.reader_version = inode.local_version;
+  handle.delivered = false;
+  return reader;
+}
+
+void FileOperations::read(FileHandle& handle, ByteRange range, std::stop_token cancel,
+                          Done<Slices> done) {
+  std::shared_ptr<FileWriter> writer;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const Inode& inode = *handle.inode;
+    // While its commit is being answered the writer is clean, and the object's ETag is not known.
+    const bool newer =
+        inode.writer != nullptr && (inode.writer->dirty() || inode.commits_running > 0);
+    if (newer) writer = inode.writer;
+  }
+  if (writer != nullptr) return writer->read(range, std::move(cancel), std::move(done));
+  read_object(handle, range, cancel, true, std::move(done));
+}
+
+void FileOperations::read_object(FileHandle& handle, ByteRange range, const std::stop_token& cancel,
+                                 bool may_restart, Done<Slices> done) {
+  std::shared_ptr<ObjectReader> reader;
+  bool empty = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    empty = handle.inode->size == 0;
+    if (!empty) reader = reader_for(handle);
+  }
+  if (empty) return done(Slices{});
+  // The handle outlives the read: the kernel releases it only after the reply.
+  reader->read(
+      range, cancel,
+      core_.tracked<Slices>([this, &handle, range, cancel, may_restart,
+                             done = std::move(done)](Result<Slices> slices) mutable {
+        bool restart = false;
+        {
+          const MutexLock lock(core_.tree.mutex);
+          if (slices) handle.delivered = true;
+          // Nothing of the old version has been seen by anyone: start over with the new one.
+          restart = !slices && slices.code() == Code::changed && may_restart && !handle.delivered &&
+                    handle.inode->handles == 1 && handle.inode->parent != nullptr;
+          if (restart) handle.reader.reset();
+        }
+        if (!restart) return done(std::move(slices));
+        resolver_.revalidate(handle.inode, [this, &handle, range, cancel, done = std::move(done)](
+                                               const Result<void>& known) mutable {
+          if (!known) return done(known.error().with_code(Code::changed));
+          read_object(handle, range, cancel, false, std::move(done));
+        });
+      }));
+}
+
+void FileOperations::cache_share(FileHandle& handle, Done<CacheShare> done) {
+  std::shared_ptr<ObjectReader> reader;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const Inode& inode = *handle.inode;
+    // What is not stored yet is nothing that a cache could have.
+    if (inode.writer == nullptr && !inode.etag.empty()) reader = reader_for(handle);
+  }
+  if (reader == nullptr) return done(CacheShare{});
+  // The kernel releases the handle, which holds the reader, only after the reply.
+  reader->cache_share(core_.tracked<CacheShare>(std::move(done)));
+}
+
+void FileOperations::write(FileHandle& handle, uint64_t offset, std::span<const std::byte> data,
+                           Done<void> done) {
+  std::shared_ptr<FileWriter> writer;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.stopping) return done(mount_is_ending());
+    Inode& inode = *handle.inode;
+    writer = inode.writer;
+    if (handle.flags.write) set_unflushed(handle, true);
+    inode.mtime_ns = wall_clock_ns();
+    // A time that was set before this write is no longer the file's.
+    if (inode.stored.mtime_ns) inode.stored.mtime_ns.reset();
+  }
+  if (writer == nullptr) return done(Error(Code::bad_handle));
+  if (!handle.flags.append) return writer->write(offset, data, std::move(done));
+  writer->append(data, [done = std::move(done)](const Result<uint64_t>& at) mutable {
+    done(at ? Result<void>() : Result<void>(at.error()));
+  });
+}
+
+void FileOperations::flush(FileHandle& handle, Done<void> done) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    set_unflushed(handle, false);
+  }
+  if (!handle.flags.write) return done({});
+  committer_.close(handle.inode, std::move(done));
+}
+
+void FileOperations::sync(FileHandle& handle, Done<void> done) {
+  if (!handle.flags.write) return done({});
+  committer_.sync(handle.inode, std::move(done));
+}
+
+void FileOperations::release(FileHandle* handle) {
+  const std::unique_ptr<FileHandle> owned(handle);
+  const InodePtr inode = owned->inode;
+  bool ended = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    core_.open_files.erase(handle);
+    --inode->handles;
+    set_unflushed(*owned, false);
+    if (owned->flags.write && --inode->write_handles == 0) ended = true;
+    core_.tree.forget(inode->id, 0);  // drops an unlinked inode that nobody refers to any more
+  }
+  if (ended) committer_.writing_ended(inode);
+}
+
+void FileOperations::setattr(const InodePtr& inode, const AttributeChange& change,
+                             Done<Attributes> done) {
+  const auto finish = [this, inode](Done<Attributes> reply, const Result<void>& changed) {
+    if (!changed) return reply(changed.error());
+    Attributes attributes;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      attributes = core_.tree.attributes(*inode);
+    }
+    reply(attributes);
+  };
+  if (core_.stopping) return done(mount_is_ending());
+  const bool stored = change.mode || change.uid || change.gid || change.mtime_ns;
+  if (change.size && inode->type == FileType::directory) return done(Error(Code::is_a_directory));
+  auto rest = [this, inode, change, stored, finish,
+               done = std::move(done)](const Result<void>& resized) mutable {
+    if (!resized || !stored) return finish(std::move(done), resized);
+    change_stored(inode, change,
+                  [finish, done = std::move(done)](const Result<void>& changed) mutable {
+                    finish(std::move(done), changed);
+                  });
+  };
+  if (!change.size) return rest(Result<void>());
+  resize(inode, *change.size, std::move(rest));
+}
+
+void FileOperations::resize(const InodePtr& inode, uint64_t size, Done<void> done) {
+  // Through a handle of its own: what open and close do is what truncate(2) needs.
+  const OpenFlags flags{.read = false, .write = true, .truncate = size == 0};
+  open(inode, flags, [this, inode, size, done = std::move(done)](Result<Opened> opened) mutable {
+    if (!opened) return done(opened.error());
+    auto* handle = reinterpret_cast<FileHandle*>(opened->handle);
+    std::shared_ptr<FileWriter> writer;
+    bool others = false;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      writer = inode->writer;
+      others = inode->unflushed_handles > 1;
+      inode->mtime_ns = wall_clock_ns();
+      inode->stored.mtime_ns.reset();
+    }
+    writer->truncate(
+        size, [this, handle, others, done = std::move(done)](Result<void> truncated) mutable {
+          // With other writers the new size is committed when they close or sync.
+          if (!truncated || others) {
+            release(handle);
+            return done(std::move(truncated));
+          }
+          flush(*handle, [this, handle, done = std::move(done)](Result<void> flushed) mutable {
+            release(handle);
+            done(std::move(flushed));
+          });
+        });
+  });
+}
+
+void FileOperations::change_stored(const InodePtr& inode, const AttributeChange& change,
+                                   Done<void> done) {
+  attributes_.learn(
+      inode, [this, inode, change, done = std::move(done)](Result<void> learned) mutable {
+        if (!learned) return done(std::move(learned));
+        bool save = false;
+        bool promised = false;
+        {
+          const MutexLock lock(core_.tree.mutex);
+          const Attributes before = core_.tree.attributes(*inode);
+          StoredAttributes& stored = inode->stored;
+          bool changed = false;
+          if (change.mode && *change.mode != before.mode) stored.mode = change.mode, changed = true;
+          if (change.uid && *change.uid != before.uid) stored.uid = change.uid, changed = true;
+          if (change.gid && *change.gid != before.gid) stored.gid = change.gid, changed = true;
+          if (change.mtime_ns && stored.mtime_ns != change.mtime_ns) {
+            stored.mtime_ns = change.mtime_ns;
+            inode->mtime_ns = *change.mtime_ns;
+            changed = true;
+          }
+          inode->stored_known = true;
+          const bool with_next_commit = inode->writer != nullptr && inode->writer->dirty();
+          if (changed && with_next_commit) inode->stored_dirty = true;
+          save = changed && !with_next_commit && !inode->unlinked;
+          promised = changed && with_next_commit && inode->writer->pending();
+        }
+        if (promised) return committer_.renew_promise(inode, std::move(done));
+        if (!save) return done({});
+        if (inode->type == FileType::directory) return save_directory(inode, std::move(done));
+        committer_.save_stored(inode, std::move(done));
+      });
+}
+
+void FileOperations::save_directory(const InodePtr& inode, Done<void> done) {
+  PutRequest marker;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    marker.key = core_.tree.key_of(*inode);
+    marker.metadata = to_metadata(inode->stored, FileType::directory);
+  }
+  if (marker.key.empty()) return done({});  // a bucket's root has no object to keep attributes in
+  core_.parts.store.put(std::move(marker),
+                        core_.tracked<ObjectInfo>(
+                            [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
+                              if (!info) return done(info.error());
+                              {
+                                const MutexLock lock(core_.tree.mutex);
+                                inode->directory->has_marker = true;
+                                inode->etag = info->etag;
+                              }
+                              done({});
+                            }));
+}
+
+}  // namespace penstock

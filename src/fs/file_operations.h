@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "fs/committer.h"
+#include "fs/core.h"
+#include "fs/resolver.h"
+
+namespace penstock {
+
+/// Operations on the contents and attributes of one file: open to release, and setattr.
+class FileOperations {
+ public:
+  FileOperations(FsCore& core, Resolver& resolver, AttributeLoader& attributes,
+                 Committer& committer)
+      : core_(core), resolver_(resolver), attributes_(attributes), committer_(committer) {}
+
+  struct Create {
+    InodePtr parent;
+    std::string name;
+    uint32_t mode = 0;
+    OpenFlags flags;
+    bool exclusive = false;
+    Caller caller;
+  };
+  void create(const Create& request, Done<Created> done) EXCLUDES(core_.tree.mutex);
+  void open(const InodePtr& inode, OpenFlags flags, Done<Opened> done) EXCLUDES(core_.tree.mutex);
+  void read(FileHandle& handle, ByteRange range, std::stop_token cancel, Done<Slices> done)
+      EXCLUDES(core_.tree.mutex);
+  void write(FileHandle& handle, uint64_t offset, std::span<const std::byte> data, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  /// What close(2) calls: commits what was written.
+  void flush(FileHandle& handle, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void sync(FileHandle& handle, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void release(FileHandle* handle) EXCLUDES(core_.tree.mutex);
+  void cache_share(FileHandle& handle, Done<CacheShare> done) EXCLUDES(core_.tree.mutex);
+  void setattr(const InodePtr& inode, const AttributeChange& change, Done<Attributes> done)
+      EXCLUDES(core_.tree.mutex);
+
+ private:
+  void open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done)
+      EXCLUDES(core_.tree.mutex);
+  void find_backing(ObjectReader& reader, Opened opened, Done<Opened> done)
+      EXCLUDES(core_.tree.mutex);
+  Opened make_handle(const InodePtr& inode, OpenFlags flags) REQUIRES(core_.tree.mutex);
+  static void set_unflushed(FileHandle& handle, bool unflushed);
+  std::shared_ptr<ObjectReader> reader_for(FileHandle& handle) REQUIRES(core_.tree.mutex);
+  void read_object(FileHandle& handle, ByteRange range, const std::stop_token& cancel,
+                   bool may_restart, Done<Slices> done) EXCLUDES(core_.tree.mutex);
+  void open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
+  void resize(const InodePtr& inode, uint64_t size, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void change_stored(const InodePtr& inode, const AttributeChange& change, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void save_directory(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+
+  FsCore& core_;
+  Resolver& resolver_;
+  AttributeLoader& attributes_;
+  Committer& committer_;
+};
+
+}  // namespace penstock

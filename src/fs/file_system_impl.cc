@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
+#include "fs/attribute_loader.h"
+#include "fs/committer.h"
+#include "fs/core.h"
+#include "fs/file_operations.h"
+#include "fs/listing.h"
+#include "fs/make_file_system.h"
+#include "fs/name_operations.h"
+#include "fs/resolver.h"
+
+namespace penstock {
+namespace {
+
+/// An open directory: where "." and ".." and the walk over its listing are.
+struct DirectoryHandle {
+  InodePtr inode;
+  std::shared_ptr<Listing> listing;  ///< Taken at cookie 0, so that rewinddir sees what is new.
+};
+
+constexpr uint64_t first_entry_cookie = 2;  ///< "." and ".." come before.
+
+/// Finds the inodes that a call names and hands it on to the part that does it.
+class FileSystemImpl final : public MountedFileSystem {
+ public:
+  FileSystemImpl(std::shared_ptr<FsCore> core)
+      : core_(std::move(core)),
+        attributes_(*core_),
+        loader_(*core_, attributes_),
+        resolver_(*core_, loader_, attributes_),
+        committer_(*core_),
+        files_(*core_, resolver_, attributes_, committer_),
+        names_(*core_, resolver_, committer_) {}
+
+  ~FileSystemImpl() override {
+    core_->stopping = true;
+    std::vector<FileHandle*> left;
+    {
+      const MutexLock lock(core_->tree.mutex);
+      left.assign(core_->open_files.begin(), core_->open_files.end());
+    }
+    for (FileHandle* handle : left) files_.release(handle);
+    core_->alive.reset();
+    core_->gate.wait();
+  }
+
+  void attach(KernelCache& kernel) override { core_->kernel = &kernel; }
+
+  void restore(std::vector<RestoredFile> files) override {
+    std::vector<InodePtr> restored;
+    {
+      const MutexLock lock(core_->tree.mutex);
+      for (RestoredFile& file : files) {
+        const std::string key = file.key;
+        restored.push_back(core_->tree.restore(std::move(file)));
+        if (restored.back() == nullptr) {
+          core_->parts.log->error(
+              "'{}' was written before the last mount ended and cannot be restored beside another "
+              "such name that it contradicts; it stays in the journal",
+              key);
+        }
+      }
+    }
+    for (const InodePtr& inode : restored) {
+      if (inode != nullptr) committer_.plan_upload(inode);
+    }
+  }
+
+  void lookup(InodeId parent, std::string name, Done<Entry> done) override {
+    with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {
+      resolver_.resolve(directory, name,
+                        [this, reply = std::move(reply)](Result<InodePtr> found) mutable {
+                          if (!found) return reply(found.error());
+                          with_attributes(*found, std::move(reply),
+                                          [](Tree& tree, const InodePtr& inode)
+                                              REQUIRES(tree.mutex) { return tree.entry(inode); });
+                        });
+    });
+  }
+
+  void forget(InodeId inode, uint64_t count) override {
+    const MutexLock lock(core_->tree.mutex);
+    core_->tree.forget(inode, count);
+  }
+
+  void getattr(InodeId id, Done<Attributes> done) override {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<Attributes> reply) {
+      resolver_.refresh(
+          inode, [this, inode, reply = std::move(reply)](const Result<void>& fresh) mutable {
+            if (!fresh) return reply(fresh.error());
+            with_attributes(inode, std::move(reply),
+                            [](Tree& tree, const InodePtr& known)
+                                REQUIRES(tree.mutex) { return tree.attributes(*known); });
+          });
+    });
+  }
+
+  void setattr(InodeId id, AttributeChange change, Done<Attributes> done) override {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<Attributes> reply) {
+      files_.setattr(inode, change, std::move(reply));
+    });
+  }
+
+  void mkdir(InodeId parent, std::string name, uint32_t mode, Caller caller,
+             Done<Entry> done) override {
+    with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {
+      names_.mkdir({directory, std::move(name), mode, caller}, std::move(reply));
+    });
+  }
+
+  void rmdir(InodeId parent, std::string name, Done<void> done) override {
+    with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<void> reply) {
+      names_.rmdir(directory, name, std::move(reply));
+    });
+  }
+
+  void unlink(InodeId parent, std::string name, Done<void> done) override {
+    with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<void> reply) {
+      names_.unlink(directory, name, std::move(reply));
+    });
+  }
+
+  void rename(InodeId parent, std::string name, InodeId new_parent, std::string new_name,
+              bool no_replace, Done<void> done) override {
+    with_directory(parent, std::move(done), [&](const InodePtr& from, Done<void> reply) {
+      with_directory(new_parent, std::move(reply), [&](const InodePtr& to, Done<void> next) {
+        names_.rename({from, std::move(name), to, std::move(new_name), no_replace},
+                      std::move(next));
+      });
+    });
+  }
+
+  void create(InodeId parent, std::string name, uint32_t mode, OpenFlags flags, bool exclusive,
+              Caller caller, Done<Created> done) override {
+    with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Created> reply) {
+      files_.create({directory, std::move(name), mode, flags, exclusive, caller}, std::move(reply));
+    });
+  }
+
+  void open(InodeId id, OpenFlags flags, Done<Opened> done) override {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<Opened> reply) {
+      files_.open(inode, flags, std::move(reply));
+    });
+  }
+
+  void read(HandleId handle, ByteRange range, std::stop_token cancel, Done<Slices> done) override {
+    files_.read(*file(handle), range, std::move(cancel), std::move(done));
+  }
+  void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
+             Done<void> done) override {
+    files_.write(*file(handle), offset, data, std::move(done));
+  }
+  void flush(HandleId handle, Done<void> done) override {
+    files_.flush(*file(handle), std::move(done));
+  }
+  void fsync(HandleId handle, Done<void> done) override {
+    files_.sync(*file(handle), std::move(done));
+  }
+  void release(HandleId handle) override { files_.release(file(handle)); }
+  void cache_share(HandleId handle, Done<CacheShare> done) override {
+    files_.cache_share(*file(handle), std::move(done));
+  }
+
+  void open_directory(InodeId id, Done<HandleId> done) override {
+    with_directory(id, std::move(done), [&](const InodePtr& directory, Done<HandleId> reply) {
+      auto handle = std::make_unique<DirectoryHandle>();
+      handle->inode = directory;
+      {
+        const MutexLock lock(core_->tree.mutex);
+        ++directory->handles;
+      }
+      loader_.note_opened(directory);
+      reply(reinterpret_cast<HandleId>(handle.release()));
+    });
+  }
+
+  void read_directory(ReadDirectory request, Done<std::vector<DirectoryEntry>> done) override {
+    auto* handle = reinterpret_cast<DirectoryHandle*>(request.handle);
+    std::shared_ptr<Listing> listing;
+    {
+      const MutexLock lock(core_->tree.mutex);
+      if (request.cookie != 0) listing = handle->listing;
+    }
+    if (listing == nullptr) {
+      listing = loader_.open(handle->inode);
+      const MutexLock lock(core_->tree.mutex);
+      handle->listing = listing;
+    }
+    const size_t index =
+        request.cookie < first_entry_cookie ? 0 : request.cookie - first_entry_cookie;
+    fill_when(index, handle->inode, listing, request, std::move(done));
+  }
+
+  void release_directory(HandleId id) override {
+    const std::unique_ptr<DirectoryHandle> handle(reinterpret_cast<DirectoryHandle*>(id));
+    const MutexLock lock(core_->tree.mutex);
+    --handle->inode->handles;
+    core_->tree.forget(handle->inode->id, 0);
+  }
+
+  void sync_directory(InodeId id, Done<void> done) override {
+    // Names are in the store when the calls that make them return; contents may only be promised.
+    with_directory(id, std::move(done), [&](const InodePtr& directory, Done<void> reply) {
+      committer_.sync_below(directory, std::move(reply));
+    });
+  }
+
+  void statfs(Done<FileSystemStats> done) override {
+    // A bucket has no size: as much as programs can count without overflow is free.
+    constexpr uint64_t plenty = 1ULL << 60;
+    done(FileSystemStats{.total_bytes = plenty,
+                         .free_bytes = plenty,
+                         .files = 1ULL << 40,
+                         .free_files = 1ULL << 40});
+  }
+
+  void shutdown(std::chrono::milliseconds limit,
+                Callback<void(std::vector<std::string>)> done) override {
+    core_->stopping = true;
+    committer_.commit_all(limit, std::move(done));
+  }
+
+ private:
+  static FileHandle* file(HandleId handle) { return reinterpret_cast<FileHandle*>(handle); }
+
+  template <typename T, typename F>
+  void with_inode(InodeId id, Done<T> done, F&& action) {
+    InodePtr inode;
+    {
+      const MutexLock lock(core_->tree.mutex);
+      inode = core_->tree.find(id);
+    }
+    if (inode == nullptr)
+      return done(Error(Code::changed, "an inode number that is not known any more"));
+    action(inode, std::move(done));
+  }
+
+  template <typename T, typename F>
+  void with_directory(InodeId id, Done<T> done, F&& action) {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<T> reply) {
+      if (inode->type != FileType::directory) return reply(Error(Code::not_a_directory));
+      action(inode, std::move(reply));
+    });
+  }
+
+  /// Answers with what `make` makes of the tree once the inode's attributes are known.
+  template <typename T, typename Make>
+  void with_attributes(const InodePtr& inode, Done<T> done, Make make) {
+    attributes_.ensure(inode, [core = core_, inode, make,
+                               done = std::move(done)](const Result<void>& known) mutable {
+      if (!known) return done(known.error());
+      std::optional<T> answer;
+      {
+        const MutexLock lock(core->tree.mutex);
+        // clang 14 looks for the lock in `make` itself unless the call is spelt out.
+        answer = make.operator()(core->tree, inode);
+      }
+      done(std::move(*answer));
+    });
+  }
+
+  void fill_when(size_t index, const InodePtr& directory, const std::shared_ptr<Listing>& listing,
+                 const ReadDirectory& request, Done<std::vector<DirectoryEntry>> done) {
+    loader_.wait(listing, index,
+                 [this, pass = core_->gate.pass(), directory, listing, request,
+                  done = std::move(done)]() mutable {
+                   auto go_on = [this, pass = core_->gate.pass(), directory, listing, request,
+                                 done = std::move(done)]() mutable {
+                     fill(directory, listing, request, std::move(done));
+                   };
+                   // Names with attributes go to the kernel at once where it is known that none are
+                   // missing.
+                   if (!request.plus) return go_on();
+                   attributes_.when_sampled(directory, std::move(go_on));
+                 });
+  }
+
+  void fill(const InodePtr& directory, const std::shared_ptr<Listing>& listing,
+            const ReadDirectory& request, Done<std::vector<DirectoryEntry>> done) {
+    std::vector<DirectoryEntry> entries;
+    std::optional<Error> error;
+    size_t known = 0;
+    bool more = false;
+    {
+      const MutexLock lock(core_->tree.mutex);
+      error = listing->error;
+      known = listing->entries.size();
+      more = !listing->done;
+      uint64_t cookie = request.cookie;
+      for (; cookie < first_entry_cookie; ++cookie) {
+        const InodePtr inode =
+            cookie == 0 || directory->parent == nullptr ? directory : directory->parent;
+        entries.push_back({.name = cookie == 0 ? "." : "..",
+                           .next_cookie = cookie + 1,
+                           .attributes = core_->tree.attributes(*inode)});
+      }
+      for (size_t i = cookie - first_entry_cookie; i < known; ++i) {
+        if (entries.size() >= request.max_entries) break;
+        const Listing::Entry& found = listing->entries[i];
+        if (found.inode->unlinked) continue;
+        DirectoryEntry entry{.name = found.name,
+                             .next_cookie = i + 1 + first_entry_cookie,
+                             .attributes = core_->tree.attributes(*found.inode),
+                             .ttl = core_->tree.ttl()};
+        if (request.plus && attributes_.settled(*found.inode)) {
+          ++found.inode->references;
+          entry.referenced = true;
+        }
+        entries.push_back(std::move(entry));
+      }
+    }
+    // Everything known here was deleted meanwhile: an empty answer would mean the end.
+    if (entries.empty() && more)
+      return fill_when(known, directory, listing, request, std::move(done));
+    // What was listed before a failure is given out first: the error comes where the names end.
+    const bool only_dots = std::all_of(entries.begin(), entries.end(), [](const DirectoryEntry& e) {
+      return e.next_cookie <= first_entry_cookie;
+    });
+    if (error && only_dots) return done(*error);
+    done(std::move(entries));
+  }
+
+  const std::shared_ptr<FsCore> core_;
+  AttributeLoader attributes_;
+  DirectoryLoader loader_;
+  Resolver resolver_;
+  Committer committer_;
+  FileOperations files_;
+  NameOperations names_;
+};
+
+}  // namespace
+
+std::unique_ptr<MountedFileSystem> make_file_system(FileSystemParts parts, std::string prefix,
+                                                    const MountOptions& mount,
+                                                    const MetadataOptions& metadata) {
+  return std::make_unique<FileSystemImpl>(
+      std::make_shared<FsCore>(std::move(parts), std::move(prefix), mount, metadata));
+}
+
+}  // namespace penstock

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/scheduler.h"
+#include "data/read/read_engine.h"
+#include "data/write/write_engine.h"
+#include "fs/attributes.h"
+#include "penstock/file_system.h"
+
+namespace penstock {
+
+class Listing;
+struct Inode;
+using InodePtr = std::shared_ptr<Inode>;
+
+/// What a directory knows of its children. A directory is a prefix; it may or may not have a marker
+/// object "dir/".
+struct DirectoryState {
+  std::map<std::string, InodePtr, std::less<>> children;  ///< In byte order, as listings are.
+  bool complete = false;  ///< `children` held every name at `listed_at`.
+  Scheduler::Time listed_at{};
+  bool own = false;  ///< Made by this mount: its emptiness was its own doing, and is believed for
+                     ///< the whole TTL.
+  bool has_marker = false;  ///< The object "dir/" is known to exist.
+  bool spans_pages =
+      false;  ///< Its last listing took more than one page: single names are cheaper asked by HEAD.
+  std::shared_ptr<Listing> listing;  ///< The one in progress, if any.
+  std::unordered_map<std::string, Scheduler::Time>
+      absent;                            ///< Names known not to exist, since when. Bounded.
+  Scheduler::Time last_single_lookup{};  ///< See Resolver: the second lookup lists.
+
+  /// Names that this mount changed while a listing was running; its answer may be older and does
+  /// not count for them.
+  std::unordered_map<std::string, uint64_t> changed;
+  uint64_t change_count = 0;
+  uint32_t partial_listings = 0;  ///< Listings of a few names that are under way beside `listing`.
+
+  /// Whether its files carry attributes as metadata, as far as AttributeLoader has seen.
+  enum class Carried : uint8_t { unknown, none, some };
+  Carried carried = Carried::unknown;
+  uint32_t sampling = 0;  ///< Files that are being looked at to find that out.
+  std::vector<Callback<void()>> sample_waiters;
+  std::string last_asked;       ///< The child whose attributes were asked for last.
+  uint32_t asked_in_order = 0;  ///< How many were asked for in order so far.
+
+  std::string
+      last_opened;  ///< The child directory opened last: a walk in order prefetches the next ones.
+  uint32_t walk_length = 0;   ///< How many children were opened in order so far.
+  Scheduler::Time used_at{};  ///< For eviction.
+};
+
+/// One file or directory. Every field is guarded by Tree::mutex, except the constant ones.
+struct Inode {
+  Inode(InodeId the_id, FileType the_type) : id(the_id), type(the_type) {
+    if (type == FileType::directory) directory = std::make_unique<DirectoryState>();
+  }
+
+  const InodeId id;
+  const FileType type;
+
+  InodePtr parent;          ///< Null for the root and for what was unlinked.
+  std::string name;         ///< In `parent`.
+  uint64_t references = 0;  ///< Lookups that the kernel has not forgotten yet.
+  uint32_t handles = 0;     ///< Open handles of any kind.
+
+  uint64_t size = 0;
+  ETag etag;  ///< The object's version; empty for what is not committed yet.
+  int64_t mtime_ns = 0;
+  StoredAttributes stored;
+  bool stored_known =
+      false;  ///< `stored` is what the object has (a HEAD or GET told, or we wrote it).
+  /// Who waits for the HEAD that is under way; null where none is.
+  std::unique_ptr<std::vector<Done<void>>> attribute_waiters;
+  Scheduler::Time fetched_at{};  ///< When the store last told of this inode.
+  bool local_only = false;       ///< Not in the store yet: a created file before its first commit.
+  bool unlinked = false;
+  uint64_t seen_by = 0;  ///< The number of the last listing that had this name.
+
+  std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.
+  uint32_t write_handles = 0;
+  uint32_t unflushed_handles = 0;  ///< Of `write_handles`: see FileHandle::unflushed.
+  uint32_t commits_running = 0;
+  bool stored_dirty = false;  ///< `stored` was changed and waits for the next commit.
+  bool exclusive = false;     ///< Created with O_EXCL: its first commit must not replace anything.
+  ETag replaces;  ///< While `local_only`: the object whose name it was given by a rename; or none.
+  uint64_t local_version =
+      0;  ///< Rises with each own commit or rename: readers made before it are old.
+  uint32_t failed_commits = 0;  ///< In a row, since the last close; paces the background tries.
+  bool retry_planned = false;
+  std::weak_ptr<ObjectReader> reader;  ///< For `etag`; shared by the handles.
+  ETag cached_pages;  ///< The version whose pages the kernel may hold; empty: unknown.
+
+  std::unique_ptr<DirectoryState> directory;  ///< Directories only.
+};
+
+/// An open file. `inode` and the flags are constant, the rest is guarded by Tree::mutex.
+struct FileHandle {
+  InodePtr inode;
+  OpenFlags flags;
+  std::shared_ptr<ObjectReader>
+      reader;                   ///< The version that this handle reads; null until the first read.
+  uint64_t reader_version = 0;  ///< Inode::local_version that `reader` was made for.
+  bool delivered = false;       ///< Some bytes of `reader` have reached the program.
+  /// Opened for writing, and not closed since it was opened or last written to: a commit is still
+  /// to come. The kernel releases a handle some time after close(2) has returned.
+  bool unflushed = false;
+};
+
+}  // namespace penstock

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/name_operations.h"
+
+#include <fmt/core.h>
+
+#include <vector>
+
+#include "fs/directory_rename.h"
+
+namespace penstock {
+namespace {
+
+Error mount_is_ending() {
+  return Error(Code::read_only, "the mount is ending and takes no more changes");
+}
+
+}  // namespace
+
+void NameOperations::mkdir(const MakeDirectory& request, Done<Entry> done) {
+  PutRequest marker;
+  StoredAttributes stored;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.stopping) return done(mount_is_ending());
+    Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::directory,
+                                               core_.limits.max_key_bytes);
+    if (!valid) return done(valid.error());
+    if (core_.tree.child(*request.parent, request.name) != nullptr)
+      return done(Error(Code::already_exists));
+    if (request.mode != core_.mount.dir_mode) stored.mode = request.mode;
+    if (request.caller.uid != core_.mount.uid) stored.uid = request.caller.uid;
+    if (request.caller.gid != core_.mount.gid) stored.gid = request.caller.gid;
+    marker.key = core_.tree.child_key(*request.parent, request.name, FileType::directory);
+    marker.metadata = to_metadata(stored, FileType::directory);
+    marker.condition.if_none_match = true;
+    core_.tree.note_change(*request.parent, request.name);
+  }
+  core_.parts.store.put(
+      std::move(marker), core_.tracked<ObjectInfo>([this, request, stored, done = std::move(done)](
+                                                       Result<ObjectInfo> info) mutable {
+        if (!info && info.code() == Code::changed) return done(Error(Code::already_exists));
+        if (!info) return done(info.error());
+        Entry entry;
+        {
+          const MutexLock lock(core_.tree.mutex);
+          InodePtr inode = core_.tree.child(*request.parent, request.name);
+          if (inode == nullptr || inode->type != FileType::directory) {
+            inode = core_.tree.add_child(request.parent, request.name, FileType::directory);
+          }
+          inode->stored = stored;
+          inode->stored_known = true;
+          inode->etag = info->etag;
+          inode->mtime_ns = info->last_modified_ns;
+          DirectoryState& state = *inode->directory;
+          state.complete = state.own = state.has_marker = true;
+          state.listed_at = core_.parts.scheduler.now();
+          core_.tree.note_change(*request.parent, request.name);
+          entry = core_.tree.entry(inode);
+        }
+        done(entry);
+      }));
+}
+
+void NameOperations::check_empty(const InodePtr& directory, Done<void> done) {
+  ListRequest request{.max_keys = 2};
+  bool busy = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    request.prefix = core_.tree.key_of(*directory);
+    for (const auto& [name, inode] : directory->directory->children)
+      busy |= inode->local_only || inode->writer;
+  }
+  if (busy) return done(Error(Code::not_empty));
+  const std::string marker = request.prefix;
+  core_.parts.store.list(std::move(request),
+                         core_.tracked<ListPage>([this, marker, directory, done = std::move(done)](
+                                                     Result<ListPage> page) mutable {
+                           if (!page) return done(page.error());
+                           bool has_marker = false;
+                           for (const ObjectInfo& object : page->objects) {
+                             if (object.key != marker) return done(Error(Code::not_empty));
+                             has_marker = true;
+                           }
+                           {
+                             const MutexLock lock(core_.tree.mutex);
+                             directory->directory->has_marker = has_marker;
+                           }
+                           done({});
+                         }));
+}
+
+void NameOperations::rmdir(const InodePtr& parent, const std::string& name, Done<void> done) {
+  if (core_.stopping) return done(mount_is_ending());
+  resolver_.resolve(
+      parent, name, [this, parent, name, done = std::move(done)](Result<InodePtr> found) mutable {
+        if (!found) return done(found.error());
+        const InodePtr inode = *found;
+        if (inode->type != FileType::directory) return done(Error(Code::not_a_directory));
+        check_empty(
+            inode, [this, parent, name, inode, done = std::move(done)](Result<void> empty) mutable {
+              if (!empty) return done(std::move(empty));
+              keep_parent(parent, name,
+                          [this, inode, done = std::move(done)](Result<void> kept) mutable {
+                            if (!kept) return done(std::move(kept));
+                            std::string key;
+                            {
+                              const MutexLock lock(core_.tree.mutex);
+                              key = core_.tree.key_of(*inode);
+                            }
+                            remove_key(inode, key, std::move(done));
+                          });
+            });
+      });
+}
+
+void NameOperations::keep_parent(const InodePtr& parent, const std::string& leaving,
+                                 Done<void> done) {
+  PutRequest marker;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const DirectoryState& state = *parent->directory;
+    const bool last =
+        state.complete && state.children.size() == 1 && state.children.begin()->first == leaving;
+    if (last && !state.has_marker && parent->parent != nullptr) {
+      marker.key = core_.tree.key_of(*parent);
+      marker.metadata = to_metadata(parent->stored, FileType::directory);
+    }
+  }
+  if (marker.key.empty()) return done({});
+  core_.parts.store.put(std::move(marker),
+                        core_.tracked<ObjectInfo>([this, parent, done = std::move(done)](
+                                                      const Result<ObjectInfo>& info) mutable {
+                          if (!info) return done(info.error());
+                          {
+                            const MutexLock lock(core_.tree.mutex);
+                            parent->directory->has_marker = true;
+                          }
+                          done({});
+                        }));
+}
+
+void NameOperations::unlink(const InodePtr& parent, const std::string& name, Done<void> done) {
+  if (core_.stopping) return done(mount_is_ending());
+  resolver_.resolve(
+      parent, name, [this, parent, name, done = std::move(done)](Result<InodePtr> found) mutable {
+        if (!found) return done(found.error());
+        const InodePtr inode = *found;
+        if (inode->type == FileType::directory) return done(Error(Code::is_a_directory));
+        keep_parent(parent, name, [this, inode, done = std::move(done)](Result<void> kept) mutable {
+          if (!kept) return done(std::move(kept));
+          remove_file(inode, std::move(done));
+        });
+      });
+}
+
+void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
+  std::string key;
+  bool committing = false;
+  std::shared_ptr<FileWriter> keeper;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (inode->parent == nullptr) return done(Error(Code::not_found));
+    if (inode->writer != nullptr && inode->writer->persistent()) keeper = inode->writer;
+  }
+  if (keeper != nullptr) return remove_pending(inode, keeper, std::move(done));
+  {
+    const MutexLock lock(core_.tree.mutex);
+    committing = inode->commits_running > 0;
+    if (inode->local_only && !committing) {
+      // Nothing of it is in the store: it goes on existing for those who have it open, and ends
+      // with them.
+      core_.tree.note_change(*inode->parent, inode->name);
+      core_.tree.detach(inode);
+    } else {
+      key = core_.tree.key_of(*inode);
+    }
+  }
+  if (key.empty()) {
+    committer_.writing_ended(inode);
+    return done({});
+  }
+  if (!committing) return remove_key(inode, key, std::move(done));
+  // An object must not appear after its deletion: the commit under way ends first, whatever comes
+  // of it.
+  committer_.commit(inode, [this, inode, key, done = std::move(done)](const Result<void>&) mutable {
+    remove_key(inode, key, std::move(done));
+  });
+}
+
+void NameOperations::remove_pending(const InodePtr& inode,
+                                    const std::shared_ptr<FileWriter>& writer, Done<void> done) {
+  // Its upload ends first: an object must not appear after its deletion. The promise is kept until
+  // the deletion is sure.
+  auto gone = [this, inode, writer, done = std::move(done)](Result<void> removed) mutable {
+    if (removed) return writer->disclaim(core_.tracked<void>(std::move(done)));
+    // Another deletion came first, and holds the writer.
+    if (removed.code() == Code::not_found) return done(std::move(removed));
+    writer->release();
+    committer_.plan_upload(inode);
+    done(std::move(removed));
+  };
+  auto held = [this, inode, writer, gone = std::move(gone)](const Result<bool>& sent) mutable {
+    std::string key;
+    bool there = false;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      there = inode->parent != nullptr;
+      const bool never_sent = sent && !*sent && inode->local_only && inode->replaces.empty();
+      if (there && never_sent) {
+        core_.tree.note_change(*inode->parent, inode->name);
+        core_.tree.detach(inode);
+      } else if (there) {
+        key = core_.tree.key_of(*inode);
+      }
+    }
+    if (!there) return gone(Error(Code::not_found));
+    if (key.empty()) {
+      gone({});
+      return committer_.writing_ended(inode);
+    }
+    // A deletion that a kill interrupts is finished by the next mount: what the journal has may
+    // need the object that is gone by then.
+    writer->doom(
+        core_.tracked<void>([this, inode, key, gone = std::move(gone)](Result<void> noted) mutable {
+          if (!noted) return gone(std::move(noted));
+          remove_key(inode, key, std::move(gone));
+        }));
+  };
+  writer->hold(core_.tracked<bool>(std::move(held)));
+}
+
+void NameOperations::remove_key(const InodePtr& inode, const std::string& key, Done<void> done) {
+  core_.parts.store.remove(
+      key, core_.tracked<void>([this, inode, done = std::move(done)](Result<void> removed) mutable {
+        if (!removed) return done(std::move(removed));
+        {
+          const MutexLock lock(core_.tree.mutex);
+          if (inode->parent != nullptr) {
+            core_.tree.note_change(*inode->parent, inode->name);
+            core_.tree.note_absent(*inode->parent, inode->name);
+            core_.tree.detach(inode);
+          }
+        }
+        committer_.writing_ended(inode);
+        done({});
+      }));
+}
+
+void NameOperations::rename(const Rename& request, Done<void> done) {
+  if (core_.stopping) return done(mount_is_ending());
+  resolver_.resolve(request.parent, request.name,
+                    [this, request, done = std::move(done)](Result<InodePtr> source) mutable {
+                      if (!source) return done(source.error());
+                      resolver_.resolve(request.new_parent, request.new_name,
+                                        [this, request, inode = *source,
+                                         done = std::move(done)](Result<InodePtr> target) mutable {
+                                          if (!target && target.code() != Code::not_found)
+                                            return done(target.error());
+                                          rename_checked(request, inode, target ? *target : nullptr,
+                                                         std::move(done));
+                                        });
+                    });
+}
+
+void NameOperations::rename_checked(const Rename& request, const InodePtr& inode,
+                                    const InodePtr& target, Done<void> done) {
+  if (inode == target) return done({});
+  {
+    const MutexLock lock(core_.tree.mutex);
+    Result<void> valid = core_.tree.check_name(*request.new_parent, request.new_name, inode->type,
+                                               core_.limits.max_key_bytes);
+    if (!valid) return done(std::move(valid));
+    for (const Inode* at = request.new_parent.get(); at != nullptr; at = at->parent.get()) {
+      if (at == inode.get())
+        return done(Error(Code::invalid_argument, "a directory cannot move into itself"));
+    }
+  }
+  if (target != nullptr) {
+    if (request.no_replace) return done(Error(Code::already_exists));
+    if (target->type == FileType::directory && inode->type == FileType::file)
+      return done(Error(Code::is_a_directory));
+    if (target->type == FileType::file && inode->type == FileType::directory) {
+      return done(Error(Code::not_a_directory));
+    }
+  }
+  std::shared_ptr<FileWriter> replaced;
+  if (target != nullptr) {
+    const MutexLock lock(core_.tree.mutex);
+    if (target->writer != nullptr && target->writer->persistent()) replaced = target->writer;
+  }
+  if (replaced != nullptr) {
+    // What was to be stored under the new name must not arrive after what gets the name.
+    done = [this, target, replaced, done = std::move(done)](Result<void> renamed) mutable {
+      if (renamed) return replaced->disclaim(core_.tracked<void>(std::move(done)));
+      replaced->release();
+      committer_.plan_upload(target);
+      done(std::move(renamed));
+    };
+  }
+  auto go = [this, request, inode, done = std::move(done)](Result<void> kept) mutable {
+    if (!kept) return done(std::move(kept));
+    if (inode->type == FileType::file) return rename_file(request, inode, std::move(done));
+    copy_and_remove(request, inode, std::move(done));
+  };
+  auto keep = [this, request, go = std::move(go)](Result<void> empty) mutable {
+    if (!empty) return go(std::move(empty));
+    keep_parent(request.parent, request.name, std::move(go));
+  };
+  if (replaced != nullptr) {
+    return replaced->hold(core_.tracked<bool>(
+        [keep = std::move(keep)](const Result<bool>&) mutable { keep(Result<void>()); }));
+  }
+  if (target == nullptr || target->type == FileType::file) return keep(Result<void>());
+  check_empty(target, std::move(keep));
+}
+
+void NameOperations::moved(const Rename& request, const InodePtr& inode) {
+  core_.tree.note_change(*request.parent, request.name);
+  core_.tree.note_change(*request.new_parent, request.new_name);
+  core_.tree.note_absent(*request.parent, request.name);
+  core_.tree.move(inode, request.new_parent, request.new_name);
+}
+
+void NameOperations::rename_file(const Rename& request, const InodePtr& inode, Done<void> done) {
+  bool local = false;
+  bool promised = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const std::string key =
+        core_.tree.child_key(*request.new_parent, request.new_name, FileType::file);
+    // Nothing was sent yet: the file will be stored under its new name in the first place.
+    const InodePtr target = core_.tree.child(*request.new_parent, request.new_name);
+    local = inode->local_only && inode->replaces.empty() && inode->writer != nullptr &&
+            (inode->commits_running == 0 || inode->writer->persistent()) &&
+            inode->writer->rename(key);
+    if (local) {
+      promised = inode->writer->persistent();
+      if (target != nullptr) {
+        inode->replaces = target->local_only ? target->replaces : target->etag;
+        const ETag known =
+            target->writer != nullptr ? inode->writer->succeed(*target->writer) : ETag();
+        if (!known.empty()) inode->replaces = known;
+      }
+      moved(request, inode);
+    }
+  }
+  if (promised) return committer_.renew_promise(inode, std::move(done));
+  if (local) return done({});
+  committer_.commit(inode,
+                    [this, request, inode, done = std::move(done)](Result<void> committed) mutable {
+                      if (!committed) return done(std::move(committed));
+                      copy_and_remove(request, inode, std::move(done));
+                    });
+}
+
+void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inode,
+                                     Done<void> done) {
+  std::string from;
+  CopyObject copy;
+  InodePtr dirty;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    from = core_.tree.key_of(*inode);
+    copy = CopyObject{
+        .source = from,
+        .target = core_.tree.child_key(*request.new_parent, request.new_name, inode->type),
+        .size = inode->size,
+        .etag = inode->etag};
+    if (inode->stored_known) copy.metadata = to_metadata(inode->stored, inode->type);
+    if (inode->type == FileType::directory) dirty = dirty_below(from);
+  }
+  if (dirty != nullptr) {
+    return committer_.commit(
+        dirty, [this, request, inode, done = std::move(done)](Result<void> committed) mutable {
+          if (!committed) return done(std::move(committed));
+          copy_and_remove(request, inode, std::move(done));
+        });
+  }
+  if (inode->type == FileType::directory) {
+    return rename_directory(request, inode, std::move(copy), std::move(done));
+  }
+  core_.parts.copier.copy(
+      std::move(copy),
+      core_.tracked<ObjectInfo>(
+          [this, request, inode, from, done = std::move(done)](Result<ObjectInfo> info) mutable {
+            if (!info) return done(info.error());
+            core_.parts.store.remove(
+                from, core_.tracked<void>([this, request, inode, info = *info,
+                                           done = std::move(done)](Result<void> removed) mutable {
+                  if (removed) file_moved(request, inode, info);
+                  done(std::move(removed));
+                }));
+          }));
+}
+
+InodePtr NameOperations::dirty_below(const std::string& prefix) const {
+  for (const InodePtr& inode : core_.tree.all()) {
+    const bool dirty = inode->writer != nullptr && !inode->unlinked && inode->writer->dirty();
+    if (dirty && core_.tree.key_of(*inode).starts_with(prefix)) return inode;
+  }
+  return nullptr;
+}
+
+void NameOperations::rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
+                                      Done<void> done) {
+  // Readers of the files below go on with the copies.
+  auto copied = [this, inode](const std::string& relative, const ObjectInfo& info) {
+    const MutexLock lock(core_.tree.mutex);
+    InodePtr at = inode;
+    for (size_t start = 0;
+         at != nullptr && at->type == FileType::directory && start < relative.size();) {
+      const size_t slash = std::min(relative.find('/', start), relative.size());
+      at = core_.tree.child(*at, relative.substr(start, slash - start));
+      start = slash + 1;
+    }
+    if (at == nullptr || at->type != FileType::file) return;
+    at->etag = info.etag;
+    at->reader.reset();
+    ++at->local_version;
+  };
+  rename_prefix(core_, std::move(copy.source), std::move(copy.target), std::move(copied),
+                [this, request, inode, done = std::move(done)](Result<void> renamed) mutable {
+                  if (renamed) {
+                    const MutexLock lock(core_.tree.mutex);
+                    moved(request, inode);
+                  }
+                  done(std::move(renamed));
+                });
+}
+
+void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
+                                const ObjectInfo& info) {
+  std::shared_ptr<FileWriter> old;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    moved(request, inode);
+    inode->etag = info.etag;
+    inode->size = info.size;
+    if (!inode->stored.mtime_ns) inode->mtime_ns = info.last_modified_ns;
+    inode->fetched_at = core_.parts.scheduler.now();
+    inode->reader.reset();
+    ++inode->local_version;
+    if (inode->writer != nullptr) {
+      // Open for writing, and clean: it goes on as an edit of the object at its new key.
+      old = std::move(inode->writer);
+      const std::string key = core_.tree.key_of(*inode);
+      const Metadata metadata = to_metadata(inode->stored, FileType::file);
+      ObjectInfo base{.key = key, .size = info.size, .etag = info.etag, .metadata = metadata};
+      inode->writer = core_.parts.writes.open(key, WriteBase{std::move(base)}, metadata);
+    }
+  }
+  if (old == nullptr) return;
+  FileWriter& writer = *old;
+  writer.abandon([pass = core_.gate.pass(), old = std::move(old)] {});
+}
+
+}  // namespace penstock

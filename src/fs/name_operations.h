@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "fs/committer.h"
+#include "fs/core.h"
+#include "fs/resolver.h"
+
+namespace penstock {
+
+/// Where a rename goes from and to.
+struct Rename {
+  InodePtr parent;
+  std::string name;
+  InodePtr new_parent;
+  std::string new_name;
+  bool no_replace = false;
+};
+
+/// Operations on names: mkdir, rmdir, unlink, rename.
+class NameOperations {
+ public:
+  NameOperations(FsCore& core, Resolver& resolver, Committer& committer)
+      : core_(core), resolver_(resolver), committer_(committer) {}
+
+  struct MakeDirectory {
+    InodePtr parent;
+    std::string name;
+    uint32_t mode = 0;
+    Caller caller;
+  };
+  void mkdir(const MakeDirectory& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
+  void rmdir(const InodePtr& parent, const std::string& name, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void unlink(const InodePtr& parent, const std::string& name, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void rename(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
+
+ private:
+  /// Fails with not_empty where anything lies under the directory, in the store or only here.
+  void check_empty(const InodePtr& directory, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// Writes the marker of a directory that would vanish with its last name.
+  void keep_parent(const InodePtr& parent, const std::string& leaving, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void remove_file(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void remove_pending(const InodePtr& inode, const std::shared_ptr<FileWriter>& writer,
+                      Done<void> done) EXCLUDES(core_.tree.mutex);
+  void remove_key(const InodePtr& inode, const std::string& key, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void rename_checked(const Rename& request, const InodePtr& inode, const InodePtr& target,
+                      Done<void> done) EXCLUDES(core_.tree.mutex);
+  void rename_file(const Rename& request, const InodePtr& inode, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void copy_and_remove(const Rename& request, const InodePtr& inode, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  /// Some file under the key prefix that is not committed; null if there is none.
+  InodePtr dirty_below(const std::string& prefix) const REQUIRES(core_.tree.mutex);
+  void rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
+                        Done<void> done) EXCLUDES(core_.tree.mutex);
+  void file_moved(const Rename& request, const InodePtr& inode, const ObjectInfo& info)
+      EXCLUDES(core_.tree.mutex);
+  void moved(const Rename& request, const InodePtr& inode) REQUIRES(core_.tree.mutex);
+
+  FsCore& core_;
+  Resolver& resolver_;
+  Committer& committer_;
+};
+
+}  // namespace penstock

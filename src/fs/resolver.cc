@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/resolver.h"
+
+#include <optional>
+
+namespace penstock {
+namespace {
+
+/// Two lookups of a directory's names within this time make the directory worth a LIST.
+constexpr std::chrono::seconds neighbour_window{10};
+
+Error no_such_name() { return Error(Code::not_found); }
+
+}  // namespace
+
+/// A lone lookup: two requests side by side.
+struct Resolver::Single {
+  InodePtr directory;
+  std::string name;
+  std::string key;
+  uint64_t changes_at_start = 0;
+  Done<InodePtr> done;
+  Mutex mutex;
+  int missing GUARDED_BY(mutex) = 2;
+  std::optional<Result<ObjectInfo>> file GUARDED_BY(mutex);
+  std::optional<Result<ListPage>> below GUARDED_BY(mutex);
+};
+
+void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<InodePtr> done) {
+  InodePtr known;
+  bool denied = false;
+  bool list = false;
+  bool large = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    DirectoryState& state = *directory->directory;
+    const Scheduler::Time now = core_.parts.scheduler.now();
+    state.used_at = now;
+    known = core_.tree.child(*directory, name);
+    if (known != nullptr && !core_.tree.fresh(*known)) known.reset();
+    denied = known == nullptr && core_.tree.child(*directory, name) == nullptr &&
+             core_.tree.listing_denies(*directory, name);
+    if (known == nullptr && !denied) {
+      const bool neighbours_asked = state.last_single_lookup != Scheduler::Time{} &&
+                                    now - state.last_single_lookup < neighbour_window;
+      large = state.spans_pages;
+      list = large ? neighbours_asked
+                   : (state.listing != nullptr || state.complete || neighbours_asked);
+      if (!list) state.last_single_lookup = now;
+    }
+  }
+  if (known != nullptr) return done(std::move(known));
+  if (denied) return done(no_such_name());
+  if (!list) return resolve_single(directory, name, std::move(done));
+  auto listed = [this, pass = core_.gate.pass(), directory, name,
+                 done = std::move(done)]() mutable {
+    InodePtr found;
+    bool absent = false;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      found = core_.tree.child(*directory, name);
+      if (found != nullptr && !core_.tree.fresh(*found)) found.reset();
+      absent = core_.tree.listing_denies(*directory, name);
+    }
+    if (found != nullptr) return done(std::move(found));
+    if (absent) return done(no_such_name());
+    resolve_single(directory, name, std::move(done));
+  };
+  if (large) return loader_.refresh_around(directory, name, std::move(listed));
+  loader_.probe(directory, std::move(listed));
+}
+
+void Resolver::resolve_single(const InodePtr& directory, const std::string& name,
+                              Done<InodePtr> done) {
+  auto single = std::make_shared<Single>();
+  single->directory = directory;
+  single->name = name;
+  single->done = std::move(done);
+  {
+    const MutexLock lock(core_.tree.mutex);
+    single->key = core_.tree.child_key(*directory, name, FileType::file);
+    single->changes_at_start = directory->directory->change_count;
+  }
+  if (single->key.size() > core_.limits.max_key_bytes) return single->done(no_such_name());
+  core_.parts.store.head({.key = single->key},
+                         core_.tracked<ObjectInfo>([this, single](Result<ObjectInfo> info) {
+                           {
+                             const MutexLock lock(single->mutex);
+                             single->file = std::move(info);
+                           }
+                           single_answered(single);
+                         }));
+  core_.parts.store.list({.prefix = single->key + "/", .max_keys = 1},
+                         core_.tracked<ListPage>([this, single](Result<ListPage> page) {
+                           {
+                             const MutexLock lock(single->mutex);
+                             single->below = std::move(page);
+                           }
+                           single_answered(single);
+                         }));
+}
+
+void Resolver::single_answered(const std::shared_ptr<Single>& single) {
+  Result<ObjectInfo> file = no_such_name();
+  Result<ListPage> below = no_such_name();
+  {
+    const MutexLock lock(single->mutex);
+    if (--single->missing != 0) return;
+    file = std::move(*single->file);
+    below = std::move(*single->below);
+  }
+  if (!below && below.code() != Code::not_found) return single->done(below.error());
+  if (!file && file.code() != Code::not_found) return single->done(file.error());
+  const bool is_directory = below && !below->objects.empty();
+  const bool marker = is_directory && below->objects.front().key == single->key + "/";
+  InodePtr inode;
+  bool superseded = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    DirectoryState& state = *single->directory->directory;
+    // An own change of the directory while we asked may have made the answer old: what the tree has
+    // then counts.
+    superseded = state.change_count != single->changes_at_start;
+    const InodePtr known = core_.tree.child(*single->directory, single->name);
+    // NOLINTNEXTLINE(bugprone-branch-clone): the cases are in the order in which they count.
+    if (superseded && known != nullptr && core_.tree.fresh(*known)) {
+      inode = known;
+    } else if (is_directory) {
+      inode = core_.tree.learn_directory(single->directory, single->name);
+      if (inode->directory) inode->directory->has_marker = marker;
+    } else if (file) {
+      inode = core_.tree.learn_file(single->directory, single->name, *file);
+    } else if (known != nullptr && core_.tree.keeps(*known)) {
+      inode = known;
+    } else {
+      if (known != nullptr) core_.tree.detach(known);
+      if (!superseded) core_.tree.note_absent(*single->directory, single->name);
+    }
+  }
+  if (inode == nullptr) return single->done(no_such_name());
+  if (!marker || inode->type != FileType::directory) return single->done(std::move(inode));
+  // A marker may carry the directory's mode and owner.
+  attributes_.learn(inode, [single, inode](const Result<void>& learned) {
+    if (!learned && learned.code() != Code::not_found) return single->done(learned.error());
+    single->done(inode);
+  });
+}
+
+void Resolver::refresh(const InodePtr& inode, Done<void> done) {
+  InodePtr parent;
+  std::string name;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.tree.fresh(*inode)) {
+      parent = nullptr;
+    } else {
+      parent = inode->parent;
+      name = inode->name;
+    }
+  }
+  if (parent == nullptr) return done({});
+  resolve(parent, name, [inode, done = std::move(done)](Result<InodePtr> now) mutable {
+    if (!now) return done(now.error());
+    if (*now != inode) return done(no_such_name());
+    done({});
+  });
+}
+
+void Resolver::revalidate(const InodePtr& inode, Done<void> done) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    inode->stored_known = false;
+  }
+  attributes_.learn(inode, std::move(done));
+}
+
+}  // namespace penstock

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "fs/attribute_loader.h"
+#include "fs/core.h"
+#include "fs/listing.h"
+
+namespace penstock {
+
+/// Finds names and keeps what is known of them fresh, with as few requests as the access pattern
+/// allows: what a fresh listing has answered costs none; a lone lookup costs one round trip (HEAD
+/// of the file beside a LIST of one key of the directory); a second one in the same directory lists
+/// a page of it, which answers for all its neighbours.
+class Resolver {
+ public:
+  Resolver(FsCore& core, DirectoryLoader& loader, AttributeLoader& attributes)
+      : core_(core), loader_(loader), attributes_(attributes) {}
+
+  /// The inode under the name, fresh; not_found where there is none.
+  void resolve(const InodePtr& directory, const std::string& name, Done<InodePtr> done)
+      EXCLUDES(core_.tree.mutex);
+
+  /// Brings an inode up to date. not_found: its name is gone or is something else by now.
+  void refresh(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+
+  /// Asks the store about this file now, whatever is cached: its version turned out to be old.
+  void revalidate(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+
+ private:
+  struct Single;
+  void resolve_single(const InodePtr& directory, const std::string& name, Done<InodePtr> done)
+      EXCLUDES(core_.tree.mutex);
+  void single_answered(const std::shared_ptr<Single>& single) EXCLUDES(core_.tree.mutex);
+
+  FsCore& core_;
+  DirectoryLoader& loader_;
+  AttributeLoader& attributes_;
+};
+
+}  // namespace penstock

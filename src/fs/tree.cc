@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/tree.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/wall_clock.h"
+
+namespace penstock {
+namespace {
+
+/// More remembered absences than this in one directory, and the oldest knowledge is dropped
+/// wholesale.
+constexpr size_t max_absent = 10'000;
+
+}  // namespace
+
+Tree::Tree(std::string prefix, const MountOptions& mount, const MetadataOptions& metadata,
+           const Scheduler& scheduler)
+    : prefix_(std::move(prefix)),
+      mount_(mount),
+      metadata_(metadata),
+      scheduler_(scheduler),
+      mounted_at_ns_(wall_clock_ns()) {
+  const MutexLock lock(mutex);
+  root_ = make(FileType::directory);
+  root_->references = 1;
+}
+
+Tree::~Tree() {
+  // Children own their parents and parents their children: the circle is opened here.
+  const MutexLock lock(mutex);
+  for (auto& [id, inode] : inodes_) {
+    if (inode->directory) inode->directory->children.clear();
+    inode->parent.reset();
+  }
+}
+
+InodePtr Tree::make(FileType type) {
+  auto inode = std::make_shared<Inode>(next_id_++, type);
+  inode->mtime_ns = mounted_at_ns_;
+  inodes_.emplace(inode->id, inode);
+  return inode;
+}
+
+InodePtr Tree::find(InodeId id) {
+  const auto it = inodes_.find(id);
+  return it == inodes_.end() ? nullptr : it->second;
+}
+
+std::string Tree::path_of(const Inode& inode) const {
+  std::vector<const Inode*> chain;
+  for (const Inode* at = &inode; at->parent != nullptr; at = at->parent.get()) chain.push_back(at);
+  std::string path;
+  for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
+    if (!path.empty()) path += '/';
+    path += (*it)->name;
+  }
+  return path;
+}
+
+std::string Tree::key_of(const Inode& inode) const {
+  std::string key = prefix_ + path_of(inode);
+  if (inode.type == FileType::directory && inode.parent != nullptr) key += '/';
+  return key;
+}
+
+std::string Tree::child_key(const Inode& directory, std::string_view name, FileType type) const {
+  std::string key = key_of(directory);
+  key += name;
+  if (type == FileType::directory) key += '/';
+  return key;
+}
+
+Result<void> Tree::check_name(const Inode& directory, std::string_view name, FileType type,
+                              uint32_t max_key_bytes) const {
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos) {
+    return Error(Code::invalid_argument, fmt::format("'{}' cannot be a file name", name));
+  }
+  if (name.size() > 255) return Error(Code::name_too_long, "a name has at most 255 bytes");
+  if (child_key(directory, name, type).size() > max_key_bytes) {
+    return Error(
+        Code::name_too_long,
+        fmt::format("the object's key, path included, would pass {} bytes", max_key_bytes));
+  }
+  return {};
+}
+
+InodePtr Tree::child(const Inode& directory, std::string_view name) const {
+  const auto it = directory.directory->children.find(name);
+  return it == directory.directory->children.end() ? nullptr : it->second;
+}
+
+InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, FileType type) {
+  if (const InodePtr old = child(*directory, name)) detach(old);
+  InodePtr inode = make(type);
+  inode->parent = directory;
+  inode->name = name;
+  inode->fetched_at = scheduler_.now();
+  directory->directory->children.emplace(name, inode);
+  directory->directory->absent.erase(name);
+  return inode;
+}
+
+void Tree::detach(const InodePtr& inode) {
+  if (inode->parent == nullptr) return;
+  auto& siblings = inode->parent->directory->children;
+  const auto it = siblings.find(inode->name);
+  if (it != siblings.end() && it->second == inode) siblings.erase(it);
+  inode->parent.reset();
+  inode->unlinked = true;
+  if (inode->directory) {
+    while (!inode->directory->children.empty())
+      detach(InodePtr(inode->directory->children.begin()->second));
+  }
+  drop_if_unused(inode);
+}
+
+bool Tree::keeps(const Inode& inode) const {
+  if (inode.local_only || inode.writer != nullptr) return true;
+  if (inode.directory == nullptr) return false;
+  const auto& children = inode.directory->children;
+  return std::any_of(children.begin(), children.end(),
+                     [this](const auto& child) REQUIRES(mutex) { return keeps(*child.second); });
+}
+
+void Tree::move(const InodePtr& inode, const InodePtr& directory, const std::string& name) {
+  if (const InodePtr old = child(*directory, name); old && old != inode) detach(old);
+  inode->parent->directory->children.erase(inode->name);
+  inode->parent = directory;
+  inode->name = name;
+  directory->directory->children[name] = inode;
+  directory->directory->absent.erase(name);
+}
+
+InodePtr Tree::learn_file(const InodePtr& directory, const std::string& name,
+                          const ObjectInfo& info) {
+  InodePtr inode = child(*directory, name);
+  // An open file keeps its version: the new one gets an inode, and so a page cache, of its own.
+  const bool replaced = inode != nullptr && inode->handles > 0 && inode->writer == nullptr &&
+                        !inode->etag.empty() && inode->etag != info.etag;
+  if (inode == nullptr || inode->type != FileType::file || replaced) {
+    inode = add_child(directory, name, FileType::file);
+  }
+  learn_object(*inode, info);
+  return inode;
+}
+
+InodePtr Tree::restore(RestoredFile file) {
+  InodePtr directory = root_;
+  std::string_view path = std::string_view(file.key).substr(prefix_.size());
+  for (size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/')) {
+    directory = learn_directory(directory, std::string(path.substr(0, slash)));
+    if (directory->type != FileType::directory) return nullptr;
+    path.remove_prefix(slash + 1);
+  }
+  if (path.empty() || child(*directory, path) != nullptr) return nullptr;
+  InodePtr inode = add_child(directory, std::string(path), FileType::file);
+  inode->stored = parse_attributes(file.metadata);
+  inode->stored_known = true;
+  inode->mtime_ns = inode->stored.mtime_ns.value_or(file.since_ns);
+  inode->local_only = !file.in_store;
+  inode->etag = std::move(file.etag);
+  inode->size = file.writer->size();
+  inode->writer = std::move(file.writer);
+  return inode;
+}
+
+InodePtr Tree::learn_directory(const InodePtr& directory, const std::string& name) {
+  InodePtr inode = child(*directory, name);
+  // A file that is being written here keeps its name until it is done with.
+  if (inode != nullptr && inode->type == FileType::file && inode->writer != nullptr) return inode;
+  if (inode == nullptr || inode->type != FileType::directory)
+    inode = add_child(directory, name, FileType::directory);
+  inode->fetched_at = scheduler_.now();
+  return inode;
+}
+
+void Tree::learn_object(Inode& inode, const ObjectInfo& info) {
+  inode.fetched_at = scheduler_.now();
+  // What is being written here is newer than anything the store tells; its commit will meet the
+  // difference.
+  if (inode.writer != nullptr && inode.writer->dirty()) return;
+  if (inode.etag != info.etag || inode.size != info.size) {
+    inode.etag = info.etag;
+    inode.size = info.size;
+    inode.stored = {};
+    inode.stored_known = false;
+    inode.reader.reset();
+    inode.mtime_ns = info.last_modified_ns;
+  }
+  inode.local_only = false;
+  if (!inode.stored_known) inode.mtime_ns = info.last_modified_ns;
+  if (info.metadata) {
+    inode.stored = parse_attributes(*info.metadata);
+    inode.stored_known = true;
+    inode.mtime_ns = inode.stored.mtime_ns.value_or(info.last_modified_ns);
+    note_carried(inode);
+  }
+}
+
+void Tree::note_carried(const Inode& inode) {
+  if (inode.parent != nullptr && inode.type == FileType::file && inode.stored.any())
+    inode.parent->directory->carried = DirectoryState::Carried::some;
+}
+
+void Tree::note_change(Inode& directory, const std::string& name) {
+  DirectoryState& state = *directory.directory;
+  ++state.change_count;
+  if (state.listing != nullptr || state.partial_listings > 0)
+    state.changed[name] = state.change_count;
+}
+
+void Tree::note_absent(Inode& directory, const std::string& name) {
+  auto& absent = directory.directory->absent;
+  if (absent.size() >= max_absent) absent.clear();
+  absent[name] = scheduler_.now();
+}
+
+std::chrono::milliseconds Tree::negative_ttl() const {
+  return std::min(metadata_.ttl, std::chrono::milliseconds(1000));
+}
+
+bool Tree::fresh(const Inode& inode) const {
+  return inode.parent == nullptr || inode.local_only || inode.unlinked || inode.writer != nullptr ||
+         scheduler_.now() - inode.fetched_at < metadata_.ttl;
+}
+
+bool Tree::listing_fresh(const Inode& directory) const {
+  const DirectoryState& state = *directory.directory;
+  return state.complete && scheduler_.now() - state.listed_at < metadata_.ttl;
+}
+
+bool Tree::listing_denies(const Inode& directory, const std::string& name) const {
+  const DirectoryState& state = *directory.directory;
+  const auto age = scheduler_.now() - state.listed_at;
+  if (state.complete && age < (state.own ? metadata_.ttl : negative_ttl())) return true;
+  const auto known = state.absent.find(name);
+  return known != state.absent.end() && scheduler_.now() - known->second < negative_ttl();
+}
+
+Attributes Tree::attributes(const Inode& inode) const {
+  const bool directory = inode.type == FileType::directory;
+  Attributes result;
+  result.inode = inode.id;
+  result.type = inode.type;
+  result.size = inode.writer != nullptr ? inode.writer->size() : inode.size;
+  result.mode = inode.stored.mode.value_or(directory ? mount_.dir_mode : mount_.file_mode);
+  result.uid = inode.stored.uid.value_or(mount_.uid);
+  result.gid = inode.stored.gid.value_or(mount_.gid);
+  // One link for every directory: the count of subdirectories is not known without listing (find
+  // copes with 1).
+  result.links = inode.unlinked ? 0 : 1;
+  result.mtime_ns = inode.mtime_ns;
+  return result;
+}
+
+Entry Tree::entry(const InodePtr& inode) {
+  ++inode->references;
+  return Entry{.attributes = attributes(*inode), .ttl = metadata_.ttl};
+}
+
+void Tree::forget(InodeId id, uint64_t count) {
+  const InodePtr inode = find(id);
+  if (inode == nullptr || inode == root_) return;
+  inode->references -= std::min(inode->references, count);
+  drop_if_unused(inode);
+}
+
+void Tree::drop_if_unused(const InodePtr& inode) {
+  if (inode->parent == nullptr && inode != root_ && inode->references == 0 && inode->handles == 0) {
+    inodes_.erase(inode->id);
+  }
+}
+
+bool Tree::disposable(const Inode& inode) {
+  return inode.references == 0 && inode.handles == 0 && inode.writer == nullptr &&
+         !inode.local_only &&
+         (inode.directory == nullptr ||
+          (inode.directory->children.empty() && inode.directory->listing == nullptr));
+}
+
+std::vector<std::pair<InodeId, std::string>> Tree::evict() {
+  std::vector<std::pair<InodeId, std::string>> kernel_holds;
+  if (inodes_.size() <= metadata_.max_entries) return kernel_holds;
+  std::vector<InodePtr> directories;
+  for (const auto& [id, inode] : inodes_) {
+    if (inode->directory != nullptr && inode->directory->listing == nullptr)
+      directories.push_back(inode);
+  }
+  std::sort(directories.begin(), directories.end(), [](const InodePtr& a, const InodePtr& b) {
+    return a->directory->used_at < b->directory->used_at;
+  });
+  // A tenth more than needed, so that this does not run for every new name.
+  const uint64_t target = metadata_.max_entries - metadata_.max_entries / 10;
+  for (const InodePtr& directory : directories) {
+    if (inodes_.size() <= target) break;
+    auto& children = directory->directory->children;
+    for (auto it = children.begin(); it != children.end();) {
+      const InodePtr inode = it->second;
+      if (disposable(*inode)) {
+        it = children.erase(it);
+        inode->parent.reset();
+        inodes_.erase(inode->id);
+        directory->directory->complete = false;
+      } else {
+        if (inode->type == FileType::file && inode->handles == 0 && inode->references > 0) {
+          kernel_holds.emplace_back(directory->id, inode->name);
+        }
+        ++it;
+      }
+    }
+    directory->directory->absent.clear();
+  }
+  if (inodes_.size() <= target) kernel_holds.clear();
+  return kernel_holds;
+}
+
+std::vector<InodePtr> Tree::all() const {
+  std::vector<InodePtr> result;
+  result.reserve(inodes_.size());
+  for (const auto& [id, inode] : inodes_) result.push_back(inode);
+  return result;
+}
+
+}  // namespace penstock

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/scheduler.h"
+#include "data/write_back/write_back_engine.h"
+#include "fs/inode.h"
+#include "penstock/options.h"
+#include "penstock/result.h"
+
+namespace penstock {
+
+/// The names and attributes that the mount knows: inodes by number, directories' children, how
+/// fresh each is. Knows nothing of requests. Everything is guarded by one mutex that is held for
+/// memory operations only.
+class Tree {
+ public:
+  Tree(std::string prefix, const MountOptions& mount, const MetadataOptions& metadata,
+       const Scheduler& scheduler);
+  ~Tree();
+
+  Mutex mutex;
+
+  InodePtr root() const { return root_; }
+  /// Null where the kernel asks for a number that it has forgotten (a bug of somebody's).
+  InodePtr find(InodeId id) REQUIRES(mutex);
+
+  /// The object key of a file ("p/a/b") or the key prefix of a directory ("p/a/b/"; the mount's
+  /// prefix for the root).
+  std::string key_of(const Inode& inode) const REQUIRES(mutex);
+  std::string child_key(const Inode& directory, std::string_view name, FileType type) const
+      REQUIRES(mutex);
+  /// For messages: the path below the mountpoint.
+  std::string path_of(const Inode& inode) const REQUIRES(mutex);
+
+  /// Checks a new name: at most 255 bytes, not "." or "..", and the key at most `max_key_bytes`.
+  Result<void> check_name(const Inode& directory, std::string_view name, FileType type,
+                          uint32_t max_key_bytes) const REQUIRES(mutex);
+
+  InodePtr child(const Inode& directory, std::string_view name) const REQUIRES(mutex);
+  /// Puts a new inode under the name (replacing what was there).
+  InodePtr add_child(const InodePtr& directory, const std::string& name, FileType type)
+      REQUIRES(mutex);
+  /// Takes the inode out of its directory: it was unlinked, or is gone from the store.
+  void detach(const InodePtr& inode) REQUIRES(mutex);
+  void move(const InodePtr& inode, const InodePtr& directory, const std::string& name)
+      REQUIRES(mutex);
+
+  /// Whether it, or something below it, is here what the store does not have (yet).
+  bool keeps(const Inode& inode) const REQUIRES(mutex);
+
+  /// Takes in what the store says of a name: makes the inode or brings it up to date. The kind
+  /// decides: a directory hides a file of the same name.
+  InodePtr learn_file(const InodePtr& directory, const std::string& name, const ObjectInfo& info)
+      REQUIRES(mutex);
+  /// The file that an earlier mount promised, with the directories above it; null where another
+  /// promised name is in the way.
+  InodePtr restore(RestoredFile file) REQUIRES(mutex);
+  InodePtr learn_directory(const InodePtr& directory, const std::string& name) REQUIRES(mutex);
+  /// What HEAD, GET or an own write tells of the inode's object.
+  void learn_object(Inode& inode, const ObjectInfo& info) REQUIRES(mutex);
+
+  /// The inode's attributes are in its object: its directory's objects carry some.
+  void note_carried(const Inode& inode) REQUIRES(mutex);
+
+  /// Notes an own change of a name, so that an older listing that is still under way does not undo
+  /// it.
+  void note_change(Inode& directory, const std::string& name) REQUIRES(mutex);
+  void note_absent(Inode& directory, const std::string& name) REQUIRES(mutex);
+
+  bool fresh(const Inode& inode) const REQUIRES(mutex);
+  /// True where the directory's listing says that a name that is not in `children` does not exist.
+  bool listing_denies(const Inode& directory, const std::string& name) const REQUIRES(mutex);
+  bool listing_fresh(const Inode& directory) const REQUIRES(mutex);
+
+  Attributes attributes(const Inode& inode) const REQUIRES(mutex);
+  Entry entry(const InodePtr& inode) REQUIRES(mutex);  ///< Takes a reference.
+  std::chrono::milliseconds ttl() const { return metadata_.ttl; }
+  /// How long the absence of a name is believed: others' new files should not stay unseen for long.
+  std::chrono::milliseconds negative_ttl() const;
+
+  void forget(InodeId id, uint64_t count) REQUIRES(mutex);
+  uint64_t size() const REQUIRES(mutex) { return inodes_.size(); }
+  /// Drops what nobody refers to from the directories that were not used for longest, until the
+  /// bound is kept. Returns the names (directory, name) that only the kernel still holds, for it to
+  /// be asked to let go.
+  std::vector<std::pair<InodeId, std::string>> evict() REQUIRES(mutex);
+  /// Every inode, for shutdown.
+  std::vector<InodePtr> all() const REQUIRES(mutex);
+
+ private:
+  InodePtr make(FileType type) REQUIRES(mutex);
+  void drop_if_unused(const InodePtr& inode) REQUIRES(mutex);
+  static bool disposable(const Inode& inode);
+
+  const std::string prefix_;
+  const MountOptions mount_;
+  const MetadataOptions metadata_;
+  const Scheduler& scheduler_;
+  const int64_t mounted_at_ns_;
+  InodeId next_id_ GUARDED_BY(mutex) = root_inode;
+  std::unordered_map<InodeId, InodePtr> inodes_ GUARDED_BY(mutex);
+  InodePtr root_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a group of records becomes durable; docs/journal-format.md has the order.
+#include <algorithm>
+#include <utility>
+
+#include "journal/journal_core.h"
+#include "journal/log_format.h"
+
+namespace penstock {
+namespace {
+
+bool is_state(const LogRecord& record) { return std::holds_alternative<JournalState>(record); }
+
+}  // namespace
+
+void JournalCore::commit(Group& group) {
+  std::optional<Error> broken;
+  {
+    const MutexLock lock(mutex_);
+    broken = broken_;
+  }
+  const auto fail = [&](const Error& error) {
+    for (Entry& entry : group) entry.error = error;
+  };
+  if (broken) return fail(*broken);
+  const bool states = std::ranges::any_of(group, [](const Entry& e) { return is_state(e.record); });
+  if (states) {
+    if (const Result<void> result = data_.sync(); !result) {
+      break_down(result.error());
+      return fail(result.error());
+    }
+  }
+  if (!write(group)) return;
+  const bool waited = std::ranges::any_of(
+      group, [](const Entry& e) { return static_cast<bool>(e.done) && !e.error; });
+  if (!waited) return;
+  if (const Result<void> result = log_file_.sync(); !result) {
+    break_down(result.error());
+    log_file_.take_back();
+    fail(result.error());
+  }
+}
+
+/// False where nothing of the group is in the log.
+bool JournalCore::write(Group& group) {
+  bool uncertain = false;
+  Result<void> result = append_entries(group, uncertain);
+  if (!result && result.code() == Code::no_space && !uncertain) {
+    // What makes room later must get through: the states fail, the rest has the reserve.
+    const Error error = result.error();
+    bool rest = false;
+    for (Entry& entry : group) {
+      if (is_state(entry.record)) {
+        entry.error = error;
+      } else {
+        rest = true;
+      }
+    }
+    if (rest) {
+      log_file_.release_reserve();
+      result = append_entries(group, uncertain);
+    }
+  }
+  if (uncertain) break_down(result.error());
+  if (result) return true;
+  for (Entry& entry : group) entry.error = result.error();
+  return false;
+}
+
+/// Appends the records of those entries that have not failed.
+Result<void> JournalCore::append_entries(Group& group, bool& uncertain) {
+  std::vector<std::byte> bytes;
+  const LogPlace place{
+      .salt = log_file_.salt(), .start = log_file_.end(), .durable = log_file_.durable()};
+  for (Entry& entry : group) {
+    if (!entry.error) entry.bytes = append_record(entry.record, place, bytes);
+    if (place.start + bytes.size() > JournalLimits::log)
+      return Error(Code::no_space, "the journal's log is full");
+  }
+  // Where nobody knows what the log has, nothing may follow.
+  const MakeRoom make_room = [&] { return !uncertain && make_room_ && make_room_(); };
+  return with_room(make_room, [&] { return log_file_.append(bytes, uncertain); });
+}
+
+}  // namespace penstock

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/multipart_etag.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <string>
+
+namespace penstock {
+namespace {
+
+constexpr size_t md5_bytes = 16;
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool append_md5(const ETag& etag, std::string& bytes) {
+  if (etag.size() != 2 * md5_bytes) return false;
+  for (size_t i = 0; i < etag.size(); i += 2) {
+    const int high = hex_digit(etag[i]);
+    const int low = hex_digit(etag[i + 1]);
+    if (high < 0 || low < 0) return false;
+    bytes.push_back(static_cast<char>(high * 16 + low));
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<ETag> multipart_etag(const std::vector<CompletedPart>& parts) {
+  std::string md5s;
+  md5s.reserve(parts.size() * md5_bytes);
+  for (const CompletedPart& part : parts) {
+    if (!append_md5(part.etag, md5s)) return std::nullopt;
+  }
+  std::array<unsigned char, md5_bytes> digest{};
+  unsigned int length = 0;
+  if (EVP_Digest(md5s.data(), md5s.size(), digest.data(), &length, EVP_md5(), nullptr) != 1)
+    return std::nullopt;
+  std::string etag;
+  for (const unsigned char byte : digest) etag += fmt::format("{:02x}", byte);
+  return etag + fmt::format("-{}", parts.size());
+}
+
+bool is_made_of(const ObjectInfo& found, const std::vector<CompletedPart>& parts) {
+  uint64_t size = 0;
+  for (const CompletedPart& part : parts) size += part.size;
+  if (found.size != size) return false;
+  if (const auto expected = multipart_etag(parts)) return found.etag == *expected;
+  const std::string suffix = fmt::format("-{}", parts.size());
+  return found.etag.size() > suffix.size() &&
+         found.etag.compare(found.etag.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
+}  // namespace penstock

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "penstock/object_store.h"
+
+namespace penstock {
+
+/// The ETag that S3 gives an object made of these parts: the MD5 of the parts' MD5s, "-", and their
+/// number. Nothing where a part's ETag is no MD5 in hexadecimal (a store with ETags of its own
+/// making).
+std::optional<ETag> multipart_etag(const std::vector<CompletedPart>& parts);
+
+/// True if `found` can be the object that completing `parts` made: its size is theirs, and its ETag
+/// is the one expected, or at least has their number ("-N") where none can be foretold.
+bool is_made_of(const ObjectInfo& found, const std::vector<CompletedPart>& parts);
+
+}  // namespace penstock

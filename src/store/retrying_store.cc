@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/retrying_store.h"
+
+#include <iterator>
+#include <utility>
+
+#include "store/resuming_get.h"
+#include "store/verified_write.h"
+
+namespace penstock {
+namespace {
+
+/// Repeats only the keys that failed for reasons that pass.
+class RemoveMany final : public SimpleCall<std::vector<DeleteFailure>> {
+ public:
+  using Failures = std::vector<DeleteFailure>;
+  using Keys = std::vector<std::string>;
+
+  RemoveMany(const std::shared_ptr<RetryShared>& shared, const std::shared_ptr<Keys>& keys,
+             Done<Failures> done)
+      : SimpleCall(
+            shared, "remove_many", shared->policy.write_limit, {},
+            [keys](ObjectStore& store, const std::stop_token&, Done<Failures> then) {
+              store.remove_many(*keys, std::move(then));
+            },
+            std::move(done)),
+        keys_(keys) {}
+
+ protected:
+  void ended(Result<Failures> result) override {
+    if (!result.has_value()) return SimpleCall::ended(std::move(result));
+    Keys again;
+    for (DeleteFailure& failure : *result) {
+      if (is_retryable(failure.error.code())) {
+        again.push_back(failure.key);
+        last_ = failure.error;
+      } else {
+        final_.push_back(std::move(failure));
+      }
+    }
+    if (again.empty()) return succeed(std::move(final_));
+    *keys_ = std::move(again);
+    partly_done_ = true;
+    failed(Error(*last_));  // a copy: the next try changes last_
+  }
+  void deliver(Error error) override {
+    if (!partly_done_) return SimpleCall::deliver(std::move(error));
+    for (const std::string& key : *keys_) final_.push_back({key, error});
+    done(std::move(final_));
+  }
+
+ private:
+  const std::shared_ptr<Keys> keys_;  ///< Still to be removed.
+  Failures final_;
+  std::optional<Error> last_;
+  bool partly_done_ = false;
+};
+
+}  // namespace
+
+RetryingStore::RetryingStore(ObjectStore& inner, Scheduler& scheduler, RetryPolicy policy,
+                             uint64_t seed, std::shared_ptr<Log> log)
+    : shared_(std::make_shared<RetryShared>(inner, scheduler, policy, seed, std::move(log))) {}
+
+RetryingStore::~RetryingStore() { shared_->stop_and_wait(); }
+
+template <typename T>
+void RetryingStore::write(const char* name, typename SimpleCall<T>::Send send, Done<T> done) {
+  std::make_shared<SimpleCall<T>>(shared_, name, shared_->policy.write_limit, std::stop_token(),
+                                  std::move(send), std::move(done))
+      ->start();
+}
+
+template <typename T>
+void RetryingStore::read(const char* name, const std::stop_token& cancel,
+                         typename SimpleCall<T>::Send send, Done<T> done) {
+  std::make_shared<SimpleCall<T>>(shared_, name, shared_->policy.read_limit, cancel,
+                                  std::move(send), std::move(done))
+      ->start();
+}
+
+void RetryingStore::get(GetRequest request, Done<ObjectInfo> done) {
+  std::make_shared<ResumingGet>(shared_, std::move(request), std::move(done))->start();
+}
+
+void RetryingStore::head(HeadRequest request, Done<ObjectInfo> done) {
+  const std::stop_token cancel = request.cancel;
+  read<ObjectInfo>(
+      "head", cancel,
+      [request = std::move(request)](ObjectStore& store, std::stop_token token,
+                                     Done<ObjectInfo> then) {
+        HeadRequest copy = request;
+        copy.cancel = std::move(token);
+        store.head(std::move(copy), std::move(then));
+      },
+      std::move(done));
+}
+
+void RetryingStore::put(PutRequest request, Done<ObjectInfo> done) {
+  std::make_shared<VerifiedPut>(shared_, std::move(request), std::move(done))->start();
+}
+
+void RetryingStore::list(ListRequest request, Done<ListPage> done) {
+  const std::stop_token cancel = request.cancel;
+  const bool limited = request.patience.count() > 0;
+  const std::chrono::milliseconds limit = request.patience;
+  // A server that refuses at once is soon believed; one that hangs gets the whole time.
+  const std::chrono::milliseconds patience = limited ? limit / 3 : shared_->policy.read_limit;
+  const auto call = std::make_shared<SimpleCall<ListPage>>(
+      shared_, "list", patience, cancel,
+      [request = std::move(request)](ObjectStore& store, std::stop_token token,
+                                     Done<ListPage> then) {
+        ListRequest copy = request;
+        copy.cancel = std::move(token);
+        store.list(std::move(copy), std::move(then));
+      },
+      std::move(done));
+  if (limited) call->end_tries_after(limit);
+  call->start();
+}
+
+void RetryingStore::remove(std::string key, Done<void> done) {
+  write<void>(
+      "remove",
+      [key = std::move(key)](ObjectStore& store, const std::stop_token&, Done<void> then) {
+        store.remove(key, std::move(then));
+      },
+      std::move(done));
+}
+
+void RetryingStore::remove_many(std::vector<std::string> keys,
+                                Done<std::vector<DeleteFailure>> done) {
+  const auto left = std::make_shared<std::vector<std::string>>(std::move(keys));
+  std::make_shared<RemoveMany>(shared_, left, std::move(done))->start();
+}
+
+void RetryingStore::copy(CopyRequest request, Done<ObjectInfo> done) {
+  write<ObjectInfo>(
+      "copy",
+      [request = std::move(request)](ObjectStore& store, const std::stop_token&,
+                                     Done<ObjectInfo> then) {
+        store.copy(request, std::move(then));
+      },
+      std::move(done));
+}
+
+void RetryingStore::create_upload(CreateUpload request, Done<std::string> done) {
+  write<std::string>(
+      "create_upload",
+      [request = std::move(request)](ObjectStore& store, const std::stop_token&,
+                                     Done<std::string> then) {
+        store.create_upload(request, std::move(then));
+      },
+      std::move(done));
+}
+
+void RetryingStore::upload_part(UploadPart request, Done<CompletedPart> done) {
+  write<CompletedPart>(
+      "upload_part",
+      [request = std::move(request)](ObjectStore& store, const std::stop_token&,
+                                     Done<CompletedPart> then) {
+        store.upload_part(request, std::move(then));
+      },
+      std::move(done));
+}
+
+void RetryingStore::upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) {
+  write<CompletedPart>(
+      "upload_part_copy",
+      [request = std::move(request)](ObjectStore& store, const std::stop_token&,
+                                     Done<CompletedPart> then) {
+        store.upload_part_copy(request, std::move(then));
+      },
+      std::move(done));
+}
+
+void RetryingStore::complete_upload(CompleteUpload request, Done<ObjectInfo> done) {
+  std::make_shared<VerifiedComplete>(shared_, std::move(request), std::move(done))->start();
+}
+
+void RetryingStore::abort_upload(std::string key, std::string upload_id, Done<void> done) {
+  write<void>(
+      "abort_upload",
+      [key = std::move(key), upload_id = std::move(upload_id)](
+          ObjectStore& store, const std::stop_token&, Done<void> then) {
+        store.abort_upload(key, upload_id, std::move(then));
+      },
+      std::move(done));
+}
+
+void RetryingStore::list_parts(std::string key, std::string upload_id,
+                               Done<std::vector<CompletedPart>> done) {
+  read<std::vector<CompletedPart>>(
+      "list_parts", {},
+      [key = std::move(key), upload_id = std::move(upload_id)](
+          ObjectStore& store, const std::stop_token&, Done<std::vector<CompletedPart>> then) {
+        store.list_parts(key, upload_id, std::move(then));
+      },
+      std::move(done));
+}
+
+void RetryingStore::list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) {
+  read<std::vector<UploadInfo>>(
+      "list_uploads", {},
+      [prefix = std::move(prefix)](ObjectStore& store, const std::stop_token&,
+                                   Done<std::vector<UploadInfo>> then) {
+        store.list_uploads(prefix, std::move(then));
+      },
+      std::move(done));
+}
+
+}  // namespace penstock

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/s3/aws_config.h"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string_view>
+
+namespace penstock {
+namespace {
+
+constexpr std::string_view profile_word = "profile ";
+
+std::string home_directory(const Variables& variables) {
+  std::string home = variable(variables, "HOME");
+  if (!home.empty()) return home;
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->pw_dir;
+  return "/";
+}
+
+std::string expand_home(const std::string& path, const Variables& variables) {
+  if (path == "~" || path.substr(0, 2) == "~/") return home_directory(variables) + path.substr(1);
+  return path;
+}
+
+Result<AwsSections> read_sections(const std::string& path) {
+  if (path.empty()) return AwsSections();
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    const int why = errno;
+    if (why == ENOENT || why == ENOTDIR || why == 0) return AwsSections();
+    return Error(Code::access_denied, fmt::format("cannot read {}: {}", path, std::strerror(why)));
+  }
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return parse_aws_file(text);
+}
+
+std::string first_of(std::initializer_list<std::string> values) {
+  for (const std::string& value : values) {
+    if (!value.empty()) return value;
+  }
+  return "";
+}
+
+bool is_true(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return text == "true" || text == "1";
+}
+
+std::string configured_endpoint(const AwsConfig& config, const AwsSection& profile,
+                                const Variables& variables) {
+  const bool ignore = is_true(first_of({variable(variables, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+                                        profile.value("ignore_configured_endpoint_urls")}));
+  if (ignore) return "";
+  const std::string services = profile.value("services");
+  return first_of({variable(variables, "AWS_ENDPOINT_URL_S3"),
+                   variable(variables, "AWS_ENDPOINT_URL"),
+                   services.empty() ? "" : config.service_value(services, "s3", "endpoint_url"),
+                   profile.nested_value("s3", "endpoint_url"), profile.value("endpoint_url")});
+}
+
+Result<void> check_endpoint(const std::string& url) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (url.substr(0, scheme.size()) == scheme && url.size() > scheme.size()) return {};
+  }
+  return Error(
+      Code::invalid_argument,
+      fmt::format("'{}' is no endpoint: it must look like https://HOST or http://HOST:PORT", url));
+}
+
+}  // namespace
+
+Variables process_variables() {
+  Variables variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t sign = text.find('=');
+    if (sign != std::string_view::npos)
+      variables.emplace(text.substr(0, sign), text.substr(sign + 1));
+  }
+  return variables;
+}
+
+std::string variable(const Variables& variables, const std::string& name) {
+  const auto found = variables.find(name);
+  return found == variables.end() ? "" : found->second;
+}
+
+AwsFiles find_aws_files(const std::string& profile_option, const Variables& variables) {
+  const auto path = [&](const std::string& name, const std::string& otherwise) {
+    return expand_home(first_of({variable(variables, name), otherwise}), variables);
+  };
+  const std::string profile = first_of({profile_option, variable(variables, "AWS_PROFILE"),
+                                        variable(variables, "AWS_DEFAULT_PROFILE")});
+  return {.config_path = path("AWS_CONFIG_FILE", "~/.aws/config"),
+          .credentials_path = path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+          .profile = profile.empty() ? "default" : profile,
+          .profile_chosen = !profile.empty(),
+          .profile_by_option = !profile_option.empty()};
+}
+
+Result<AwsConfig> AwsConfig::read(const AwsFiles& files) {
+  auto config = read_sections(files.config_path);
+  if (!config.has_value()) return config.error();
+  auto credentials = read_sections(files.credentials_path);
+  if (!credentials.has_value()) return credentials.error();
+  return AwsConfig(std::move(config).value(), std::move(credentials).value());
+}
+
+const AwsSection* AwsConfig::config(const std::string& profile) const {
+  auto found = config_.find(std::string(profile_word) + profile);
+  if (found == config_.end() && profile == "default") found = config_.find(profile);
+  return found == config_.end() ? nullptr : &found->second;
+}
+
+const AwsSection* AwsConfig::credentials(const std::string& profile) const {
+  const auto found = credentials_.find(profile);
+  return found == credentials_.end() ? nullptr : &found->second;
+}
+
+std::optional<AwsSection> AwsConfig::profile(const std::string& name) const {
+  const AwsSection* first = config(name);
+  const AwsSection* second = credentials(name);
+  if (first == nullptr && second == nullptr) return std::nullopt;
+  AwsSection merged = first != nullptr ? *first : AwsSection();
+  if (second != nullptr) merged.merge(*second);
+  return merged;
+}
+
+std::vector<std::string> AwsConfig::profiles() const {
+  std::set<std::string> names;
+  for (const auto& [name, section] : config_) {
+    if (name == "default") names.insert(name);
+    if (name.substr(0, profile_word.size()) == profile_word)
+      names.insert(name.substr(profile_word.size()));
+  }
+  for (const auto& [name, section] : credentials_) names.insert(name);
+  return {names.begin(), names.end()};
+}
+
+std::string AwsConfig::service_value(const std::string& services, const std::string& service,
+                                     const std::string& name) const {
+  const auto found = config_.find("services " + services);
+  return found == config_.end() ? "" : found->second.nested_value(service, name);
+}
+
+Result<AwsSection> chosen_profile(const AwsConfig& config, const AwsFiles& files) {
+  if (auto found = config.profile(files.profile)) return *std::move(found);
+  if (!files.profile_chosen) return AwsSection();
+  std::string known;
+  for (const std::string& name : config.profiles()) known += (known.empty() ? "" : ", ") + name;
+  return Error(
+      Code::invalid_argument,
+      fmt::format("there is no profile '{}' in {} or {} (profiles there: {})", files.profile,
+                  files.config_path, files.credentials_path, known.empty() ? "none" : known));
+}
+
+Result<StoreOptions> resolve_aws_options(StoreOptions options, const Variables& variables) {
+  const AwsFiles files = find_aws_files(options.profile, variables);
+  auto config = AwsConfig::read(files);
+  if (!config.has_value()) return config.error();
+  auto found = chosen_profile(*config, files);
+  if (!found.has_value()) return found.error();
+  const AwsSection profile = std::move(found).value();
+
+  options.region = first_of({options.region, variable(variables, "AWS_REGION"),
+                             variable(variables, "AWS_DEFAULT_REGION"), profile.value("region")});
+  if (options.endpoint_url.empty())
+    options.endpoint_url = configured_endpoint(*config, profile, variables);
+  while (!options.endpoint_url.empty() && options.endpoint_url.back() == '/')
+    options.endpoint_url.pop_back();
+  if (!options.endpoint_url.empty()) {
+    if (auto checked = check_endpoint(options.endpoint_url); !checked.has_value())
+      return checked.error();
+  }
+  options.ca_bundle = expand_home(first_of({options.ca_bundle, variable(variables, "AWS_CA_BUNDLE"),
+                                            profile.value("ca_bundle")}),
+                                  variables);
+  if (!options.ca_bundle.empty() && access(options.ca_bundle.c_str(), R_OK) != 0) {
+    return Error(Code::invalid_argument, fmt::format("cannot read the CA bundle {}: {}",
+                                                     options.ca_bundle, std::strerror(errno)));
+  }
+  if (options.path_style == StoreOptions::PathStyle::automatic) {
+    const std::string style = profile.nested_value("s3", "addressing_style");
+    if (style == "path") options.path_style = StoreOptions::PathStyle::always;
+    if (style == "virtual") options.path_style = StoreOptions::PathStyle::never;
+  }
+  return options;
+}
+
+}  // namespace penstock

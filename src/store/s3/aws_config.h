@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "penstock/options.h"
+#include "penstock/result.h"
+#include "store/s3/aws_config_file.h"
+
+namespace penstock {
+
+/// Environment variables, as they were at one moment; set to nothing counts as not set.
+using Variables = std::map<std::string, std::string>;
+/// Those of this process. Call it while no other thread changes them.
+Variables process_variables();
+std::string variable(const Variables& variables, const std::string& name);
+
+/// Where the AWS CLI's two files are, and which profile of them is meant.
+struct AwsFiles {
+  std::string config_path;       ///< AWS_CONFIG_FILE or ~/.aws/config.
+  std::string credentials_path;  ///< AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials.
+  std::string profile = "default";
+  bool profile_chosen = false;     ///< By option or AWS_PROFILE: then it must exist.
+  bool profile_by_option = false;  ///< By option: then keys in the environment do not count.
+};
+AwsFiles find_aws_files(const std::string& profile_option, const Variables& variables);
+
+/// What the files hold.
+class AwsConfig {
+ public:
+  AwsConfig() = default;
+  AwsConfig(AwsSections config, AwsSections credentials)
+      : config_(std::move(config)), credentials_(std::move(credentials)) {}
+
+  /// Reads the files; one that does not exist is an empty one. access_denied where one cannot be
+  /// read. Blocks on the disk.
+  static Result<AwsConfig> read(const AwsFiles& files);
+
+  /// The profile's section in the configuration file, null if there is none.
+  const AwsSection* config(const std::string& profile) const;
+  const AwsSection* credentials(const std::string& profile) const;
+  /// Both, the credentials file before the other. Nothing where neither has the profile.
+  std::optional<AwsSection> profile(const std::string& name) const;
+  std::vector<std::string> profiles() const;
+  /// Of the section "[services NAME]": the setting of its block `service`; empty where there is
+  /// none.
+  std::string service_value(const std::string& services, const std::string& service,
+                            const std::string& name) const;
+
+ private:
+  AwsSections config_;
+  AwsSections credentials_;
+};
+
+/// The profile that `files` asks for; an empty one where it need not exist. invalid_argument for a
+/// chosen profile that neither file has.
+Result<AwsSection> chosen_profile(const AwsConfig& config, const AwsFiles& files);
+
+/// Takes what `options` leaves open from the environment and the files, as the AWS CLI does: region
+/// (us-east-1 if nobody says), endpoint_url (empty: AWS), ca_bundle (empty: the system's),
+/// path_style (addressing_style). A chosen profile that does not exist, and a value that cannot be
+/// right, is invalid_argument with a sentence for a person. Blocks on the disk.
+Result<StoreOptions> resolve_aws_options(StoreOptions options, const Variables& variables);
+
+}  // namespace penstock

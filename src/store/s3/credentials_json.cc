@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/s3/credentials_json.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+namespace penstock {
+namespace {
+
+using Clock = std::chrono::system_clock;
+
+std::string text_of(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+/// The text of the first element of that name. Keys and tokens have no characters that XML would
+/// escape.
+std::string element(std::string_view xml, const std::string& name) {
+  const std::string open = "<" + name + ">";
+  const size_t begin = xml.find(open);
+  if (begin == std::string_view::npos) return "";
+  const size_t end = xml.find("</" + name + ">", begin);
+  if (end == std::string_view::npos) return "";
+  return std::string(xml.substr(begin + open.size(), end - begin - open.size()));
+}
+
+Result<Credentials> checked(Credentials credentials, const std::string& expiration) {
+  if (credentials.access_key.empty() || credentials.secret_key.empty()) {
+    return Error(Code::corrupt, "the answer holds no AccessKeyId and SecretAccessKey");
+  }
+  if (expiration.empty()) return credentials;
+  const auto expires = parse_iso_time(expiration);
+  if (!expires)
+    return Error(Code::corrupt, fmt::format("'{}' is no time of expiration", expiration));
+  credentials.expires = *expires;
+  return credentials;
+}
+
+}  // namespace
+
+Result<Credentials> parse_credentials_json(std::string_view text) {
+  const nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
+  if (!object.is_object()) return Error(Code::corrupt, "the answer is no JSON object");
+  const std::string code = text_of(object, "Code");
+  if (!code.empty() && code != "Success") {
+    return Error(Code::access_denied, fmt::format("{}: {}", code, text_of(object, "Message")));
+  }
+  std::string token = text_of(object, "Token");
+  if (token.empty()) token = text_of(object, "SessionToken");
+  return checked({.access_key = text_of(object, "AccessKeyId"),
+                  .secret_key = text_of(object, "SecretAccessKey"),
+                  .session_token = std::move(token)},
+                 text_of(object, "Expiration"));
+}
+
+Result<Credentials> parse_sts_answer(std::string_view text) {
+  return checked({.access_key = element(text, "AccessKeyId"),
+                  .secret_key = element(text, "SecretAccessKey"),
+                  .session_token = element(text, "SessionToken")},
+                 element(text, "Expiration"));
+}
+
+std::optional<Clock::time_point> parse_iso_time(const std::string& text) {
+  std::tm when{};
+  int used = 0;
+  const int fields =
+      // NOLINTNEXTLINE(cert-err34-c): the fields are two or four digits, which cannot overflow.
+      std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &when.tm_year, &when.tm_mon,
+                  &when.tm_mday, &when.tm_hour, &when.tm_min, &when.tm_sec, &used);
+  if (fields != 6) return std::nullopt;
+  when.tm_year -= 1900;
+  when.tm_mon -= 1;
+  size_t at = static_cast<size_t>(used);
+  if (at < text.size() && text[at] == '.') at = text.find_first_not_of("0123456789", at + 1);
+  const std::string zone = at < text.size() ? text.substr(at) : "";
+  int hours = 0;
+  int minutes = 0;
+  char sign = '+';
+  // NOLINTNEXTLINE(cert-err34-c)
+  const bool has_offset = std::sscanf(zone.c_str(), "%c%2d:%2d", &sign, &hours, &minutes) == 3;
+  if (zone != "Z" && !zone.empty() && !(has_offset && (sign == '+' || sign == '-')))
+    return std::nullopt;
+  const int offset = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+  return Clock::from_time_t(timegm(&when) - offset);
+}
+
+}  // namespace penstock

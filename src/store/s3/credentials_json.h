@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "penstock/result.h"
+#include "store/s3/credentials.h"
+
+namespace penstock {
+
+/// Credentials as services and processes give them: {"AccessKeyId", "SecretAccessKey", "Token" or
+/// "SessionToken", "Expiration"}. corrupt where it is no such object; access_denied where it holds
+/// an error instead ("Code", "Message").
+Result<Credentials> parse_credentials_json(std::string_view text);
+
+/// The same out of an answer of STS: the XML elements AccessKeyId, SecretAccessKey, SessionToken
+/// and Expiration.
+Result<Credentials> parse_sts_answer(std::string_view text);
+
+/// "2026-11-24T05:00:00Z", also with a fraction of seconds or an offset ("+01:00"). Nothing where
+/// it is no such time.
+std::optional<std::chrono::system_clock::time_point> parse_iso_time(const std::string& text);
+
+}  // namespace penstock

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/s3/s3_operations.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+
+#include "base/mutex.h"
+#include "store/s3/s3_requests.h"
+#include "store/s3/s3_responses.h"
+#include "store/s3/xml.h"
+
+namespace penstock {
+namespace {
+
+/// quoted ──412──> look (HEAD) ──same ETag──> bare ──> done
+class IfMatchWrite : public std::enable_shared_from_this<IfMatchWrite> {
+ public:
+  IfMatchWrite(S3Session& session, S3Request request, ETag if_match, Done<HttpResponse> done)
+      : session_(session),
+        pass_(session.pass()),
+        request_(std::move(request)),
+        if_match_(std::move(if_match)),
+        done_(std::move(done)) {}
+
+  void start() {
+    if (session_.traits().bare_if_match) return send_bare();
+    session_.send(request_, [self = shared_from_this()](Result<HttpResponse> response) {
+      const bool doubtful = !response && response.code() == Code::changed;
+      if (!doubtful) return self->finish(std::move(response));
+      self->look(response.error());
+    });
+  }
+
+ private:
+  void look(const Error& refusal) {
+    head_object(session_, {.key = request_.key, .cancel = request_.cancel},
+                [self = shared_from_this(), refusal](const Result<ObjectInfo>& found) {
+                  if (!found || found->etag != self->if_match_) return self->finish(refusal);
+                  self->send_bare();
+                });
+  }
+
+  void send_bare() {
+    for (auto& [name, value] : request_.headers) {
+      if (name == "if-match") value = if_match_;
+    }
+    session_.send(request_, [self = shared_from_this()](Result<HttpResponse> response) {
+      // Other writes may succeed because they ignore the condition.
+      if (response && self->request_.method == HttpMethod::put)
+        self->session_.traits().bare_if_match = true;
+      self->finish(std::move(response));
+    });
+  }
+
+  void finish(Result<HttpResponse> result) {
+    Done<HttpResponse> done = std::move(done_);
+    const bool no_object = !result && result.error().detail().service_code == "NoSuchKey";
+    if (no_object) return done(result.error().with_code(Code::changed));
+    done(std::move(result));
+  }
+
+  S3Session& session_;
+  const Gate::Pass pass_;
+  S3Request request_;
+  const ETag if_match_;
+  Done<HttpResponse> done_;
+};
+
+/// One batch and any number of single removals at once; done when the last has ended.
+class Removal : public std::enable_shared_from_this<Removal> {
+ public:
+  Removal(S3Session& session, Done<std::vector<DeleteFailure>> done)
+      : session_(session), pass_(session.pass()), done_(std::move(done)) {}
+
+  void start(std::vector<std::string> keys) {
+    const auto odd = std::stable_partition(keys.begin(), keys.end(), xml_can_carry);
+    const std::vector<std::string> singles(std::make_move_iterator(odd),
+                                           std::make_move_iterator(keys.end()));
+    keys.erase(odd, keys.end());
+    {
+      const MutexLock lock(mutex_);
+      open_ = singles.size() + (keys.empty() ? 0 : 1) + 1;  // The last one is this function.
+    }
+    if (!keys.empty()) {
+      session_.send(remove_many_request(keys),
+                    [self = shared_from_this()](Result<HttpResponse> response) {
+                      self->take_batch(std::move(response));
+                    });
+    }
+    for (const std::string& key : singles) {
+      S3Request request{.method = HttpMethod::remove, .key = key};
+      session_.send(std::move(request),
+                    [self = shared_from_this(), key](const Result<HttpResponse>& response) {
+                      const bool gone = response || response.code() == Code::not_found;
+                      self->finish_one(gone ? std::vector<DeleteFailure>()
+                                            : std::vector<DeleteFailure>{{key, response.error()}});
+                    });
+    }
+    finish_one({});
+  }
+
+ private:
+  void take_batch(Result<HttpResponse> response) {
+    Result<std::vector<DeleteFailure>> failures =
+        response ? parse_delete_result(*response)
+                 : Result<std::vector<DeleteFailure>>(response.error());
+    if (failures) return finish_one(std::move(*failures));
+    {
+      const MutexLock lock(mutex_);
+      batch_error_ = failures.error();
+    }
+    finish_one({});
+  }
+
+  void finish_one(std::vector<DeleteFailure> failures) {
+    std::optional<Error> error;
+    std::vector<DeleteFailure> all;
+    {
+      const MutexLock lock(mutex_);
+      std::move(failures.begin(), failures.end(), std::back_inserter(failures_));
+      if (--open_ != 0) return;
+      error = batch_error_;
+      all = std::move(failures_);
+    }
+    if (error) return done_(*std::move(error));
+    done_(std::move(all));
+  }
+
+  S3Session& session_;
+  const Gate::Pass pass_;
+  Done<std::vector<DeleteFailure>> done_;
+  Mutex mutex_;
+  size_t open_ GUARDED_BY(mutex_) = 0;
+  std::optional<Error> batch_error_ GUARDED_BY(mutex_);
+  std::vector<DeleteFailure> failures_ GUARDED_BY(mutex_);
+};
+
+/// page ──more──> page ... ──last──> done
+class PartsWalk : public std::enable_shared_from_this<PartsWalk> {
+ public:
+  PartsWalk(S3Session& session, std::string key, std::string upload_id,
+            Done<std::vector<CompletedPart>> done)
+      : session_(session),
+        pass_(session.pass()),
+        key_(std::move(key)),
+        upload_id_(std::move(upload_id)),
+        done_(std::move(done)) {}
+
+  void ask(const std::string& marker) {
+    session_.send(list_parts_request(key_, upload_id_, marker),
+                  [self = shared_from_this(), marker](Result<HttpResponse> response) {
+                    if (!response) return self->done_(response.error());
+                    self->take(*response, marker);
+                  });
+  }
+
+ private:
+  void take(const HttpResponse& response, const std::string& marker) {
+    auto page = parse_parts_page(response, key_);
+    if (!page) return done_(page.error());
+    parts_.insert(parts_.end(), page->parts.begin(), page->parts.end());
+    if (page->next_marker.empty()) return done_(std::move(parts_));
+    if (page->next_marker == marker)
+      return done_(Error(Code::corrupt, "a list of parts does not move on"));
+    ask(page->next_marker);
+  }
+
+  S3Session& session_;
+  const Gate::Pass pass_;
+  const std::string key_;
+  const std::string upload_id_;
+  Done<std::vector<CompletedPart>> done_;
+  std::vector<CompletedPart> parts_;
+};
+
+/// As PartsWalk. Some servers (Ceph 16) encode keys as they were asked to, but do not say so: where
+/// that matters, they are asked for plain ones.
+class UploadsWalk : public std::enable_shared_from_this<UploadsWalk> {
+ public:
+  UploadsWalk(S3Session& session, std::string prefix, Done<std::vector<UploadInfo>> done)
+      : session_(session),
+        pass_(session.pass()),
+        prefix_(std::move(prefix)),
+        done_(std::move(done)) {}
+
+  void ask(const UploadsMarker& marker) {
+    session_.send(list_uploads_request(prefix_, marker, plain_),
+                  [self = shared_from_this(), marker](Result<HttpResponse> response) {
+                    if (!response) return self->done_(response.error());
+                    self->take(*response, marker);
+                  });
+  }
+
+ private:
+  void take(const HttpResponse& response, const UploadsMarker& marker) {
+    auto page = parse_uploads_page(response);
+    if (!page) return done_(page.error());
+    if (page->ambiguous && !plain_) {
+      plain_ = true;
+      return ask(marker);
+    }
+    for (UploadInfo& upload : page->uploads) {
+      if (upload.key.starts_with(prefix_))
+        uploads_.push_back(std::move(upload));  // Some servers ignore the prefix.
+    }
+    if (page->next_key.empty()) return done_(std::move(uploads_));
+    if (page->next_key == marker.key && page->next_upload_id == marker.upload_id) {
+      return done_(Error(Code::corrupt, "a list of uploads does not move on"));
+    }
+    ask({page->next_key, page->next_upload_id});
+  }
+
+  S3Session& session_;
+  const Gate::Pass pass_;
+  const std::string prefix_;
+  Done<std::vector<UploadInfo>> done_;
+  bool plain_ = false;
+  std::vector<UploadInfo> uploads_;
+};
+
+}  // namespace
+
+void head_object(S3Session& session, HeadRequest request, Done<ObjectInfo> done) {
+  S3Request s3{.method = HttpMethod::head, .key = request.key, .cancel = request.cancel};
+  session.send(std::move(s3), [key = std::move(request.key),
+                               done = std::move(done)](Result<HttpResponse> response) mutable {
+    if (!response) return done(response.error());
+    const auto size = parse_number(response->headers.find("content-length"));
+    if (!size) return done(Error(Code::corrupt, "the answer to a HEAD does not tell the size"));
+    done(object_from_headers(response->headers, key, *size));
+  });
+}
+
+void check_condition(S3Session& session, const std::string& key, const Precondition& condition,
+                     Done<void> done) {
+  head_object(session, {.key = key},
+              [key, condition, done = std::move(done)](const Result<ObjectInfo>& found) mutable {
+                const auto refuse = [&](Code code, const char* why) {
+                  done(Error(code, Error::Detail{.message = why, .key = key}));
+                };
+                if (!found && found.code() != Code::not_found) return done(found.error());
+                if (condition.if_none_match && found)
+                  return refuse(Code::already_exists, "there is an object already");
+                if (!condition.if_match.empty() && (!found || found->etag != condition.if_match))
+                  return refuse(Code::changed, "the object is not that version any more");
+                done({});
+              });
+}
+
+void send_if_match(S3Session& session, S3Request request, ETag if_match, Done<HttpResponse> done) {
+  std::make_shared<IfMatchWrite>(session, std::move(request), std::move(if_match), std::move(done))
+      ->start();
+}
+
+void remove_keys(S3Session& session, std::vector<std::string> keys,
+                 Done<std::vector<DeleteFailure>> done) {
+  std::make_shared<Removal>(session, std::move(done))->start(std::move(keys));
+}
+
+void list_all_parts(S3Session& session, std::string key, std::string upload_id,
+                    Done<std::vector<CompletedPart>> done) {
+  std::make_shared<PartsWalk>(session, std::move(key), std::move(upload_id), std::move(done))
+      ->ask({});
+}
+
+void list_all_uploads(S3Session& session, std::string prefix, Done<std::vector<UploadInfo>> done) {
+  std::make_shared<UploadsWalk>(session, std::move(prefix), std::move(done))->ask({});
+}
+
+}  // namespace penstock

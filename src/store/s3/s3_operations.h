@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "penstock/object_store.h"
+#include "penstock/result.h"
+#include "store/s3/s3_session.h"
+
+namespace penstock {
+
+// The operations of S3Store that may take more than one request. Each runs as an object of its own
+// that keeps the session from ending. Called without locks; `done` as S3Session::send.
+
+void head_object(S3Session& session, HeadRequest request, Done<ObjectInfo> done);
+
+/// Whether `condition` holds now: for writes whose conditions some servers ignore without a word.
+/// changed or already_exists where it does not.
+void check_condition(S3Session& session, const std::string& key, const Precondition& condition,
+                     Done<void> done);
+
+/// Sends a write that carries `if_match` (in `request.headers`, quoted). Some servers (Ceph 16)
+/// refuse a quoted, correct If-Match of a PUT: where a refusal contradicts what HEAD says of the
+/// object, it goes once more without the quotes, and the session remembers it. Code::changed also
+/// where there is no object, which S3 calls NoSuchKey.
+void send_if_match(S3Session& session, S3Request request, ETag if_match, Done<HttpResponse> done);
+
+/// DeleteObjects for what XML can carry, DeleteObject for every other key.
+void remove_keys(S3Session& session, std::vector<std::string> keys,
+                 Done<std::vector<DeleteFailure>> done);
+
+void list_all_parts(S3Session& session, std::string key, std::string upload_id,
+                    Done<std::vector<CompletedPart>> done);
+void list_all_uploads(S3Session& session, std::string prefix, Done<std::vector<UploadInfo>> done);
+
+}  // namespace penstock

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/s3/s3_session.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "store/s3/dates.h"
+
+namespace penstock {
+namespace {
+
+constexpr size_t max_failed_keys = 4096;
+// Servers refuse requests that are 15 minutes off; a clock that is less than 5 minutes off is not
+// why.
+constexpr int64_t suspicious_skew_ns = 300LL * 1'000'000'000;
+
+std::string_view method_name(HttpMethod method) {
+  switch (method) {
+    case HttpMethod::get:
+      return "GET";
+    case HttpMethod::head:
+      return "HEAD";
+    case HttpMethod::put:
+      return "PUT";
+    case HttpMethod::post:
+      return "POST";
+    case HttpMethod::remove:
+      return "DELETE";
+  }
+  return "GET";
+}
+
+bool says_credentials_are_stale(const ErrorAnswer& answer) {
+  constexpr std::array<std::string_view, 5> codes = {"ExpiredToken", "InvalidToken",
+                                                     "TokenRefreshRequired", "InvalidAccessKeyId",
+                                                     "ExpiredTokenException"};
+  return std::find(codes.begin(), codes.end(), answer.code) != codes.end();
+}
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 307 || status == 308;
+}
+
+int64_t to_ns(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+Error with_key(const Error& error, const std::string& key) {
+  Error::Detail detail = error.detail();
+  detail.key = key;
+  return Error(error.code(), std::move(detail));
+}
+
+}  // namespace
+
+/// One request and its repetitions. Lives until its answer has been delivered.
+///
+///   start ── credentials ──> transmit ── answer ──> done
+///     ^                                    │ region, endpoint, clock or credentials learnt
+///     └────────────────────────────────────┘ once for each
+class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Exchange> {
+ public:
+  Exchange(S3Session& session, S3Request request, Done<HttpResponse> done)
+      : session_(session),
+        pass_(session.pass()),
+        request_(std::move(request)),
+        done_(std::move(done)) {}
+
+  void start() {
+    if (!session_.credentials_) return transmit();
+    session_.credentials_->get([self = shared_from_this()](Result<Credentials> credentials) {
+      if (!credentials) return self->finish(with_key(credentials.error(), self->request_.key));
+      self->used_credentials_ = std::move(*credentials);
+      self->transmit();
+    });
+  }
+
+ private:
+  void transmit() {
+    used_endpoint_ = moved_once_ ? moved_once_ : session_.endpoint();
+    HttpRequest http{.method = request_.method,
+                     .body = request_.body,
+                     .sink = request_.sink,
+                     .silence_limit = request_.silence_limit,
+                     .cancel = request_.cancel};
+    const std::string path = used_endpoint_->path(request_.key);
+    http.url = used_endpoint_->origin() + path;
+    if (!request_.query.empty()) http.url += '?' + request_query(request_.query);
+    http.fresh_connection = session_.take_failure(request_.key);
+
+    SignableRequest signable{
+        .method = method_name(request_.method), .path = path, .headers = request_.headers};
+    signable.headers.emplace_back("host", used_endpoint_->host());
+    const std::string query = canonical_query(request_.query);
+    signable.query = query;
+    signable.payload_hash = request_.body.size() == 0 ? empty_payload : unsigned_payload;
+    if (session_.credentials_) {
+      session_.signer_.sign(signable, used_credentials_, used_endpoint_->region(), session_.now());
+    }
+    for (const auto& [name, value] : signable.headers)
+      http.headers.push_back(fmt::format("{}: {}", name, value));
+    session_.http_->send(std::move(http),
+                         [self = shared_from_this()](Result<HttpResponse> response) {
+                           self->take_answer(std::move(response));
+                         });
+  }
+
+  void take_answer(Result<HttpResponse> response) {
+    if (!response) {
+      const Code code = response.code();
+      if (code == Code::unavailable || code == Code::timed_out) session_.note_failure(request_.key);
+      return finish(with_key(response.error(), request_.key));
+    }
+    if (response->status >= 200 && response->status < 300) {
+      learn_kind(response->headers);
+      return finish(std::move(response));
+    }
+    if (response->status >= 500) session_.note_failure(request_.key);
+    const ErrorAnswer answer = read_error_answer(*response);
+    if (learn_place(answer) || learn_clock(answer, *response) || renew_credentials(answer))
+      return start();
+    finish(to_error(answer, request_.key, request_.if_none_match));
+  }
+
+  /// Ceph's gateway shows itself in what it says of an object.
+  void learn_kind(const HttpHeaders& headers) {
+    using Kind = ServerTraits::Kind;
+    const bool of_object =
+        (request_.method == HttpMethod::get || request_.method == HttpMethod::head) &&
+        !request_.key.empty() && request_.query.empty();
+    if (!of_object || session_.traits_.kind != Kind::unknown) return;
+    session_.traits_.kind = headers.contains("x-rgw-object-type") ? Kind::radosgw : Kind::other;
+  }
+
+  /// Another region or endpoint.
+  bool learn_place(const ErrorAnswer& answer) {
+    const bool elsewhere = is_redirect(answer.status) ||
+                           answer.code == "AuthorizationHeaderMalformed" ||
+                           (!answer.has_body && (answer.status == 400 || answer.status == 403));
+    if (place_learnt_ || !elsewhere) return false;
+    if (!answer.region.empty() && answer.region != used_endpoint_->region()) {
+      place_learnt_ = true;
+      Endpoint moved = used_endpoint_->in_region(answer.region);
+      if (moved.region() != answer.region) return false;  // Not a region's name.
+      session_.log_->info("bucket '{}' is in region {}: using that from now on", session_.bucket_,
+                          answer.region);
+      session_.set_endpoint(std::move(moved));
+      return true;
+    }
+    if (!is_redirect(answer.status)) return false;
+    auto moved = answer.location.empty() ? used_endpoint_->at_host(answer.endpoint)
+                                         : used_endpoint_->at_location(answer.location);
+    if (!moved) return false;
+    place_learnt_ = true;
+    if (answer.status == 301 || answer.status == 308) {
+      session_.log_->info("bucket '{}' is at {}: using that from now on", session_.bucket_,
+                          moved->base_url());
+      session_.set_endpoint(std::move(*moved));
+    } else {
+      moved_once_ = std::make_shared<const Endpoint>(std::move(*moved));
+    }
+    return true;
+  }
+
+  bool learn_clock(const ErrorAnswer& answer, const HttpResponse& response) {
+    if (clock_learnt_ || !session_.credentials_) return false;
+    const auto server = parse_http_date(response.headers.find("date"));
+    if (!server) return false;
+    bool skewed = answer.code == "RequestTimeTooSkewed";
+    if (!skewed && answer.status == 403 && !answer.has_body) {  // HEAD tells no code.
+      skewed = std::abs(*server - to_ns(session_.now())) > suspicious_skew_ns;
+    }
+    if (!skewed) return false;
+    clock_learnt_ = true;
+    session_.learn_clock(*server);
+    return true;
+  }
+
+  bool renew_credentials(const ErrorAnswer& answer) {
+    if (credentials_renewed_ || !session_.credentials_) return false;
+    // The answer to a HEAD has no body to tell why; AWS says 400 for an expired token.
+    const bool perhaps =
+        !answer.has_body && answer.status == 400 && !used_credentials_.session_token.empty();
+    if (!says_credentials_are_stale(answer) && !perhaps) return false;
+    credentials_renewed_ = true;
+    session_.credentials_->invalidate(used_credentials_);
+    return true;
+  }
+
+  void finish(Result<HttpResponse> result) {
+    Done<HttpResponse> done = std::move(done_);
+    done(std::move(result));
+  }
+
+  S3Session& session_;
+  const Gate::Pass pass_;
+  const S3Request request_;
+  Done<HttpResponse> done_;
+  Credentials used_credentials_;
+  EndpointPtr used_endpoint_;
+  EndpointPtr moved_once_;  ///< Where a temporary redirect sent this request.
+  bool place_learnt_ = false;
+  bool clock_learnt_ = false;
+  bool credentials_renewed_ = false;
+};
+
+S3Session::S3Session(Parts parts)
+    : bucket_(std::move(parts.bucket)),
+      credentials_(std::move(parts.credentials)),
+      http_(std::move(parts.http)),
+      log_(std::move(parts.log)),
+      clock_(std::move(parts.clock)),
+      endpoint_(std::make_shared<const Endpoint>(std::move(parts.endpoint))) {}
+
+S3Session::~S3Session() { gate_.wait(); }
+
+void S3Session::send(S3Request request, Done<HttpResponse> done) {
+  std::make_shared<Exchange>(*this, std::move(request), std::move(done))->start();
+}
+
+std::string S3Session::base_url() const { return endpoint()->base_url(); }
+
+std::chrono::system_clock::time_point S3Session::now() const {
+  const auto local = clock_ ? clock_() : std::chrono::system_clock::now();
+  const std::chrono::nanoseconds offset(clock_offset_ns_.load(std::memory_order_relaxed));
+  return local + std::chrono::duration_cast<std::chrono::system_clock::duration>(offset);
+}
+
+S3Session::EndpointPtr S3Session::endpoint() const {
+  const MutexLock lock(mutex_);
+  return endpoint_;
+}
+
+void S3Session::set_endpoint(Endpoint endpoint) {
+  auto next = std::make_shared<const Endpoint>(std::move(endpoint));
+  const MutexLock lock(mutex_);
+  endpoint_ = std::move(next);
+}
+
+void S3Session::learn_clock(int64_t server_ns) {
+  const auto local = clock_ ? clock_() : std::chrono::system_clock::now();
+  const int64_t offset = server_ns - to_ns(local);
+  clock_offset_ns_.store(offset, std::memory_order_relaxed);
+  if (clock_warned_.exchange(true)) return;
+  log_->warning(
+      "this machine's clock differs from the server's by {} s: requests are signed by the server's "
+      "time; "
+      "set the clock (for example with NTP)",
+      offset / 1'000'000'000);
+}
+
+void S3Session::note_failure(const std::string& key) {
+  const MutexLock lock(mutex_);
+  if (failed_keys_.size() >= max_failed_keys) failed_keys_.clear();  // Nothing but a hint is lost.
+  ++failed_keys_[key];
+  any_failed_.store(true, std::memory_order_relaxed);
+}
+
+bool S3Session::take_failure(const std::string& key) {
+  if (!any_failed_.load(std::memory_order_relaxed)) return false;
+  const MutexLock lock(mutex_);
+  const auto found = failed_keys_.find(key);
+  if (found == failed_keys_.end()) return false;
+  if (--found->second == 0) failed_keys_.erase(found);
+  any_failed_.store(!failed_keys_.empty(), std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace penstock

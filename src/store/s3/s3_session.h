@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/gate.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "http/http_client.h"
+#include "penstock/result.h"
+#include "store/s3/credentials.h"
+#include "store/s3/endpoint.h"
+#include "store/s3/s3_error.h"
+#include "store/s3/server_traits.h"
+#include "store/s3/signer.h"
+#include "store/s3/uri.h"
+
+namespace penstock {
+
+/// One S3 request before it is addressed and signed.
+struct S3Request {
+  HttpMethod method = HttpMethod::get;
+  std::string key;  ///< Empty: the bucket itself.
+  QueryParameters query;
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Names in lower case.
+  Body body;
+  std::shared_ptr<HttpSink> sink;
+  std::chrono::milliseconds silence_limit{0};  ///< As in HttpRequest.
+  bool if_none_match = false;                  ///< A failed condition is Code::already_exists.
+  std::stop_token cancel;
+};
+
+/// What is known of one bucket's service, and the way to it: addresses, signs and sends requests,
+/// learns from the answers that say how to put a request right (region, endpoint, clock,
+/// credentials) and repeats it then, once for each reason. Thread-safe.
+class S3Session {
+ public:
+  using Clock = std::function<std::chrono::system_clock::time_point()>;
+  struct Parts {
+    Endpoint endpoint;
+    std::string bucket;
+    std::shared_ptr<CredentialsProvider> credentials;  ///< Null: requests are not signed.
+    std::shared_ptr<HttpClient> http;
+    std::shared_ptr<Log> log;
+    Clock clock;
+  };
+
+  explicit S3Session(Parts parts);
+  /// Waits for what holds a pass.
+  ~S3Session();
+
+  /// Delivers a 2xx answer, or what went wrong. The callback runs on a thread of the HTTP client or
+  /// of the credentials provider.
+  void send(S3Request request, Done<HttpResponse> done);
+
+  const std::string& bucket() const noexcept { return bucket_; }
+  std::string base_url() const EXCLUDES(mutex_);
+  /// By the server's clock, as far as it is known.
+  std::chrono::system_clock::time_point now() const;
+  /// Keeps the session alive for an operation of several requests.
+  Gate::Pass pass() { return gate_.pass(); }
+
+  /// Operations add to it what they learn.
+  ServerTraits& traits() noexcept { return traits_; }
+
+ private:
+  class Exchange;
+  using EndpointPtr = std::shared_ptr<const Endpoint>;
+
+  EndpointPtr endpoint() const EXCLUDES(mutex_);
+  void set_endpoint(Endpoint endpoint) EXCLUDES(mutex_);
+  void learn_clock(int64_t server_ns);
+  /// The next request for `key` shall not use a kept connection.
+  void note_failure(const std::string& key) EXCLUDES(mutex_);
+  bool take_failure(const std::string& key) EXCLUDES(mutex_);
+
+  const std::string bucket_;
+  const std::shared_ptr<CredentialsProvider> credentials_;
+  const std::shared_ptr<HttpClient> http_;
+  const std::shared_ptr<Log> log_;
+  const Clock clock_;
+  RequestSigner signer_;
+  std::atomic<int64_t> clock_offset_ns_{0};
+  std::atomic<bool> clock_warned_{false};
+  ServerTraits traits_;
+
+  mutable Mutex mutex_;
+  EndpointPtr endpoint_ GUARDED_BY(mutex_);
+  std::unordered_map<std::string, uint32_t> failed_keys_ GUARDED_BY(mutex_);
+  std::atomic<bool> any_failed_{false};  ///< Saves the lock where nothing has failed.
+
+  Gate gate_;
+};
+
+}  // namespace penstock

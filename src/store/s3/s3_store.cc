@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/s3/s3_store.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "store/s3/get_stream.h"
+#include "store/s3/s3_completion.h"
+#include "store/s3/s3_copies.h"
+#include "store/s3/s3_operations.h"
+#include "store/s3/s3_requests.h"
+#include "store/s3/s3_responses.h"
+#include "store/s3/s3_session.h"
+
+namespace penstock {
+
+Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
+                                                 std::shared_ptr<CredentialsProvider> credentials,
+                                                 std::shared_ptr<HttpClient> http,
+                                                 std::shared_ptr<Log> log) {
+  auto endpoint = Endpoint::choose({.bucket = options.bucket,
+                                    .url = options.endpoint,
+                                    .region = options.region,
+                                    .path_style = options.path_style});
+  if (!endpoint) return endpoint.error();
+  auto session = std::make_unique<S3Session>(S3Session::Parts{.endpoint = std::move(*endpoint),
+                                                              .bucket = std::move(options.bucket),
+                                                              .credentials = std::move(credentials),
+                                                              .http = std::move(http),
+                                                              .log = std::move(log),
+                                                              .clock = std::move(options.clock)});
+  return std::unique_ptr<S3Store>(new S3Store(std::move(session)));
+}
+
+S3Store::S3Store(std::unique_ptr<S3Session> session) : session_(std::move(session)) {}
+
+S3Store::~S3Store() = default;
+
+std::string S3Store::identity() const {
+  return fmt::format("s3://{} at {}", session_->bucket(), session_->base_url());
+}
+
+void S3Store::get(GetRequest request, Done<ObjectInfo> done) {
+  if (auto error = check_key(request.key)) return done(*std::move(error));
+  if (request.range &&
+      (request.range->length == 0 || request.range->end() < request.range->offset)) {
+    return done(Error(Code::invalid_argument, "a range of no bytes"));
+  }
+  S3Request s3 = get_request(request);
+  auto stream = std::make_shared<GetStream>(std::move(request));
+  s3.sink = stream;
+  session_->send(std::move(s3),
+                 [stream, done = std::move(done)](const Result<HttpResponse>& response) mutable {
+                   if (!response) return done(response.error());
+                   done(stream->finish());
+                 });
+}
+
+void S3Store::head(HeadRequest request, Done<ObjectInfo> done) {
+  if (auto error = check_key(request.key)) return done(*std::move(error));
+  head_object(*session_, std::move(request), std::move(done));
+}
+
+void S3Store::put(PutRequest request, Done<ObjectInfo> done) {
+  if (auto error = check_key(request.key)) return done(*std::move(error));
+  ObjectInfo object{.key = request.key, .size = request.body.size()};
+  const ETag if_match = request.condition.if_match;
+  auto s3 = put_request(std::move(request));
+  if (!s3) return done(s3.error());
+  auto answered = [object = std::move(object),
+                   done = std::move(done)](Result<HttpResponse> response) mutable {
+    if (!response) return done(response.error());
+    done(written_object(*response, std::move(object)));
+  };
+  if (!if_match.empty())
+    return send_if_match(*session_, std::move(*s3), if_match, std::move(answered));
+  session_->send(std::move(*s3), std::move(answered));
+}
+
+void S3Store::list(ListRequest request, Done<ListPage> done) {
+  if (request.max_keys < 1 || request.max_keys > 1000)
+    return done(Error(Code::invalid_argument, "a page of a listing has 1 to 1,000 keys"));
+  S3Request s3 = list_request(request);  // before the prefix is moved: arguments have no order
+  session_->send(std::move(s3), [prefix = std::move(request.prefix),
+                                 done = std::move(done)](Result<HttpResponse> response) mutable {
+    if (!response) return done(response.error());
+    done(parse_list_page(*response, prefix));
+  });
+}
+
+void S3Store::remove(std::string key, Done<void> done) {
+  if (auto error = check_key(key)) return done(*std::move(error));
+  S3Request s3{.method = HttpMethod::remove, .key = std::move(key)};
+  session_->send(std::move(s3),
+                 [done = std::move(done)](const Result<HttpResponse>& response) mutable {
+                   const bool no_object = !response && response.code() == Code::not_found &&
+                                          response.error().detail().service_code != "NoSuchBucket";
+                   if (!response && !no_object) return done(response.error());
+                   done({});
+                 });
+}
+
+void S3Store::remove_many(std::vector<std::string> keys, Done<std::vector<DeleteFailure>> done) {
+  if (keys.empty()) return done(std::vector<DeleteFailure>());
+  if (keys.size() > 1000)
+    return done(Error(Code::invalid_argument, "at most 1,000 keys can be removed at once"));
+  for (const std::string& key : keys) {
+    if (auto error = check_key(key)) return done(*std::move(error));
+  }
+  remove_keys(*session_, std::move(keys), std::move(done));
+}
+
+void S3Store::copy(CopyRequest request, Done<ObjectInfo> done) {
+  for (const std::string& key : {request.source, request.target}) {
+    if (auto error = check_key(key)) return done(*std::move(error));
+  }
+  copy_object(*session_, std::move(request), std::move(done));
+}
+
+void S3Store::create_upload(CreateUpload request, Done<std::string> done) {
+  if (auto error = check_key(request.key)) return done(*std::move(error));
+  auto s3 = create_upload_request(request);
+  if (!s3) return done(s3.error());
+  session_->send(std::move(*s3), [key = std::move(request.key),
+                                  done = std::move(done)](Result<HttpResponse> response) mutable {
+    if (!response) return done(response.error());
+    const auto xml = parse_answer(*response, {.root = "InitiateMultipartUploadResult", .key = key});
+    if (!xml) return done(xml.error());
+    std::string id(xml->text_of("UploadId"));
+    if (id.empty()) return done(Error(Code::corrupt, "a new multipart upload has no id"));
+    done(std::move(id));
+  });
+}
+
+void S3Store::upload_part(UploadPart request, Done<CompletedPart> done) {
+  if (auto error = check_key(request.key)) return done(*std::move(error));
+  if (auto error = check_part_number(request.number)) return done(*std::move(error));
+  CompletedPart part{.number = request.number, .size = request.body.size()};
+  session_->send(upload_part_request(std::move(request)),
+                 [part, done = std::move(done)](Result<HttpResponse> response) mutable {
+                   if (!response) return done(response.error());
+                   part.etag = unquote_etag(response->headers.find("etag"));
+                   if (part.etag.empty())
+                     return done(Error(Code::corrupt, "the answer to a part has no ETag"));
+                   done(std::move(part));
+                 });
+}
+
+void S3Store::upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) {
+  for (const std::string& key : {request.source, request.key}) {
+    if (auto error = check_key(key)) return done(*std::move(error));
+  }
+  if (auto error = check_part_number(request.number)) return done(*std::move(error));
+  if (request.source_range.length == 0)
+    return done(Error(Code::invalid_argument, "a range of no bytes"));
+  copy_part(*session_, std::move(request), std::move(done));
+}
+
+void S3Store::complete_upload(CompleteUpload request, Done<ObjectInfo> done) {
+  if (auto error = check_key(request.key)) return done(*std::move(error));
+  if (auto error = check_parts(request.parts)) return done(*std::move(error));
+  complete_parts(*session_, std::move(request), std::move(done));
+}
+
+void S3Store::abort_upload(std::string key, std::string upload_id, Done<void> done) {
+  if (auto error = check_key(key)) return done(*std::move(error));
+  S3Request s3{.method = HttpMethod::remove,
+               .key = std::move(key),
+               .query = {{"uploadId", std::move(upload_id)}}};
+  session_->send(std::move(s3),
+                 [done = std::move(done)](const Result<HttpResponse>& response) mutable {
+                   const bool gone = !response && response.code() == Code::not_found &&
+                                     response.error().detail().service_code != "NoSuchBucket";
+                   if (!response && !gone) return done(response.error());
+                   done({});
+                 });
+}
+
+void S3Store::list_parts(std::string key, std::string upload_id,
+                         Done<std::vector<CompletedPart>> done) {
+  if (auto error = check_key(key)) return done(*std::move(error));
+  list_all_parts(*session_, std::move(key), std::move(upload_id), std::move(done));
+}
+
+void S3Store::list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) {
+  list_all_uploads(*session_, std::move(prefix), std::move(done));
+}
+
+}  // namespace penstock

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "http/http_client.h"
+#include "penstock/object_store.h"
+#include "penstock/options.h"
+#include "penstock/result.h"
+#include "store/s3/credentials.h"
+
+namespace penstock {
+
+class S3Session;
+
+struct S3Options {
+  std::string bucket;
+  std::string endpoint;  ///< "http(s)://host[:port][/path]"; empty: AWS for the region.
+  std::string region;    ///< Empty: us-east-1 until the server names another.
+  StoreOptions::PathStyle path_style = StoreOptions::PathStyle::automatic;
+  /// The clock that requests are signed by; empty: the system's.
+  std::function<std::chrono::system_clock::time_point()> clock;
+};
+
+/// One bucket of an S3-compatible service. One operation is one request, tried once (the list
+/// operations without a page in their signature: one per page), except
+/// - where the answer itself says how to put it right: another region or endpoint, a clock that is
+///   off, credentials that expired. Each of these is learnt for all later requests and the request
+///   repeated once;
+/// - where servers do less than S3 promises and do not say so: see s3_copies.h, s3_completion.h and
+///   send_if_match. Conditions on Complete and on the target of a copy are looked at first (HEAD);
+///   atomic they are only where the server keeps them.
+/// Retries of failures are RetryingStore's.
+///
+/// `done` is called on a thread of the HTTP client or of the credentials provider, or before the
+/// operation returns.
+class S3Store final : public ObjectStore {
+ public:
+  /// `credentials` null: requests are not signed. invalid_argument with a sentence for a person
+  /// where endpoint or bucket name can never work.
+  static Result<std::unique_ptr<S3Store>> create(S3Options options,
+                                                 std::shared_ptr<CredentialsProvider> credentials,
+                                                 std::shared_ptr<HttpClient> http,
+                                                 std::shared_ptr<Log> log);
+  /// Waits for the operations in flight.
+  ~S3Store() override;
+
+  StoreLimits limits() const override { return {}; }
+  std::string identity() const override;
+
+  void get(GetRequest request, Done<ObjectInfo> done) override;
+  void head(HeadRequest request, Done<ObjectInfo> done) override;
+  void put(PutRequest request, Done<ObjectInfo> done) override;
+  void list(ListRequest request, Done<ListPage> done) override;
+  void remove(std::string key, Done<void> done) override;
+  void remove_many(std::vector<std::string> keys, Done<std::vector<DeleteFailure>> done) override;
+  /// The result's size is 0: the answer does not tell it.
+  void copy(CopyRequest request, Done<ObjectInfo> done) override;
+
+  void create_upload(CreateUpload request, Done<std::string> done) override;
+  void upload_part(UploadPart request, Done<CompletedPart> done) override;
+  void upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) override;
+  void complete_upload(CompleteUpload request, Done<ObjectInfo> done) override;
+  void abort_upload(std::string key, std::string upload_id, Done<void> done) override;
+  void list_parts(std::string key, std::string upload_id,
+                  Done<std::vector<CompletedPart>> done) override;
+  void list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) override;
+
+ private:
+  explicit S3Store(std::unique_ptr<S3Session> session);
+
+  std::unique_ptr<S3Session> session_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace penstock {
+
+/// How a server differs from AWS S3, as far as its answers have told. Each is learnt where it first
+/// matters, and for good. Thread-safe.
+struct ServerTraits {
+  enum class Kind : uint8_t { unknown, radosgw, other };
+  enum class Guard : uint8_t { unknown, kept, ignored };
+  enum class Decoding : uint8_t { unknown, once, twice };
+
+  std::atomic<Kind> kind = Kind::unknown;
+  /// If-Match of a PUT is compared with the ETag as it is, quotes included.
+  std::atomic<bool> bare_if_match = false;
+  /// What UploadPartCopy does with x-amz-copy-source-if-match.
+  std::atomic<Guard> part_copy_guard = Guard::unknown;
+  /// How often UploadPartCopy decodes x-amz-copy-source.
+  std::atomic<Decoding> part_copy_decoding = Decoding::unknown;
+};
+
+}  // namespace penstock

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/store_factory.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+#include "http/http_client.h"
+#include "store/dir/dir_store.h"
+#include "store/metered_store.h"
+#include "store/retrying_store.h"
+#include "store/s3/aws_config.h"
+#include "store/s3/credentials_provider.h"
+#include "store/s3/s3_store.h"
+
+namespace penstock {
+namespace {
+
+/// Retries around meters around the store, so that every try is counted.
+class Opened final : public OpenedStore {
+ public:
+  Opened(std::unique_ptr<ObjectStore> inner, Scheduler& scheduler, const std::shared_ptr<Log>& log)
+      : inner_(std::move(inner)),
+        metered_(*inner_),
+        retrying_(metered_, scheduler, RetryPolicy{}, std::random_device()(), log) {}
+
+  ObjectStore& store() override { return retrying_; }
+  StoreCounters counters() const override {
+    StoreCounters counters = metered_.counters();
+    counters.retried = retrying_.retried();
+    return counters;
+  }
+
+ private:
+  const std::unique_ptr<ObjectStore> inner_;
+  MeteredStore metered_;
+  RetryingStore retrying_;
+};
+
+Result<std::unique_ptr<ObjectStore>> open_directory(const StoreUrl& url, Scheduler& scheduler,
+                                                    const std::shared_ptr<Log>& log) {
+  if (auto checked = DirStore::check_root(url.directory); !checked.has_value())
+    return checked.error();
+  if (access(url.directory.c_str(), W_OK) != 0) {
+    log->warning("{} cannot be written to: the mount will only be read", url.directory);
+  }
+  return std::unique_ptr<ObjectStore>(std::make_unique<DirStore>(url.directory, scheduler, log));
+}
+
+Result<std::unique_ptr<ObjectStore>> open_s3(const StoreOptions& given, const StoreUrl& url,
+                                             Scheduler& scheduler,
+                                             const std::shared_ptr<Log>& log) {
+  Variables variables = process_variables();
+  auto resolved = resolve_aws_options(given, variables);
+  if (!resolved.has_value()) return resolved.error();
+  const StoreOptions options = std::move(resolved).value();
+  std::shared_ptr<HttpClient> http;
+  try {
+    http = std::make_shared<HttpClient>(HttpOptions{.threads = options.http_threads,
+                                                    .max_connections = options.max_connections,
+                                                    .ca_bundle = options.ca_bundle});
+  } catch (const std::runtime_error& failure) {
+    return Error(Code::unavailable,
+                 fmt::format("cannot start the HTTP client: {}", failure.what()));
+  }
+  std::shared_ptr<CredentialsProvider> credentials;
+  if (!options.no_sign_request) {
+    credentials = make_credentials_provider(options, std::move(variables), scheduler, log);
+  }
+  auto store = S3Store::create({.bucket = url.bucket,
+                                .endpoint = options.endpoint_url,
+                                .region = options.region,
+                                .path_style = options.path_style},
+                               std::move(credentials), std::move(http), log);
+  if (!store.has_value()) return store.error();
+  return std::unique_ptr<ObjectStore>(std::move(store).value());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, const StoreUrl& url,
+                                                Scheduler& scheduler,
+                                                const std::shared_ptr<Log>& log) {
+  auto inner = url.kind == StoreUrl::Kind::s3 ? open_s3(options, url, scheduler, log)
+                                              : open_directory(url, scheduler, log);
+  if (!inner.has_value()) return inner.error();
+  return std::unique_ptr<OpenedStore>(
+      std::make_unique<Opened>(std::move(inner).value(), scheduler, log));
+}
+
+}  // namespace penstock

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "base/scheduler.h"
+#include "penstock/object_store.h"
+#include "penstock/options.h"
+#include "penstock/result.h"
+
+namespace penstock {
+
+/// What a URL names: "s3://BUCKET/PREFIX" or "file:///DIR".
+struct StoreUrl {
+  enum class Kind : uint8_t { s3, directory };
+  Kind kind = Kind::s3;
+  std::string bucket;     ///< s3 only.
+  std::string prefix;     ///< s3 only; empty or ending in "/".
+  std::string directory;  ///< directory only; absolute.
+};
+
+/// invalid_argument with a message that says what a right URL looks like.
+Result<StoreUrl> parse_store_url(const std::string& url);
+
+/// Requests, bytes and retries since the store was made; for logs, tests and benchmarks.
+struct StoreCounters {
+  uint64_t gets = 0, heads = 0, puts = 0, lists = 0, removes = 0, copies = 0, multipart = 0;
+  uint64_t failed = 0, retried = 0;
+  uint64_t bytes_received = 0, bytes_sent = 0;
+};
+
+/// A store ready for use, with retries and metering around it.
+class OpenedStore {
+ public:
+  virtual ~OpenedStore() = default;
+  virtual ObjectStore& store() = 0;
+  virtual StoreCounters counters() const = 0;
+};
+
+/// Makes the store that `options.url` names. Does not talk to it: check_store does. Errors are
+/// complete sentences for a person (wrong URL, no credentials found, CA bundle that cannot be
+/// read).
+Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, const StoreUrl& url,
+                                                Scheduler& scheduler,
+                                                const std::shared_ptr<Log>& log);
+
+/// Asks the store for one listing page under `prefix`, so that a mount fails at once and says why:
+/// no such bucket, wrong region (after redirects were followed), wrong key, no answer. `done` may
+/// be called on any thread.
+void check_store(ObjectStore& store, const std::string& prefix, Done<void> done);
+
+}  // namespace penstock

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/verified_write.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "store/multipart_etag.h"
+
+namespace penstock {
+namespace {
+
+bool is_refusal(Code code) { return code == Code::already_exists || code == Code::changed; }
+
+/// Compares what arrives with a body, and ends the get at the first difference.
+class ComparingSink final : public BodySink {
+ public:
+  explicit ComparingSink(const Body& body) : body_(body) {}
+
+  bool write(uint64_t /*offset*/, std::span<const std::byte> bytes) noexcept override {
+    while (equal_ && !bytes.empty()) {
+      if (piece_ == body_.pieces.size()) {
+        equal_ = false;
+        break;
+      }
+      const auto rest = body_.pieces[piece_].subspan(at_);
+      const size_t length = std::min(rest.size(), bytes.size());
+      if (length > 0) equal_ = std::memcmp(rest.data(), bytes.data(), length) == 0;
+      bytes = bytes.subspan(length);
+      at_ += length;
+      compared_ += length;
+      if (at_ == body_.pieces[piece_].size()) {
+        ++piece_;
+        at_ = 0;
+      }
+    }
+    return equal_;
+  }
+  bool differs() const noexcept { return !equal_; }
+  bool equal() const noexcept { return equal_ && compared_ == body_.size(); }
+
+ private:
+  const Body& body_;
+  size_t piece_ = 0;
+  size_t at_ = 0;
+  uint64_t compared_ = 0;
+  bool equal_ = true;
+};
+
+bool has_metadata(const ObjectInfo& info, const Metadata& wanted) {
+  // A store that does not tell cannot be held to it.
+  return !info.metadata || std::all_of(wanted.begin(), wanted.end(), [&](const auto& entry) {
+    const auto found = info.metadata->find(entry.first);
+    return found != info.metadata->end() && found->second == entry.second;
+  });
+}
+
+}  // namespace
+
+VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest request,
+                         Done<ObjectInfo> done)
+    : SimpleCall(
+          shared, "put", shared->policy.write_limit, {},
+          [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
+            store.put(request, std::move(then));
+          },
+          std::move(done)),
+      request_(std::make_shared<const PutRequest>(std::move(request))) {}
+
+void VerifiedPut::ended(Result<ObjectInfo> result) {
+  if (!result.has_value() && is_refusal(result.code()) && doubtful_tries() > 0)
+    return compare(result.error());
+  SimpleCall::ended(std::move(result));
+}
+
+void VerifiedPut::compare(const Error& refusal) {
+  const auto self = std::static_pointer_cast<VerifiedPut>(shared_from_this());
+  const auto sink = std::make_shared<ComparingSink>(request_->body);
+  shared_->inner.get({.key = request_->key, .sink = sink},
+                     [self, sink, refusal](Result<ObjectInfo> found) {
+                       if (!found.has_value()) {
+                         const bool unanswered = !sink->differs() && is_retryable(found.code());
+                         return self->failed(unanswered ? found.error() : refusal);
+                       }
+                       if (!sink->equal() || !has_metadata(*found, self->request_->metadata))
+                         return self->failed(refusal);
+                       self->succeed(std::move(found));
+                     });
+}
+
+VerifiedComplete::VerifiedComplete(const std::shared_ptr<RetryShared>& shared,
+                                   CompleteUpload request, Done<ObjectInfo> done)
+    : SimpleCall(
+          shared, "complete_upload", shared->policy.write_limit, {},
+          [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
+            store.complete_upload(request, std::move(then));
+          },
+          std::move(done)),
+      request_(std::make_shared<const CompleteUpload>(std::move(request))) {}
+
+void VerifiedComplete::ended(Result<ObjectInfo> result) {
+  // The upload may be gone without a doubtful try of ours: a transport repeats requests on
+  // connections that turn out dead.
+  const bool look_first =
+      !result.has_value() &&
+      (result.code() == Code::not_found || (is_refusal(result.code()) && doubtful_tries() > 0));
+  if (look_first) return look(result.error());
+  SimpleCall::ended(std::move(result));
+}
+
+void VerifiedComplete::look(const Error& refusal) {
+  const auto self = std::static_pointer_cast<VerifiedComplete>(shared_from_this());
+  shared_->inner.head({.key = request_->key}, [self, refusal](Result<ObjectInfo> found) {
+    if (!found.has_value())
+      return self->failed(is_retryable(found.code()) ? found.error() : refusal);
+    const bool foretold = multipart_etag(self->request_->parts).has_value();
+    const bool sure = foretold || self->doubtful_tries() > 0;
+    if (!sure || !is_made_of(*found, self->request_->parts)) return self->failed(refusal);
+    self->succeed(std::move(found));
+  });
+}
+
+}  // namespace penstock

@@ -1,0 +1,157 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Shows that each check of scripts/ accepts what is right and fails on what is wrong."""
+import os
+import subprocess
+import tempfile
+import unittest
+
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts")
+TABLE = "penstock_layer(base DEPENDS)\npenstock_layer(http DEPENDS base)\npenstock_layer(store DEPENDS http base)\n"
+
+
+class CheckTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = folder.name
+
+    def write(self, path, text):
+        full = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def run_check(self, name):
+        return subprocess.run([os.path.join(SCRIPTS, name), self.root], capture_output=True, text=True, check=False)
+
+    def assert_accepts(self, name):
+        result = self.run_check(name)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def assert_refuses(self, name, *words):
+        result = self.run_check(name)
+        self.assertNotEqual(result.returncode, 0, result.stdout)
+        for word in words:
+            self.assertIn(word, result.stdout + result.stderr)
+
+
+class Layers(CheckTest):
+    def include(self, path, line):
+        self.write("CMakeLists.txt", TABLE)
+        self.write(path, f"#pragma once\n{line}\n")
+
+    def test_accepts_what_the_table_allows(self):
+        self.include("src/store/a.h", '#include "http/b.h"\n#include "penstock/c.h"\n#include <vector>')
+        self.include("src/http/b.cc", "#include <curl/curl.h>")
+        self.include("src/app/main.cc", '#include "store/a.h"')
+        self.include("include/penstock/c.h", '#include <string>\n#include "penstock/d.h"')
+        self.assert_accepts("check_layers.py")
+
+    def test_refuses_a_layer_above(self):
+        self.include("src/http/b.cc", '#include "store/a.h"')
+        self.assert_refuses("check_layers.py", "src/http/b.cc:2", "layer http may include")
+
+    def test_refuses_a_library_outside_its_owner(self):
+        for line in ("#include <curl/curl.h>", "#include <fuse3/fuse_lowlevel.h>", "#include <libxml/parser.h>",
+                     "#include <openssl/evp.h>", "#include <nlohmann/json.hpp>"):
+            with self.subTest(line):
+                self.include("src/base/x.cc", line)
+                self.assert_refuses("check_layers.py", "may include it")
+
+    def test_refuses_public_headers_that_know_more(self):
+        for line in ('#include "base/log.h"', "#include <fmt/core.h>"):
+            with self.subTest(line):
+                self.include("include/penstock/c.h", line)
+                self.assert_refuses("check_layers.py", "public headers")
+
+    def test_refuses_includes_without_a_folder_and_unknown_layers(self):
+        self.include("src/base/x.cc", '#include "log.h"')
+        self.assert_refuses("check_layers.py", "written from")
+        self.include("src/base/x.cc", "")
+        self.include("src/cache/y.cc", '#include "base/x.h"')
+        self.assert_refuses("check_layers.py", "no layer")
+
+    def test_refuses_to_check_nothing(self):
+        self.write("CMakeLists.txt", TABLE)
+        self.assert_refuses("check_layers.py", "nothing to check")
+
+
+class Sizes(CheckTest):
+    @staticmethod
+    def function(lines, head="void f() {"):
+        return f"{head}\n" + "  step();\n" * (lines - 2) + "}\n"
+
+    def test_accepts_functions_up_to_the_limit(self):
+        self.write("src/a.cc", "namespace x {\n" + self.function(80) * 3 + "}\n")
+        self.write("src/b.py", "def f():\n" + "    pass\n" * 79)
+        self.write("tests/t.cc", self.function(120, 'TEST_CASE("a { b") {'))
+        self.assert_accepts("check_sizes.py")
+
+    def test_refuses_long_functions(self):
+        for head in ("void f() {", "Result<int> A::f(std::vector<int> x = {}) const {", 'static int g(char c /* { */) {',
+                     "A::A() : a_(1) {"):
+            with self.subTest(head):
+                self.write("src/a.cc", "namespace x {\nclass B {\n int a = 1;\n};\n" + self.function(81, head) + "}\n")
+                self.assert_refuses("check_sizes.py", "a function of 81 lines")
+
+    def test_refuses_long_functions_in_classes_and_after_braces_in_text(self):
+        self.write("src/a.h", 'struct A {\n  char c = \'{\';\n  const char* s = "{\\"{";\n' + self.function(81) + "};\n")
+        self.assert_refuses("check_sizes.py", "a function of 81 lines")
+
+    def test_refuses_long_python_functions(self):
+        self.write("scripts/b.py", "def f():\n" + "    pass\n" * 80)
+        self.assert_refuses("check_sizes.py", "a function of 81 lines")
+
+    def test_does_not_count_tables_and_classes_as_functions(self):
+        self.write("src/a.cc", "constexpr auto table = to_array<Row>({\n" + "  {1, 2},\n" * 100 + "});\n"
+                   + "class A {\n" + "  int f() const { return 1; }\n" * 100 + "};\n")
+        self.assert_accepts("check_sizes.py")
+
+    def test_refuses_long_files(self):
+        self.write("src/a.cc", "int a;\n" * 600)
+        self.assert_accepts("check_sizes.py")
+        self.write("src/a.cc", "int a;\n" * 601)
+        self.assert_refuses("check_sizes.py", "601 lines")
+
+
+class Docs(CheckTest):
+    def setUp(self):
+        super().setUp()
+        self.write("docs/options.md", "## `--region`\n")
+        self.write("docs/a.md", "# One heading\n\n## With `code`, and more\n")
+        self.write("scripts/go", "")
+
+    def test_accepts_what_exists(self):
+        self.write("README.md", "[a](docs/a.md#with-code-and-more) [web](https://example.com)\n\n```\nscripts/go --now\n"
+                   "penstock mount --region=x s3://b /mnt\n```\n")
+        self.assert_accepts("check_docs.py")
+
+    def test_refuses_links_that_lead_nowhere(self):
+        for link in ("docs/b.md", "docs/a.md#another", "#nowhere"):
+            with self.subTest(link):
+                self.write("README.md", f"[a]({link})\n")
+                self.assert_refuses("check_docs.py", link)
+
+    def test_refuses_commands_and_options_that_do_not_exist(self):
+        self.write("README.md", "```\nscripts/stop\n```\n")
+        self.assert_refuses("check_docs.py", "scripts/stop")
+        self.write("README.md", "Use `penstock mount --regoin x URL DIR`.\n")
+        self.assert_refuses("check_docs.py", "--regoin")
+
+    def test_refuses_messages_that_nothing_prints(self):
+        self.write("src/a.cc", 'say("cannot read {} at "\n    "all");\n')
+        self.write("docs/troubleshooting.md", "### `cannot read … at all`\n### Any words\n")
+        self.assert_accepts("check_docs.py")
+        self.write("docs/troubleshooting.md", "### `cannot read … at most`\n")
+        self.assert_refuses("check_docs.py", "at most")
+
+    def test_refuses_places_of_one_machine(self):
+        for place in ("/" + "work/main", "../" + "shared/x", "https://pypi." + "org/simple"):
+            with self.subTest(place):
+                self.write("scripts/go", f"cd {place}\n")
+                self.assert_refuses("check_docs.py", "scripts/go:1")
+
+
+if __name__ == "__main__":
+    unittest.main()

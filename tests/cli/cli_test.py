@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Starts and ends mounts with the real program: cli_test.py PENSTOCK [unittest arguments]."""
+
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PENSTOCK = ""
+WAIT_S = 60
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {WAIT_S} s: {what}")
+        time.sleep(0.01)
+
+
+class MountCase(unittest.TestCase):
+    def setUp(self):
+        self.base = pathlib.Path(tempfile.mkdtemp(prefix="penstock-cli-")).resolve()
+        self.base.chmod(0o755)
+        self.store = self.base / "store"
+        self.mnt = self.base / "mnt"
+        self.log = self.base / "log"
+        (self.store / "dir").mkdir(parents=True)
+        (self.store / "dir" / "file").write_bytes(b"hello\n")
+        self.mnt.mkdir()
+        self.processes = []
+
+    def tearDown(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        if self.mounted():
+            subprocess.run(["umount", "-l", str(self.mnt)], check=False)
+        shutil.rmtree(self.base)
+
+    def penstock(self, *arguments, **more):
+        return subprocess.run([PENSTOCK, *map(str, arguments)], capture_output=True, text=True, timeout=WAIT_S, **more)
+
+    def mount(self, *options):
+        result = self.penstock("mount", f"file://{self.store}", self.mnt, "--log-file", self.log,
+                               "--state-dir", self.base / "state", *options)
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+
+    def start_foreground(self, *options):
+        process = subprocess.Popen([PENSTOCK, "mount", "-f", f"file://{self.store}", self.mnt,
+                                    "--state-dir", self.base / "state", *options],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        self.assertIn("is mounted at", process.stdout.readline())
+        return process
+
+    def mounted(self):
+        return f" {self.mnt} " in pathlib.Path("/proc/self/mountinfo").read_text()
+
+    def daemon_pid(self):
+        for file in pathlib.Path("/run/penstock").glob("*.pid"):
+            lines = file.read_text().splitlines()
+            if lines[1] == str(self.mnt):
+                return int(lines[0])
+        raise AssertionError("no pid file names the mountpoint")
+
+    def assert_fails(self, result, *words):
+        self.assertEqual(result.returncode, 1, result.stderr)
+        for word in words:
+            self.assertIn(word, result.stderr)
+
+
+class Ordinary(MountCase):
+    def test_mount_works_when_it_returns_and_umount_ends_the_process(self):
+        self.mount()
+        self.assertEqual((self.mnt / "dir" / "file").read_bytes(), b"hello\n")
+        pid = self.daemon_pid()
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+        self.assertFalse(self.mounted())
+        self.assertFalse(os.path.exists(f"/proc/{pid}/exe"))
+        self.assertIn("everything is saved", self.log.read_text())
+        self.assertIn("memory limit", self.log.read_text())
+
+    def test_what_is_written_is_in_the_store_after_umount(self):
+        self.mount()
+        (self.mnt / "new").write_bytes(b"x" * 100_000)
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+        self.assertEqual((self.store / "new").read_bytes(), b"x" * 100_000)
+
+    def test_umount8_and_fusermount3_end_it_too(self):
+        for command in (["umount"], ["fusermount3", "-u"]):
+            self.mount()
+            pid = self.daemon_pid()
+            subprocess.run([*command, str(self.mnt)], check=True)
+            wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process ends")
+
+    def test_fstab_helper(self):
+        helper = self.base / "mount.penstock"
+        helper.symlink_to(PENSTOCK)
+        subprocess.run([helper, f"file://{self.store}", self.mnt, "-n", "-o", f"ro,_netdev,noexec,log_file={self.log}"],
+                       check=True, timeout=WAIT_S)
+        with self.assertRaises(OSError):
+            (self.mnt / "x").write_bytes(b"")
+        table = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+        line = next(line for line in table if f" {self.mnt} " in line)
+        self.assertIn("noexec", line)
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+
+    def test_relative_paths_are_enough(self):
+        result = self.penstock("mount", f"file://{self.store}", "mnt", "--log-file", "log", cwd=self.base)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(self.log.exists())
+        self.assertEqual(self.penstock("umount", "./mnt/", cwd=self.base).returncode, 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "becomes another user")
+    def test_a_user_mounts_with_fusermount3(self):
+        user = pwd.getpwnam("nobody")
+        for path in (self.store, self.store / "dir", self.mnt):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        result = self.penstock("mount", f"file://{self.store}", self.mnt, **as_user)
+        if result.returncode != 0 and "/dev/fuse" in result.stderr:
+            self.skipTest("users may not open /dev/fuse here")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        listed = subprocess.run(["ls", self.mnt], capture_output=True, text=True, check=True, **as_user)
+        self.assertEqual(listed.stdout, "dir\n")
+        result = self.penstock("umount", self.mnt, **as_user)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertFalse(self.mounted())
+
+
+class Features(MountCase):
+    def test_a_mount_says_what_it_has_and_why_not(self):
+        process = self.start_foreground("--io-uring=off")
+        line = process.stdout.readline()
+        self.assertRegex(line, r"^penstock: passthrough: (on|off \(.+\)); io_uring: off \(--io-uring=off\)$")
+        process.terminate()
+        _, err = process.communicate(timeout=WAIT_S)
+        self.assertIn(line.removeprefix("penstock: "), err)
+
+
+class Signals(MountCase):
+    def test_sigterm_and_sigint_end_in_order(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process = self.start_foreground()
+            process.send_signal(number)
+            _, err = process.communicate(timeout=WAIT_S)
+            self.assertEqual(process.returncode, 0, err)
+            self.assertIn("everything is saved", err)
+            self.assertFalse(self.mounted())
+
+    def test_sigterm_saves_open_files_and_detaches(self):
+        process = self.start_foreground()
+        with open(self.mnt / "open", "wb", buffering=0) as file:
+            file.write(b"not closed")
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=WAIT_S)
+            self.assertEqual(process.returncode, 0, err)
+            self.assertFalse(self.mounted())
+            self.assertEqual((self.store / "open").read_bytes(), b"not closed")
+            try:
+                file.close()
+            except OSError:
+                pass  # the mount is gone; what was written is saved
+
+    def test_sighup_changes_nothing(self):
+        process = self.start_foreground()
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual((self.mnt / "dir" / "file").read_bytes(), b"hello\n")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=WAIT_S)
+        self.assertEqual(process.returncode, 0)
+
+
+class Failures(MountCase):
+    def test_wrong_stores_leave_nothing_mounted(self):
+        for url in ("http://x", "s3://", f"file://{self.base}/none", "file://relative"):
+            result = self.penstock("mount", url, self.mnt)
+            self.assert_fails(result, "penstock: ")
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+            self.assertFalse(self.mounted())
+
+    def test_a_second_mount_on_the_same_place(self):
+        self.mount()
+        self.assert_fails(self.penstock("mount", f"file://{self.store}", self.mnt), "is mounted already", "penstock umount")
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+
+    def test_a_log_file_that_cannot_be_written(self):
+        result = self.penstock("mount", f"file://{self.store}", self.mnt, "--log-file", self.store / "dir")
+        self.assert_fails(result, "log file")
+        self.assertFalse(self.mounted())
+
+    def test_busy_names_the_process(self):
+        self.mount()
+        with open(self.mnt / "dir" / "file", "rb"):
+            self.assert_fails(self.penstock("umount", self.mnt), "is busy", f"process {os.getpid()} (")
+            self.assertTrue(self.mounted())
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+
+    def test_lazy_detaches_a_busy_mount(self):
+        self.mount()
+        pid = self.daemon_pid()
+        with open(self.mnt / "dir" / "file", "rb") as file:
+            self.assertEqual(self.penstock("umount", "--lazy", self.mnt).returncode, 0)
+            self.assertFalse(self.mounted())
+            self.assertEqual(file.read(), b"hello\n")
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process ends")
+
+    def test_a_dead_mount_is_explained_and_cleaned_up(self):
+        self.mount()
+        pid = self.daemon_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process is dead")
+        result = self.penstock("mount", f"file://{self.store}", self.mnt)
+        self.assert_fails(result, "has died", f"penstock umount {self.mnt}")
+        result = self.penstock("umount", self.mnt)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertFalse(self.mounted())
+        self.mount()
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+
+    def test_a_directory_below_a_mount_is_not_one(self):
+        self.mount()
+        self.assert_fails(self.penstock("umount", self.mnt / "dir"), "lies inside the mount")
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+
+
+if __name__ == "__main__":
+    PENSTOCK = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    unittest.main(verbosity=2)

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "contract/limitations.h"
+
+#include <algorithm>
+#include <array>
+
+namespace penstock::test {
+namespace {
+
+struct Limitation {
+  const char* subject;
+  const char* behaviour;
+  const char* reason;
+};
+
+// Everything that a store or server is known not to do. A row whose behaviour works fails the
+// suite, so that it goes.
+constexpr std::array<Limitation, 17> limitations = {{
+    {"radosgw", "parts may be left out", "it wants every part named that was uploaded"},
+    {"radosgw", "complete if-none-match at the same time", "it ignores conditions on Complete"},
+    {"radosgw", "copy if-none-match at the same time", "it ignores conditions on a copy's target"},
+    {"s3proxy", "key: slashes", "keys are paths of a file system"},
+    {"s3proxy", "key: dots", "keys are paths of a file system"},
+    {"s3proxy", "key: marker", "a marker has no ETag"},
+    {"s3proxy", "key in XML: slashes", "keys are paths of a file system"},
+    {"s3proxy", "key in XML: dots", "keys are paths of a file system"},
+    {"s3proxy", "key in XML: control characters", "its answers end before the character"},
+    {"s3proxy", "object beside folder", "keys are paths of a file system"},
+    {"s3proxy", "ETag of a marker", "a marker is a folder"},
+    {"s3proxy", "put if-none-match of a marker", "a marker is a folder"},
+    {"s3proxy", "marker with contents", "a marker is a folder"},
+    {"s3proxy", "no parts without an upload", "a part is stored without a look at its upload"},
+    {"s3proxy", "an upload belongs to its key", "a part is stored without a look at its upload"},
+    {"s3proxy", "put if-match at the same time", "it looks first and writes then"},
+    {"s3proxy", "copy if-none-match at the same time", "it ignores conditions on a copy's target"},
+}};
+
+}  // namespace
+
+std::optional<std::string> limitation(const std::string& subject, const std::string& behaviour) {
+  const auto* const found =
+      std::find_if(limitations.begin(), limitations.end(), [&](const Limitation& each) {
+        return subject == each.subject && behaviour == each.behaviour;
+      });
+  if (found == limitations.end()) return std::nullopt;
+  return found->reason;
+}
+
+}  // namespace penstock::test

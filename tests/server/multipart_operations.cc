@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cstdio>
+
+#include "server/digest.h"
+#include "server/operations.h"
+#include "server/text.h"
+
+namespace penstock::test {
+namespace {
+
+constexpr uint64_t most_parts = 10000;
+constexpr uint64_t least_part = uint64_t{5} << 20;
+constexpr uint64_t largest_part = uint64_t{5} << 30;
+constexpr const char* xmlns = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+
+Response no_such_upload() {
+  return error_response(
+      404, "NoSuchUpload",
+      "The specified multipart upload does not exist. The upload ID might be invalid, or the "
+      "multipart upload might have been aborted or completed.");
+}
+
+Response malformed() {
+  return error_response(400, "MalformedXML", "The XML you provided was not well-formed");
+}
+
+Upload* find_upload(Bucket& bucket, const Request& request) {
+  const auto found = bucket.uploads.find(request.query_value("uploadId"));
+  return found == bucket.uploads.end() || found->second.key != request.key ? nullptr
+                                                                           : &found->second;
+}
+
+std::optional<Response> store_part(const OperationContext& context, const Request& request,
+                                   Part part) {
+  const std::optional<uint64_t> number = parse_number(request.query_value("partNumber"));
+  if (!number || *number == 0 || *number > most_parts) {
+    return error_response(400, "InvalidArgument",
+                          "Part number must be an integer between 1 and 10000, inclusive");
+  }
+  if (part.body.size() > largest_part) {
+    return error_response(400, "EntityTooLarge",
+                          "Your proposed upload exceeds the maximum allowed size");
+  }
+  const MutexLock lock(context.store.mutex);
+  Upload* upload = find_upload(context.store.buckets[request.bucket], request);
+  if (upload == nullptr) return no_such_upload();
+  upload->parts[*number] = std::move(part);
+  return std::nullopt;
+}
+
+struct NamedPart {
+  uint64_t number = 0;
+  std::string etag;
+};
+
+std::optional<std::vector<NamedPart>> named_parts(const Request& request) {
+  const std::string body = request.body.read(0, request.body.size());
+  std::vector<NamedPart> parts;
+  for (const std::string& item : xml_elements(body, "Part")) {
+    const std::optional<uint64_t> number = parse_number(xml_text(item, "PartNumber"));
+    if (!number) return std::nullopt;
+    parts.push_back({.number = *number, .etag = unquoted(xml_text(item, "ETag"))});
+  }
+  if (parts.empty() || parts.size() > most_parts) return std::nullopt;
+  return parts;
+}
+
+std::string raw_bytes(const std::string& hex_text) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < hex_text.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(hex_text.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
+/// Puts the object together, or says why it cannot be.
+std::optional<Response> assemble(const Upload& upload, const std::vector<NamedPart>& parts,
+                                 Object& object) {
+  for (size_t i = 1; i < parts.size(); ++i) {
+    if (parts[i].number <= parts[i - 1].number) {
+      return error_response(400, "InvalidPartOrder",
+                            "The list of parts was not in ascending order.");
+    }
+  }
+  std::string etags;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const auto part = upload.parts.find(parts[i].number);
+    if (part == upload.parts.end() || part->second.etag != parts[i].etag) {
+      return error_response(
+          400, "InvalidPart",
+          "One or more of the specified parts could not be found. The part might not have been "
+          "uploaded, or the specified entity tag might not have matched the part's entity tag.",
+          "<PartNumber>" + std::to_string(parts[i].number) + "</PartNumber>");
+    }
+    if (i + 1 < parts.size() && part->second.body.size() < least_part) {
+      return error_response(400, "EntityTooSmall",
+                            "Your proposed upload is smaller than the minimum allowed object size.",
+                            "<PartNumber>" + std::to_string(parts[i].number) + "</PartNumber>");
+    }
+    object.body.append(part->second.body);
+    object.part_sizes.push_back(part->second.body.size());
+    etags += raw_bytes(part->second.etag);
+  }
+  object.etag = hex(digest(DigestKind::md5, etags)) + "-" + std::to_string(parts.size());
+  return std::nullopt;
+}
+
+}  // namespace
+
+Response create_upload(const OperationContext& context, const Request& request) {
+  std::array<char, 40> id = {};
+  const uint64_t number = context.store.next_id++;
+  std::snprintf(id.data(), id.size(), "upload-%08llx", static_cast<unsigned long long>(number));
+  Upload upload{.key = request.key, .headers = object_headers(request), .initiated = context.now};
+  {
+    const MutexLock lock(context.store.mutex);
+    context.store.buckets[request.bucket].uploads.emplace(id.data(), std::move(upload));
+  }
+  return xml_response(200, std::string("<InitiateMultipartUploadResult") + xmlns + "><Bucket>" +
+                               xml_escape(request.bucket) + "</Bucket><Key>" +
+                               xml_escape(request.key) + "</Key><UploadId>" + id.data() +
+                               "</UploadId></InitiateMultipartUploadResult>");
+}
+
+Response upload_part(const OperationContext& context, const Request& request) {
+  Part part{.body = request.body, .etag = body_etag(request), .last_modified = context.now};
+  Response response;
+  response.add("ETag", quoted(part.etag));
+  for (const auto& [name, value] : request.headers) {
+    if (name.starts_with("x-amz-checksum-")) response.add(name, value);
+  }
+  if (auto refusal = store_part(context, request, std::move(part))) return std::move(*refusal);
+  return response;
+}
+
+Response upload_part_copy(const OperationContext& context, const Request& request) {
+  CopySource source = find_copy_source(context, request);
+  if (source.refusal) return std::move(*source.refusal);
+  const uint64_t size = source.object->body.size();
+  RangeAnswer range{.length = size};
+  if (request.has_header("x-amz-copy-source-range")) {
+    const std::string text = request.header("x-amz-copy-source-range");
+    range = resolve_range(text, size);
+    // Unlike GET, a copy takes only "bytes=first-last", inside the source.
+    const std::optional<uint64_t> last = parse_number(text.substr(text.find('-') + 1));
+    if (!range.partial || !last || *last >= size) {
+      return error_response(
+          400, "InvalidArgument",
+          "Range specified is not valid for source object of size: " + std::to_string(size));
+    }
+  }
+  Part part{.body = source.object->body.slice(range.offset, range.length),
+            .etag = copied_etag(context, *source.object, range.offset, range.length),
+            .last_modified = context.now};
+  Response response = xml_response(200, "<CopyPartResult><LastModified>" + iso_date(context.now) +
+                                            "</LastModified><ETag>&quot;" + part.etag +
+                                            "&quot;</ETag></CopyPartResult>");
+  response.extra_delay = copy_time(context, range.length);
+  if (auto refusal = store_part(context, request, std::move(part))) return std::move(*refusal);
+  return response;
+}
+
+Response complete_upload(const OperationContext& context, const Request& request) {
+  const std::optional<std::vector<NamedPart>> parts = named_parts(request);
+  if (!parts) return malformed();
+  auto object = std::make_shared<Object>();
+  const MutexLock lock(context.store.mutex);
+  Bucket& bucket = context.store.buckets[request.bucket];
+  const Upload* upload = find_upload(bucket, request);
+  if (upload == nullptr) return no_such_upload();
+  if (auto refusal = assemble(*upload, *parts, *object)) return std::move(*refusal);
+  const auto present = bucket.objects.find(request.key);
+  if (auto refusal = failed_condition(
+          request, present == bucket.objects.end() ? nullptr : present->second.get())) {
+    return std::move(*refusal);
+  }
+  object->headers = upload->headers;
+  object->last_modified = context.now;
+  const std::string etag = object->etag;
+  bucket.objects[request.key] = std::move(object);
+  bucket.uploads.erase(request.query_value("uploadId"));
+  return xml_response(200, std::string("<CompleteMultipartUploadResult") + xmlns +
+                               "><Location>http://localhost/" + uri_encode(request.bucket) + "/" +
+                               uri_encode(request.key, true) + "</Location><Bucket>" +
+                               xml_escape(request.bucket) + "</Bucket><Key>" +
+                               xml_escape(request.key) + "</Key><ETag>&quot;" + etag +
+                               "&quot;</ETag></CompleteMultipartUploadResult>");
+}
+
+Response abort_upload(const OperationContext& context, const Request& request) {
+  const MutexLock lock(context.store.mutex);
+  Bucket& bucket = context.store.buckets[request.bucket];
+  if (find_upload(bucket, request) == nullptr) return no_such_upload();
+  bucket.uploads.erase(request.query_value("uploadId"));
+  Response response;
+  response.status = 204;
+  return response;
+}
+
+}  // namespace penstock::test

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <ctime>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "server/content.h"
+
+namespace penstock::test {
+
+/// What a writer gives with an object besides its bytes.
+struct ObjectHeaders {
+  std::map<std::string, std::string> metadata;  ///< Without "x-amz-meta-".
+  /// Content-Type and the like by lower-case name, as GET gives them back.
+  std::map<std::string, std::string> standard;
+  std::string storage_class;  ///< Empty: STANDARD.
+};
+
+struct Object {
+  Content body;
+  std::string etag;  ///< Without quotes.
+  time_t last_modified = 0;
+  ObjectHeaders headers;
+  std::map<std::string, std::string> checksums;  ///< Header name -> base64.
+  std::vector<uint64_t> part_sizes;              ///< Of a multipart upload.
+};
+
+struct Part {
+  Content body;
+  std::string etag;
+  time_t last_modified = 0;
+};
+
+struct Upload {
+  std::string key;
+  ObjectHeaders headers;
+  time_t initiated = 0;
+  std::map<uint64_t, Part> parts;
+};
+
+struct Bucket {
+  std::map<std::string, std::shared_ptr<const Object>> objects;
+  std::map<std::string, Upload> uploads;
+};
+
+/// All the server holds. Objects never change, they are replaced: a reader keeps the one it began
+/// with.
+struct Store {
+  mutable Mutex mutex;
+  std::map<std::string, Bucket> buckets GUARDED_BY(mutex);
+  std::atomic<uint64_t> next_id = 1;
+};
+
+}  // namespace penstock::test

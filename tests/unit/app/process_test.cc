@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <sstream>
+#include <string>
+#include <thread>
+
+#include "app/background.h"
+#include "app/directories.h"
+#include "app/signals.h"
+#include "app/unmount.h"
+#include "support/catch.h"
+
+namespace penstock {
+namespace {
+
+struct Started {
+  int status = 0;
+  std::string err;
+};
+
+/// Runs `serve` in the background as a mount would; the child never comes back into the test.
+Started start(const std::function<void(StartReport&)>& serve) {
+  std::ostringstream out;
+  std::ostringstream err;
+  bool in_child = false;
+  const int status = run_in_background(
+      {.out = out, .err = err},
+      [&](StartReport& report) -> int {
+        serve(report);
+        _exit(3);
+      },
+      in_child);
+  return {status, err.str()};
+}
+
+TEST_CASE("the starter learns that the mount works, or why not") {
+  const Started good = start([](StartReport& report) { report.ready(); });
+  CHECK(good.status == 0);
+  CHECK(good.err.empty());
+  const Started bad = start([](StartReport& report) { report.failed("no such bucket"); });
+  CHECK(bad.status == 1);
+  CHECK(bad.err == "penstock: no such bucket\n");
+}
+
+TEST_CASE("the starter notices a process that dies without a word") {
+  const Started killed = start([](StartReport&) { kill(getpid(), SIGKILL); });
+  CHECK(killed.status == 1);
+  CHECK(killed.err.find("killed by signal 9") != std::string::npos);
+  const Started exited = start([](StartReport&) {});
+  CHECK(exited.status == 1);
+  CHECK(exited.err.find("exited with status 3") != std::string::npos);
+}
+
+TEST_CASE("the child has a session of its own and keeps no directory busy") {
+  const Started started = start([](StartReport& report) {
+    const bool right = getsid(0) == getpid() && std::filesystem::current_path() == "/";
+    right ? static_cast<void>(report.ready()) : report.failed("not detached");
+  });
+  CHECK(started.err.empty());
+}
+
+TEST_CASE("a child whose starter is gone learns it") {
+  int answers[2];
+  int gone[2];
+  REQUIRE(pipe(answers) == 0);
+  REQUIRE(pipe(gone) == 0);
+  // Another process starts the child and is killed before it has heard from it.
+  const pid_t starter = fork();
+  if (starter == 0) {
+    start([&, parent = getpid()](StartReport& report) {
+      close(gone[1]);
+      kill(parent, SIGKILL);
+      // A new parent would not tell: a thread of the old one may still hold its end of the pipe.
+      char end = 0;
+      if (read(gone[0], &end, 1) != 0) _exit(1);
+      const char answer = report.ready() ? 'y' : 'n';
+      _exit(write(answers[1], &answer, 1) == 1 ? 0 : 1);
+    });
+    _exit(0);
+  }
+  close(answers[1]);
+  close(gone[0]);
+  waitpid(starter, nullptr, 0);
+  close(gone[1]);
+  char answer = 0;
+  CHECK(read(answers[0], &answer, 1) == 1);
+  CHECK(answer == 'n');
+  close(answers[0]);
+}
+
+TEST_CASE("SIGINT and SIGTERM reach the function, SIGHUP nobody") {
+  sigset_t before;
+  pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  {
+    std::promise<int> first;
+    std::promise<int> second;
+    SignalWatcher watcher(
+        [&](int number) { (number == SIGTERM ? first : second).set_value(number); });
+    kill(getpid(), SIGHUP);
+    kill(getpid(), SIGTERM);
+    CHECK(first.get_future().get() == SIGTERM);
+    kill(getpid(), SIGINT);
+    CHECK(second.get_future().get() == SIGINT);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  std::signal(SIGHUP, SIG_DFL);
+  std::signal(SIGPIPE, SIG_DFL);
+}
+
+TEST_CASE("directories follow the user") {
+  const Environment root{.uid = 0};
+  CHECK(default_state_directory(root) == "/var/lib/penstock");
+  CHECK(runtime_directory(root) == "/run/penstock");
+  const Environment ann{.variables = {{"HOME", "/home/ann"}}, .uid = 1000};
+  CHECK(default_state_directory(ann) == "/home/ann/.local/state/penstock");
+  CHECK(runtime_directory(ann) == "/tmp/penstock-1000");
+  const Environment xdg{
+      .variables = {{"HOME", "/h"}, {"XDG_STATE_HOME", "/s"}, {"XDG_RUNTIME_DIR", "/r"}},
+      .uid = 1000};
+  CHECK(default_state_directory(xdg) == "/s/penstock");
+  CHECK(runtime_directory(xdg) == "/r/penstock");
+  CHECK(runtime_directories_of(xdg, 1000).front() == "/r/penstock");
+  CHECK(runtime_directories_of(root, 1000) ==
+        std::vector<std::string>{"/run/user/1000/penstock", "/tmp/penstock-1000"});
+  CHECK(runtime_directories_of(xdg, 0) == std::vector<std::string>{"/run/penstock"});
+}
+
+TEST_CASE("the users of a mount are found by what /proc links to") {
+  std::string name = (std::filesystem::temp_directory_path() / "penstock-proc-XXXXXX").string();
+  const std::filesystem::path proc = mkdtemp(name.data());
+  const auto add = [&](const char* pid, const char* comm, const char* cwd, const char* file) {
+    std::filesystem::create_directories(proc / pid / "fd");
+    std::filesystem::create_symlink(cwd, proc / pid / "cwd");
+    std::filesystem::create_symlink(file, proc / pid / "fd" / "3");
+    std::ofstream(proc / pid / "comm") << comm << "\n";
+  };
+  add("30", "python3", "/", "/mnt/data/x");
+  add("4", "bash", "/mnt/data", "/dev/null");
+  add("5", "vi", "/home", "/mnt/database");
+  std::filesystem::create_directories(proc / "sys");
+  const std::vector<MountUser> users = find_mount_users(proc.string(), "/mnt/data");
+  REQUIRE(users.size() == 2);
+  CHECK(users[0].pid == 4);
+  CHECK(users[0].name == "bash");
+  CHECK(users[1].pid == 30);
+  CHECK(users[1].name == "python3");
+  CHECK(find_mount_users("/nowhere", "/mnt").empty());
+  std::filesystem::remove_all(proc);
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/command_parse.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/option_table.h"
+#include "config/render.h"
+#include "support/catch.h"
+
+namespace penstock {
+namespace {
+
+CommandArguments good(std::string_view command, const std::vector<std::string>& arguments) {
+  const Result<CommandArguments> parsed =
+      parse_command(command_row(command), arguments, "/home/ann");
+  INFO((parsed ? "" : std::string(parsed.error().message())));
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+std::string bad(std::string_view command, const std::vector<std::string>& arguments) {
+  const Result<CommandArguments> parsed =
+      parse_command(command_row(command), arguments, "/home/ann");
+  REQUIRE_FALSE(parsed);
+  CHECK(parsed.code() == Code::invalid_argument);
+  return std::string(parsed.error().message());
+}
+
+TEST_CASE("a command takes its own options and some of mount's, anywhere") {
+  const CommandArguments parsed =
+      good("warm", {"-r", "a", "--manifest", "list", "--cache-dir=c", "b", "--region", "x", "-j8",
+                    "--jobs", "9", "--", "--odd"});
+  CHECK(parsed.has("recursive"));
+  CHECK(parsed.own.at("manifest") == "list");
+  CHECK(parsed.own.at("jobs") == "9");
+  CHECK(parsed.options.cache.directory == "/home/ann/c");
+  CHECK(parsed.options.store.region == "x");
+  CHECK(parsed.positional == std::vector<std::string>{"a", "b", "--odd"});
+  CHECK_FALSE(parsed.help);
+  CHECK(good("warm", {"--manifest", "-"}).own.at("manifest") == "-");
+  CHECK(good("warm", {"-j", "3"}).own.at("jobs") == "3");
+  CHECK(good("cache ls", {"--help", "--unknown"}).help);
+}
+
+TEST_CASE("what a command does not take is said, with what was meant") {
+  CHECK(bad("cache ls", {"--jsno"}) == "unknown option --jsno; did you mean --json?");
+  CHECK(bad("cache ls", {"--region", "x"}) ==
+        "unknown option --region; see penstock cache ls --help");
+  CHECK(bad("warm", {"--manifest"}) == "--manifest needs a value: --manifest FILE");
+  CHECK(bad("warm", {"--recursive=yes"}) == "--recursive takes no value; leave out '=yes'");
+  CHECK(bad("warm", {"-x"}) == "unknown option -x; see penstock warm --help");
+  CHECK(bad("warm", {"-rx"}) == "unknown option -rx; see penstock warm --help");
+  CHECK(bad("cache stats", {"--cache-size", "much"}).find("--cache-size") != std::string::npos);
+}
+
+TEST_CASE("the table of commands is complete") {
+  for (const CommandRow& row : command_table()) {
+    INFO(row.name);
+    std::set<std::string_view> names;
+    for (const CommandOption& option : row.options) {
+      CHECK(names.insert(option.name).second);
+      CHECK_FALSE(option.help.empty());
+    }
+    for (const std::string_view name : row.mount_options) {
+      CHECK(names.insert(name).second);
+      CHECK(find_option(name) != nullptr);
+    }
+    const std::string help =
+        render_command_help(std::string(row.name.substr(0, row.name.find(' '))));
+    const std::string completion = render_bash_completion();
+    for (const std::string_view name : names) {
+      CHECK(help.find("--" + std::string(name)) != std::string::npos);
+      CHECK(completion.find("--" + std::string(name)) != std::string::npos);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random changes, done to a ContentMap and to a plain array of what each byte should be.
+#include "data/write_back/content_map.h"
+
+#include <random>
+
+#include "support/catch.h"
+
+namespace penstock {
+namespace {
+
+/// Where one byte is: 0 in a hole, -1 in the base, else byte `value` of all pieces in a row.
+struct Byte {
+  int64_t value = 0;
+  uint64_t generation = 0;
+};
+
+class Model {
+ public:
+  explicit Model(uint64_t base) : map(base), bytes(base, Byte{.value = -1}) {}
+
+  void write(uint64_t offset, uint64_t length) {
+    auto piece = std::make_shared<JournalPiece>();
+    piece->position = next_;
+    piece->length = length;
+    map.assign(offset, piece, generation);
+    if (offset > bytes.size()) bytes.resize(offset, Byte{.generation = generation});
+    bytes.resize(std::max<uint64_t>(bytes.size(), offset + length));
+    for (uint64_t i = 0; i < length; ++i)
+      bytes[offset + i] = {static_cast<int64_t>(next_ + i), generation};
+    next_ += length;
+  }
+  void resize(uint64_t size) {
+    map.resize(size, generation);
+    bytes.resize(size, Byte{.generation = generation});
+  }
+  void settle(uint64_t up_to) {
+    map.settle(up_to);
+    for (Byte& byte : bytes) {
+      if (byte.generation <= up_to) byte.value = -1;
+    }
+  }
+  /// Whether the ranges of the map say of these bytes what they are.
+  bool agrees(uint64_t offset, uint64_t length) const {
+    uint64_t at = offset;
+    for (const JournalRange& range : map.ranges({offset, length})) {
+      if (range.offset != at || range.length == 0) return false;
+      for (uint64_t i = 0; i < range.length; ++i) {
+        int64_t value = 0;
+        if (range.kind == JournalRange::Kind::base) value = -1;
+        if (range.kind == JournalRange::Kind::piece)
+          value = static_cast<int64_t>(range.piece->position + range.skip + i);
+        if (bytes[at + i].value != value) return false;
+      }
+      at += range.length;
+    }
+    return at == std::min<uint64_t>(offset + length, std::max<uint64_t>(offset, bytes.size()));
+  }
+
+  ContentMap map;
+  std::vector<Byte> bytes;
+  uint64_t generation = 1;
+
+ private:
+  uint64_t next_ = 1;
+};
+
+TEST_CASE("the map of a pending file says of each byte what it is, whatever is done to it") {
+  const uint32_t seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const auto below = [&](uint64_t end) { return random() % end; };
+  for (int run = 0; run < 200; ++run) {
+    Model model(below(2) * below(100));
+    for (int step = 0; step < 60; ++step) {
+      switch (below(8)) {
+        case 0:
+          model.resize(below(120));
+          break;
+        case 1:
+          ++model.generation;
+          break;
+        case 2:
+          model.settle(below(model.generation));
+          break;
+        default:
+          model.write(below(110), 1 + below(20));
+      }
+      REQUIRE(model.map.size() == model.bytes.size());
+      REQUIRE(model.agrees(0, model.bytes.size()));
+      REQUIRE(model.agrees(below(100), below(50)));
+    }
+    const bool base = std::any_of(model.bytes.begin(), model.bytes.end(),
+                                  [](const Byte& byte) { return byte.value == -1; });
+    CHECK(model.map.needs_base() == base);
+    const ContentMap again(model.map.ranges());
+    CHECK(again.size() == model.map.size());
+    CHECK(again.needs_base() == base);
+  }
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/s3/s3_requests.h"
+
+#include "support/catch.h"
+
+namespace penstock {
+namespace {
+
+std::string copy_source(const std::string& key, SourceSpelling spelling) {
+  const UploadPartCopy request{.key = "target", .source = key, .source_range = {0, 1}};
+  for (const auto& [name, value] : upload_part_copy_request(request, "bucket", spelling).headers) {
+    if (name == "x-amz-copy-source") return value;
+  }
+  return {};
+}
+
+bool asks_for(const S3Request& request, const std::string& name) {
+  for (const auto& parameter : request.query) {
+    if (parameter.first == name) return true;
+  }
+  return false;
+}
+
+TEST_CASE("A part's source is spelled as the server reads it") {
+  CHECK(copy_source("d/a b%", SourceSpelling::once) == "/bucket/d/a%20b%25");
+  CHECK(copy_source("d/a b%", SourceSpelling::twice) == "/bucket/d/a%2520b%2525");
+  CHECK(copy_source("d/a", SourceSpelling::twice_in_full) == "/bucket/%2564%252F%2561");
+}
+
+TEST_CASE("Lists of parts that some servers would mend are refused") {
+  CHECK(check_parts({}));
+  CHECK(check_parts({{.number = 0}}));
+  CHECK(check_parts({{.number = 10'001}}));
+  CHECK(check_parts({{.number = 2}, {.number = 1}}));
+  CHECK(check_parts({{.number = 1}, {.number = 1}}));
+  CHECK_FALSE(check_parts({{.number = 1}, {.number = 3}, {.number = 10'000}}));
+}
+
+TEST_CASE("A list of uploads is asked for with encoded keys, or plain ones") {
+  CHECK(asks_for(list_uploads_request("p", {}, false), "encoding-type"));
+  CHECK_FALSE(asks_for(list_uploads_request("p", {}, true), "encoding-type"));
+}
+
+}  // namespace
+}  // namespace penstock

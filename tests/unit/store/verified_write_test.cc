@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/verified_write.h"
+
+#include "scripted_store.h"
+#include "store/multipart_etag.h"
+#include "store/retrying_store.h"
+#include "support/catch.h"
+#include "support/manual_scheduler.h"
+
+namespace penstock {
+namespace {
+
+using namespace std::chrono_literals;
+using test::as_bytes;
+using test::body_of;
+using test::Outcome;
+
+// md5("a"), md5("b"), and md5 of the two digests.
+const ETag part_a = "0cc175b9c0f1b6a831c399e269772661";
+const ETag part_b = "92eb5ffee6ae2fec3ad71c777531578f";
+const ETag whole = "96e024ba2074fe77e8e965ba43a704be-2";
+
+struct Ground {
+  test::ManualScheduler scheduler;
+  test::ScriptedStore inner;
+  RetryingStore store{inner, scheduler, RetryPolicy{}, 7, Log::none()};
+  Outcome<ObjectInfo> outcome;
+  std::vector<Error> answers;  ///< Of the tries, in order; then it succeeds.
+  size_t tries = 0;
+  int looks = 0;
+
+  template <typename Request>
+  auto scripted() {
+    return [this](const Request&, Done<ObjectInfo> done) {
+      if (tries < answers.size()) return done(answers[tries++]);
+      ++tries;
+      done(ObjectInfo{.key = "k", .etag = "new"});
+    };
+  }
+};
+
+Error lost() { return Error(Code::unavailable, "connection reset"); }
+Error refused(Code code = Code::already_exists) { return Error(code, "412"); }
+Error no_upload() {
+  return Error(Code::not_found, Error::Detail{.message = "gone", .service_code = "NoSuchUpload"});
+}
+
+struct PutGround : Ground {
+  std::string stored = "hello world";
+  ObjectInfo stored_info{.key = "k", .etag = "e", .metadata = Metadata{{"mtime", "1"}, {"x", "y"}}};
+
+  PutGround() {
+    inner.on_put = scripted<PutRequest>();
+    inner.on_get = [this](const GetRequest& request, Done<ObjectInfo> done) {
+      ++looks;
+      const std::string_view all = stored;
+      for (size_t at = 0; at < all.size(); at += 3) {
+        if (!request.sink->write(at, as_bytes(all.substr(at, 3))))
+          return done(Error(Code::cancelled));
+      }
+      stored_info.size = stored.size();
+      done(stored_info);
+    };
+  }
+  void put(const Precondition& condition = {.if_none_match = true}) {
+    static const std::string first = "hello";
+    static const std::string second = " world";
+    store.put({.key = "k",
+               .body = {.pieces = {as_bytes(first), {}, as_bytes(second)}},
+               .metadata = {{"mtime", "1"}},
+               .condition = condition},
+              outcome.done());
+    scheduler.advance(3s);
+  }
+};
+
+TEST_CASE("A conditional put that its own lost try refuses is a success") {
+  PutGround ground;
+  ground.answers = {lost(), refused(GENERATE(Code::already_exists, Code::changed))};
+  ground.put();
+  REQUIRE(ground.outcome.ok());
+  CHECK((*ground.outcome.result)->etag == "e");
+  CHECK(ground.looks == 1);
+}
+
+TEST_CASE("A conditional put that somebody else was faster at is refused") {
+  PutGround ground;
+  ground.answers = {lost(), refused()};
+  SECTION("other bytes") { ground.stored = "hello_world"; }
+  SECTION("fewer bytes") { ground.stored = "hello"; }
+  SECTION("more bytes") { ground.stored = "hello world!"; }
+  SECTION("no bytes") { ground.stored = ""; }
+  SECTION("other metadata") { ground.stored_info.metadata = Metadata{{"mtime", "2"}}; }
+  ground.put();
+  CHECK(ground.outcome.code() == Code::already_exists);
+  CHECK(ground.looks == 1);
+}
+
+TEST_CASE("A conditional put that is refused at once is refused without a look") {
+  PutGround ground;
+  SECTION("first try") { ground.answers = {refused()}; }
+  SECTION("after SlowDown, which did nothing") {
+    ground.answers = {Error(Code::throttled, "503"), refused()};
+  }
+  ground.put();
+  CHECK(ground.outcome.code() == Code::already_exists);
+  CHECK(ground.looks == 0);
+}
+
+TEST_CASE("A look that fails is repeated with the put") {
+  PutGround ground;
+  ground.answers = {lost(), refused(), refused()};
+  const auto look = ground.inner.on_get;
+  ground.inner.on_get = [&, look](GetRequest request, Done<ObjectInfo> done) {
+    if (ground.looks++ == 0) return done(lost());
+    look(std::move(request), std::move(done));
+  };
+  ground.put();
+  CHECK(ground.outcome.ok());
+}
+
+struct CompleteGround : Ground {
+  std::optional<ObjectInfo> stored = ObjectInfo{.key = "k", .size = 2, .etag = whole};
+  std::vector<CompletedPart> parts = {{1, part_a, 1}, {2, part_b, 1}};
+
+  CompleteGround() {
+    inner.on_complete = scripted<CompleteUpload>();
+    inner.on_head = [this](const HeadRequest&, Done<ObjectInfo> done) {
+      ++looks;
+      if (!stored) return done(Error(Code::not_found, "no such key"));
+      done(*stored);
+    };
+  }
+  void complete() {
+    store.complete_upload({.key = "k", .upload_id = "u", .parts = parts}, outcome.done());
+    scheduler.advance(3s);
+  }
+};
+
+TEST_CASE("A Complete whose answer was lost is believed when the object is there") {
+  CompleteGround ground;
+  ground.answers = {Error(GENERATE(Code::unavailable, Code::timed_out, Code::corrupt), "lost"),
+                    no_upload()};
+  ground.complete();
+  REQUIRE(ground.outcome.ok());
+  CHECK((*ground.outcome.result)->etag == whole);
+}
+
+TEST_CASE("A conditional Complete that its own lost try refuses is a success") {
+  CompleteGround ground;
+  ground.answers = {lost(), refused(Code::changed)};
+  ground.complete();
+  CHECK(ground.outcome.ok());
+}
+
+TEST_CASE("An upload that is gone at the first try may have been completed by a repeat below") {
+  CompleteGround ground;
+  ground.answers = {no_upload()};
+  ground.complete();
+  CHECK(ground.outcome.ok());
+}
+
+TEST_CASE("A Complete is not believed when the object is another") {
+  CompleteGround ground;
+  ground.answers = {lost(), no_upload()};
+  SECTION("none") { ground.stored = std::nullopt; }
+  SECTION("other size") { ground.stored->size = 3; }
+  SECTION("other ETag") { ground.stored->etag = "00000000000000000000000000000000-2"; }
+  SECTION("the object from before") { ground.stored->etag = part_a; }
+  ground.complete();
+  CHECK(ground.outcome.code() == Code::not_found);
+  CHECK(ground.outcome.result->error().detail().service_code == "NoSuchUpload");
+}
+
+TEST_CASE(
+    "A store with ETags of its own is believed by size and number of parts, after a lost answer "
+    "only") {
+  CompleteGround ground;
+  ground.parts = {{1, "opaque-a", 1}, {2, "opaque-b", 1}};
+  ground.stored->etag = "whatever-2";
+  const bool was_lost = GENERATE(true, false);
+  ground.answers =
+      was_lost ? std::vector<Error>{lost(), no_upload()} : std::vector<Error>{no_upload()};
+  ground.complete();
+  CHECK(ground.outcome.ok() == was_lost);
+}
+
+TEST_CASE("A Complete that fails plainly costs no look") {
+  CompleteGround ground;
+  ground.answers = {Error(Code::access_denied, "no")};
+  ground.complete();
+  CHECK(ground.outcome.code() == Code::access_denied);
+  CHECK(ground.looks == 0);
+}
+
+TEST_CASE("The ETag of an object is foretold from its parts") {
+  CHECK(multipart_etag({{1, part_a, 1}, {2, part_b, 1}}) == whole);
+  CHECK_FALSE(multipart_etag({{1, part_a, 1}, {2, "short", 1}}));
+  CHECK_FALSE(multipart_etag({{1, "zzz175b9c0f1b6a831c399e269772661", 1}}));
+}
+
+}  // namespace
+}  // namespace penstock
