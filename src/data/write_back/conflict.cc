@@ -37,14 +37,21 @@ bool PendingFile::meets_conflict(const Run& run, const Error& error) const {
 /// The object may be ours after all: a reply was lost, or a mount that died had made it.
 void PendingFile::settle_conflict(const RunPtr& run, Error error) {
   core_.parts.uploads.disown(run->key);
-  if (run->upload != nullptr) run->upload->cancel();
-  run->upload = nullptr;
+  std::shared_ptr<FileUpload> upload;
+  {
+    const MutexLock lock(mutex_);
+    upload = std::exchange(run->upload, nullptr);
+  }
+  if (upload != nullptr) upload->cancel();
   core_.parts.store.head(
       {.key = run->key, .cancel = {}},
       [self = shared_from_this(), run, error = std::move(error)](Result<ObjectInfo> theirs) {
         const bool gone = !theirs && theirs.code() == Code::not_found;
         if (!theirs && !gone) {
-          run->conflict = true;  // not settled: the next try comes here again
+          {
+            const MutexLock lock(self->mutex_);
+            run->conflict = true;  // not settled: the next try comes here again
+          }
           return self->run_ended(run, theirs.error());
         }
         const bool ours = theirs && theirs->metadata &&
@@ -118,15 +125,20 @@ void PendingFile::rebase(const RunPtr& run, std::optional<ObjectInfo> ours) {
 }
 
 void PendingFile::keep_both(const RunPtr& run, const Error& error) {
-  run->conflict = true;
-  if (run->promise->contents.needs_base()) {
+  const bool edit = run->promise->contents.needs_base();
+  std::string theirs = run->key;
+  {
+    const MutexLock lock(mutex_);
+    run->conflict = true;
+    if (!edit) run->key = conflict_key(theirs);
+  }
+  if (edit) {
     core_.parts.log->error(
         "'{}' was replaced in the bucket while changes to it were pending: they belong to bytes "
         "that are gone, and stay in the journal. To let go of them, delete the file in the mount.",
-        run->key);
+        theirs);
     return run_ended(run, error);
   }
-  const std::string theirs = std::exchange(run->key, conflict_key(run->key));
   core_.parts.log->warning(
       "'{}' was made or changed by somebody else while it was pending here: what was written here "
       "is stored as '{}'",

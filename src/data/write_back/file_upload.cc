@@ -73,19 +73,22 @@ void FileUpload::run() {
 bool FileUpload::write_next() {
   Step step;
   bool ended = false;
+  bool last = false;
+  std::vector<std::byte> used;  // freed outside the lock
   {
     const MutexLock lock(mutex_);
     ended = steps_.empty() || error_.has_value() || cancelled_;
     if (ended) {
+      // From here on the next run may begin, on another thread.
+      used = std::exchange(buffer_, {});
+      last = committing_ = static_cast<bool>(done_);
       running_ = false;
-      committing_ = static_cast<bool>(done_);
     } else {
       step = steps_.front();
     }
   }
   if (ended) {
-    buffer_ = {};
-    finish_now();
+    if (last) finish_now();
     return false;
   }
   // Whoever comes second, this call or the answer, goes on.
@@ -138,7 +141,6 @@ void FileUpload::finish_now() {
   std::optional<Error> error;
   {
     const MutexLock lock(mutex_);
-    if (!committing_) return;
     request = request_;
     error = error_;
     if (cancelled_) error = Error(Code::cancelled, "the upload was given up");

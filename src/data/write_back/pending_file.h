@@ -66,7 +66,8 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
     ContentMap contents;
     Metadata metadata;
   };
-  /// One try to bring a promise to the bucket.
+  /// One try to bring a promise to the bucket. Changed under the lock only; its own steps, which
+  /// follow one another, look at it without.
   struct Run {
     std::shared_ptr<const Promise> promise;
     std::shared_ptr<FileUpload> upload;

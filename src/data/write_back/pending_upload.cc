@@ -109,6 +109,7 @@ void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
     early_allowed_ = false;
   }
   const bool fresh = run->upload == nullptr;
+  std::shared_ptr<FileUpload> upload = run->upload;
   if (fresh) {
     std::optional<WriteBase> base;
     std::shared_ptr<DirectFileWriter> writer;
@@ -131,18 +132,18 @@ void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
       Metadata metadata = request.metadata;
       writer = core_.parts.direct.begin(run->key, std::move(base), std::move(metadata));
     }
-    run->upload = std::make_shared<FileUpload>(core_, std::move(writer));
+    upload = std::make_shared<FileUpload>(core_, std::move(writer));
   }
   {
     const MutexLock lock(mutex_);
+    run->upload = upload;
     cancelled = held_ || closed_;
   }
-  if (cancelled) run->upload->cancel();
+  if (cancelled) upload->cancel();
   if (!go_on) feed_all(*run, stored, fresh);
-  run->upload->finish(std::move(request),
-                      [self = shared_from_this(), run](Result<ObjectInfo> result) {
-                        self->run_ended(run, std::move(result));
-                      });
+  upload->finish(std::move(request), [self = shared_from_this(), run](Result<ObjectInfo> result) {
+    self->run_ended(run, std::move(result));
+  });
 }
 
 /// The pieces that are not in `stored`: the first part last, as it may have been left open.
