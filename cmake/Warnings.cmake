@@ -13,4 +13,7 @@ if(PENSTOCK_SANITIZE)
   add_compile_definitions(_GLIBCXX_ASSERTIONS)  # what the standard library can check is checked as well
   add_compile_options(-fsanitize=${PENSTOCK_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -O1)
   add_link_options(-fsanitize=${PENSTOCK_SANITIZE})
+  if(PENSTOCK_SANITIZE MATCHES thread)
+    add_compile_definitions(PENSTOCK_SHAKE)  # src/base/shake.h
+  endif()
 endif()

@@ -5,6 +5,10 @@
 #include <condition_variable>
 #include <mutex>
 
+#ifdef PENSTOCK_SHAKE
+#include "base/shake.h"
+#endif
+
 // clang's -Wthread-safety (preset "tidy") checks these; libstdc++'s own mutex carries no such
 // attributes.
 #if defined(__clang__)
@@ -28,7 +32,12 @@ namespace penstock {
 class CAPABILITY("mutex") Mutex {
  public:
   void lock() ACQUIRE() { mutex_.lock(); }
-  void unlock() RELEASE() { mutex_.unlock(); }
+  void unlock() RELEASE() {
+    mutex_.unlock();
+#ifdef PENSTOCK_SHAKE
+    shake();
+#endif
+  }
 
  private:
   friend class CondVar;
