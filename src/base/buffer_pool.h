@@ -23,6 +23,9 @@ class Buffer {
   const std::byte* data() const noexcept { return data_; }
   uint64_t size() const noexcept { return size_; }
 
+  /// For its only owner: `reservation` pays from now on.
+  void pay(Reservation reservation) noexcept { reservation_ = std::move(reservation); }
+
  protected:
   Buffer(std::byte* data, uint64_t size, Reservation reservation)
       : data_(data), size_(size), reservation_(std::move(reservation)) {}

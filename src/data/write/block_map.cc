@@ -51,6 +51,15 @@ void BlockMap::prepare(ByteRange range, Reservation memory, Deferred& after) {
   });
 }
 
+bool BlockMap::adopt(uint64_t offset, const std::shared_ptr<Buffer>& buffer, Reservation& memory) {
+  const auto [block, fresh] = blocks_.try_emplace(offset / block_size_);
+  if (!fresh) return false;
+  buffer->pay(memory.split(buffer->size()));
+  bytes_ += buffer->size();
+  block->second.buffer = buffer;
+  return true;
+}
+
 void BlockMap::copy_in(uint64_t offset, std::span<const std::byte> data) {
   visit({offset, data.size()}, [&](std::span<std::byte> piece, const auto&) {
     std::memcpy(piece.data(), data.data(), piece.size());

@@ -25,6 +25,9 @@ class BlockMap {
   /// Makes room for `range`; `memory` pays for needed(range) (or for less, when the budget is
   /// overdrawn on purpose).
   void prepare(ByteRange range, Reservation memory, Deferred& after);
+  /// Takes a buffer with the bytes of the whole block at `offset`, paid for by `memory`. False, and
+  /// nothing done, where something of that block is in memory already.
+  bool adopt(uint64_t offset, const std::shared_ptr<Buffer>& buffer, Reservation& memory);
   void copy_in(uint64_t offset, std::span<const std::byte> data);
   void copy_out(uint64_t offset, std::span<std::byte> out) const;
 

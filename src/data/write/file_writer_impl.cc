@@ -108,8 +108,10 @@ uint64_t FileWriterImpl::apply(const Change& change, Reservation memory, Deferre
   const uint64_t offset = change.kind == Change::Kind::append ? old_size : change.offset;
   if (change.data.empty()) return offset;
   const ByteRange range{offset, change.data.size()};
-  blocks_.prepare(range, std::move(memory), after);
-  blocks_.copy_in(offset, change.data);
+  if (change.block == nullptr || !blocks_.adopt(offset, change.block, memory)) {
+    blocks_.prepare(range, std::move(memory), after);
+    blocks_.copy_in(offset, change.data);
+  }
   map_.assign(range, Source::memory);
   contents_dirty_ = true;
   if (offset > old_size) touch(core_.layout.number_at(old_size));
@@ -178,11 +180,14 @@ void FileWriterImpl::change(const Change& change, Done<uint64_t> done) {
       return done(offset);
     }
   }
-  auto data = std::make_unique_for_overwrite<std::byte[]>(change.data.size());
-  if (!change.data.empty()) std::memcpy(data.get(), change.data.data(), change.data.size());
   Change kept = change;
-  kept.data = {data.get(), change.data.size()};
-  queue_.push_back({kept, std::move(data), std::move(done)});
+  std::unique_ptr<std::byte[]> data;
+  if (change.block == nullptr && !change.data.empty()) {
+    data = std::make_unique_for_overwrite<std::byte[]>(change.data.size());
+    std::memcpy(data.get(), change.data.data(), change.data.size());
+    kept.data = {data.get(), change.data.size()};
+  }
+  queue_.push_back({std::move(kept), std::move(data), std::move(done)});
   if (queue_.size() == 1) after.call([self = shared_from_this()] { self->pump(); });
 }
 

@@ -27,6 +27,7 @@ struct Change {
   Kind kind = Kind::write;
   uint64_t offset = 0;  ///< Of a write; the new size for truncate.
   std::span<const std::byte> data;
+  std::shared_ptr<Buffer> block = nullptr;  ///< If `data` is a whole block: what holds it.
 };
 
 /// One multipart upload from its creation to its end. Requests remember theirs: an answer for an

@@ -37,6 +37,12 @@ class FileWriterHandle final : public DirectFileWriter {
   bool rename(const std::string& key) override { return file_->rename(key); }
   void abandon(Callback<void()> done) override { file_->abandon(std::move(done)); }
   void try_again() override { file_->try_again(); }
+  void write_block(uint64_t offset, std::shared_ptr<Buffer> block, Done<void> done) override {
+    const std::span<const std::byte> data(block->data(), block->size());
+    file_->change(
+        {.kind = Change::Kind::write, .offset = offset, .data = data, .block = std::move(block)},
+        without_offset(std::move(done)));
+  }
   uint64_t size() const override { return file_->size(); }
   bool dirty() const override { return file_->dirty(); }
 
@@ -84,6 +90,10 @@ class WriteEngineImpl final : public DirectWriteEngine {
   }
 
   uint64_t first_part_size() const override { return core_.layout.first_part_size(); }
+  uint64_t block_size() const override { return core_.layout.block_size(); }
+  std::shared_ptr<Buffer> new_block() override {
+    return core_.parts.buffers.allocate(block_size(), Reservation());
+  }
 
  private:
   WriteCore core_;

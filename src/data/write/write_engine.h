@@ -117,6 +117,9 @@ class DirectFileWriter : public FileWriter {
   /// After a write that failed because the upload of an earlier part had: sends that part again, so
   /// that the write can be repeated. Without it only a commit does.
   virtual void try_again() = 0;
+  /// As write, of a whole block at a multiple of its size, without copying it: `block` is from
+  /// DirectWriteEngine::new_block and the writer's from now on.
+  virtual void write_block(uint64_t offset, std::shared_ptr<Buffer> block, Done<void> done) = 0;
 };
 
 /// The engine that writes into the store.
@@ -131,6 +134,9 @@ class DirectWriteEngine : public WriteEngine {
                                                    std::vector<ByteRange>& kept) = 0;
   /// Bytes of the first parts, and of the largest single PUT.
   virtual uint64_t first_part_size() const = 0;
+  /// Memory for DirectFileWriter::write_block, of block_size() bytes, which the writer pays for.
+  virtual std::shared_ptr<Buffer> new_block() = 0;
+  virtual uint64_t block_size() const = 0;
 };
 
 class UploadRegistry;

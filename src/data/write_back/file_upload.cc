@@ -7,12 +7,6 @@
 #include <utility>
 
 namespace penstock {
-namespace {
-
-/// Bytes carried in one go.
-constexpr uint64_t carry_size = 1ULL << 20;
-
-}  // namespace
 
 void FileUpload::feed(std::vector<JournalRange> ranges) {
   std::vector<Step> steps;
@@ -71,7 +65,7 @@ void FileUpload::run() {
 
 /// True if it is to be called again at once.
 bool FileUpload::write_next() {
-  Step step;
+  Load load;
   bool ended = false;
   bool last = false;
   std::vector<std::byte> used;  // freed outside the lock
@@ -84,7 +78,7 @@ bool FileUpload::write_next() {
       last = committing_ = static_cast<bool>(done_);
       running_ = false;
     } else {
-      step = steps_.front();
+      load = next_load();
     }
   }
   if (ended) {
@@ -93,10 +87,9 @@ bool FileUpload::write_next() {
   }
   // Whoever comes second, this call or the answer, goes on.
   auto first = std::make_shared<std::atomic<bool>>(true);
-  const uint64_t bytes = step.piece ? std::min(step.piece->length, carry_size) : 0;
-  const Result<void> read =
-      carry(step, [self = shared_from_this(), first, bytes](const Result<void>& result) {
-        self->written(result, bytes);
+  const Result<void> read = carry(
+      load, [self = shared_from_this(), first, length = load.length](const Result<void>& result) {
+        self->written(result, length);
         if (first->exchange(false)) return;
         self->core_.parts.scheduler.post([self] { self->run(); });
       });
@@ -107,33 +100,70 @@ bool FileUpload::write_next() {
   return !first->exchange(false);
 }
 
-Result<void> FileUpload::carry(const Step& step, Done<void> done) {
-  if (!step.piece) {
-    writer_->truncate(step.size, std::move(done));
-    return {};
+/// The first step; of pieces, as many as follow one another up to the end of a block.
+FileUpload::Load FileUpload::next_load() const {
+  const Step& first = steps_.front();
+  if (!first.piece) return {.offset = first.size, .length = 0, .pieces = {}};
+  Load load{.offset = first.piece->offset, .length = 0, .pieces = {}};
+  const uint64_t block = core_.parts.direct.block_size();
+  const uint64_t end = load.offset - load.offset % block + block;
+  for (const Step& step : steps_) {
+    const uint64_t at = load.offset + load.length;
+    if (at == end || !step.piece || step.piece->offset != at) break;
+    JournalRange piece = *step.piece;
+    piece.length = std::min(piece.length, end - at);
+    load.length += piece.length;
+    load.pieces.push_back(std::move(piece));
   }
-  const JournalRange& range = *step.piece;
-  // No more than is needed: most files are small, and what is made larger is zeroed first.
-  const uint64_t length = std::min(range.length, carry_size);
-  if (buffer_.size() < length) buffer_.resize(length);
-  const std::span<std::byte> bytes = std::span(buffer_).first(length);
-  Result<void> read = core_.parts.journal.read(*range.piece, range.skip, bytes);
-  if (read) writer_->write(range.offset, bytes, std::move(done));
-  return read;
+  return load;
 }
 
-void FileUpload::written(const Result<void>& result, uint64_t bytes) {
+Result<void> FileUpload::carry(const Load& load, Done<void> done) {
+  if (load.pieces.empty()) {
+    writer_->truncate(load.offset, std::move(done));
+    return {};
+  }
+  std::shared_ptr<Buffer> block;
+  std::span<std::byte> bytes;
+  if (load.length == core_.parts.direct.block_size()) {
+    block = core_.parts.direct.new_block();
+    bytes = {block->data(), block->size()};
+  } else {
+    // No more than is needed: most files are small, and what is made larger is zeroed first.
+    if (buffer_.size() < load.length) buffer_.resize(load.length);
+    bytes = std::span(buffer_).first(load.length);
+  }
+  for (const JournalRange& piece : load.pieces) {
+    const auto into = bytes.subspan(piece.offset - load.offset, piece.length);
+    const Result<void> read = core_.parts.journal.read(*piece.piece, piece.skip, into);
+    if (!read) return read;
+  }
+  if (block != nullptr) {
+    writer_->write_block(load.offset, std::move(block), std::move(done));
+  } else {
+    writer_->write(load.offset, bytes, std::move(done));
+  }
+  return {};
+}
+
+/// `length` as of the Load.
+void FileUpload::written(const Result<void>& result, uint64_t length) {
   const MutexLock lock(mutex_);
   if (!result) {
     error_ = result.error();
     return;
   }
-  if (steps_.empty()) return;  // cancelled meanwhile
-  Step& step = steps_.front();
-  if (!step.piece || step.piece->length == bytes) return steps_.pop_front();
-  step.piece->offset += bytes;
-  step.piece->skip += bytes;
-  step.piece->length -= bytes;
+  if (cancelled_) return;  // the steps are gone, or others
+  if (length == 0) return steps_.pop_front();
+  while (length > 0) {
+    JournalRange& piece = *steps_.front().piece;
+    const uint64_t done = std::min(length, piece.length);
+    length -= done;
+    piece.offset += done;
+    piece.skip += done;
+    piece.length -= done;
+    if (piece.length == 0) steps_.pop_front();
+  }
 }
 
 void FileUpload::finish_now() {

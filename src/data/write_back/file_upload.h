@@ -17,7 +17,7 @@ namespace penstock {
 class FileUpload : public std::enable_shared_from_this<FileUpload> {
  public:
   FileUpload(WriteBackCore& core, std::shared_ptr<DirectFileWriter> writer)
-      : core_(core), writer_(std::move(writer)) {}
+      : core_(core), pass_(core.gate), writer_(std::move(writer)) {}
   FileUpload(const FileUpload&) = delete;
   FileUpload& operator=(const FileUpload&) = delete;
 
@@ -37,18 +37,27 @@ class FileUpload : public std::enable_shared_from_this<FileUpload> {
     uint64_t size = 0;
   };
 
+  /// What is written in one go.
+  struct Load {
+    uint64_t offset = 0;               ///< Without pieces: the new size.
+    uint64_t length = 0;               ///< Bytes of all pieces.
+    std::vector<JournalRange> pieces;  ///< Follow one another, inside one block of the writer.
+  };
+
   void add(std::vector<Step> steps) EXCLUDES(mutex_);
   void start() REQUIRES(mutex_);
   void run() EXCLUDES(mutex_);
   bool write_next() EXCLUDES(mutex_);
-  Result<void> carry(const Step& step, Done<void> done);
-  void written(const Result<void>& result, uint64_t bytes) EXCLUDES(mutex_);
+  Load next_load() const REQUIRES(mutex_);
+  Result<void> carry(const Load& load, Done<void> done);
+  void written(const Result<void>& result, uint64_t length) EXCLUDES(mutex_);
   void finish_now() EXCLUDES(mutex_);
   void end(Result<ObjectInfo> result) EXCLUDES(mutex_);
 
   WriteBackCore& core_;
+  const Gate::Pass pass_;
   const std::shared_ptr<DirectFileWriter> writer_;
-  std::vector<std::byte> buffer_;  ///< Of the one who runs.
+  std::vector<std::byte> buffer_;  ///< For less than a block; of the one who runs.
   Mutex mutex_;
   std::deque<Step> steps_ GUARDED_BY(mutex_);
   bool running_ GUARDED_BY(mutex_) = false;

@@ -132,7 +132,7 @@ struct WriteFixture {
   MemoryBudget budget;
   BufferPool pool{8 * mib};
   OpenUploads uploads;
-  std::unique_ptr<WriteEngine> engine;
+  std::unique_ptr<DirectWriteEngine> engine;
 };
 
 /// `size` bytes that differ from place to place and for each seed.
