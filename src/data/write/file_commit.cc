@@ -301,7 +301,8 @@ void FileWriterImpl::finish_commit(Result<ObjectInfo> result, Deferred& after) {
     unready_all();
     if (run->for_change && !queue_.empty()) finish_first(result.error(), after);
   }
-  if (!pending_commits_.empty()) {
+  // One that finds nothing to do is answered at once: then it is the next one's turn.
+  while (commit_ == nullptr && !pending_commits_.empty()) {
     PendingCommit next = std::move(pending_commits_.front());
     pending_commits_.pop_front();
     begin_commit(std::move(next), after);

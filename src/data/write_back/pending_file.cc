@@ -195,6 +195,7 @@ bool PendingFile::rename(const std::string& key) {
     return false;
   give_up_left();
   key_ = key;
+  renamed_ = owes();
   return true;
 }
 

@@ -114,6 +114,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void record(Done<void> done) REQUIRES(mutex_);
   void recorded(const std::shared_ptr<const Promise>& promise, const Result<void>& kept)
       EXCLUDES(mutex_);
+  void name_promised() EXCLUDES(mutex_);
   Metadata marked(Metadata metadata) const REQUIRES(mutex_);
 
   // pending_read.cc
@@ -134,6 +135,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void go_on(Deferred& after) REQUIRES(mutex_);
   void start_run(Deferred& after) REQUIRES(mutex_);
   void begin_run(const RunPtr& run) EXCLUDES(mutex_);
+  void put_off_run(Deferred& after) REQUIRES(mutex_);
   void prepare(const RunPtr& run, std::optional<LeftUpload> left) EXCLUDES(mutex_);
   void feed_all(const Run& run, const std::vector<ByteRange>& stored, bool fresh);
   CommitRequest commit_request(const Run& run) const REQUIRES(mutex_);
@@ -182,6 +184,9 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   std::shared_ptr<const Promise> promise_ GUARDED_BY(mutex_);
   std::shared_ptr<const Promise> durable_ GUARDED_BY(mutex_);  ///< The last that is safe.
   bool held_ GUARDED_BY(mutex_) = false;
+  /// Has a new key, which is not promised yet: no run begins, for neither what is to be replaced
+  /// there is known nor would the journal know the key.
+  bool renamed_ GUARDED_BY(mutex_) = false;
   bool doomed_ GUARDED_BY(mutex_) = false;
   bool closed_ GUARDED_BY(mutex_) = false;
   RunPtr run_ GUARDED_BY(mutex_);

@@ -57,11 +57,23 @@ void PendingFile::promise_name(CommitRequest request, Done<void> done) {
   if (!written_) replaces_ = request.condition.if_match;
   const bool anew = describes_anew(request.metadata) && (owes() || !changed_);
   if (!owes() && !anew) {
+    renamed_ = false;
     after.call([done = std::move(done)]() mutable { done({}); });
     return;
   }
   if (anew) promise_metadata(std::move(request.metadata));
-  record(std::move(done));
+  record([self = shared_from_this(), done = std::move(done)](Result<void> kept) mutable {
+    // Where the journal does not take the name, the upload is all that is left to do.
+    self->name_promised();
+    done(std::move(kept));
+  });
+}
+
+void PendingFile::name_promised() {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  renamed_ = false;
+  go_on(after);
 }
 
 /// Under the lock, for the journal takes states in the order of the calls. It answers later, but

@@ -36,7 +36,8 @@ bool PendingFile::durable_owes() const {
 
 /// Begins what somebody waits for, unless it has begun or cannot yet.
 void PendingFile::go_on(Deferred& after) {
-  if (!waiters_.empty() && run_ == nullptr && !held_ && durable_owes()) start_run(after);
+  const bool ready = run_ == nullptr && !held_ && !renamed_ && durable_owes();
+  if (ready && !waiters_.empty()) start_run(after);
 }
 
 void PendingFile::start_run(Deferred& after) {
@@ -46,12 +47,23 @@ void PendingFile::start_run(Deferred& after) {
   });
 }
 
+/// It had its turn, but has not begun.
+void PendingFile::put_off_run(Deferred& after) {
+  run_ = nullptr;
+  for (Done<bool>& waiter : std::exchange(hold_waiters_, {}))
+    after.call([waiter = std::move(waiter), sent = base_.has_value()]() mutable { waiter(sent); });
+  for (Callback<void()>& reader : std::exchange(read_waiters_, {})) after.call(std::move(reader));
+  after.call([this, self = shared_from_this()] { core_.turns.give(); });
+}
+
 void PendingFile::begin_run(const RunPtr& run) {
   std::optional<JournalUpload> left;
   bool description = false;
   std::optional<Error> error;
   {
+    Deferred after;
     const MutexLock lock(mutex_);
+    if (renamed_ && !held_ && !closed_) return put_off_run(after);
     if (held_ || closed_ || !durable_owes()) {
       error = Error(Code::cancelled, "the file was deleted");
     } else {

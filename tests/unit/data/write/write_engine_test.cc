@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is sent when, while nothing goes wrong.
+#include <cstring>
+
 #include "unit/data/write/write_fixture.h"
 
 namespace penstock::test {
@@ -63,6 +65,70 @@ TEST_CASE("a header that is written last costs no second upload of the rest") {
   CHECK(fixture.commit(*file));
   CHECK(fixture.stored("h") == bytes);
   CHECK(fixture.memory.count("UploadPart") <= 5);
+  fixture.close(file);
+}
+
+TEST_CASE("whole blocks are taken without copying, unless part of the block is there already") {
+  WriteFixture fixture;
+  const uint64_t block_size = fixture.engine->block_size();
+  std::string bytes = pattern(3 * block_size);
+  const auto file = fixture.engine->begin("b", std::nullopt, {});
+  const auto write_block = [&](uint64_t index) {
+    const std::shared_ptr<Buffer> block = fixture.engine->new_block();
+    REQUIRE(block->size() == block_size);
+    std::memcpy(block->data(), bytes.data() + index * block_size, block_size);
+    CHECK(fixture.finish<void>(
+        [&](Done<void> done) { file->write_block(index * block_size, block, std::move(done)); }));
+    return std::weak_ptr<Buffer>(block);
+  };
+  CHECK(fixture.write(*file, block_size + 3, "x"));
+  CHECK_FALSE(write_block(0).expired());
+  CHECK(write_block(1).expired());
+  CHECK_FALSE(write_block(2).expired());
+  CHECK(fixture.budget.used() == 3 * block_size);
+  CHECK(fixture.write(*file, 2 * block_size + 5, "over"));
+  bytes.replace(2 * block_size + 5, 4, "over");
+  CHECK(fixture.read(*file, 0, bytes.size()).value() == bytes);
+  CHECK(fixture.commit(*file)->size == bytes.size());
+  CHECK(fixture.stored("b") == bytes);
+}
+
+TEST_CASE("a block that is written during a commit waits for it, and is the file's then") {
+  WriteFixture fixture;
+  const auto file = fixture.engine->begin("b", std::nullopt, {});
+  CHECK(fixture.write(*file, 0, "first"));
+  const auto committed = fixture.begin_commit(*file);
+  std::shared_ptr<Buffer> block = fixture.engine->new_block();
+  const std::weak_ptr<Buffer> kept = block;
+  const std::string bytes = pattern(block->size());
+  std::memcpy(block->data(), bytes.data(), bytes.size());
+  const auto written = fixture.begin<void>(
+      [&](Done<void> done) { file->write_block(bytes.size(), std::move(block), std::move(done)); });
+  CHECK_FALSE(written->has_value());
+  fixture.run();
+  REQUIRE(committed->has_value());
+  CHECK((**committed)->size == 5);
+  REQUIRE(written->has_value());
+  CHECK(**written);
+  CHECK_FALSE(kept.expired());
+  CHECK(fixture.commit(*file)->size == 2 * bytes.size());
+  CHECK(fixture.stored("b") == "first" + std::string(bytes.size() - 5, '\0') + bytes);
+}
+
+TEST_CASE("commits that wait for another are all answered, also those that find nothing to do") {
+  WriteFixture fixture;
+  auto file = fixture.create("c");
+  CHECK(fixture.write(*file, 0, "bytes"));
+  // Other metadata: not answered by the first one.
+  std::vector<WriteFixture::Pending<ObjectInfo>> commits;
+  for (const char* mode : {"1", "2", "2", "2", "2"})
+    commits.push_back(fixture.begin_commit(*file, {.metadata = {{"mode", mode}}}));
+  fixture.run();
+  for (const auto& commit : commits) {
+    REQUIRE(commit->has_value());
+    CHECK(*commit);
+  }
+  CHECK(fixture.memory.info("c")->metadata == Metadata{{"mode", "2"}});
   fixture.close(file);
 }
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Promises and their uploads, step by step.
+#include "data/write_back/write_back_engine.h"
+#include "unit/data/write/write_fixture.h"
+#include "unit/journal/journal_fixture.h"
+
+namespace penstock::test {
+namespace {
+
+/// The engine over a journal on the disk and a store in memory. Nothing happens until run().
+struct PromiseFixture : WriteFixture {
+  PromiseFixture() {
+    auto opened = Journal::open(
+        {.directory = folder.path(), .identity = "memory", .prefix = "", .make_room = {}}, left,
+        scheduler, Log::none());
+    REQUIRE(opened);
+    journal = std::move(*opened);
+    journal_uploads = std::make_unique<JournalUploads>(*journal);
+    copier = std::make_unique<ObjectCopier>(store, *journal_uploads);
+    write_back = make_write_back_engine(
+        {*engine, *journal, *journal_uploads, store, *copier, scheduler, Log::none()}, true);
+  }
+
+  Result<void> persist(FileWriter& file, CommitRequest request = {}) {
+    return finish<void>(
+        [&](Done<void> done) { file.persist(std::move(request), std::move(done)); });
+  }
+
+  TemporaryDirectory folder;
+  Journal::Left left;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<JournalUploads> journal_uploads;
+  std::unique_ptr<ObjectCopier> copier;
+  std::unique_ptr<WriteBackEngine> write_back;
+};
+
+TEST_CASE("a file that is renamed waits with its upload until the new name is promised") {
+  PromiseFixture fixture;
+  fixture.memory.set("x", "old");
+  const ETag old = fixture.memory.info("x")->etag;
+  auto file = fixture.write_back->open("x.new", std::nullopt, {});
+  CHECK(fixture.write(*file, 0, "new"));
+  CHECK(fixture.persist(*file, {.metadata = {}, .condition = {.if_none_match = true}}));
+  // Its upload is about to begin when the name changes.
+  const auto committed = fixture.begin_commit(*file);
+  CHECK(file->rename("x"));
+  fixture.run();
+  CHECK_FALSE(committed->has_value());
+  CHECK(fixture.memory.count("Put") == 0);
+  CHECK(fixture.finish<void>([&](Done<void> done) {
+    file->persist_name({.metadata = {}, .condition = {.if_match = old}}, std::move(done));
+  }));
+  fixture.run();
+  REQUIRE(committed->has_value());
+  CHECK(*committed);
+  CHECK(fixture.memory.count("Put") == 1);
+  CHECK(fixture.stored("x") == "new");
+  CHECK_FALSE(fixture.memory.info("x.new"));
+  file.reset();
+  fixture.run();
+}
+
+TEST_CASE("a deletion that comes while a renamed file waits is answered") {
+  PromiseFixture fixture;
+  auto file = fixture.write_back->open("x.new", std::nullopt, {});
+  CHECK(fixture.write(*file, 0, "new"));
+  CHECK(fixture.persist(*file));
+  const auto committed = fixture.begin_commit(*file);
+  CHECK(file->rename("x"));
+  fixture.run();
+  const Result<bool> sent =
+      fixture.finish<bool>([&](Done<bool> done) { file->hold(std::move(done)); });
+  REQUIRE(sent);
+  CHECK_FALSE(*sent);
+  CHECK(fixture.finish<void>([&](Done<void> done) { file->disclaim(std::move(done)); }));
+  REQUIRE(committed->has_value());
+  CHECK((*committed)->code() == Code::cancelled);
+  CHECK(fixture.memory.requests().empty());
+  file.reset();
+  fixture.run();
+}
+
+}  // namespace
+}  // namespace penstock::test
