@@ -34,26 +34,36 @@ CommitRequest Committer::take_request(Inode& inode) const {
 }
 
 void Committer::commit(const InodePtr& inode, Done<void> done) {
+  commit(inode, Leaving::waits, std::move(done));
+}
+
+void Committer::commit_leaving(const InodePtr& inode, Done<void> done) {
+  commit(inode, Leaving::goes, std::move(done));
+}
+
+void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) {
   std::shared_ptr<FileWriter> writer;
   CommitRequest request;
   bool save = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    writer = dirty_writer(*inode);
-    if (writer != nullptr) {
-      request = take_request(*inode);
-      if (!writer->persistent()) ++inode->commits_running;
-    } else {
-      save = !inode->unlinked && inode->stored_dirty && inode->commits_running == 0;
+    if (waits(*inode, leaving)) {
+      return core_.name_waiters.push_back(
+          [this, inode, done = std::move(done)]() mutable { commit(inode, std::move(done)); });
     }
+    writer = dirty_writer(*inode);
+    if (writer != nullptr) request = take_request(*inode);
+    save =
+        writer == nullptr && !inode->unlinked && inode->stored_dirty && inode->commits_running == 0;
+    if (save || (writer != nullptr && !writer->persistent())) ++inode->commits_running;
   }
-  if (save) return save_stored(inode, std::move(done));
+  if (save) return store_attributes(inode, std::move(done));
   if (writer == nullptr) return done({});
   if (writer->persistent()) {
     return promise(inode, writer, std::move(request),
-                   [this, inode, done = std::move(done)](Result<void> promised) mutable {
+                   [this, inode, leaving, done = std::move(done)](Result<void> promised) mutable {
                      if (!promised) return done(std::move(promised));
-                     upload(inode, std::move(done));
+                     upload(inode, leaving, std::move(done));
                    });
   }
   writer->commit(std::move(request),
@@ -68,6 +78,10 @@ void Committer::close(const InodePtr& inode, Done<void> done) {
   CommitRequest request;
   {
     const MutexLock lock(core_.tree.mutex);
+    if (core_.tree.leaving(*inode)) {
+      return core_.name_waiters.push_back(
+          [this, inode, done = std::move(done)]() mutable { close(inode, std::move(done)); });
+    }
     writer = dirty_writer(*inode);
     if (writer != nullptr && !writer->persistent()) writer = nullptr;
     if (writer != nullptr) request = take_request(*inode);
@@ -133,6 +147,11 @@ void Committer::renew_promise(const InodePtr& inode, Done<void> done) {
   CommitRequest request;
   {
     const MutexLock lock(core_.tree.mutex);
+    if (core_.tree.leaving(*inode)) {
+      return core_.name_waiters.push_back([this, inode, done = std::move(done)]() mutable {
+        renew_promise(inode, std::move(done));
+      });
+    }
     if (!inode->unlinked && promised(*inode)) writer = inode->writer;
     if (writer != nullptr) request = take_request(*inode);
   }
@@ -172,16 +191,21 @@ void Committer::plan_upload(const InodePtr& inode) {
     wait = !core_.stopping && temporary_name(inode->name);
   }
   const auto ignore = [](const Result<void>&) {};
-  if (!wait) return upload(inode, ignore);
+  if (!wait) return upload(inode, Leaving::waits, ignore);
   core_.after(rename_patience, [this, weak = std::weak_ptr<Inode>(inode), ignore] {
-    if (const InodePtr known = weak.lock()) upload(known, ignore);
+    if (const InodePtr known = weak.lock()) upload(known, Leaving::waits, ignore);
   });
 }
 
-void Committer::upload(const InodePtr& inode, Done<void> done) {
+void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) {
   std::shared_ptr<FileWriter> writer;
   {
     const MutexLock lock(core_.tree.mutex);
+    if (waits(*inode, leaving)) {
+      return core_.name_waiters.push_back([this, inode, done = std::move(done)]() mutable {
+        upload(inode, Leaving::waits, std::move(done));
+      });
+    }
     if (!inode->unlinked && promised(*inode)) writer = inode->writer;
     if (writer != nullptr) ++inode->commits_running;
   }
@@ -218,6 +242,7 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
   bool again = false;
   bool unattended = false;
   bool more = false;
+  std::vector<Callback<void()>> quiet;
   {
     const MutexLock lock(core_.tree.mutex);
     --inode->commits_running;
@@ -231,7 +256,10 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
     } else if (!keeps) {
       inode->stored_dirty = true;
     }
+    if (again) ++inode->commits_running;
+    quiet = take_quiet();
   }
+  for (Callback<void()>& ended : quiet) ended();
   if (!result) {
     // The name is about to go.
     if (result.code() == Code::cancelled) return done(result.error());
@@ -239,13 +267,26 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
     if (unattended && !final_refusal(result.code())) retry_later(inode);
     return done(result.error());
   }
-  if (again) return save_stored(inode, std::move(done));
+  if (again) return store_attributes(inode, std::move(done));
   if (more) plan_upload(inode);
   if (unattended) writing_ended(inode);
   done({});
 }
 
 void Committer::save_stored(const InodePtr& inode, Done<void> done) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.tree.leaving(*inode)) {
+      return core_.name_waiters.push_back(
+          [this, inode, done = std::move(done)]() mutable { save_stored(inode, std::move(done)); });
+    }
+    if (inode->unlinked) return done({});
+    ++inode->commits_running;
+  }
+  store_attributes(inode, std::move(done));
+}
+
+void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
   CopyObject copy;
   {
     const MutexLock lock(core_.tree.mutex);
@@ -254,13 +295,58 @@ void Committer::save_stored(const InodePtr& inode, Done<void> done) {
     copy.etag = inode->etag;
     copy.metadata = to_metadata(inode->stored, inode->type);
     inode->stored_dirty = false;
-    ++inode->commits_running;
   }
   core_.parts.copier.copy(
       std::move(copy), core_.tracked<ObjectInfo>(
                            [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
                              committed(inode, std::move(info), std::move(done));
                            }));
+}
+
+/// Whether something of the file, or below the directory, is being stored.
+bool Committer::storing(const Inode& inode) const {
+  if (inode.type == FileType::file) return inode.commits_running > 0;
+  const std::vector<InodePtr> all = core_.tree.all();
+  return std::any_of(all.begin(), all.end(), [&](const InodePtr& known) {
+    const Inode* at = known->commits_running > 0 ? known.get() : nullptr;
+    while (at != nullptr && at != &inode) at = at->parent.get();
+    return at != nullptr;
+  });
+}
+
+void Committer::quiesce(const InodePtr& inode, Callback<void()> ended) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    core_.tree.set_leaving(*inode, true);
+    if (storing(*inode)) return quiescing_.push_back({inode, std::move(ended)});
+  }
+  ended();
+}
+
+/// Whose wait for the end of what is being stored is over.
+std::vector<Callback<void()>> Committer::take_quiet() {
+  std::vector<Callback<void()>> quiet;
+  std::vector<Quiescing> left;
+  for (Quiescing& waiting : quiescing_) {
+    if (storing(*waiting.inode)) {
+      left.push_back(std::move(waiting));
+    } else {
+      quiet.push_back(std::move(waiting.ended));
+    }
+  }
+  quiescing_ = std::move(left);
+  return quiet;
+}
+
+void Committer::resume(const InodePtr& inode) {
+  std::vector<Callback<void()>> waiters;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    core_.tree.set_leaving(*inode, false);
+    waiters = std::exchange(core_.name_waiters, {});
+  }
+  // Those who wait for another name wait again.
+  for (Callback<void()>& waiter : waiters) waiter();
 }
 
 void Committer::log_failure(const InodePtr& inode, const Error& error) {
@@ -324,7 +410,7 @@ void Committer::retry_later(const InodePtr& inode) {
       if ((known->write_handles > 0 && !kept) || known->unlinked || core_.stopping) return;
     }
     const auto ignore = [](const Result<void>&) {};
-    kept ? upload(known, ignore) : close(known, ignore);
+    kept ? upload(known, Leaving::waits, ignore) : close(known, ignore);
   });
 }
 

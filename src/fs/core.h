@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "base/gate.h"
 #include "fs/make_file_system.h"
@@ -51,6 +52,18 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   Tree tree;
   std::unordered_set<FileHandle*> open_files
       GUARDED_BY(tree.mutex);  ///< What a lazy unmount never releases.
+
+  /// Who waits until names that are about to go have gone, or stay: see Committer::quiesce.
+  std::vector<Callback<void()>> name_waiters GUARDED_BY(tree.mutex);
+
+  /// Runs `work` now, or when the inode's name is settled.
+  void when_name_settled(const Inode& inode, Callback<void()> work) EXCLUDES(tree.mutex) {
+    {
+      const MutexLock lock(tree.mutex);
+      if (tree.leaving(inode)) return name_waiters.push_back(std::move(work));
+    }
+    work();
+  }
 };
 
 }  // namespace penstock

@@ -19,6 +19,10 @@ void FileOperations::create(const Create& request, Done<Created> done) {
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
+    if (core_.tree.leaving(*request.parent)) {
+      return core_.name_waiters.push_back(
+          [this, request, done = std::move(done)]() mutable { create(request, std::move(done)); });
+    }
     Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
                                                core_.limits.max_key_bytes);
     if (!valid) return done(valid.error());
@@ -114,6 +118,11 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
   Opened opened;
   {
     const MutexLock lock(core_.tree.mutex);
+    if (flags.write && core_.tree.leaving(*inode)) {
+      return core_.name_waiters.push_back([this, inode, flags, done = std::move(done)]() mutable {
+        open_fresh(inode, flags, std::move(done));
+      });
+    }
     if (flags.write) {
       if (inode->writer != nullptr && flags.truncate) truncate = inode->writer;
       open_writer(inode, flags.truncate);
@@ -240,6 +249,12 @@ void FileOperations::write(FileHandle& handle, uint64_t offset, std::span<const 
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
     Inode& inode = *handle.inode;
+    if (core_.tree.leaving(inode)) {
+      // The kernel releases the handle only after the reply.
+      return core_.name_waiters.push_back(
+          [this, &handle, offset, bytes = std::vector(data.begin(), data.end()),
+           done = std::move(done)]() mutable { write(handle, offset, bytes, std::move(done)); });
+    }
     writer = inode.writer;
     if (handle.flags.write) set_unflushed(handle, true);
     inode.mtime_ns = wall_clock_ns();

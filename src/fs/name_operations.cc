@@ -17,6 +17,12 @@ Error mount_is_ending() {
 }  // namespace
 
 void NameOperations::mkdir(const MakeDirectory& request, Done<Entry> done) {
+  core_.when_name_settled(*request.parent, [this, request, done = std::move(done)]() mutable {
+    make_directory(request, std::move(done));
+  });
+}
+
+void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> done) {
   PutRequest marker;
   StoredAttributes stored;
   {
@@ -90,6 +96,13 @@ void NameOperations::check_empty(const InodePtr& directory, Done<void> done) {
 }
 
 void NameOperations::rmdir(const InodePtr& parent, const std::string& name, Done<void> done) {
+  core_.when_name_settled(*parent, [this, parent, name, done = std::move(done)]() mutable {
+    remove_directory(parent, name, std::move(done));
+  });
+}
+
+void NameOperations::remove_directory(const InodePtr& parent, const std::string& name,
+                                      Done<void> done) {
   if (core_.stopping) return done(mount_is_ending());
   resolver_.resolve(
       parent, name, [this, parent, name, done = std::move(done)](Result<InodePtr> found) mutable {
@@ -140,6 +153,12 @@ void NameOperations::keep_parent(const InodePtr& parent, const std::string& leav
 }
 
 void NameOperations::unlink(const InodePtr& parent, const std::string& name, Done<void> done) {
+  core_.when_name_settled(*parent, [this, parent, name, done = std::move(done)]() mutable {
+    remove_name(parent, name, std::move(done));
+  });
+}
+
+void NameOperations::remove_name(const InodePtr& parent, const std::string& name, Done<void> done) {
   if (core_.stopping) return done(mount_is_ending());
   resolver_.resolve(
       parent, name, [this, parent, name, done = std::move(done)](Result<InodePtr> found) mutable {
@@ -154,8 +173,6 @@ void NameOperations::unlink(const InodePtr& parent, const std::string& name, Don
 }
 
 void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
-  std::string key;
-  bool committing = false;
   std::shared_ptr<FileWriter> keeper;
   {
     const MutexLock lock(core_.tree.mutex);
@@ -163,10 +180,21 @@ void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
     if (inode->writer != nullptr && inode->writer->persistent()) keeper = inode->writer;
   }
   if (keeper != nullptr) return remove_pending(inode, keeper, std::move(done));
+  // An object must not appear after its deletion.
+  committer_.quiesce(inode, [this, inode, done = std::move(done)]() mutable {
+    remove_quiet(inode, [this, inode, done = std::move(done)](Result<void> removed) mutable {
+      committer_.resume(inode);
+      done(std::move(removed));
+    });
+  });
+}
+
+void NameOperations::remove_quiet(const InodePtr& inode, Done<void> done) {
+  std::string key;
   {
     const MutexLock lock(core_.tree.mutex);
-    committing = inode->commits_running > 0;
-    if (inode->local_only && !committing) {
+    if (inode->parent == nullptr) return done(Error(Code::not_found));
+    if (inode->local_only) {
       // Nothing of it is in the store: it goes on existing for those who have it open, and ends
       // with them.
       core_.tree.note_change(*inode->parent, inode->name);
@@ -179,12 +207,7 @@ void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
     committer_.writing_ended(inode);
     return done({});
   }
-  if (!committing) return remove_key(inode, key, std::move(done));
-  // An object must not appear after its deletion: the commit under way ends first, whatever comes
-  // of it.
-  committer_.commit(inode, [this, inode, key, done = std::move(done)](const Result<void>&) mutable {
-    remove_key(inode, key, std::move(done));
-  });
+  remove_key(inode, key, std::move(done));
 }
 
 void NameOperations::remove_pending(const InodePtr& inode,
@@ -247,6 +270,14 @@ void NameOperations::remove_key(const InodePtr& inode, const std::string& key, D
 }
 
 void NameOperations::rename(const Rename& request, Done<void> done) {
+  core_.when_name_settled(*request.parent, [this, request, done = std::move(done)]() mutable {
+    core_.when_name_settled(*request.new_parent, [this, request, done = std::move(done)]() mutable {
+      find_and_rename(request, std::move(done));
+    });
+  });
+}
+
+void NameOperations::find_and_rename(const Rename& request, Done<void> done) {
   if (core_.stopping) return done(mount_is_ending());
   resolver_.resolve(request.parent, request.name,
                     [this, request, done = std::move(done)](Result<InodePtr> source) mutable {
@@ -296,11 +327,16 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
       committer_.plan_upload(target);
       done(std::move(renamed));
     };
+  } else if (target != nullptr) {
+    done = [this, target, done = std::move(done)](Result<void> renamed) mutable {
+      committer_.resume(target);
+      done(std::move(renamed));
+    };
   }
   auto go = [this, request, inode, done = std::move(done)](Result<void> kept) mutable {
     if (!kept) return done(std::move(kept));
-    if (inode->type == FileType::file) return rename_file(request, inode, std::move(done));
-    copy_and_remove(request, inode, std::move(done));
+    if (inode->type == FileType::file && rename_unsent(request, inode, done)) return;
+    rename_stored(request, inode, std::move(done));
   };
   auto keep = [this, request, go = std::move(go)](Result<void> empty) mutable {
     if (!empty) return go(std::move(empty));
@@ -310,8 +346,11 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
     return replaced->hold(core_.tracked<bool>(
         [keep = std::move(keep)](const Result<bool>&) mutable { keep(Result<void>()); }));
   }
-  if (target == nullptr || target->type == FileType::file) return keep(Result<void>());
-  check_empty(target, std::move(keep));
+  if (target == nullptr) return keep(Result<void>());
+  committer_.quiesce(target, [this, target, keep = std::move(keep)]() mutable {
+    if (target->type == FileType::file) return keep(Result<void>());
+    check_empty(target, std::move(keep));
+  });
 }
 
 void NameOperations::moved(const Rename& request, const InodePtr& inode) {
@@ -321,14 +360,13 @@ void NameOperations::moved(const Rename& request, const InodePtr& inode) {
   core_.tree.move(inode, request.new_parent, request.new_name);
 }
 
-void NameOperations::rename_file(const Rename& request, const InodePtr& inode, Done<void> done) {
+bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode, Done<void>& done) {
   bool local = false;
   bool promised = false;
   {
     const MutexLock lock(core_.tree.mutex);
     const std::string key =
         core_.tree.child_key(*request.new_parent, request.new_name, FileType::file);
-    // Nothing was sent yet: the file will be stored under its new name in the first place.
     const InodePtr target = core_.tree.child(*request.new_parent, request.new_name);
     local = inode->local_only && inode->replaces.empty() && inode->writer != nullptr &&
             (inode->commits_running == 0 || inode->writer->persistent()) &&
@@ -344,20 +382,49 @@ void NameOperations::rename_file(const Rename& request, const InodePtr& inode, D
       moved(request, inode);
     }
   }
-  if (promised) return committer_.renew_promise(inode, std::move(done));
-  if (local) return done({});
-  committer_.commit(inode,
-                    [this, request, inode, done = std::move(done)](Result<void> committed) mutable {
-                      if (!committed) return done(std::move(committed));
-                      copy_and_remove(request, inode, std::move(done));
-                    });
+  if (promised) {
+    committer_.renew_promise(inode, std::move(done));
+  } else if (local) {
+    done({});
+  }
+  return local;
+}
+
+void NameOperations::rename_stored(const Rename& request, const InodePtr& inode, Done<void> done) {
+  auto resumed = [this, inode, done = std::move(done)](Result<void> renamed) mutable {
+    committer_.resume(inode);
+    done(std::move(renamed));
+  };
+  // Who writes on would write what no copy has.
+  committer_.quiesce(inode, [this, request, inode,
+                             done = Done<void>(std::move(resumed))]() mutable {
+    store_rest(inode, [this, request, inode, done = std::move(done)](Result<void> stored) mutable {
+      if (!stored) return done(std::move(stored));
+      copy_and_remove(request, inode, std::move(done));
+    });
+  });
+}
+
+void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
+  InodePtr dirty;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    dirty = inode->type == FileType::directory ? dirty_below(core_.tree.key_of(*inode))
+            : is_dirty(*inode)                 ? inode
+                                               : nullptr;
+  }
+  if (dirty == nullptr) return done({});
+  committer_.commit_leaving(dirty,
+                            [this, inode, done = std::move(done)](Result<void> committed) mutable {
+                              if (!committed) return done(std::move(committed));
+                              store_rest(inode, std::move(done));
+                            });
 }
 
 void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inode,
                                      Done<void> done) {
   std::string from;
   CopyObject copy;
-  InodePtr dirty;
   {
     const MutexLock lock(core_.tree.mutex);
     from = core_.tree.key_of(*inode);
@@ -367,14 +434,6 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
         .size = inode->size,
         .etag = inode->etag};
     if (inode->stored_known) copy.metadata = to_metadata(inode->stored, inode->type);
-    if (inode->type == FileType::directory) dirty = dirty_below(from);
-  }
-  if (dirty != nullptr) {
-    return committer_.commit(
-        dirty, [this, request, inode, done = std::move(done)](Result<void> committed) mutable {
-          if (!committed) return done(std::move(committed));
-          copy_and_remove(request, inode, std::move(done));
-        });
   }
   if (inode->type == FileType::directory) {
     return rename_directory(request, inode, std::move(copy), std::move(done));
@@ -393,18 +452,23 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
           }));
 }
 
+bool NameOperations::is_dirty(const Inode& inode) const {
+  const bool dirty = inode.stored_dirty || (inode.writer != nullptr && inode.writer->dirty());
+  return dirty && !inode.unlinked;
+}
+
 InodePtr NameOperations::dirty_below(const std::string& prefix) const {
   for (const InodePtr& inode : core_.tree.all()) {
-    const bool dirty = inode->writer != nullptr && !inode->unlinked && inode->writer->dirty();
-    if (dirty && core_.tree.key_of(*inode).starts_with(prefix)) return inode;
+    if (is_dirty(*inode) && core_.tree.key_of(*inode).starts_with(prefix)) return inode;
   }
   return nullptr;
 }
 
 void NameOperations::rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
                                       Done<void> done) {
-  // Readers of the files below go on with the copies.
-  auto copied = [this, inode](const std::string& relative, const ObjectInfo& info) {
+  // Who has files below open goes on with the copies, once all are there.
+  auto known = std::make_shared<std::vector<std::pair<InodePtr, ETag>>>();
+  auto copied = [this, inode, known](const std::string& relative, const ObjectInfo& info) {
     const MutexLock lock(core_.tree.mutex);
     InodePtr at = inode;
     for (size_t start = 0;
@@ -413,19 +477,14 @@ void NameOperations::rename_directory(const Rename& request, const InodePtr& ino
       at = core_.tree.child(*at, relative.substr(start, slash - start));
       start = slash + 1;
     }
-    if (at == nullptr || at->type != FileType::file) return;
-    at->etag = info.etag;
-    at->reader.reset();
-    ++at->local_version;
+    if (at != nullptr && at->type == FileType::file) known->emplace_back(at, info.etag);
   };
-  rename_prefix(core_, std::move(copy.source), std::move(copy.target), std::move(copied),
-                [this, request, inode, done = std::move(done)](Result<void> renamed) mutable {
-                  if (renamed) {
-                    const MutexLock lock(core_.tree.mutex);
-                    moved(request, inode);
-                  }
-                  done(std::move(renamed));
-                });
+  rename_prefix(
+      core_, std::move(copy.source), std::move(copy.target), std::move(copied),
+      [this, request, inode, known, done = std::move(done)](Result<void> renamed) mutable {
+        if (renamed) directory_moved(request, inode, *known);
+        done(std::move(renamed));
+      });
 }
 
 void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
@@ -434,24 +493,45 @@ void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
   {
     const MutexLock lock(core_.tree.mutex);
     moved(request, inode);
-    inode->etag = info.etag;
     inode->size = info.size;
     if (!inode->stored.mtime_ns) inode->mtime_ns = info.last_modified_ns;
     inode->fetched_at = core_.parts.scheduler.now();
-    inode->reader.reset();
-    ++inode->local_version;
-    if (inode->writer != nullptr) {
-      // Open for writing, and clean: it goes on as an edit of the object at its new key.
-      old = std::move(inode->writer);
-      const std::string key = core_.tree.key_of(*inode);
-      const Metadata metadata = to_metadata(inode->stored, FileType::file);
-      ObjectInfo base{.key = key, .size = info.size, .etag = info.etag, .metadata = metadata};
-      inode->writer = core_.parts.writes.open(key, WriteBase{std::move(base)}, metadata);
-    }
+    old = follow_copy(*inode, info.etag);
   }
-  if (old == nullptr) return;
-  FileWriter& writer = *old;
-  writer.abandon([pass = core_.gate.pass(), old = std::move(old)] {});
+  abandon(std::move(old));
+}
+
+void NameOperations::directory_moved(const Rename& request, const InodePtr& inode,
+                                     const std::vector<std::pair<InodePtr, ETag>>& known) {
+  std::vector<std::shared_ptr<FileWriter>> old;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    moved(request, inode);
+    for (const auto& [file, etag] : known) old.push_back(follow_copy(*file, etag));
+  }
+  for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));
+}
+
+/// After the file's key has changed. Returns the writer that it does not need any more; or null.
+std::shared_ptr<FileWriter> NameOperations::follow_copy(Inode& inode, const ETag& etag) {
+  inode.etag = etag;
+  inode.reader.reset();
+  ++inode.local_version;
+  // What was written meanwhile, by who had passed the check for that before, belongs to an object
+  // that is gone; the close that cannot store it says so.
+  if (inode.writer == nullptr || inode.writer->dirty()) return nullptr;
+  // Open for writing: it goes on as an edit of the object at its new key.
+  const std::string key = core_.tree.key_of(inode);
+  const Metadata metadata = to_metadata(inode.stored, FileType::file);
+  ObjectInfo base{.key = key, .size = inode.size, .etag = etag, .metadata = metadata};
+  return std::exchange(inode.writer,
+                       core_.parts.writes.open(key, WriteBase{std::move(base)}, metadata));
+}
+
+void NameOperations::abandon(std::shared_ptr<FileWriter> writer) {
+  if (writer == nullptr) return;
+  FileWriter& abandoned = *writer;
+  abandoned.abandon([pass = core_.gate.pass(), writer = std::move(writer)] {});
 }
 
 }  // namespace penstock

@@ -44,23 +44,43 @@ class NameOperations {
   /// Writes the marker of a directory that would vanish with its last name.
   void keep_parent(const InodePtr& parent, const std::string& leaving, Done<void> done)
       EXCLUDES(core_.tree.mutex);
+  void make_directory(const MakeDirectory& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
+  void remove_directory(const InodePtr& parent, const std::string& name, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void remove_name(const InodePtr& parent, const std::string& name, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
   void remove_file(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void remove_quiet(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_pending(const InodePtr& inode, const std::shared_ptr<FileWriter>& writer,
                       Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_key(const InodePtr& inode, const std::string& key, Done<void> done)
       EXCLUDES(core_.tree.mutex);
+  void find_and_rename(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
   void rename_checked(const Rename& request, const InodePtr& inode, const InodePtr& target,
                       Done<void> done) EXCLUDES(core_.tree.mutex);
-  void rename_file(const Rename& request, const InodePtr& inode, Done<void> done)
+  /// Where nothing of the file was sent yet, it will be stored under its new name in the first
+  /// place: takes `done` and returns true.
+  bool rename_unsent(const Rename& request, const InodePtr& inode, Done<void>& done)
       EXCLUDES(core_.tree.mutex);
+  void rename_stored(const Rename& request, const InodePtr& inode, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  /// Commits what is dirty of a file, or below a directory, that was quiesced.
+  void store_rest(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void copy_and_remove(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
+  bool is_dirty(const Inode& inode) const REQUIRES(core_.tree.mutex);
   /// Some file under the key prefix that is not committed; null if there is none.
   InodePtr dirty_below(const std::string& prefix) const REQUIRES(core_.tree.mutex);
   void rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
                         Done<void> done) EXCLUDES(core_.tree.mutex);
   void file_moved(const Rename& request, const InodePtr& inode, const ObjectInfo& info)
       EXCLUDES(core_.tree.mutex);
+  void directory_moved(const Rename& request, const InodePtr& inode,
+                       const std::vector<std::pair<InodePtr, ETag>>& known)
+      EXCLUDES(core_.tree.mutex);
+  std::shared_ptr<FileWriter> follow_copy(Inode& inode, const ETag& etag)
+      REQUIRES(core_.tree.mutex);
+  void abandon(std::shared_ptr<FileWriter> writer);
   void moved(const Rename& request, const InodePtr& inode) REQUIRES(core_.tree.mutex);
 
   FsCore& core_;

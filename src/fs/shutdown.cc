@@ -75,7 +75,7 @@ void Committer::commit_all(std::chrono::milliseconds limit,
 
 /// What was promised is worth waiting for; where nothing is left to upload this answers at once.
 void Committer::upload_at_end(const std::shared_ptr<Shutdown>& shutdown, const InodePtr& inode) {
-  upload(inode, [this, shutdown, inode](const Result<void>& uploaded) {
+  upload(inode, Leaving::waits, [this, shutdown, inode](const Result<void>& uploaded) {
     if (uploaded || final_refusal(uploaded.code()) || shutdown->over()) return answered(*shutdown);
     core_.after(retry_pause, [this, shutdown, weak = std::weak_ptr<Inode>(inode)] {
       const InodePtr known = weak.lock();
@@ -101,7 +101,7 @@ void Committer::report(Shutdown& shutdown, bool time_is_up) {
         shutdown.missing == 0 || (shutdown.leave_promised && shutdown.unsafe.empty());
     if (!shutdown.done || (!settled && !time_is_up)) return;
     finish = std::move(shutdown.done);
-    unsafe = std::move(shutdown.unsafe);
+    unsafe = shutdown.unsafe;  // kept: who asks again is told the same
   }
   std::vector<std::string> paths;
   {

@@ -224,7 +224,8 @@ class Model {
     const bool directories_too = pick(3) == 0;
     const std::string from = directories_too ? directory() : file();
     const std::string to = directories_too ? directory() : file();
-    close_both();
+    // What has the name already may be open, and is then deleted: see unlink above.
+    if (local_.look(to).error == 0) close_both();
     both("rename " + from + " to " + to, [&](Side& side) { return side.move(from, to); });
   }
 
