@@ -78,12 +78,13 @@ class Mount {
   std::unique_ptr<Journal> journal_;  ///< Null: neither asked for nor left by another mount.
   Journal::Left left_;                ///< Until the file system has it.
   std::unique_ptr<JournalUploads> journal_uploads_;
+  // Answers of the engines that come late go to it.
+  std::unique_ptr<FuseSession> session_;
   std::unique_ptr<ReadEngine> reads_;
   std::unique_ptr<DirectWriteEngine> direct_;
   std::unique_ptr<ObjectCopier> copier_;
   std::unique_ptr<WriteBackEngine> write_back_;  ///< Null where there is no journal.
   std::unique_ptr<MountedFileSystem> file_system_;
-  std::unique_ptr<FuseSession> session_;
 };
 
 }  // namespace penstock

@@ -57,6 +57,8 @@ void WorkerPool::run() {
         if (!timers_.empty() && timers_.begin()->first <= now()) {
           work = std::move(timers_.begin()->second);
           timers_.erase(timers_.begin());
+          // It may have been woken for work that it now leaves to another.
+          if (!ready_.empty()) wake_.notify_one();
         } else if (!ready_.empty()) {
           work = std::move(ready_.front());
           ready_.pop_front();

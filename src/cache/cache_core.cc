@@ -118,19 +118,19 @@ void CacheCore::seal_soon(Sealer::Pending pending) {
 void CacheCore::post_seal() {
   scheduler->post_after(seal_every, [core = shared_from_this()] {
     // What waits is still there when the disk comes back.
-    if (!core->ready()) return core->post_seal();
-    core->seal_now();
+    if (!core->seal_now()) core->post_seal();
   });
 }
 
-void CacheCore::seal_now() {
-  if (!ready()) return;
+bool CacheCore::seal_now() {
+  if (!ready()) return false;
   std::shared_ptr<const DiskFile> members;
   {
     const MutexLock lock(mutex_);
     members = members_;
   }
   if (const int result = sealer.run(*members); result != 0) failed("flushing the disk", result);
+  return true;
 }
 
 bool CacheCore::enter_queue(uint64_t bytes) noexcept {

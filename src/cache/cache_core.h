@@ -52,8 +52,8 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
 
   /// Has a file sealed within some seconds, together with others.
   void seal_soon(Sealer::Pending pending);
-  /// Seals what waits for it now. Blocks on the disk.
-  void seal_now() EXCLUDES(mutex_);
+  /// Seals what waits for it now. Blocks on the disk. False where that is away: it waits on.
+  bool seal_now() EXCLUDES(mutex_);
 
   /// Room in the queue of writes; give it back with leave_queue.
   bool enter_queue(uint64_t bytes) noexcept;
