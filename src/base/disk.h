@@ -42,6 +42,11 @@ class Disk {
   virtual int64_t pread(int file, std::span<std::byte> out, uint64_t offset) = 0;
   /// Writes all of `bytes`; 0 where that was possible.
   virtual int pwrite(int file, std::span<const std::byte> bytes, uint64_t offset) = 0;
+  /// The same of bytes that will hardly be read soon: where the system can (Linux 6.14,
+  /// RWF_DONTCACHE) they leave the page cache as soon as the disk has them.
+  virtual int pwrite_uncached(int file, std::span<const std::byte> bytes, uint64_t offset) {
+    return pwrite(file, bytes, offset);
+  }
   /// Flushes the whole file system that the file is on. Says once what went wrong on it since the
   /// file was opened.
   virtual int syncfs(int file) = 0;
@@ -97,6 +102,9 @@ class DiskFile {
   }
   int pwrite(std::span<const std::byte> bytes, uint64_t offset) const {
     return disk_->pwrite(file_, bytes, offset);
+  }
+  int pwrite_uncached(std::span<const std::byte> bytes, uint64_t offset) const {
+    return disk_->pwrite_uncached(file_, bytes, offset);
   }
   int stat(Disk::Status& status) const { return disk_->fstat(file_, status); }
   int syncfs() const { return disk_->syncfs(file_); }

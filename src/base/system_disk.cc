@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,6 +37,23 @@ Disk::Status to_status(const struct stat& from) {
           .directory = S_ISDIR(from.st_mode)};
 }
 
+/// RWF_DONTCACHE (linux/fs.h since 6.14), which the C library does not know yet.
+constexpr int dont_cache = 0x80;
+
+/// With `flags` as for pwritev2(2).
+int write_all(int file, std::span<const std::byte> bytes, uint64_t offset, int flags) {
+  while (!bytes.empty()) {
+    const iovec vector{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
+    const int64_t count =
+        checked([&] { return ::pwritev2(file, &vector, 1, static_cast<off_t>(offset), flags); });
+    if (count < 0) return static_cast<int>(count);
+    if (count == 0) return -EIO;
+    bytes = bytes.subspan(static_cast<size_t>(count));
+    offset += static_cast<uint64_t>(count);
+  }
+  return 0;
+}
+
 class SystemDisk final : public Disk {
  public:
   int open(const std::string& path, int flags, uint32_t mode) override {
@@ -61,15 +79,13 @@ class SystemDisk final : public Disk {
     return static_cast<int64_t>(done);
   }
   int pwrite(int file, std::span<const std::byte> bytes, uint64_t offset) override {
-    while (!bytes.empty()) {
-      const int64_t count = checked(
-          [&] { return ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-      if (count < 0) return static_cast<int>(count);
-      if (count == 0) return -EIO;
-      bytes = bytes.subspan(static_cast<size_t>(count));
-      offset += static_cast<uint64_t>(count);
-    }
-    return 0;
+    return write_all(file, bytes, offset, 0);
+  }
+  int pwrite_uncached(int file, std::span<const std::byte> bytes, uint64_t offset) override {
+    const int result = write_all(file, bytes, offset, dont_cache);
+    // Not this file system, or not this kernel. What was written of it before is written again.
+    const bool unknown = result == -EOPNOTSUPP || result == -EINVAL || result == -ENOSYS;
+    return unknown ? write_all(file, bytes, offset, 0) : result;
   }
   int syncfs(int file) override {
     return checked([&] { return ::syncfs(file); });

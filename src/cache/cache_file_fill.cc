@@ -13,6 +13,11 @@ namespace {
 // Bytes written in one go: other files' data need not wait longer for a worker.
 constexpr uint64_t largest_run = 2ULL << 20;
 
+// A program that reads an object of this size for the first time has its bytes from the mount, by
+// way of the page cache: a second copy there, of the file on the disk, would only push out other
+// bytes.
+constexpr uint64_t uncached_from = 64ULL << 20;
+
 /// Holds a map's lock, which makes processes write a pair one after the other: so they do not write
 /// what another has just written, and count what their own writes take of the disk.
 class MapLock {
@@ -157,7 +162,10 @@ int CacheFile::write_absent(const Run& run, std::span<const uint64_t> sums, Chun
     }
     const ByteRange bytes = layout_.bytes_of({run.chunks.first + i, run.chunks.first + end});
     const uint64_t at = bytes.offset - layout_.offset_of(run.chunks.first);
-    int result = data_file_.pwrite(run.bytes.subspan(at, bytes.length), bytes.offset);
+    const auto piece = run.bytes.subspan(at, bytes.length);
+    int result = layout_.object_size() < uncached_from
+                     ? data_file_.pwrite(piece, bytes.offset)
+                     : data_file_.pwrite_uncached(piece, bytes.offset);
     if (result != 0) return result;
     std::vector<std::byte> entries((end - i) * map_entry_size);
     encode_entries(sums.subspan(i, end - i), entries);

@@ -41,6 +41,22 @@ TEST_CASE("what was offered is there, whole chunks of it", "[cache]") {
   CHECK(read_bytes(*file, 3, object.size() - 6) == part(object, 3, object.size() - 6));
 }
 
+TEST_CASE("parts of a large object do not stay in memory, and are there", "[cache]") {
+  // A disk, and a file system in memory, which cannot do without.
+  for (const fs::path& parent : {fs::temp_directory_path(), TempDir::fast_parent()}) {
+    const TempDir dir(parent);
+    const TestCache cache({.directory = dir.path()});
+    const Bytes bytes = object_bytes(4 * chunk);
+    const uint64_t at = 70ULL << 20;
+    const auto file = cache.open("large", at + bytes.size());
+    REQUIRE(file != nullptr);
+    file->offer(at, bytes, nullptr);
+    cache.scheduler->run();
+    CHECK(file->missing_from(at, at + bytes.size()) == at + bytes.size());
+    CHECK(read_bytes(*file, at, bytes.size()) == bytes);
+  }
+}
+
 TEST_CASE("sizes around a chunk", "[cache]") {
   const TempDir dir;
   const TestCache cache({.directory = dir.path()});
