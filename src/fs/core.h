@@ -14,6 +14,10 @@
 
 namespace penstock {
 
+inline Error mount_is_ending() {
+  return Error(Code::read_only, "the mount is ending and takes no more changes");
+}
+
 /// What every part of the file system works with. Outlives all of them and every request they have
 /// under way.
 struct FsCore : std::enable_shared_from_this<FsCore> {

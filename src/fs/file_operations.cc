@@ -6,13 +6,6 @@
 #include "base/wall_clock.h"
 
 namespace penstock {
-namespace {
-
-Error mount_is_ending() {
-  return Error(Code::read_only, "the mount is ending and takes no more changes");
-}
-
-}  // namespace
 
 void FileOperations::create(const Create& request, Done<Created> done) {
   Created created;

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// NameOperations: rename, of what was never stored, of a file, of all below a directory.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "fs/directory_rename.h"
+#include "fs/name_operations.h"
+
+namespace penstock {
+
+void NameOperations::rename(const Rename& request, Done<void> done) {
+  core_.when_name_settled(*request.parent, [this, request, done = std::move(done)]() mutable {
+    core_.when_name_settled(*request.new_parent, [this, request, done = std::move(done)]() mutable {
+      find_and_rename(request, std::move(done));
+    });
+  });
+}
+
+void NameOperations::find_and_rename(const Rename& request, Done<void> done) {
+  if (core_.stopping) return done(mount_is_ending());
+  resolver_.resolve(request.parent, request.name,
+                    [this, request, done = std::move(done)](Result<InodePtr> source) mutable {
+                      if (!source) return done(source.error());
+                      resolver_.resolve(request.new_parent, request.new_name,
+                                        [this, request, inode = *source,
+                                         done = std::move(done)](Result<InodePtr> target) mutable {
+                                          if (!target && target.code() != Code::not_found)
+                                            return done(target.error());
+                                          rename_checked(request, inode, target ? *target : nullptr,
+                                                         std::move(done));
+                                        });
+                    });
+}
+
+void NameOperations::rename_checked(const Rename& request, const InodePtr& inode,
+                                    const InodePtr& target, Done<void> done) {
+  if (inode == target) return done({});
+  {
+    const MutexLock lock(core_.tree.mutex);
+    Result<void> valid = core_.tree.check_name(*request.new_parent, request.new_name, inode->type,
+                                               core_.limits.max_key_bytes);
+    if (!valid) return done(std::move(valid));
+    for (const Inode* at = request.new_parent.get(); at != nullptr; at = at->parent.get()) {
+      if (at == inode.get())
+        return done(Error(Code::invalid_argument, "a directory cannot move into itself"));
+    }
+  }
+  if (target != nullptr) {
+    if (request.no_replace) return done(Error(Code::already_exists));
+    if (target->type == FileType::directory && inode->type == FileType::file)
+      return done(Error(Code::is_a_directory));
+    if (target->type == FileType::file && inode->type == FileType::directory) {
+      return done(Error(Code::not_a_directory));
+    }
+  }
+  std::shared_ptr<FileWriter> replaced;
+  if (target != nullptr) {
+    const MutexLock lock(core_.tree.mutex);
+    if (target->writer != nullptr && target->writer->persistent()) replaced = target->writer;
+  }
+  if (replaced != nullptr) {
+    // What was to be stored under the new name must not arrive after what gets the name.
+    done = [this, target, replaced, done = std::move(done)](Result<void> renamed) mutable {
+      if (renamed) return replaced->disclaim(core_.tracked<void>(std::move(done)));
+      replaced->release();
+      committer_.plan_upload(target);
+      done(std::move(renamed));
+    };
+  } else if (target != nullptr) {
+    done = [this, target, done = std::move(done)](Result<void> renamed) mutable {
+      committer_.resume(target);
+      done(std::move(renamed));
+    };
+  }
+  auto go = [this, request, inode, done = std::move(done)](Result<void> kept) mutable {
+    if (!kept) return done(std::move(kept));
+    if (inode->type == FileType::file && rename_unsent(request, inode, done)) return;
+    rename_stored(request, inode, std::move(done));
+  };
+  auto keep = [this, request, go = std::move(go)](Result<void> empty) mutable {
+    if (!empty) return go(std::move(empty));
+    keep_parent(request.parent, request.name, std::move(go));
+  };
+  if (replaced != nullptr) {
+    return replaced->hold(core_.tracked<bool>(
+        [keep = std::move(keep)](const Result<bool>&) mutable { keep(Result<void>()); }));
+  }
+  if (target == nullptr) return keep(Result<void>());
+  committer_.quiesce(target, [this, target, keep = std::move(keep)]() mutable {
+    if (target->type == FileType::file) return keep(Result<void>());
+    check_empty(target, std::move(keep));
+  });
+}
+
+void NameOperations::moved(const Rename& request, const InodePtr& inode) {
+  core_.tree.note_change(*request.parent, request.name);
+  core_.tree.note_change(*request.new_parent, request.new_name);
+  core_.tree.note_absent(*request.parent, request.name);
+  core_.tree.move(inode, request.new_parent, request.new_name);
+}
+
+bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode, Done<void>& done) {
+  bool local = false;
+  bool promised = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const std::string key =
+        core_.tree.child_key(*request.new_parent, request.new_name, FileType::file);
+    const InodePtr target = core_.tree.child(*request.new_parent, request.new_name);
+    local = inode->local_only && inode->replaces.empty() && inode->writer != nullptr &&
+            (inode->commits_running == 0 || inode->writer->persistent()) &&
+            inode->writer->rename(key);
+    if (local) {
+      promised = inode->writer->persistent();
+      if (target != nullptr) {
+        inode->replaces = target->local_only ? target->replaces : target->etag;
+        const ETag known =
+            target->writer != nullptr ? inode->writer->succeed(*target->writer) : ETag();
+        if (!known.empty()) inode->replaces = known;
+      }
+      moved(request, inode);
+    }
+  }
+  if (promised) {
+    committer_.renew_promise(inode, std::move(done));
+  } else if (local) {
+    done({});
+  }
+  return local;
+}
+
+void NameOperations::rename_stored(const Rename& request, const InodePtr& inode, Done<void> done) {
+  auto resumed = [this, inode, done = std::move(done)](Result<void> renamed) mutable {
+    committer_.resume(inode);
+    done(std::move(renamed));
+  };
+  // Who writes on would write what no copy has.
+  committer_.quiesce(inode, [this, request, inode,
+                             done = Done<void>(std::move(resumed))]() mutable {
+    store_rest(inode, [this, request, inode, done = std::move(done)](Result<void> stored) mutable {
+      if (!stored) return done(std::move(stored));
+      copy_and_remove(request, inode, std::move(done));
+    });
+  });
+}
+
+void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
+  InodePtr dirty;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    dirty = inode->type == FileType::directory ? dirty_below(core_.tree.key_of(*inode))
+            : is_dirty(*inode)                 ? inode
+                                               : nullptr;
+  }
+  if (dirty == nullptr) return done({});
+  committer_.commit_leaving(dirty,
+                            [this, inode, done = std::move(done)](Result<void> committed) mutable {
+                              if (!committed) return done(std::move(committed));
+                              store_rest(inode, std::move(done));
+                            });
+}
+
+void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inode,
+                                     Done<void> done) {
+  std::string from;
+  CopyObject copy;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    from = core_.tree.key_of(*inode);
+    copy = CopyObject{
+        .source = from,
+        .target = core_.tree.child_key(*request.new_parent, request.new_name, inode->type),
+        .size = inode->size,
+        .etag = inode->etag};
+    if (inode->stored_known) copy.metadata = to_metadata(inode->stored, inode->type);
+  }
+  if (inode->type == FileType::directory) {
+    return rename_directory(request, inode, std::move(copy), std::move(done));
+  }
+  core_.parts.copier.copy(
+      std::move(copy),
+      core_.tracked<ObjectInfo>(
+          [this, request, inode, from, done = std::move(done)](Result<ObjectInfo> info) mutable {
+            if (!info) return done(info.error());
+            core_.parts.store.remove(
+                from, core_.tracked<void>([this, request, inode, info = *info,
+                                           done = std::move(done)](Result<void> removed) mutable {
+                  if (removed) file_moved(request, inode, info);
+                  done(std::move(removed));
+                }));
+          }));
+}
+
+bool NameOperations::is_dirty(const Inode& inode) const {
+  const bool dirty = inode.stored_dirty || (inode.writer != nullptr && inode.writer->dirty());
+  return dirty && !inode.unlinked;
+}
+
+InodePtr NameOperations::dirty_below(const std::string& prefix) const {
+  for (const InodePtr& inode : core_.tree.all()) {
+    if (is_dirty(*inode) && core_.tree.key_of(*inode).starts_with(prefix)) return inode;
+  }
+  return nullptr;
+}
+
+void NameOperations::rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
+                                      Done<void> done) {
+  // Who has files below open goes on with the copies, once all are there.
+  auto known = std::make_shared<std::vector<std::pair<InodePtr, ETag>>>();
+  auto copied = [this, inode, known](const std::string& relative, const ObjectInfo& info) {
+    const MutexLock lock(core_.tree.mutex);
+    InodePtr at = inode;
+    for (size_t start = 0;
+         at != nullptr && at->type == FileType::directory && start < relative.size();) {
+      const size_t slash = std::min(relative.find('/', start), relative.size());
+      at = core_.tree.child(*at, relative.substr(start, slash - start));
+      start = slash + 1;
+    }
+    if (at != nullptr && at->type == FileType::file) known->emplace_back(at, info.etag);
+  };
+  rename_prefix(
+      core_, std::move(copy.source), std::move(copy.target), std::move(copied),
+      [this, request, inode, known, done = std::move(done)](Result<void> renamed) mutable {
+        if (renamed) directory_moved(request, inode, *known);
+        done(std::move(renamed));
+      });
+}
+
+void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
+                                const ObjectInfo& info) {
+  std::shared_ptr<FileWriter> old;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    moved(request, inode);
+    inode->size = info.size;
+    if (!inode->stored.mtime_ns) inode->mtime_ns = info.last_modified_ns;
+    inode->fetched_at = core_.parts.scheduler.now();
+    old = follow_copy(*inode, info.etag);
+  }
+  abandon(std::move(old));
+}
+
+void NameOperations::directory_moved(const Rename& request, const InodePtr& inode,
+                                     const std::vector<std::pair<InodePtr, ETag>>& known) {
+  std::vector<std::shared_ptr<FileWriter>> old;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    moved(request, inode);
+    for (const auto& [file, etag] : known) old.push_back(follow_copy(*file, etag));
+  }
+  for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));
+}
+
+/// After the file's key has changed. Returns the writer that it does not need any more; or null.
+std::shared_ptr<FileWriter> NameOperations::follow_copy(Inode& inode, const ETag& etag) {
+  inode.etag = etag;
+  inode.reader.reset();
+  ++inode.local_version;
+  // What was written meanwhile, by who had passed the check for that before, belongs to an object
+  // that is gone; the close that cannot store it says so.
+  if (inode.writer == nullptr || inode.writer->dirty()) return nullptr;
+  // Open for writing: it goes on as an edit of the object at its new key.
+  const std::string key = core_.tree.key_of(inode);
+  const Metadata metadata = to_metadata(inode.stored, FileType::file);
+  ObjectInfo base{.key = key, .size = inode.size, .etag = etag, .metadata = metadata};
+  return std::exchange(inode.writer,
+                       core_.parts.writes.open(key, WriteBase{std::move(base)}, metadata));
+}
+
+void NameOperations::abandon(std::shared_ptr<FileWriter> writer) {
+  if (writer == nullptr) return;
+  FileWriter& abandoned = *writer;
+  abandoned.abandon([pass = core_.gate.pass(), writer = std::move(writer)] {});
+}
+
+}  // namespace penstock
