@@ -47,7 +47,7 @@ Mount::Mount(const Options& options, std::string prefix, std::shared_ptr<Log> lo
       buffers_(budget_.limit() / 4) {}
 
 Mount::~Mount() {
-  if (session_ != nullptr) session_->unmount(true);
+  if (session_ != nullptr) session_->end();
   // What has been fetched and waits for the disk would have to be fetched again.
   if (cache_ != nullptr) cache_->drain();
 }

@@ -47,8 +47,7 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
   }
 
   ~FuseSessionImpl() override {
-    unmount(true);
-    if (handshaken_ && context_.features.io_uring.on) stop_io_uring(session_);
+    end();
     if (session_ != nullptr) fuse_session_destroy(session_);
     fuse_opt_free_args(&args_);
   }
@@ -124,6 +123,11 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
     fuse_session_exit(session_);
     const MutexLock lock(mutex_);
     ended_.notify_all();
+  }
+
+  void end() override {
+    unmount(true);
+    if (std::exchange(handshaken_, false) && context_.features.io_uring.on) stop_io_uring(session_);
   }
 
   void unmount(bool lazy) override {

@@ -39,6 +39,9 @@ class FuseSession {
   /// Takes the mount away; with `lazy` also while programs have files open there. Idempotent,
   /// thread-safe.
   virtual void unmount(bool lazy) = 0;
+  /// Unmounts, and serves nothing any more: the file system may go. After run() has returned, or
+  /// instead of it.
+  virtual void end() = 0;
 };
 
 }  // namespace penstock

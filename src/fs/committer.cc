@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "data/write_back/temporary_name.h"
+#include "fs/join.h"
 
 namespace penstock {
 namespace {
@@ -19,6 +20,11 @@ constexpr std::chrono::seconds rename_patience{5};
 std::shared_ptr<FileWriter> Committer::dirty_writer(const Inode& inode) const {
   const bool dirty = !inode.unlinked && inode.writer != nullptr && inode.writer->dirty();
   return dirty ? inode.writer : nullptr;
+}
+
+void Committer::begin_commit(Inode& inode) {
+  ++inode.commits_running;
+  core_.begin_work(inode);
 }
 
 CommitRequest Committer::take_request(Inode& inode) const {
@@ -48,14 +54,15 @@ void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) 
   {
     const MutexLock lock(core_.tree.mutex);
     if (waits(*inode, leaving)) {
-      return core_.name_waiters.push_back(
-          [this, inode, done = std::move(done)]() mutable { commit(inode, std::move(done)); });
+      return core_.wait_for_name(inode, [this, inode, done = std::move(done)]() mutable {
+        commit(inode, std::move(done));
+      });
     }
     writer = dirty_writer(*inode);
     if (writer != nullptr) request = take_request(*inode);
     save =
         writer == nullptr && !inode->unlinked && inode->stored_dirty && inode->commits_running == 0;
-    if (save || (writer != nullptr && !writer->persistent())) ++inode->commits_running;
+    if (save || (writer != nullptr && !writer->persistent())) begin_commit(*inode);
   }
   if (save) return store_attributes(inode, std::move(done));
   if (writer == nullptr) return done({});
@@ -78,9 +85,10 @@ void Committer::close(const InodePtr& inode, Done<void> done) {
   CommitRequest request;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (core_.tree.leaving(*inode)) {
-      return core_.name_waiters.push_back(
-          [this, inode, done = std::move(done)]() mutable { close(inode, std::move(done)); });
+    if (core_.leaving(*inode)) {
+      return core_.wait_for_name(inode, [this, inode, done = std::move(done)]() mutable {
+        close(inode, std::move(done));
+      });
     }
     writer = dirty_writer(*inode);
     if (writer != nullptr && !writer->persistent()) writer = nullptr;
@@ -113,33 +121,8 @@ void Committer::sync_below(const InodePtr& directory, Done<void> done) {
     }
   }
   if (below.empty()) return done({});
-  /// Answers with the first error once all have answered.
-  struct All {
-    Mutex mutex;
-    size_t missing GUARDED_BY(mutex) = 0;
-    Result<void> result GUARDED_BY(mutex);
-    Done<void> done GUARDED_BY(mutex);
-  };
-  const auto all = std::make_shared<All>();
-  {
-    const MutexLock lock(all->mutex);
-    all->missing = below.size();
-    all->done = std::move(done);
-  }
-  for (const InodePtr& inode : below) {
-    sync(inode, [all](const Result<void>& synced) {
-      Done<void> finish;
-      Result<void> result;
-      {
-        const MutexLock lock(all->mutex);
-        if (!synced) all->result = synced;
-        if (--all->missing > 0) return;
-        finish = std::move(all->done);
-        result = all->result;
-      }
-      finish(std::move(result));
-    });
-  }
+  const auto all = std::make_shared<Join>(below.size(), std::move(done));
+  for (const InodePtr& inode : below) sync(inode, all->part());
 }
 
 void Committer::renew_promise(const InodePtr& inode, Done<void> done) {
@@ -147,11 +130,6 @@ void Committer::renew_promise(const InodePtr& inode, Done<void> done) {
   CommitRequest request;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (core_.tree.leaving(*inode)) {
-      return core_.name_waiters.push_back([this, inode, done = std::move(done)]() mutable {
-        renew_promise(inode, std::move(done));
-      });
-    }
     if (!inode->unlinked && promised(*inode)) writer = inode->writer;
     if (writer != nullptr) request = take_request(*inode);
   }
@@ -202,12 +180,12 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) 
   {
     const MutexLock lock(core_.tree.mutex);
     if (waits(*inode, leaving)) {
-      return core_.name_waiters.push_back([this, inode, done = std::move(done)]() mutable {
+      return core_.wait_for_name(inode, [this, inode, done = std::move(done)]() mutable {
         upload(inode, Leaving::waits, std::move(done));
       });
     }
     if (!inode->unlinked && promised(*inode)) writer = inode->writer;
-    if (writer != nullptr) ++inode->commits_running;
+    if (writer != nullptr) begin_commit(*inode);
   }
   if (writer == nullptr) return done({});
   writer->commit({}, core_.tracked<ObjectInfo>(
@@ -242,7 +220,6 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
   bool again = false;
   bool unattended = false;
   bool more = false;
-  std::vector<Callback<void()>> quiet;
   {
     const MutexLock lock(core_.tree.mutex);
     --inode->commits_running;
@@ -257,9 +234,8 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
       inode->stored_dirty = true;
     }
     if (again) ++inode->commits_running;
-    quiet = take_quiet();
   }
-  for (Callback<void()>& ended : quiet) ended();
+  if (!again) core_.end_work(*inode);
   if (!result) {
     // The name is about to go.
     if (result.code() == Code::cancelled) return done(result.error());
@@ -276,12 +252,13 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
 void Committer::save_stored(const InodePtr& inode, Done<void> done) {
   {
     const MutexLock lock(core_.tree.mutex);
-    if (core_.tree.leaving(*inode)) {
-      return core_.name_waiters.push_back(
-          [this, inode, done = std::move(done)]() mutable { save_stored(inode, std::move(done)); });
+    if (core_.leaving(*inode)) {
+      return core_.wait_for_name(inode, [this, inode, done = std::move(done)]() mutable {
+        save_stored(inode, std::move(done));
+      });
     }
     if (inode->unlinked) return done({});
-    ++inode->commits_running;
+    begin_commit(*inode);
   }
   store_attributes(inode, std::move(done));
 }
@@ -301,52 +278,6 @@ void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
                            [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
                              committed(inode, std::move(info), std::move(done));
                            }));
-}
-
-/// Whether something of the file, or below the directory, is being stored.
-bool Committer::storing(const Inode& inode) const {
-  if (inode.type == FileType::file) return inode.commits_running > 0;
-  const std::vector<InodePtr> all = core_.tree.all();
-  return std::any_of(all.begin(), all.end(), [&](const InodePtr& known) {
-    const Inode* at = known->commits_running > 0 ? known.get() : nullptr;
-    while (at != nullptr && at != &inode) at = at->parent.get();
-    return at != nullptr;
-  });
-}
-
-void Committer::quiesce(const InodePtr& inode, Callback<void()> ended) {
-  {
-    const MutexLock lock(core_.tree.mutex);
-    core_.tree.set_leaving(*inode, true);
-    if (storing(*inode)) return quiescing_.push_back({inode, std::move(ended)});
-  }
-  ended();
-}
-
-/// Whose wait for the end of what is being stored is over.
-std::vector<Callback<void()>> Committer::take_quiet() {
-  std::vector<Callback<void()>> quiet;
-  std::vector<Quiescing> left;
-  for (Quiescing& waiting : quiescing_) {
-    if (storing(*waiting.inode)) {
-      left.push_back(std::move(waiting));
-    } else {
-      quiet.push_back(std::move(waiting.ended));
-    }
-  }
-  quiescing_ = std::move(left);
-  return quiet;
-}
-
-void Committer::resume(const InodePtr& inode) {
-  std::vector<Callback<void()>> waiters;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    core_.tree.set_leaving(*inode, false);
-    waiters = std::exchange(core_.name_waiters, {});
-  }
-  // Those who wait for another name wait again.
-  for (Callback<void()>& waiter : waiters) waiter();
 }
 
 void Committer::log_failure(const InodePtr& inode, const Error& error) {

@@ -26,7 +26,7 @@ class Committer {
   void sync(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// The same for everything that was written below a directory.
   void sync_below(const InodePtr& directory, Done<void> done) EXCLUDES(core_.tree.mutex);
-  /// The name or the attributes of what was promised have changed.
+  /// The name or the attributes of what was promised have changed. Does not wait for names.
   void renew_promise(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// Begins the upload of what was promised; soon, where the name will hardly stay.
   void plan_upload(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
@@ -34,14 +34,7 @@ class Committer {
   /// Writes changed attributes of a file whose contents are in the store: a copy onto itself.
   void save_stored(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
-  /// The file's name, or the directory's, is about to go by a deletion or a rename: nothing that is
-  /// written below it is stored from now on, nor written, until resume; who asks waits. Else an
-  /// object could appear after its deletion, or miss its copy. `ended` is called when nothing is
-  /// under way any more.
-  void quiesce(const InodePtr& inode, Callback<void()> ended) EXCLUDES(core_.tree.mutex);
-  /// Once for each quiesce.
-  void resume(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
-  /// As commit, for who has called quiesce.
+  /// As commit, for who has called FsCore::quiesce.
   void commit_leaving(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
   /// The last writing handle is gone: lets go of a clean writer, tries again later with a dirty
@@ -69,11 +62,10 @@ class Committer {
   void commit(const InodePtr& inode, Leaving leaving, Done<void> done) EXCLUDES(core_.tree.mutex);
   void upload(const InodePtr& inode, Leaving leaving, Done<void> done) EXCLUDES(core_.tree.mutex);
   bool waits(const Inode& inode, Leaving leaving) const REQUIRES(core_.tree.mutex) {
-    return leaving == Leaving::waits && core_.tree.leaving(inode);
+    return leaving == Leaving::waits && core_.leaving(inode);
   }
-  bool storing(const Inode& inode) const REQUIRES(core_.tree.mutex);
-  std::vector<Callback<void()>> take_quiet() REQUIRES(core_.tree.mutex);
-  /// After `commits_running` was raised for it.
+  void begin_commit(Inode& inode) REQUIRES(core_.tree.mutex);
+  /// After begin_commit.
   void store_attributes(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void note_stored(Inode& inode, const ObjectInfo& info) REQUIRES(core_.tree.mutex);
   void committed(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done)
@@ -92,13 +84,7 @@ class Committer {
     return code == Code::changed || code == Code::already_exists;
   }
 
-  struct Quiescing {
-    InodePtr inode;
-    Callback<void()> ended;
-  };
-
   FsCore& core_;
-  std::vector<Quiescing> quiescing_ GUARDED_BY(core_.tree.mutex);
   Mutex shutdown_mutex_;
   std::shared_ptr<Shutdown> shutdown_ GUARDED_BY(shutdown_mutex_);
 };

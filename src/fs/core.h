@@ -57,17 +57,45 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   std::unordered_set<FileHandle*> open_files
       GUARDED_BY(tree.mutex);  ///< What a lazy unmount never releases.
 
-  /// Who waits until names that are about to go have gone, or stay: see Committer::quiesce.
-  std::vector<Callback<void()>> name_waiters GUARDED_BY(tree.mutex);
+  // names.cc: names that are about to go
 
-  /// Runs `work` now, or when the inode's name is settled.
-  void when_name_settled(const Inode& inode, Callback<void()> work) EXCLUDES(tree.mutex) {
-    {
-      const MutexLock lock(tree.mutex);
-      if (tree.leaving(inode)) return name_waiters.push_back(std::move(work));
-    }
-    work();
+  /// The file's name, or the directory's, is about to go by a deletion or a rename: what is written
+  /// or stored below it ends, and whoever comes with more waits until resume. Else an object could
+  /// appear after its deletion, or miss its copy. `quiet` is called when nothing is under way any
+  /// more.
+  void quiesce(const InodePtr& inode, Callback<void()> quiet) EXCLUDES(tree.mutex);
+  /// Once for each quiesce.
+  void resume(const InodePtr& inode) EXCLUDES(tree.mutex);
+
+  /// Whether the name, or that of a directory above, is about to go.
+  bool leaving(const Inode& inode) const REQUIRES(tree.mutex);
+  bool is_leaving(const InodePtr& inode) EXCLUDES(tree.mutex) {
+    const MutexLock lock(tree.mutex);
+    return leaving(*inode);
   }
+  /// Runs `work` when the name is settled. It looks again itself.
+  void wait_for_name(InodePtr inode, Callback<void()> work) REQUIRES(tree.mutex) {
+    name_waiters.push_back({std::move(inode), std::move(work)});
+  }
+  /// Runs `work` now, or when the name is settled.
+  void when_name_settled(const InodePtr& inode, Callback<void()> work) EXCLUDES(tree.mutex);
+
+  /// Something that a quiesce has to wait for begins; end_work when it has ended.
+  void begin_work(Inode& inode) REQUIRES(tree.mutex);
+  void end_work(Inode& inode) EXCLUDES(tree.mutex);
+
+  struct NameWaiter {
+    InodePtr inode;
+    Callback<void()> work;
+  };
+  uint32_t names_leaving GUARDED_BY(tree.mutex) = 0;  ///< Sum of Inode::leaving.
+  std::vector<NameWaiter> name_waiters GUARDED_BY(tree.mutex);
+  std::vector<NameWaiter> quiet_waiters GUARDED_BY(tree.mutex);
+  /// Those with Inode::busy; who works on one keeps it alive.
+  std::unordered_set<const Inode*> busy GUARDED_BY(tree.mutex);
+
+ private:
+  bool quiet(const Inode& inode) const REQUIRES(tree.mutex);
 };
 
 }  // namespace penstock

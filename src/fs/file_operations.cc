@@ -12,9 +12,10 @@ void FileOperations::create(const Create& request, Done<Created> done) {
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
-    if (core_.tree.leaving(*request.parent)) {
-      return core_.name_waiters.push_back(
-          [this, request, done = std::move(done)]() mutable { create(request, std::move(done)); });
+    if (core_.leaving(*request.parent)) {
+      return core_.wait_for_name(request.parent, [this, request, done = std::move(done)]() mutable {
+        create(request, std::move(done));
+      });
     }
     Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
                                                core_.limits.max_key_bytes);
@@ -111,13 +112,14 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
   Opened opened;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (flags.write && core_.tree.leaving(*inode)) {
-      return core_.name_waiters.push_back([this, inode, flags, done = std::move(done)]() mutable {
+    if (flags.write && core_.leaving(*inode)) {
+      return core_.wait_for_name(inode, [this, inode, flags, done = std::move(done)]() mutable {
         open_fresh(inode, flags, std::move(done));
       });
     }
     if (flags.write) {
       if (inode->writer != nullptr && flags.truncate) truncate = inode->writer;
+      if (truncate != nullptr) core_.begin_work(*inode);
       open_writer(inode, flags.truncate);
       if (flags.truncate) {
         inode->stored.mtime_ns.reset();
@@ -130,12 +132,13 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
   }
   if (reader != nullptr) return find_backing(*reader, std::move(opened), std::move(done));
   if (truncate == nullptr) return done(std::move(opened));
-  truncate->truncate(0,
-                     [this, opened, done = std::move(done)](const Result<void>& truncated) mutable {
-                       if (truncated) return done(opened);
-                       release(reinterpret_cast<FileHandle*>(opened.handle));
-                       done(truncated.error());
-                     });
+  truncate->truncate(
+      0, [this, inode, opened, done = std::move(done)](const Result<void>& truncated) mutable {
+        core_.end_work(*inode);
+        if (truncated) return done(opened);
+        release(reinterpret_cast<FileHandle*>(opened.handle));
+        done(truncated.error());
+      });
 }
 
 void FileOperations::find_backing(ObjectReader& reader, Opened opened, Done<Opened> done) {
@@ -237,27 +240,44 @@ void FileOperations::cache_share(FileHandle& handle, Done<CacheShare> done) {
 
 void FileOperations::write(FileHandle& handle, uint64_t offset, std::span<const std::byte> data,
                            Done<void> done) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (handle.flags.write) set_unflushed(handle, true);
+  }
+  write_to(handle.inode, handle.flags.append, offset, data, std::move(done));
+}
+
+/// Without the handle: a program that is killed while this waits is answered at once, and then its
+/// handle is gone.
+void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offset,
+                              std::span<const std::byte> data, Done<void> done) {
   std::shared_ptr<FileWriter> writer;
+  bool waits = false;
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
-    Inode& inode = *handle.inode;
-    if (core_.tree.leaving(inode)) {
-      // The kernel releases the handle only after the reply.
-      return core_.name_waiters.push_back(
-          [this, &handle, offset, bytes = std::vector(data.begin(), data.end()),
-           done = std::move(done)]() mutable { write(handle, offset, bytes, std::move(done)); });
-    }
-    writer = inode.writer;
-    if (handle.flags.write) set_unflushed(handle, true);
-    inode.mtime_ns = wall_clock_ns();
+    waits = core_.leaving(*inode);
+    if (!waits) writer = inode->writer;
+    if (writer != nullptr) core_.begin_work(*inode);
+    inode->mtime_ns = wall_clock_ns();
     // A time that was set before this write is no longer the file's.
-    if (inode.stored.mtime_ns) inode.stored.mtime_ns.reset();
+    if (inode->stored.mtime_ns) inode->stored.mtime_ns.reset();
+  }
+  if (waits) {
+    return core_.when_name_settled(
+        inode, [this, inode, append, offset, bytes = std::vector(data.begin(), data.end()),
+                done = std::move(done)]() mutable {
+          write_to(inode, append, offset, bytes, std::move(done));
+        });
   }
   if (writer == nullptr) return done(Error(Code::bad_handle));
-  if (!handle.flags.append) return writer->write(offset, data, std::move(done));
-  writer->append(data, [done = std::move(done)](const Result<uint64_t>& at) mutable {
-    done(at ? Result<void>() : Result<void>(at.error()));
+  auto written = [this, inode, done = std::move(done)](Result<void> result) mutable {
+    core_.end_work(*inode);
+    done(std::move(result));
+  };
+  if (!append) return writer->write(offset, data, std::move(written));
+  writer->append(data, [written = std::move(written)](const Result<uint64_t>& at) mutable {
+    written(at ? Result<void>() : Result<void>(at.error()));
   });
 }
 
@@ -327,12 +347,14 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, Done<void> don
     {
       const MutexLock lock(core_.tree.mutex);
       writer = inode->writer;
+      core_.begin_work(*inode);
       others = inode->unflushed_handles > 1;
       inode->mtime_ns = wall_clock_ns();
       inode->stored.mtime_ns.reset();
     }
     writer->truncate(
         size, [this, handle, others, done = std::move(done)](Result<void> truncated) mutable {
+          core_.end_work(*handle->inode);
           // With other writers the new size is committed when they close or sync.
           if (!truncated || others) {
             release(handle);
@@ -372,9 +394,17 @@ void FileOperations::change_stored(const InodePtr& inode, const AttributeChange&
           save = changed && !with_next_commit && !inode->unlinked;
           promised = changed && with_next_commit && inode->writer->pending();
         }
-        if (promised) return committer_.renew_promise(inode, std::move(done));
+        if (promised) {
+          return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
+            committer_.renew_promise(inode, std::move(done));
+          });
+        }
         if (!save) return done({});
-        if (inode->type == FileType::directory) return save_directory(inode, std::move(done));
+        if (inode->type == FileType::directory) {
+          return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
+            save_directory(inode, std::move(done));
+          });
+        }
         committer_.save_stored(inode, std::move(done));
       });
 }

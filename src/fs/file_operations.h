@@ -49,6 +49,8 @@ class FileOperations {
   void read_object(FileHandle& handle, ByteRange range, const std::stop_token& cancel,
                    bool may_restart, Done<Slices> done) EXCLUDES(core_.tree.mutex);
   void open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
+  void write_to(const InodePtr& inode, bool append, uint64_t offset,
+                std::span<const std::byte> data, Done<void> done) EXCLUDES(core_.tree.mutex);
   void resize(const InodePtr& inode, uint64_t size, Done<void> done) EXCLUDES(core_.tree.mutex);
   void change_stored(const InodePtr& inode, const AttributeChange& change, Done<void> done)
       EXCLUDES(core_.tree.mutex);

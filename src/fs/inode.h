@@ -82,7 +82,8 @@ struct Inode {
   Scheduler::Time fetched_at{};  ///< When the store last told of this inode.
   bool local_only = false;       ///< Not in the store yet: a created file before its first commit.
   bool unlinked = false;
-  uint32_t leaving = 0;  ///< Deletions and renames under way: see Committer::quiesce.
+  uint32_t leaving = 0;  ///< Deletions and renames under way: see FsCore::quiesce.
+  uint32_t busy = 0;     ///< Changes and commits under way, likewise.
   uint64_t seen_by = 0;  ///< The number of the last listing that had this name.
 
   std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.

@@ -6,7 +6,7 @@
 namespace penstock {
 
 void NameOperations::mkdir(const MakeDirectory& request, Done<Entry> done) {
-  core_.when_name_settled(*request.parent, [this, request, done = std::move(done)]() mutable {
+  core_.when_name_settled(request.parent, [this, request, done = std::move(done)]() mutable {
     make_directory(request, std::move(done));
   });
 }
@@ -85,7 +85,7 @@ void NameOperations::check_empty(const InodePtr& directory, Done<void> done) {
 }
 
 void NameOperations::rmdir(const InodePtr& parent, const std::string& name, Done<void> done) {
-  core_.when_name_settled(*parent, [this, parent, name, done = std::move(done)]() mutable {
+  core_.when_name_settled(parent, [this, parent, name, done = std::move(done)]() mutable {
     remove_directory(parent, name, std::move(done));
   });
 }
@@ -98,6 +98,12 @@ void NameOperations::remove_directory(const InodePtr& parent, const std::string&
         if (!found) return done(found.error());
         const InodePtr inode = *found;
         if (inode->type != FileType::directory) return done(Error(Code::not_a_directory));
+        if (core_.is_leaving(inode)) {
+          return core_.when_name_settled(inode,
+                                         [this, parent, name, done = std::move(done)]() mutable {
+                                           rmdir(parent, name, std::move(done));
+                                         });
+        }
         check_empty(
             inode, [this, parent, name, inode, done = std::move(done)](Result<void> empty) mutable {
               if (!empty) return done(std::move(empty));
@@ -142,7 +148,7 @@ void NameOperations::keep_parent(const InodePtr& parent, const std::string& leav
 }
 
 void NameOperations::unlink(const InodePtr& parent, const std::string& name, Done<void> done) {
-  core_.when_name_settled(*parent, [this, parent, name, done = std::move(done)]() mutable {
+  core_.when_name_settled(parent, [this, parent, name, done = std::move(done)]() mutable {
     remove_name(parent, name, std::move(done));
   });
 }
@@ -154,6 +160,12 @@ void NameOperations::remove_name(const InodePtr& parent, const std::string& name
         if (!found) return done(found.error());
         const InodePtr inode = *found;
         if (inode->type == FileType::directory) return done(Error(Code::is_a_directory));
+        if (core_.is_leaving(inode)) {
+          return core_.when_name_settled(inode,
+                                         [this, parent, name, done = std::move(done)]() mutable {
+                                           unlink(parent, name, std::move(done));
+                                         });
+        }
         keep_parent(parent, name, [this, inode, done = std::move(done)](Result<void> kept) mutable {
           if (!kept) return done(std::move(kept));
           remove_file(inode, std::move(done));
@@ -170,9 +182,9 @@ void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
   }
   if (keeper != nullptr) return remove_pending(inode, keeper, std::move(done));
   // An object must not appear after its deletion.
-  committer_.quiesce(inode, [this, inode, done = std::move(done)]() mutable {
+  core_.quiesce(inode, [this, inode, done = std::move(done)]() mutable {
     remove_quiet(inode, [this, inode, done = std::move(done)](Result<void> removed) mutable {
-      committer_.resume(inode);
+      core_.resume(inode);
       done(std::move(removed));
     });
   });

@@ -70,9 +70,8 @@ class NameOperations {
   void store_rest(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void copy_and_remove(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
-  bool is_dirty(const Inode& inode) const REQUIRES(core_.tree.mutex);
-  /// Some file under the key prefix that is not committed; null if there is none.
-  InodePtr dirty_below(const std::string& prefix) const REQUIRES(core_.tree.mutex);
+  /// The file, or the files below the directory, that are not committed.
+  std::vector<InodePtr> dirty_below(const InodePtr& above) const REQUIRES(core_.tree.mutex);
   void rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
                         Done<void> done) EXCLUDES(core_.tree.mutex);
   void file_moved(const Rename& request, const InodePtr& inode, const ObjectInfo& info)

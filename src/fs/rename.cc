@@ -5,16 +5,22 @@
 #include <vector>
 
 #include "fs/directory_rename.h"
+#include "fs/join.h"
 #include "fs/name_operations.h"
 
 namespace penstock {
 
 void NameOperations::rename(const Rename& request, Done<void> done) {
-  core_.when_name_settled(*request.parent, [this, request, done = std::move(done)]() mutable {
-    core_.when_name_settled(*request.new_parent, [this, request, done = std::move(done)]() mutable {
-      find_and_rename(request, std::move(done));
-    });
-  });
+  {
+    const MutexLock lock(core_.tree.mutex);
+    for (const InodePtr& parent : {request.parent, request.new_parent}) {
+      if (!core_.leaving(*parent)) continue;
+      return core_.wait_for_name(parent, [this, request, done = std::move(done)]() mutable {
+        rename(request, std::move(done));
+      });
+    }
+  }
+  find_and_rename(request, std::move(done));
 }
 
 void NameOperations::find_and_rename(const Rename& request, Done<void> done) {
@@ -36,6 +42,12 @@ void NameOperations::find_and_rename(const Rename& request, Done<void> done) {
 void NameOperations::rename_checked(const Rename& request, const InodePtr& inode,
                                     const InodePtr& target, Done<void> done) {
   if (inode == target) return done({});
+  for (const InodePtr& known : {inode, target}) {
+    if (known == nullptr || !core_.is_leaving(known)) continue;
+    return core_.when_name_settled(known, [this, request, done = std::move(done)]() mutable {
+      rename(request, std::move(done));
+    });
+  }
   {
     const MutexLock lock(core_.tree.mutex);
     Result<void> valid = core_.tree.check_name(*request.new_parent, request.new_name, inode->type,
@@ -69,7 +81,7 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
     };
   } else if (target != nullptr) {
     done = [this, target, done = std::move(done)](Result<void> renamed) mutable {
-      committer_.resume(target);
+      core_.resume(target);
       done(std::move(renamed));
     };
   }
@@ -87,7 +99,7 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
         [keep = std::move(keep)](const Result<bool>&) mutable { keep(Result<void>()); }));
   }
   if (target == nullptr) return keep(Result<void>());
-  committer_.quiesce(target, [this, target, keep = std::move(keep)]() mutable {
+  core_.quiesce(target, [this, target, keep = std::move(keep)]() mutable {
     if (target->type == FileType::file) return keep(Result<void>());
     check_empty(target, std::move(keep));
   });
@@ -97,7 +109,11 @@ void NameOperations::moved(const Rename& request, const InodePtr& inode) {
   core_.tree.note_change(*request.parent, request.name);
   core_.tree.note_change(*request.new_parent, request.new_name);
   core_.tree.note_absent(*request.parent, request.name);
-  core_.tree.move(inode, request.new_parent, request.new_name);
+  if (inode->parent != nullptr) return core_.tree.move(inode, request.new_parent, request.new_name);
+  // Somebody found the old name gone before the answer was here: the new one is to be looked up.
+  if (const InodePtr old = core_.tree.child(*request.new_parent, request.new_name))
+    core_.tree.detach(old);
+  request.new_parent->directory->complete = false;
 }
 
 bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode, Done<void>& done) {
@@ -132,12 +148,11 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
 
 void NameOperations::rename_stored(const Rename& request, const InodePtr& inode, Done<void> done) {
   auto resumed = [this, inode, done = std::move(done)](Result<void> renamed) mutable {
-    committer_.resume(inode);
+    core_.resume(inode);
     done(std::move(renamed));
   };
   // Who writes on would write what no copy has.
-  committer_.quiesce(inode, [this, request, inode,
-                             done = Done<void>(std::move(resumed))]() mutable {
+  core_.quiesce(inode, [this, request, inode, done = Done<void>(std::move(resumed))]() mutable {
     store_rest(inode, [this, request, inode, done = std::move(done)](Result<void> stored) mutable {
       if (!stored) return done(std::move(stored));
       copy_and_remove(request, inode, std::move(done));
@@ -146,19 +161,25 @@ void NameOperations::rename_stored(const Rename& request, const InodePtr& inode,
 }
 
 void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
-  InodePtr dirty;
+  std::vector<InodePtr> dirty;
   {
     const MutexLock lock(core_.tree.mutex);
-    dirty = inode->type == FileType::directory ? dirty_below(core_.tree.key_of(*inode))
-            : is_dirty(*inode)                 ? inode
-                                               : nullptr;
+    if (inode->parent == nullptr) return done(Error(Code::not_found));
+    dirty = dirty_below(inode);
   }
-  if (dirty == nullptr) return done({});
-  committer_.commit_leaving(dirty,
-                            [this, inode, done = std::move(done)](Result<void> committed) mutable {
-                              if (!committed) return done(std::move(committed));
-                              store_rest(inode, std::move(done));
-                            });
+  if (dirty.empty()) return done({});
+  const auto all = std::make_shared<Join>(
+      dirty.size(), [this, inode, done = std::move(done)](Result<void> stored) mutable {
+        if (!stored) return done(std::move(stored));
+        store_rest(inode, std::move(done));
+      });
+  for (const InodePtr& file : dirty) {
+    committer_.commit_leaving(file, [part = all->part()](Result<void> committed) mutable {
+      // It was deleted, or replaced, meanwhile.
+      const bool gone = !committed && committed.code() == Code::cancelled;
+      part(gone ? Result<void>() : std::move(committed));
+    });
+  }
 }
 
 void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inode,
@@ -167,6 +188,7 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
   CopyObject copy;
   {
     const MutexLock lock(core_.tree.mutex);
+    if (inode->parent == nullptr) return done(Error(Code::not_found));
     from = core_.tree.key_of(*inode);
     copy = CopyObject{
         .source = from,
@@ -192,16 +214,22 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
           }));
 }
 
-bool NameOperations::is_dirty(const Inode& inode) const {
-  const bool dirty = inode.stored_dirty || (inode.writer != nullptr && inode.writer->dirty());
-  return dirty && !inode.unlinked;
-}
-
-InodePtr NameOperations::dirty_below(const std::string& prefix) const {
-  for (const InodePtr& inode : core_.tree.all()) {
-    if (is_dirty(*inode) && core_.tree.key_of(*inode).starts_with(prefix)) return inode;
+std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) const {
+  const auto is_dirty = [](const Inode& inode) {
+    const bool dirty = inode.stored_dirty || (inode.writer != nullptr && inode.writer->dirty());
+    return dirty && !inode.unlinked;
+  };
+  std::vector<InodePtr> found;
+  if (above->type == FileType::file) {
+    if (is_dirty(*above)) found.push_back(above);
+    return found;
   }
-  return nullptr;
+  const std::string prefix = core_.tree.key_of(*above);
+  for (InodePtr& inode : core_.tree.all()) {
+    if (is_dirty(*inode) && core_.tree.key_of(*inode).starts_with(prefix))
+      found.push_back(std::move(inode));
+  }
+  return found;
 }
 
 void NameOperations::rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,

@@ -117,18 +117,6 @@ void Tree::detach(const InodePtr& inode) {
   drop_if_unused(inode);
 }
 
-bool Tree::leaving(const Inode& inode) const {
-  if (leaving_ == 0) return false;
-  const Inode* at = &inode;
-  while (at != nullptr && at->leaving == 0) at = at->parent.get();
-  return at != nullptr;
-}
-
-void Tree::set_leaving(Inode& inode, bool leaves) {
-  leaves ? ++inode.leaving : --inode.leaving;
-  leaves ? ++leaving_ : --leaving_;
-}
-
 bool Tree::keeps(const Inode& inode) const {
   if (inode.local_only || inode.writer != nullptr) return true;
   if (inode.directory == nullptr) return false;

@@ -53,10 +53,6 @@ class Tree {
   void move(const InodePtr& inode, const InodePtr& directory, const std::string& name)
       REQUIRES(mutex);
 
-  /// Whether the name, or that of a directory above, is about to go: see Committer::quiesce.
-  bool leaving(const Inode& inode) const REQUIRES(mutex);
-  void set_leaving(Inode& inode, bool leaves) REQUIRES(mutex);
-
   /// Whether it, or something below it, is here what the store does not have (yet).
   bool keeps(const Inode& inode) const REQUIRES(mutex);
 
@@ -109,7 +105,6 @@ class Tree {
   const MetadataOptions metadata_;
   const Scheduler& scheduler_;
   const int64_t mounted_at_ns_;
-  uint32_t leaving_ GUARDED_BY(mutex) = 0;  ///< Sum of Inode::leaving.
   InodeId next_id_ GUARDED_BY(mutex) = root_inode;
   std::unordered_map<InodeId, InodePtr> inodes_ GUARDED_BY(mutex);
   InodePtr root_;

@@ -86,6 +86,7 @@ Result<uint64_t> PendingFile::apply(Kind kind, uint64_t offset, std::span<const 
   uint64_t size = 0;
   {
     const MutexLock lock(mutex_);
+    if (closed_) return Error(Code::cancelled, "the file was given up");
     size = size_;
   }
   if (kind == Kind::append) offset = size;

@@ -57,6 +57,7 @@ class FakeSession final : public FuseSession {
     journal_.add("exit");
     finish({});
   }
+  void end() override {}
   void unmount(bool lazy) override {
     journal_.add(lazy ? "unmount lazily" : "unmount");
     if (!busy || lazy) mounted = false;

@@ -41,6 +41,11 @@ struct OpenFile : World {
     handle = created.opened.handle;
   }
 
+  InodeId make_directory(const std::string& name) {
+    const Result<Entry> made = run<Entry>(
+        [&](Done<Entry> done) { file_system->mkdir(root_inode, name, 0755, {}, std::move(done)); });
+    return made.value().attributes.inode;
+  }
   Pending<void> begin_write(uint64_t offset, std::string bytes) {
     return begin<void>(*this, [&](Done<void> done) {
       // The bytes are gone when the call returns.
@@ -185,13 +190,7 @@ TEST_CASE("what is written to a file during its rename is the renamed file's") {
 
 TEST_CASE("files that are open below a directory follow its rename") {
   OpenFile world;
-  const InodeId directory =
-      world
-          .run<Entry>([&](Done<Entry> done) {
-            world.file_system->mkdir(root_inode, "d", 0755, {}, std::move(done));
-          })
-          .value()
-          .attributes.inode;
+  const InodeId directory = world.make_directory("d");
   const Created below = world.create(directory, "x").value();
   const HandleId top = std::exchange(world.handle, below.opened.handle);
   world.store("first");
@@ -217,6 +216,71 @@ TEST_CASE("files that are open below a directory follow its rename") {
   CHECK(world.memory.contents("e/y") == "new");
   CHECK_FALSE(world.memory.contents("d/x"));
   CHECK_FALSE(world.memory.contents("d/y"));
+  world.file_system->release(world.handle);
+  world.file_system->release(top);
+}
+
+TEST_CASE("who waits for a name is not woken by what becomes of another") {
+  OpenFile world;
+  const InodeId directory = world.make_directory("d");
+  REQUIRE(world.create(directory, "x"));
+  world.memory.set("other", "x");
+  world.World::store.hold("Copy");
+  const auto renamed = world.begin_rename("d", "e");
+  const auto made = begin<Entry>(world, [&](Done<Entry> done) {
+    world.file_system->mkdir(directory, "sub", 0755, {}, std::move(done));
+  });
+  const auto changed = begin<Attributes>(world, [&](Done<Attributes> done) {
+    world.file_system->setattr(directory, {.mode = 0700}, std::move(done));
+  });
+  CHECK(succeeded(world.begin_unlink("other")));
+  CHECK_FALSE(made->has_value());
+  CHECK_FALSE(changed->has_value());
+  let_go_on(world);
+  CHECK(succeeded(renamed));
+  CHECK(succeeded(made));
+  CHECK(succeeded(changed));
+  CHECK(world.memory.contents("e/sub/"));
+  CHECK(world.memory.info("e/")->metadata->count("mode") == 1);
+  CHECK_FALSE(world.memory.contents("d/"));
+  CHECK_FALSE(world.memory.contents("d/sub/"));
+  world.file_system->release(world.handle);
+}
+
+TEST_CASE("a write that waits may outlive its handle") {
+  OpenFile world;
+  world.store("first");
+  world.World::store.hold("Copy");
+  const auto renamed = world.begin_rename("a", "b");
+  const auto written = world.begin_write(0, "killed");
+  CHECK_FALSE(written->has_value());
+  // The program is gone.
+  world.file_system->release(world.handle);
+  let_go_on(world);
+  CHECK(succeeded(renamed));
+  CHECK(written->has_value());
+  CHECK(world.memory.contents("b") == "first");
+}
+
+TEST_CASE("a rename waits for what is being written below the directory") {
+  OpenFile world;
+  const InodeId directory = world.make_directory("d");
+  const Created below = world.create(directory, "x").value();
+  const HandleId top = std::exchange(world.handle, below.opened.handle);
+  world.store("first");
+  // The commit holds up the write behind it.
+  REQUIRE(succeeded(world.begin_write(0, "again")));
+  world.World::store.hold("Put");
+  const auto flushed = world.begin_flush();
+  const auto written = world.begin_write(5, " more");
+  CHECK_FALSE(written->has_value());
+  const auto renamed = world.begin_rename("d", "e");
+  let_go_on(world);
+  CHECK(succeeded(flushed));
+  CHECK(succeeded(written));
+  CHECK(succeeded(renamed));
+  CHECK(world.memory.contents("e/x") == "again more");
+  CHECK_FALSE(world.memory.contents("d/x"));
   world.file_system->release(world.handle);
   world.file_system->release(top);
 }

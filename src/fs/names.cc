@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names that are about to go, and who waits for them.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "fs/core.h"
+
+namespace penstock {
+namespace {
+
+bool is_or_lies_below(const Inode& inode, const Inode& above) {
+  const Inode* at = &inode;
+  while (at != nullptr && at != &above) at = at->parent.get();
+  return at != nullptr;
+}
+
+/// Takes out the waiters for whom `over` holds.
+template <typename Over>
+std::vector<FsCore::NameWaiter> take(std::vector<FsCore::NameWaiter>& waiters, Over&& over) {
+  const auto first = std::stable_partition(
+      waiters.begin(), waiters.end(), [&](const auto& waiter) { return !over(*waiter.inode); });
+  std::vector<FsCore::NameWaiter> taken(std::make_move_iterator(first),
+                                        std::make_move_iterator(waiters.end()));
+  waiters.erase(first, waiters.end());
+  return taken;
+}
+
+}  // namespace
+
+bool FsCore::leaving(const Inode& inode) const {
+  if (names_leaving == 0) return false;
+  const Inode* at = &inode;
+  while (at != nullptr && at->leaving == 0) at = at->parent.get();
+  return at != nullptr;
+}
+
+bool FsCore::quiet(const Inode& inode) const {
+  return std::none_of(busy.begin(), busy.end(),
+                      [&](const Inode* working) { return is_or_lies_below(*working, inode); });
+}
+
+void FsCore::quiesce(const InodePtr& inode, Callback<void()> quiet_now) {
+  {
+    const MutexLock lock(tree.mutex);
+    ++inode->leaving;
+    ++names_leaving;
+    if (!quiet(*inode)) return quiet_waiters.push_back({inode, std::move(quiet_now)});
+  }
+  quiet_now();
+}
+
+void FsCore::resume(const InodePtr& inode) {
+  std::vector<NameWaiter> settled;
+  {
+    const MutexLock lock(tree.mutex);
+    --inode->leaving;
+    --names_leaving;
+    settled = take(name_waiters,
+                   [this](const Inode& waiting) REQUIRES(tree.mutex) { return !leaving(waiting); });
+  }
+  for (NameWaiter& waiter : settled) waiter.work();
+}
+
+void FsCore::when_name_settled(const InodePtr& inode, Callback<void()> work) {
+  {
+    const MutexLock lock(tree.mutex);
+    if (leaving(*inode)) {
+      return wait_for_name(inode, [this, inode, work = std::move(work)]() mutable {
+        when_name_settled(inode, std::move(work));
+      });
+    }
+  }
+  work();
+}
+
+void FsCore::begin_work(Inode& inode) {
+  if (inode.busy++ == 0) busy.insert(&inode);
+}
+
+void FsCore::end_work(Inode& inode) {
+  std::vector<NameWaiter> waited;
+  {
+    const MutexLock lock(tree.mutex);
+    if (--inode.busy == 0) busy.erase(&inode);
+    if (quiet_waiters.empty()) return;
+    waited = take(quiet_waiters,
+                  [this](const Inode& other) REQUIRES(tree.mutex) { return quiet(other); });
+  }
+  for (NameWaiter& waiter : waited) waiter.work();
+}
+
+}  // namespace penstock
