@@ -168,6 +168,8 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   uint64_t tail_offset_ GUARDED_BY(change_mutex_) = 0;
   std::deque<Queued> queue_ GUARDED_BY(change_mutex_);
   std::atomic<bool> waited_in_vain_{false};  ///< For room; nothing was stored since.
+  /// When a wait for room last had an upload to wait for.
+  std::atomic<Scheduler::Time> hopeful_at_{Scheduler::Time{}};
 
   mutable Mutex mutex_;
   std::string key_ GUARDED_BY(mutex_);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A pending file whose disk is full: changes and promises wait for uploads to make room.
+#include <algorithm>
 #include <utility>
 
 #include "data/write_back/pending_file.h"
@@ -10,13 +11,21 @@ namespace {
 /// How long a writer waits, and how often it looks.
 constexpr std::chrono::seconds room_patience{60};
 constexpr std::chrono::milliseconds room_interval{200};
+/// Where nothing is left to upload: until what the last uploads have left is cleared away.
+constexpr std::chrono::seconds clearing_patience{2};
 
 }  // namespace
 
 bool PendingFile::room_may_come(const Error& error, Scheduler::Time deadline) {
+  if (error.code() != Code::no_space) return false;
   const Scheduler::Time now = core_.parts.scheduler.now();
-  // Without a promise that an upload could fulfil there is nothing to wait for.
-  if (error.code() != Code::no_space || core_.parts.journal.stats().files == 0) return false;
+  // Without a promise that an upload could fulfil there is little to wait for.
+  if (core_.parts.journal.stats().files > 0) {
+    hopeful_at_ = now;
+  } else {
+    const Scheduler::Time began = deadline - room_patience;
+    deadline = std::max(began, hopeful_at_.load()) + clearing_patience;
+  }
   // Who has waited in vain is told so at once from then on: a program that goes on after an error
   // would wait again for each of its writes, and for its close.
   if (now >= deadline) waited_in_vain_ = true;
