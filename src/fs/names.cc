@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names that are about to go, and who waits for them.
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "fs/core.h"
@@ -15,14 +14,14 @@ bool is_or_lies_below(const Inode& inode, const Inode& above) {
   return at != nullptr;
 }
 
-/// Takes out the waiters for whom `over` holds.
-template <typename Over>
-std::vector<FsCore::NameWaiter> take(std::vector<FsCore::NameWaiter>& waiters, Over&& over) {
-  const auto first = std::stable_partition(
-      waiters.begin(), waiters.end(), [&](const auto& waiter) { return !over(*waiter.inode); });
-  std::vector<FsCore::NameWaiter> taken(std::make_move_iterator(first),
-                                        std::make_move_iterator(waiters.end()));
-  waiters.erase(first, waiters.end());
+/// Takes out the waiters whose wait is over.
+std::vector<FsCore::NameWaiter> take(std::vector<FsCore::NameWaiter>& waiters,
+                                     const std::vector<bool>& over) {
+  std::vector<FsCore::NameWaiter> taken;
+  std::vector<FsCore::NameWaiter> left;
+  for (size_t i = 0; i < waiters.size(); ++i)
+    (over[i] ? taken : left).push_back(std::move(waiters[i]));
+  waiters = std::move(left);
   return taken;
 }
 
@@ -56,8 +55,9 @@ void FsCore::resume(const InodePtr& inode) {
     const MutexLock lock(tree.mutex);
     --inode->leaving;
     --names_leaving;
-    settled = take(name_waiters,
-                   [this](const Inode& waiting) REQUIRES(tree.mutex) { return !leaving(waiting); });
+    std::vector<bool> over;
+    for (const NameWaiter& waiter : name_waiters) over.push_back(!leaving(*waiter.inode));
+    settled = take(name_waiters, over);
   }
   for (NameWaiter& waiter : settled) waiter.work();
 }
@@ -84,8 +84,9 @@ void FsCore::end_work(Inode& inode) {
     const MutexLock lock(tree.mutex);
     if (--inode.busy == 0) busy.erase(&inode);
     if (quiet_waiters.empty()) return;
-    waited = take(quiet_waiters,
-                  [this](const Inode& other) REQUIRES(tree.mutex) { return quiet(other); });
+    std::vector<bool> over;
+    for (const NameWaiter& waiter : quiet_waiters) over.push_back(quiet(*waiter.inode));
+    waited = take(quiet_waiters, over);
   }
   for (NameWaiter& waiter : waited) waiter.work();
 }

@@ -135,7 +135,7 @@ Result<void> FileUpload::carry(const Load& load, Done<void> done) {
   }
   for (const JournalRange& piece : load.pieces) {
     const auto into = bytes.subspan(piece.offset - load.offset, piece.length);
-    const Result<void> read = core_.parts.journal.read(*piece.piece, piece.skip, into);
+    Result<void> read = core_.parts.journal.read(*piece.piece, piece.skip, into);
     if (!read) return read;
   }
   if (block != nullptr) {
