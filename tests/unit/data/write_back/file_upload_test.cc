@@ -42,16 +42,10 @@ struct UploadFixture {
   std::shared_ptr<FileUpload> begin(const std::string& key) {
     return std::make_shared<FileUpload>(*core, engine->begin(key, std::nullopt, {}));
   }
-  static MemoryStoreOptions small_parts(Scheduler& scheduler) {
-    MemoryStoreOptions options;
-    options.limits.min_part_size = part;
-    options.scheduler = &scheduler;
-    return options;
-  }
 
   TemporaryDirectory folder;
   WorkerPool pool{"test", 4};
-  MemoryStore memory{small_parts(pool)};
+  MemoryStore memory{WriteFixture::small_parts(pool)};
   MemoryBudget budget{64 * mib};
   BufferPool buffers{8 * mib};
   Journal::Left left;
