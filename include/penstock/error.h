@@ -30,6 +30,8 @@ enum class Code : uint8_t {
   name_too_long,     ///< A name over 255 bytes or a key over 1,024 bytes.
   too_large,         ///< Beyond the largest size an object may have.
   bad_handle,        ///< A handle that was not opened for this.
+  not_permitted,     ///< Refused whatever the rights: a hard link, a read-only attribute.
+  no_attribute,      ///< The file has no extended attribute of this name.
   interrupted,       ///< The waiting program was interrupted by a signal.
   cancelled,         ///< The caller asked to stop (shutdown, abandoned work).
   internal,          ///< A bug in Penstock or a library: should not happen, never hidden.

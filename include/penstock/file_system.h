@@ -22,18 +22,31 @@ namespace penstock {
 using InodeId = uint64_t;
 using HandleId = uint64_t;
 constexpr InodeId root_inode = 1;
+constexpr uint32_t max_name_bytes = 255;
 
-enum class FileType : uint8_t { file, directory };
+enum class FileType : uint8_t {
+  file,
+  directory,
+  symlink,
+  fifo,
+  socket,
+  character_device,
+  block_device
+};
 
 struct Attributes {
   InodeId inode = 0;
   FileType type = FileType::file;
+  bool type_known = true;  ///< False: only that it is no directory.
   uint64_t size = 0;
   uint32_t mode = 0;  ///< Permission bits only (07777).
   uint32_t uid = 0;
   uint32_t gid = 0;
   uint32_t links = 1;
-  int64_t mtime_ns = 0;  ///< Since the epoch; ctime and atime are the same.
+  uint32_t device = 0;   ///< Of device nodes: what stat(2) calls st_rdev.
+  int64_t mtime_ns = 0;  ///< Since the epoch, as the others.
+  int64_t ctime_ns = 0;
+  int64_t atime_ns = 0;
 };
 
 /// A name that was found. The caller holds one more reference to the inode and gives it back with
@@ -55,6 +68,8 @@ struct AttributeChange {
   std::optional<uint32_t> gid;
   std::optional<uint64_t> size;
   std::optional<int64_t> mtime_ns;
+  std::optional<int64_t> atime_ns;
+  bool drop_set_ids = false;  ///< See FileSystem::drop_set_ids.
 };
 
 struct OpenFlags {
@@ -62,6 +77,7 @@ struct OpenFlags {
   bool write = false;
   bool truncate = false;
   bool append = false;
+  bool drop_set_ids = false;  ///< With `truncate`: see FileSystem::drop_set_ids.
 };
 
 struct Opened {
@@ -94,13 +110,24 @@ struct ReadDirectory {
   size_t max_entries = 1000;
 };
 
+/// What a name is given that is neither a regular file's first open nor a directory.
+struct NewNode {
+  FileType type = FileType::file;  ///< Not a directory.
+  uint32_t mode = 0;
+  uint32_t device = 0;  ///< Of device nodes.
+  std::string target;   ///< Of a symbolic link: 1 to 4,095 bytes.
+};
+
+/// What setxattr(2) may find: any state, no such attribute (XATTR_CREATE), one (XATTR_REPLACE).
+enum class XattrMode : uint8_t { any, create, replace };
+
 struct FileSystemStats {
   uint64_t total_bytes = 0;
   uint64_t free_bytes = 0;
   uint64_t files = 0;
   uint64_t free_files = 0;
   uint32_t block_size = 4096;
-  uint32_t max_name_bytes = 255;
+  uint32_t max_name_bytes = penstock::max_name_bytes;
 };
 
 /// Tells the kernel what it must forget. Implemented by the frontend; called without locks, from a
@@ -127,6 +154,10 @@ class FileSystem {
 
   virtual void mkdir(InodeId parent, std::string name, uint32_t mode, Caller caller,
                      Done<Entry> done) = 0;
+  /// In the store when `done` is called.
+  virtual void make_node(InodeId parent, std::string name, NewNode node, Caller caller,
+                         Done<Entry> done) = 0;
+  virtual void read_link(InodeId inode, Done<std::string> done) = 0;
   virtual void rmdir(InodeId parent, std::string name, Done<void> done) = 0;
   virtual void unlink(InodeId parent, std::string name, Done<void> done) = 0;
   /// Replaces an existing target as rename(2) does, unless `no_replace`.
@@ -142,6 +173,9 @@ class FileSystem {
   /// file.
   virtual void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
                      Done<void> done) = 0;
+  /// Before a write by a program without the right to keep them (CAP_FSETID): the file loses its
+  /// set-user-ID bit, and its set-group-ID bit where its group may execute it.
+  virtual void drop_set_ids(HandleId handle) = 0;
   /// close(2) of one descriptor: returns when what was written is in the store, or why it is not.
   virtual void flush(HandleId handle, Done<void> done) = 0;
   virtual void fsync(HandleId handle, Done<void> done) = 0;
@@ -155,6 +189,16 @@ class FileSystem {
   virtual void read_directory(ReadDirectory request, Done<std::vector<DirectoryEntry>> done) = 0;
   virtual void release_directory(HandleId handle) = 0;
   virtual void sync_directory(InodeId inode, Done<void> done) = 0;
+
+  /// Extended attributes: "user.*", which are the object's metadata, and the read-only ones that
+  /// docs/semantics.md names. Other names are not_supported, an absent one is no_attribute.
+  virtual void get_xattr(InodeId inode, std::string name, Done<std::string> done) = 0;
+  /// Those that can be set.
+  virtual void list_xattrs(InodeId inode, Done<std::vector<std::string>> done) = 0;
+  /// no_space where the object's metadata would pass S3's limit.
+  virtual void set_xattr(InodeId inode, std::string name, std::string value, XattrMode mode,
+                         Done<void> done) = 0;
+  virtual void remove_xattr(InodeId inode, std::string name, Done<void> done) = 0;
 
   virtual void statfs(Done<FileSystemStats> done) = 0;
 

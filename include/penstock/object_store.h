@@ -38,6 +38,7 @@ struct ObjectInfo {
   ETag etag;
   int64_t last_modified_ns = 0;  ///< Since the epoch, UTC; servers give whole seconds.
   std::string storage_class;     ///< As the server says it; empty means STANDARD.
+  std::string restore;  ///< HEAD only: the x-amz-restore of an archived object; empty: none.
   /// What HEAD and GET return; absent in listings and in the results of writes, which do not tell.
   std::optional<Metadata> metadata;
 };
@@ -62,6 +63,11 @@ class BodySink {
 struct Body {
   std::vector<std::span<const std::byte>> pieces;
   std::shared_ptr<const void> owner;
+
+  static Body of(std::string text) {
+    auto owner = std::make_shared<const std::string>(std::move(text));
+    return {.pieces = {std::as_bytes(std::span(owner->data(), owner->size()))}, .owner = owner};
+  }
 
   uint64_t size() const noexcept {
     uint64_t total = 0;

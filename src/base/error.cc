@@ -43,6 +43,10 @@ std::string_view to_string(Code code) noexcept {
       return "too_large";
     case Code::bad_handle:
       return "bad_handle";
+    case Code::not_permitted:
+      return "not_permitted";
+    case Code::no_attribute:
+      return "no_attribute";
     case Code::interrupted:
       return "interrupted";
     case Code::cancelled:

@@ -41,6 +41,10 @@ int to_errno(Code code) noexcept {
       return EFBIG;
     case Code::bad_handle:
       return EBADF;
+    case Code::not_permitted:
+      return EPERM;
+    case Code::no_attribute:
+      return ENODATA;
     case Code::interrupted:
       return EINTR;
     case Code::cancelled:

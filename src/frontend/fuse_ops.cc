@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <cerrno>
 #include <ctime>
@@ -13,6 +15,7 @@
 #include "frontend/cache_request.h"
 #include "frontend/io_uring.h"
 #include "frontend/passthrough.h"
+#include "frontend/set_ids.h"
 
 namespace penstock {
 namespace {
@@ -29,6 +32,33 @@ FuseContext& context_of(fuse_req_t request) {
 Caller caller_of(fuse_req_t request) {
   const fuse_ctx* context = fuse_req_ctx(request);
   return Caller{context->uid, context->gid};
+}
+
+int64_t to_ns(const timespec& time) { return time.tv_sec * ns_per_second + time.tv_nsec; }
+
+int64_t now_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return to_ns(now);
+}
+
+FileType type_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return FileType::directory;
+    case S_IFLNK:
+      return FileType::symlink;
+    case S_IFIFO:
+      return FileType::fifo;
+    case S_IFSOCK:
+      return FileType::socket;
+    case S_IFCHR:
+      return FileType::character_device;
+    case S_IFBLK:
+      return FileType::block_device;
+    default:
+      return FileType::file;
+  }
 }
 
 /// For operations that answer with success or an error.
@@ -141,12 +171,17 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int vali
   if ((valid & FUSE_SET_ATTR_GID) != 0) change.gid = attr->st_gid;
   if ((valid & FUSE_SET_ATTR_SIZE) != 0) change.size = static_cast<uint64_t>(attr->st_size);
   if ((valid & FUSE_SET_ATTR_MTIME_NOW) != 0) {
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    change.mtime_ns = now.tv_sec * ns_per_second + now.tv_nsec;
+    change.mtime_ns = now_ns();
   } else if ((valid & FUSE_SET_ATTR_MTIME) != 0) {
-    change.mtime_ns = attr->st_mtim.tv_sec * ns_per_second + attr->st_mtim.tv_nsec;
+    change.mtime_ns = to_ns(attr->st_mtim);
   }
+  if ((valid & FUSE_SET_ATTR_ATIME_NOW) != 0) {
+    change.atime_ns =
+        change.mtime_ns && (valid & FUSE_SET_ATTR_MTIME_NOW) != 0 ? *change.mtime_ns : now_ns();
+  } else if ((valid & FUSE_SET_ATTR_ATIME) != 0) {
+    change.atime_ns = to_ns(attr->st_atim);
+  }
+  change.drop_set_ids = change.size && drops_set_ids(valid);
   context_of(request).file_system->setattr(OpenModes::inode_of(node), change,
                                            answer_attributes(request, "setattr"));
 }
@@ -154,6 +189,35 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int vali
 void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
   context_of(request).file_system->mkdir(parent, name, mode & 07777, caller_of(request),
                                          answer_entry(request, "mkdir"));
+}
+
+void op_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
+  context_of(request).file_system->make_node(parent, name,
+                                             {.type = type_of(mode),
+                                              .mode = mode & 07777,
+                                              .device = static_cast<uint32_t>(device),
+                                              .target = {}},
+                                             caller_of(request), answer_entry(request, "mknod"));
+}
+
+void op_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
+  context_of(request).file_system->make_node(
+      parent, name, {.type = FileType::symlink, .mode = 0777, .target = target}, caller_of(request),
+      answer_entry(request, "symlink"));
+}
+
+void op_readlink(fuse_req_t request, fuse_ino_t node) {
+  context_of(request).file_system->read_link(
+      OpenModes::inode_of(node),
+      [reply = FuseReply(request, context_of(request).reply(), "readlink")](
+          const Result<std::string>& target) mutable {
+        target ? reply.link(*target) : reply.error(target.error());
+      });
+}
+
+/// An object has one key.
+void op_link(fuse_req_t request, fuse_ino_t, fuse_ino_t, const char*) {
+  fuse_reply_err(request, EPERM);
 }
 
 void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
@@ -223,12 +287,14 @@ void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   FuseContext& context = context_of(request);
   const int flags = info->flags;
   FuseReply reply(request, context.reply(), "open");
+  OpenFlags wanted = open_flags(flags);
+  wanted.drop_set_ids = wanted.truncate && drops_set_ids(*info);
   if ((flags & O_ACCMODE) != O_RDONLY && context.modes.moves(node)) {
     reply.again();
     return;
   }
   context.file_system->open(
-      OpenModes::inode_of(node), open_flags(flags),
+      OpenModes::inode_of(node), wanted,
       [&context, node, flags, reply = std::move(reply)](const Result<Opened>& opened) mutable {
         if (opened) {
           answer_opened(context, reply, node, *opened, flags);
@@ -255,6 +321,7 @@ void op_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_fil
 void op_write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset,
               fuse_file_info* info) {
   FuseContext& context = context_of(request);
+  if (drops_set_ids(*info)) context.file_system->drop_set_ids(info->fh);
   context.file_system->write(
       info->fh, static_cast<uint64_t>(offset), std::as_bytes(std::span(data, size)),
       [size,
@@ -396,6 +463,55 @@ void op_statfs(fuse_req_t request, fuse_ino_t) {
   });
 }
 
+/// To getxattr(2) and listxattr(2): the size where they ask for that, else the bytes.
+void answer_xattr(FuseReply& reply, std::string_view bytes, size_t room) {
+  if (room == 0) {
+    reply.xattr_size(bytes.size());
+  } else if (bytes.size() > room) {
+    reply.xattr_too_large();
+  } else {
+    reply.buffer(std::string(bytes));
+  }
+}
+
+void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t room) {
+  context_of(request).file_system->get_xattr(
+      OpenModes::inode_of(node), name,
+      [room, reply = FuseReply(request, context_of(request).reply(), "getxattr")](
+          const Result<std::string>& value) mutable {
+        value ? answer_xattr(reply, *value, room) : (void)reply.error(value.error());
+      });
+}
+
+void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t room) {
+  context_of(request).file_system->list_xattrs(
+      OpenModes::inode_of(node),
+      [room, reply = FuseReply(request, context_of(request).reply(), "listxattr")](
+          const Result<std::vector<std::string>>& names) mutable {
+        if (!names) {
+          reply.error(names.error());
+          return;
+        }
+        std::string list;
+        for (const std::string& name : *names) list.append(name).push_back('\0');
+        answer_xattr(reply, list, room);
+      });
+}
+
+void op_setxattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value,
+                 size_t size, int flags) {
+  const XattrMode mode = (flags & XATTR_CREATE) != 0    ? XattrMode::create
+                         : (flags & XATTR_REPLACE) != 0 ? XattrMode::replace
+                                                        : XattrMode::any;
+  context_of(request).file_system->set_xattr(
+      OpenModes::inode_of(node), name, std::string(value, size), mode, answer(request, "setxattr"));
+}
+
+void op_removexattr(fuse_req_t request, fuse_ino_t node, const char* name) {
+  context_of(request).file_system->remove_xattr(OpenModes::inode_of(node), name,
+                                                answer(request, "removexattr"));
+}
+
 void op_init(void* userdata, fuse_conn_info* connection) {
   const auto want = [connection](unsigned capability) {
     if ((connection->capable & capability) != 0) connection->want |= capability;
@@ -409,7 +525,7 @@ void op_init(void* userdata, fuse_conn_info* connection) {
   want(FUSE_CAP_ATOMIC_O_TRUNC);
   // We know by the ETag whether cached pages still hold; the kernel would guess by mtime.
   want(FUSE_CAP_EXPLICIT_INVAL_DATA);
-  want(FUSE_CAP_HANDLE_KILLPRIV);
+  want(set_ids_capability);
   FuseFeatures& features = static_cast<FuseContext*>(userdata)->features;
   features.passthrough = want_passthrough(*connection);
   want_io_uring(*connection, features.io_uring);
@@ -432,6 +548,10 @@ fuse_lowlevel_ops fuse_operations() {
   operations.getattr = op_getattr;
   operations.setattr = op_setattr;
   operations.mkdir = op_mkdir;
+  operations.mknod = op_mknod;
+  operations.symlink = op_symlink;
+  operations.readlink = op_readlink;
+  operations.link = op_link;
   operations.rmdir = op_rmdir;
   operations.unlink = op_unlink;
   operations.rename = op_rename;
@@ -448,6 +568,10 @@ fuse_lowlevel_ops fuse_operations() {
   operations.readdirplus = op_readdirplus;
   operations.releasedir = op_releasedir;
   operations.fsyncdir = op_fsyncdir;
+  operations.getxattr = op_getxattr;
+  operations.listxattr = op_listxattr;
+  operations.setxattr = op_setxattr;
+  operations.removexattr = op_removexattr;
   operations.statfs = op_statfs;
   return operations;
 }

@@ -39,6 +39,9 @@ bool is_ordinary(Code code) {
     case Code::not_empty:
     case Code::name_too_long:
     case Code::bad_handle:
+    case Code::not_permitted:
+    case Code::no_attribute:
+    case Code::not_supported:
     case Code::interrupted:
     case Code::cancelled:
     case Code::read_only:
@@ -50,17 +53,42 @@ bool is_ordinary(Code code) {
 
 }  // namespace
 
+mode_t type_bits(FileType type) {
+  switch (type) {
+    case FileType::file:
+      return S_IFREG;
+    case FileType::directory:
+      return S_IFDIR;
+    case FileType::symlink:
+      return S_IFLNK;
+    case FileType::fifo:
+      return S_IFIFO;
+    case FileType::socket:
+      return S_IFSOCK;
+    case FileType::character_device:
+      return S_IFCHR;
+    case FileType::block_device:
+      return S_IFBLK;
+  }
+  return S_IFREG;
+}
+
 struct stat to_stat(const Attributes& attributes) {
   struct stat result {};
   result.st_ino = attributes.inode;
-  result.st_mode = attributes.mode | (attributes.type == FileType::directory ? S_IFDIR : S_IFREG);
+  // Without type bits a directory entry says DT_UNKNOWN, and the program asks.
+  result.st_mode =
+      attributes.mode | (attributes.type_known ? type_bits(attributes.type) : mode_t{0});
+  result.st_rdev = attributes.device;
   result.st_nlink = attributes.links;
   result.st_uid = attributes.uid;
   result.st_gid = attributes.gid;
   result.st_size = static_cast<off_t>(attributes.size);
   result.st_blocks = static_cast<blkcnt_t>((attributes.size + 511) / 512);
   result.st_blksize = 1 << 20;  // what programs take as the size of a good read or write
-  result.st_mtim = result.st_ctim = result.st_atim = to_timespec(attributes.mtime_ns);
+  result.st_mtim = to_timespec(attributes.mtime_ns);
+  result.st_ctim = to_timespec(attributes.ctime_ns);
+  result.st_atim = to_timespec(attributes.atime_ns);
   return result;
 }
 
@@ -143,6 +171,14 @@ bool FuseReply::data(const Slices& slices) {
 
 bool FuseReply::buffer(const std::string& bytes) {
   return claim() && fuse_reply_buf(pending_->request, bytes.data(), bytes.size()) == 0;
+}
+
+bool FuseReply::link(const std::string& target) {
+  return claim() && fuse_reply_readlink(pending_->request, target.c_str()) == 0;
+}
+
+bool FuseReply::xattr_size(size_t bytes) {
+  return claim() && fuse_reply_xattr(pending_->request, bytes) == 0;
 }
 
 bool FuseReply::written(size_t bytes) {

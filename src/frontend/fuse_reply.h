@@ -46,9 +46,13 @@ class FuseReply {
   bool created(const Entry& entry, fuse_ino_t node, const fuse_file_info& info);
   bool data(const Slices& slices);
   bool buffer(const std::string& bytes);
+  bool link(const std::string& target);
   bool written(size_t bytes);
   bool statfs(const FileSystemStats& stats);
   bool cache_share(const CacheShare& share);
+  /// To a getxattr or listxattr that asks for the size only.
+  bool xattr_size(size_t bytes);
+  bool xattr_too_large() { return error_number(ERANGE); }
   /// To an ioctl that means nothing here.
   bool no_such_request() { return error_number(ENOTTY); }
 

@@ -143,16 +143,18 @@ void AttributeLoader::listed(const InodePtr& directory) {
     if (core_.attributes != Mode::automatic || state.carried != Carried::unknown) return;
     // The first and the last one: what was put there at different times is seldom alike at both
     // ends.
-    const auto pick = [&](auto begin, auto end) {
-      const auto file = std::find_if(begin, end, [](const auto& child) {
-        return child.second->type == FileType::file && !known(*child.second);
+    const auto pick = [&](FileType type, auto begin, auto end) {
+      const auto found = std::find_if(begin, end, [type](const auto& child) {
+        return child.second->type == type && !known(*child.second);
       });
-      if (file != end) sample.push_back(file->second);
+      if (found == end || std::count(sample.begin(), sample.end(), found->second) > 0) return;
+      sample.push_back(found->second);
     };
-    pick(state.children.begin(), state.children.end());
-    pick(state.children.rbegin(), state.children.rend());
-    if (sample.size() == 2 && sample[0] == sample[1]) sample.pop_back();
-    if (sample.empty()) return;  // only directories, or files that were written here
+    for (const FileType type : {FileType::file, FileType::directory}) {
+      pick(type, state.children.begin(), state.children.end());
+      pick(type, state.children.rbegin(), state.children.rend());
+    }
+    if (sample.empty()) return;  // all of it was written here
     state.carried = Carried::none;
     state.sampling = static_cast<uint32_t>(sample.size());
   }

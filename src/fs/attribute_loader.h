@@ -8,11 +8,12 @@ namespace penstock {
 /// Finds out what a listing does not tell: the attributes that objects carry as metadata (mode,
 /// owner, time). Each costs a HEAD, so MetadataOptions::attributes decides when one is paid.
 ///
-/// With `automatic`, two objects of a directory are looked at when its listing comes in. Where
-/// neither carries attributes, as in data sets that no POSIX program wrote, the others are taken to
-/// carry none. Where one does, or where later one is seen that does, each file is asked for when a
-/// program asks for its attributes, and for programs that go through a directory in order the next
-/// ones are asked for ahead, many at a time.
+/// With `automatic`, two files and two directories of a directory are looked at when its listing
+/// comes in. Where none carries attributes, as in data sets that no POSIX program wrote, the others
+/// are taken to carry none. Where one does, or where later one is seen that does, or where the
+/// directory's own object says so (note_carried), each is asked for when a program asks for its
+/// attributes, and for programs that go through a directory in order the next ones are asked for
+/// ahead, many at a time.
 class AttributeLoader {
  public:
   explicit AttributeLoader(FsCore& core) : core_(core) {}
@@ -25,6 +26,11 @@ class AttributeLoader {
   /// has the mount's defaults.
   void ensure(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
+  /// The inode was stored. Where it carries attributes, that is written into its directory's own
+  /// object, once and in the background: with it other mounts, and this one after its end, know
+  /// that they have to ask. Best effort: what fails is tried with the next such file.
+  void note_carried(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
+
   /// A page of the directory's listing is in the tree.
   void listed(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
 
@@ -36,6 +42,7 @@ class AttributeLoader {
   void when_sampled(const InodePtr& directory, Callback<void()> ready) EXCLUDES(core_.tree.mutex);
 
  private:
+  void write_note(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
   bool may_carry(const Inode& inode) const REQUIRES(core_.tree.mutex);
   void learned(const InodePtr& inode, const std::string& key, Result<ObjectInfo> info)
       EXCLUDES(core_.tree.mutex);

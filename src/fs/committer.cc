@@ -243,6 +243,7 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
     if (unattended && !final_refusal(result.code())) retry_later(inode);
     return done(result.error());
   }
+  attributes_.note_carried(inode);
   if (again) return store_attributes(inode, std::move(done));
   if (more) plan_upload(inode);
   if (unattended) writing_ended(inode);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "fs/attribute_loader.h"
 #include "fs/core.h"
 
 namespace penstock {
@@ -14,7 +15,7 @@ namespace penstock {
 /// background.
 class Committer {
  public:
-  explicit Committer(FsCore& core) : core_(core) {}
+  Committer(FsCore& core, AttributeLoader& attributes) : core_(core), attributes_(attributes) {}
 
   /// Makes the file's present contents and attributes its object. Succeeds at once where nothing is
   /// dirty, or the file was unlinked.
@@ -85,6 +86,7 @@ class Committer {
   }
 
   FsCore& core_;
+  AttributeLoader& attributes_;
   Mutex shutdown_mutex_;
   std::shared_ptr<Shutdown> shutdown_ GUARDED_BY(shutdown_mutex_);
 };

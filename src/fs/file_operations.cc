@@ -17,6 +17,7 @@ void FileOperations::create(const Create& request, Done<Created> done) {
         create(request, std::move(done));
       });
     }
+    if (request.parent->unlinked) return done(Error(Code::not_found));
     Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
                                                core_.limits.max_key_bytes);
     if (!valid) return done(valid.error());
@@ -24,20 +25,25 @@ void FileOperations::create(const Create& request, Done<Created> done) {
       return done(Error(Code::already_exists));
     }
     const InodePtr inode = core_.tree.add_child(request.parent, request.name, FileType::file);
-    // Only what differs from the mount's defaults is worth metadata.
-    if (request.mode != core_.mount.file_mode) inode->stored.mode = request.mode;
-    if (request.caller.uid != core_.mount.uid) inode->stored.uid = request.caller.uid;
-    if (request.caller.gid != core_.mount.gid) inode->stored.gid = request.caller.gid;
+    inode->stored = core_.tree.initial_attributes(*request.parent, FileType::file, request.mode,
+                                                  request.caller);
     inode->stored_known = true;
     inode->local_only = true;
     inode->exclusive = request.exclusive;
-    inode->mtime_ns = wall_clock_ns();
+    inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
     core_.tree.note_change(*request.parent, request.name);
+    Tree::names_changed(*request.parent);
     open_writer(inode, true);
     created.opened = make_handle(inode, request.flags);
     created.entry = core_.tree.entry(inode);
   }
   done(created);
+}
+
+void FileOperations::touch(Inode& inode) {
+  inode.mtime_ns = inode.ctime_ns = wall_clock_ns();
+  // A time that was set before is no longer the file's.
+  inode.stored.mtime_ns.reset();
 }
 
 void FileOperations::open_writer(const InodePtr& inode, bool truncate) {
@@ -122,8 +128,8 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
       if (truncate != nullptr) core_.begin_work(*inode);
       open_writer(inode, flags.truncate);
       if (flags.truncate) {
-        inode->stored.mtime_ns.reset();
-        inode->mtime_ns = wall_clock_ns();
+        touch(*inode);
+        if (flags.drop_set_ids) drop_set_ids(*inode);
       }
     }
     opened = make_handle(inode, flags);
@@ -259,9 +265,7 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
     waits = core_.leaving(*inode);
     if (!waits) writer = inode->writer;
     if (writer != nullptr) core_.begin_work(*inode);
-    inode->mtime_ns = wall_clock_ns();
-    // A time that was set before this write is no longer the file's.
-    if (inode->stored.mtime_ns) inode->stored.mtime_ns.reset();
+    touch(*inode);
   }
   if (waits) {
     return core_.when_name_settled(
@@ -310,124 +314,45 @@ void FileOperations::release(FileHandle* handle) {
   if (ended) committer_.writing_ended(inode);
 }
 
-void FileOperations::setattr(const InodePtr& inode, const AttributeChange& change,
-                             Done<Attributes> done) {
-  const auto finish = [this, inode](Done<Attributes> reply, const Result<void>& changed) {
-    if (!changed) return reply(changed.error());
-    Attributes attributes;
-    {
-      const MutexLock lock(core_.tree.mutex);
-      attributes = core_.tree.attributes(*inode);
-    }
-    reply(attributes);
-  };
-  if (core_.stopping) return done(mount_is_ending());
-  const bool stored = change.mode || change.uid || change.gid || change.mtime_ns;
-  if (change.size && inode->type == FileType::directory) return done(Error(Code::is_a_directory));
-  auto rest = [this, inode, change, stored, finish,
-               done = std::move(done)](const Result<void>& resized) mutable {
-    if (!resized || !stored) return finish(std::move(done), resized);
-    change_stored(inode, change,
-                  [finish, done = std::move(done)](const Result<void>& changed) mutable {
-                    finish(std::move(done), changed);
-                  });
-  };
-  if (!change.size) return rest(Result<void>());
-  resize(inode, *change.size, std::move(rest));
-}
-
-void FileOperations::resize(const InodePtr& inode, uint64_t size, Done<void> done) {
+void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids, Done<void> done) {
   // Through a handle of its own: what open and close do is what truncate(2) needs.
   const OpenFlags flags{.read = false, .write = true, .truncate = size == 0};
-  open(inode, flags, [this, inode, size, done = std::move(done)](Result<Opened> opened) mutable {
-    if (!opened) return done(opened.error());
-    auto* handle = reinterpret_cast<FileHandle*>(opened->handle);
-    std::shared_ptr<FileWriter> writer;
-    bool others = false;
-    {
-      const MutexLock lock(core_.tree.mutex);
-      writer = inode->writer;
-      core_.begin_work(*inode);
-      others = inode->unflushed_handles > 1;
-      inode->mtime_ns = wall_clock_ns();
-      inode->stored.mtime_ns.reset();
-    }
-    writer->truncate(
-        size, [this, handle, others, done = std::move(done)](Result<void> truncated) mutable {
-          core_.end_work(*handle->inode);
-          // With other writers the new size is committed when they close or sync.
-          if (!truncated || others) {
-            release(handle);
-            return done(std::move(truncated));
-          }
-          flush(*handle, [this, handle, done = std::move(done)](Result<void> flushed) mutable {
-            release(handle);
-            done(std::move(flushed));
-          });
-        });
-  });
+  open(inode, flags,
+       [this, inode, size, drop_ids, done = std::move(done)](Result<Opened> opened) mutable {
+         if (!opened) return done(opened.error());
+         auto* handle = reinterpret_cast<FileHandle*>(opened->handle);
+         std::shared_ptr<FileWriter> writer;
+         bool others = false;
+         {
+           const MutexLock lock(core_.tree.mutex);
+           writer = inode->writer;
+           core_.begin_work(*inode);
+           others = inode->unflushed_handles > 1;
+           touch(*inode);
+           if (drop_ids) drop_set_ids(*inode);
+         }
+         writer->truncate(
+             size, [this, handle, others, done = std::move(done)](Result<void> truncated) mutable {
+               core_.end_work(*handle->inode);
+               // With other writers the new size is committed when they close or sync.
+               if (!truncated || others) {
+                 release(handle);
+                 return done(std::move(truncated));
+               }
+               flush(*handle, [this, handle, done = std::move(done)](Result<void> flushed) mutable {
+                 release(handle);
+                 done(std::move(flushed));
+               });
+             });
+       });
 }
 
-void FileOperations::change_stored(const InodePtr& inode, const AttributeChange& change,
-                                   Done<void> done) {
-  attributes_.learn(
-      inode, [this, inode, change, done = std::move(done)](Result<void> learned) mutable {
-        if (!learned) return done(std::move(learned));
-        bool save = false;
-        bool promised = false;
-        {
-          const MutexLock lock(core_.tree.mutex);
-          const Attributes before = core_.tree.attributes(*inode);
-          StoredAttributes& stored = inode->stored;
-          bool changed = false;
-          if (change.mode && *change.mode != before.mode) stored.mode = change.mode, changed = true;
-          if (change.uid && *change.uid != before.uid) stored.uid = change.uid, changed = true;
-          if (change.gid && *change.gid != before.gid) stored.gid = change.gid, changed = true;
-          if (change.mtime_ns && stored.mtime_ns != change.mtime_ns) {
-            stored.mtime_ns = change.mtime_ns;
-            inode->mtime_ns = *change.mtime_ns;
-            changed = true;
-          }
-          inode->stored_known = true;
-          const bool with_next_commit = inode->writer != nullptr && inode->writer->dirty();
-          if (changed && with_next_commit) inode->stored_dirty = true;
-          save = changed && !with_next_commit && !inode->unlinked;
-          promised = changed && with_next_commit && inode->writer->pending();
-        }
-        if (promised) {
-          return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
-            committer_.renew_promise(inode, std::move(done));
-          });
-        }
-        if (!save) return done({});
-        if (inode->type == FileType::directory) {
-          return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
-            save_directory(inode, std::move(done));
-          });
-        }
-        committer_.save_stored(inode, std::move(done));
-      });
-}
-
-void FileOperations::save_directory(const InodePtr& inode, Done<void> done) {
-  PutRequest marker;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    marker.key = core_.tree.key_of(*inode);
-    marker.metadata = to_metadata(inode->stored, FileType::directory);
-  }
-  if (marker.key.empty()) return done({});  // a bucket's root has no object to keep attributes in
-  core_.parts.store.put(std::move(marker),
-                        core_.tracked<ObjectInfo>(
-                            [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                              if (!info) return done(info.error());
-                              {
-                                const MutexLock lock(core_.tree.mutex);
-                                inode->directory->has_marker = true;
-                                inode->etag = info->etag;
-                              }
-                              done({});
-                            }));
+void FileOperations::drop_set_ids(Inode& inode) {
+  const Attributes now = core_.tree.attributes(inode);
+  const uint32_t kept = without_set_ids(now.mode);
+  if (kept == now.mode) return;
+  inode.stored.mode = kept;
+  inode.stored_dirty = true;
 }
 
 }  // namespace penstock

@@ -9,7 +9,7 @@
 
 namespace penstock {
 
-/// Operations on the contents and attributes of one file: open to release, and setattr.
+/// Operations on the contents of one file: open to release, and truncate.
 class FileOperations {
  public:
   FileOperations(FsCore& core, Resolver& resolver, AttributeLoader& attributes,
@@ -35,8 +35,11 @@ class FileOperations {
   void sync(FileHandle& handle, Done<void> done) EXCLUDES(core_.tree.mutex);
   void release(FileHandle* handle) EXCLUDES(core_.tree.mutex);
   void cache_share(FileHandle& handle, Done<CacheShare> done) EXCLUDES(core_.tree.mutex);
-  void setattr(const InodePtr& inode, const AttributeChange& change, Done<Attributes> done)
+  /// truncate(2), by name or by descriptor. `drop_ids`: see FileSystem::drop_set_ids.
+  void resize(const InodePtr& inode, uint64_t size, bool drop_ids, Done<void> done)
       EXCLUDES(core_.tree.mutex);
+  /// See FileSystem::drop_set_ids.
+  void drop_set_ids(Inode& inode) REQUIRES(core_.tree.mutex);
 
  private:
   void open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done)
@@ -51,10 +54,8 @@ class FileOperations {
   void open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
   void write_to(const InodePtr& inode, bool append, uint64_t offset,
                 std::span<const std::byte> data, Done<void> done) EXCLUDES(core_.tree.mutex);
-  void resize(const InodePtr& inode, uint64_t size, Done<void> done) EXCLUDES(core_.tree.mutex);
-  void change_stored(const InodePtr& inode, const AttributeChange& change, Done<void> done)
-      EXCLUDES(core_.tree.mutex);
-  void save_directory(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// Its contents change now.
+  static void touch(Inode& inode);
 
   FsCore& core_;
   Resolver& resolver_;

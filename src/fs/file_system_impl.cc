@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "fs/attribute_loader.h"
+#include "fs/attribute_operations.h"
 #include "fs/committer.h"
 #include "fs/core.h"
 #include "fs/file_operations.h"
@@ -20,7 +21,8 @@ struct DirectoryHandle {
   std::shared_ptr<Listing> listing;  ///< Taken at cookie 0, so that rewinddir sees what is new.
 };
 
-constexpr uint64_t first_entry_cookie = 2;  ///< "." and ".." come before.
+constexpr uint64_t longest_link_target = 4095;  ///< Bytes: PATH_MAX without its zero byte.
+constexpr uint64_t first_entry_cookie = 2;      ///< "." and ".." come before.
 
 /// Finds the inodes that a call names and hands it on to the part that does it.
 class FileSystemImpl final : public MountedFileSystem {
@@ -30,9 +32,10 @@ class FileSystemImpl final : public MountedFileSystem {
         attributes_(*core_),
         loader_(*core_, attributes_),
         resolver_(*core_, loader_, attributes_),
-        committer_(*core_),
+        committer_(*core_, attributes_),
         files_(*core_, resolver_, attributes_, committer_),
-        names_(*core_, resolver_, committer_) {}
+        properties_(*core_, attributes_, committer_, files_),
+        names_(*core_, resolver_, attributes_, committer_) {}
 
   ~FileSystemImpl() override {
     core_->stopping = true;
@@ -70,13 +73,7 @@ class FileSystemImpl final : public MountedFileSystem {
 
   void lookup(InodeId parent, std::string name, Done<Entry> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {
-      resolver_.resolve(directory, name,
-                        [this, reply = std::move(reply)](Result<InodePtr> found) mutable {
-                          if (!found) return reply(found.error());
-                          with_attributes(*found, std::move(reply),
-                                          [](Tree& tree, const InodePtr& inode)
-                                              REQUIRES(tree.mutex) { return tree.entry(inode); });
-                        });
+      look_up(directory, name, true, std::move(reply));
     });
   }
 
@@ -87,19 +84,19 @@ class FileSystemImpl final : public MountedFileSystem {
 
   void getattr(InodeId id, Done<Attributes> done) override {
     with_inode(id, std::move(done), [&](const InodePtr& inode, Done<Attributes> reply) {
-      resolver_.refresh(
-          inode, [this, inode, reply = std::move(reply)](const Result<void>& fresh) mutable {
-            if (!fresh) return reply(fresh.error());
-            with_attributes(inode, std::move(reply),
-                            [](Tree& tree, const InodePtr& known)
-                                REQUIRES(tree.mutex) { return tree.attributes(*known); });
-          });
+      resolver_.refresh(inode,
+                        [this, inode, reply = std::move(reply)](const Result<void>& fresh) mutable {
+                          if (!fresh) return reply(fresh.error());
+                          with_attributes(inode, std::move(reply),
+                                          [](Tree& tree, const InodePtr& known)
+                                              REQUIRES(tree.mutex) { return tree.show(*known); });
+                        });
     });
   }
 
   void setattr(InodeId id, AttributeChange change, Done<Attributes> done) override {
     with_inode(id, std::move(done), [&](const InodePtr& inode, Done<Attributes> reply) {
-      files_.setattr(inode, change, std::move(reply));
+      properties_.setattr(inode, change, std::move(reply));
     });
   }
 
@@ -107,6 +104,21 @@ class FileSystemImpl final : public MountedFileSystem {
              Done<Entry> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {
       names_.mkdir({directory, std::move(name), mode, caller}, std::move(reply));
+    });
+  }
+
+  void make_node(InodeId parent, std::string name, NewNode node, Caller caller,
+                 Done<Entry> done) override {
+    with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {
+      names_.make_node({directory, std::move(name), node.type, node.mode, node.device,
+                        std::move(node.target), caller},
+                       std::move(reply));
+    });
+  }
+
+  void read_link(InodeId id, Done<std::string> done) override {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<std::string> reply) {
+      properties_.read_link(inode, std::move(reply));
     });
   }
 
@@ -151,6 +163,10 @@ class FileSystemImpl final : public MountedFileSystem {
   void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
              Done<void> done) override {
     files_.write(*file(handle), offset, data, std::move(done));
+  }
+  void drop_set_ids(HandleId handle) override {
+    const MutexLock lock(core_->tree.mutex);
+    files_.drop_set_ids(*file(handle)->inode);
   }
   void flush(HandleId handle, Done<void> done) override {
     files_.flush(*file(handle), std::move(done));
@@ -207,6 +223,28 @@ class FileSystemImpl final : public MountedFileSystem {
     });
   }
 
+  void get_xattr(InodeId id, std::string name, Done<std::string> done) override {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<std::string> reply) {
+      properties_.get_xattr(inode, name, std::move(reply));
+    });
+  }
+  void list_xattrs(InodeId id, Done<std::vector<std::string>> done) override {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, auto reply) {
+      properties_.list_xattrs(inode, std::move(reply));
+    });
+  }
+  void set_xattr(InodeId id, std::string name, std::string value, XattrMode mode,
+                 Done<void> done) override {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<void> reply) {
+      properties_.set_xattr(inode, name, value, mode, std::move(reply));
+    });
+  }
+  void remove_xattr(InodeId id, std::string name, Done<void> done) override {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<void> reply) {
+      properties_.remove_xattr(inode, name, std::move(reply));
+    });
+  }
+
   void statfs(Done<FileSystemStats> done) override {
     // A bucket has no size: as much as programs can count without overflow is free.
     constexpr uint64_t plenty = 1ULL << 60;
@@ -245,7 +283,26 @@ class FileSystemImpl final : public MountedFileSystem {
     });
   }
 
-  /// Answers with what `make` makes of the tree once the inode's attributes are known.
+  void look_up(const InodePtr& directory, const std::string& name, bool again, Done<Entry> done) {
+    auto found = [this, directory, name, again,
+                  done = std::move(done)](Result<InodePtr> inode) mutable {
+      if (!inode) return done(inode.error());
+      auto answer = [this, directory, name, again,
+                     done = std::move(done)](Result<Entry> entry) mutable {
+        // What was found turned out to be of another type, and the name has another inode now.
+        if (!entry && entry.code() == Code::changed && again)
+          return look_up(directory, name, false, std::move(done));
+        done(std::move(entry));
+      };
+      with_attributes(*inode, Done<Entry>(std::move(answer)),
+                      [](Tree& tree, const InodePtr& known)
+                          REQUIRES(tree.mutex) { return tree.entry(known); });
+    };
+    resolver_.resolve(directory, name, std::move(found));
+  }
+
+  /// Answers with what `make` makes of the tree once the inode's attributes are known; changed
+  /// where its name has another inode by then.
   template <typename T, typename Make>
   void with_attributes(const InodePtr& inode, Done<T> done, Make make) {
     attributes_.ensure(inode, [core = core_, inode, make,
@@ -255,8 +312,9 @@ class FileSystemImpl final : public MountedFileSystem {
       {
         const MutexLock lock(core->tree.mutex);
         // clang 14 looks for the lock in `make` itself unless the call is spelt out.
-        answer = make.operator()(core->tree, inode);
+        if (!inode->replaced) answer = make.operator()(core->tree, inode);
       }
+      if (!answer) return done(Error(Code::changed, "the file has become one of another type"));
       done(std::move(*answer));
     });
   }
@@ -299,13 +357,20 @@ class FileSystemImpl final : public MountedFileSystem {
       for (size_t i = cookie - first_entry_cookie; i < known; ++i) {
         if (entries.size() >= request.max_entries) break;
         const Listing::Entry& found = listing->entries[i];
-        if (found.inode->unlinked) continue;
+        const InodePtr inode =
+            found.inode->replaced ? core_->tree.child(*directory, found.name) : found.inode;
+        if (inode == nullptr || inode->unlinked) continue;
         DirectoryEntry entry{.name = found.name,
                              .next_cookie = i + 1 + first_entry_cookie,
-                             .attributes = core_->tree.attributes(*found.inode),
+                             .attributes = core_->tree.attributes(*inode),
                              .ttl = core_->tree.ttl()};
-        if (request.plus && attributes_.settled(*found.inode)) {
-          ++found.inode->references;
+        const bool settled = attributes_.settled(*inode);
+        // A symbolic link is short, and what has no contents is empty: others are regular files.
+        entry.attributes.type_known =
+            settled || inode->type == FileType::directory || inode->size > longest_link_target;
+        if (request.plus && settled) {
+          entry.attributes = core_->tree.show(*inode);
+          ++inode->references;
           entry.referenced = true;
         }
         entries.push_back(std::move(entry));
@@ -328,6 +393,7 @@ class FileSystemImpl final : public MountedFileSystem {
   Resolver resolver_;
   Committer committer_;
   FileOperations files_;
+  AttributeOperations properties_;
   NameOperations names_;
 };
 

@@ -25,6 +25,7 @@ using InodePtr = std::shared_ptr<Inode>;
 /// object "dir/".
 struct DirectoryState {
   std::map<std::string, InodePtr, std::less<>> children;  ///< In byte order, as listings are.
+  uint32_t subdirectories = 0;  ///< Of `children`.
   bool complete = false;  ///< `children` held every name at `listed_at`.
   Scheduler::Time listed_at{};
   bool own = false;  ///< Made by this mount: its emptiness was its own doing, and is believed for
@@ -46,7 +47,8 @@ struct DirectoryState {
   /// Whether its files carry attributes as metadata, as far as AttributeLoader has seen.
   enum class Carried : uint8_t { unknown, none, some };
   Carried carried = Carried::unknown;
-  uint32_t sampling = 0;  ///< Files that are being looked at to find that out.
+  bool noting_carried = false;  ///< StoredAttributes::children_carry is being written.
+  uint32_t sampling = 0;        ///< Files that are being looked at to find that out.
   std::vector<Callback<void()>> sample_waiters;
   std::string last_asked;       ///< The child whose attributes were asked for last.
   uint32_t asked_in_order = 0;  ///< How many were asked for in order so far.
@@ -64,7 +66,7 @@ struct Inode {
   }
 
   const InodeId id;
-  const FileType type;
+  const FileType type;  ///< What the key tells: a directory, or a file for everything else.
 
   InodePtr parent;          ///< Null for the root and for what was unlinked.
   std::string name;         ///< In `parent`.
@@ -74,7 +76,11 @@ struct Inode {
   uint64_t size = 0;
   ETag etag;  ///< The object's version; empty for what is not committed yet.
   int64_t mtime_ns = 0;
+  int64_t ctime_ns = 0;  ///< The object's Last-Modified, or when this mount changed it.
   StoredAttributes stored;
+  std::optional<FileType> shown_as;  ///< What programs were told it is: that does not change.
+  bool replaced = false;    ///< Its name has another inode since the store told another type.
+  std::string link_target;  ///< Of a symbolic link, for `etag`; empty: not read yet.
   bool stored_known =
       false;  ///< `stored` is what the object has (a HEAD or GET told, or we wrote it).
   /// Who waits for the HEAD that is under way; null where none is.

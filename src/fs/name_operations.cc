@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/wall_clock.h"
+
 namespace penstock {
 
 void NameOperations::mkdir(const MakeDirectory& request, Done<Entry> done) {
@@ -17,14 +19,14 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
+    if (request.parent->unlinked) return done(Error(Code::not_found));
     Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::directory,
                                                core_.limits.max_key_bytes);
     if (!valid) return done(valid.error());
     if (core_.tree.child(*request.parent, request.name) != nullptr)
       return done(Error(Code::already_exists));
-    if (request.mode != core_.mount.dir_mode) stored.mode = request.mode;
-    if (request.caller.uid != core_.mount.uid) stored.uid = request.caller.uid;
-    if (request.caller.gid != core_.mount.gid) stored.gid = request.caller.gid;
+    stored = core_.tree.initial_attributes(*request.parent, FileType::directory, request.mode,
+                                           request.caller);
     marker.key = core_.tree.child_key(*request.parent, request.name, FileType::directory);
     marker.metadata = to_metadata(stored, FileType::directory);
     marker.condition.if_none_match = true;
@@ -36,22 +38,26 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
         if (!info && info.code() == Code::changed) return done(Error(Code::already_exists));
         if (!info) return done(info.error());
         Entry entry;
+        InodePtr inode;
         {
           const MutexLock lock(core_.tree.mutex);
-          InodePtr inode = core_.tree.child(*request.parent, request.name);
+          inode = core_.tree.child(*request.parent, request.name);
           if (inode == nullptr || inode->type != FileType::directory) {
             inode = core_.tree.add_child(request.parent, request.name, FileType::directory);
           }
           inode->stored = stored;
           inode->stored_known = true;
           inode->etag = info->etag;
-          inode->mtime_ns = info->last_modified_ns;
+          inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
           DirectoryState& state = *inode->directory;
           state.complete = state.own = state.has_marker = true;
           state.listed_at = core_.parts.scheduler.now();
           core_.tree.note_change(*request.parent, request.name);
+          Tree::names_changed(*request.parent);
+          core_.tree.note_carried(*inode);
           entry = core_.tree.entry(inode);
         }
+        attributes_.note_carried(inode);
         done(entry);
       }));
 }
@@ -104,20 +110,32 @@ void NameOperations::remove_directory(const InodePtr& parent, const std::string&
                                            rmdir(parent, name, std::move(done));
                                          });
         }
-        check_empty(
-            inode, [this, parent, name, inode, done = std::move(done)](Result<void> empty) mutable {
-              if (!empty) return done(std::move(empty));
-              keep_parent(parent, name,
-                          [this, inode, done = std::move(done)](Result<void> kept) mutable {
-                            if (!kept) return done(std::move(kept));
-                            std::string key;
-                            {
-                              const MutexLock lock(core_.tree.mutex);
-                              key = core_.tree.key_of(*inode);
-                            }
-                            remove_key(inode, key, std::move(done));
-                          });
-            });
+        // Its own object must not be written after its deletion.
+        core_.quiesce(inode, [this, parent, name, inode, done = std::move(done)]() mutable {
+          auto resumed = [this, inode, done = std::move(done)](Result<void> removed) mutable {
+            core_.resume(inode);
+            done(std::move(removed));
+          };
+          remove_quiet_directory(parent, name, inode, std::move(resumed));
+        });
+      });
+}
+
+void NameOperations::remove_quiet_directory(const InodePtr& parent, const std::string& name,
+                                            const InodePtr& inode, Done<void> done) {
+  check_empty(
+      inode, [this, parent, name, inode, done = std::move(done)](Result<void> empty) mutable {
+        if (!empty) return done(std::move(empty));
+        keep_parent(parent, name, [this, inode, done = std::move(done)](Result<void> kept) mutable {
+          if (!kept) return done(std::move(kept));
+          std::string key;
+          {
+            const MutexLock lock(core_.tree.mutex);
+            if (inode->parent == nullptr) return done(Error(Code::not_found));
+            key = core_.tree.key_of(*inode);
+          }
+          remove_key(inode, key, std::move(done));
+        });
       });
 }
 
@@ -199,6 +217,8 @@ void NameOperations::remove_quiet(const InodePtr& inode, Done<void> done) {
       // Nothing of it is in the store: it goes on existing for those who have it open, and ends
       // with them.
       core_.tree.note_change(*inode->parent, inode->name);
+      Tree::names_changed(*inode->parent);
+      inode->ctime_ns = wall_clock_ns();
       core_.tree.detach(inode);
     } else {
       key = core_.tree.key_of(*inode);
@@ -232,6 +252,8 @@ void NameOperations::remove_pending(const InodePtr& inode,
       const bool never_sent = sent && !*sent && inode->local_only && inode->replaces.empty();
       if (there && never_sent) {
         core_.tree.note_change(*inode->parent, inode->name);
+        Tree::names_changed(*inode->parent);
+        inode->ctime_ns = wall_clock_ns();
         core_.tree.detach(inode);
       } else if (there) {
         key = core_.tree.key_of(*inode);
@@ -262,6 +284,8 @@ void NameOperations::remove_key(const InodePtr& inode, const std::string& key, D
           if (inode->parent != nullptr) {
             core_.tree.note_change(*inode->parent, inode->name);
             core_.tree.note_absent(*inode->parent, inode->name);
+            Tree::names_changed(*inode->parent);
+            inode->ctime_ns = wall_clock_ns();
             core_.tree.detach(inode);
           }
         }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "fs/attribute_loader.h"
 #include "fs/committer.h"
 #include "fs/core.h"
 #include "fs/resolver.h"
@@ -21,11 +22,12 @@ struct Rename {
   bool no_replace = false;
 };
 
-/// Operations on names: mkdir, rmdir, unlink, rename.
+/// Operations on names: mkdir, mknod, symlink, rmdir, unlink, rename.
 class NameOperations {
  public:
-  NameOperations(FsCore& core, Resolver& resolver, Committer& committer)
-      : core_(core), resolver_(resolver), committer_(committer) {}
+  NameOperations(FsCore& core, Resolver& resolver, AttributeLoader& attributes,
+                 Committer& committer)
+      : core_(core), resolver_(resolver), attributes_(attributes), committer_(committer) {}
 
   struct MakeDirectory {
     InodePtr parent;
@@ -34,6 +36,18 @@ class NameOperations {
     Caller caller;
   };
   void mkdir(const MakeDirectory& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
+  /// What has no contents that are written: a symbolic link, a FIFO, a socket, a device node, and
+  /// an empty file. It is in the store when `done` is called.
+  struct MakeNode {
+    InodePtr parent;
+    std::string name;
+    FileType type = FileType::file;
+    uint32_t mode = 0;
+    uint32_t device = 0;
+    std::string target;  ///< Of a symbolic link; becomes the object's bytes, as s3fs has it.
+    Caller caller;
+  };
+  void make_node(const MakeNode& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
   void rmdir(const InodePtr& parent, const std::string& name, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void unlink(const InodePtr& parent, const std::string& name, Done<void> done)
@@ -43,10 +57,14 @@ class NameOperations {
  private:
   /// Fails with not_empty where anything lies under the directory, in the store or only here.
   void check_empty(const InodePtr& directory, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void remove_quiet_directory(const InodePtr& parent, const std::string& name,
+                              const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// Writes the marker of a directory that would vanish with its last name.
   void keep_parent(const InodePtr& parent, const std::string& leaving, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void make_directory(const MakeDirectory& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
+  /// Below a name that is settled.
+  void put_node(const MakeNode& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
   void remove_directory(const InodePtr& parent, const std::string& name, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void remove_name(const InodePtr& parent, const std::string& name, Done<void> done)
@@ -86,6 +104,7 @@ class NameOperations {
 
   FsCore& core_;
   Resolver& resolver_;
+  AttributeLoader& attributes_;
   Committer& committer_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/wall_clock.h"
 #include "fs/directory_rename.h"
 #include "fs/join.h"
 #include "fs/name_operations.h"
@@ -109,6 +110,9 @@ void NameOperations::moved(const Rename& request, const InodePtr& inode) {
   core_.tree.note_change(*request.parent, request.name);
   core_.tree.note_change(*request.new_parent, request.new_name);
   core_.tree.note_absent(*request.parent, request.name);
+  Tree::names_changed(*request.parent);
+  Tree::names_changed(*request.new_parent);
+  inode->ctime_ns = wall_clock_ns();
   if (inode->parent != nullptr) return core_.tree.move(inode, request.new_parent, request.new_name);
   // Somebody found the old name gone before the answer was here: the new one is to be looked up.
   if (const InodePtr old = core_.tree.child(*request.new_parent, request.new_name))

@@ -27,6 +27,8 @@ struct Resolver::Single {
 };
 
 void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<InodePtr> done) {
+  if (name.size() > max_name_bytes)
+    return done(Error(Code::name_too_long, "a name has at most 255 bytes"));
   InodePtr known;
   bool denied = false;
   bool list = false;

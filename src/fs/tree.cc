@@ -2,6 +2,7 @@
 #include "fs/tree.h"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -39,7 +40,7 @@ Tree::~Tree() {
 
 InodePtr Tree::make(FileType type) {
   auto inode = std::make_shared<Inode>(next_id_++, type);
-  inode->mtime_ns = mounted_at_ns_;
+  inode->mtime_ns = inode->ctime_ns = mounted_at_ns_;
   inodes_.emplace(inode->id, inode);
   return inode;
 }
@@ -78,7 +79,8 @@ Result<void> Tree::check_name(const Inode& directory, std::string_view name, Fil
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos) {
     return Error(Code::invalid_argument, fmt::format("'{}' cannot be a file name", name));
   }
-  if (name.size() > 255) return Error(Code::name_too_long, "a name has at most 255 bytes");
+  if (name.size() > max_name_bytes)
+    return Error(Code::name_too_long, "a name has at most 255 bytes");
   if (child_key(directory, name, type).size() > max_key_bytes) {
     return Error(
         Code::name_too_long,
@@ -99,15 +101,37 @@ InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, Fil
   inode->name = name;
   inode->fetched_at = scheduler_.now();
   directory->directory->children.emplace(name, inode);
+  if (type == FileType::directory) ++directory->directory->subdirectories;
   directory->directory->absent.erase(name);
   return inode;
+}
+
+StoredAttributes Tree::initial_attributes(const Inode& directory, FileType type, uint32_t mode,
+                                          const Caller& caller) const {
+  StoredAttributes stored;
+  const Attributes above = attributes(directory);
+  const bool passes_group = (above.mode & S_ISGID) != 0;
+  const bool is_directory = type == FileType::directory;
+  if (passes_group && is_directory) mode |= S_ISGID;
+  const uint32_t gid = passes_group ? above.gid : caller.gid;
+  if (mode != (is_directory ? mount_.dir_mode : mount_.file_mode)) stored.mode = mode;
+  if (caller.uid != mount_.uid) stored.uid = caller.uid;
+  if (gid != mount_.gid) stored.gid = gid;
+  if (!is_directory && type != FileType::file) {
+    stored.type = type;
+    stored.mode = mode;
+  }
+  return stored;
 }
 
 void Tree::detach(const InodePtr& inode) {
   if (inode->parent == nullptr) return;
   auto& siblings = inode->parent->directory->children;
   const auto it = siblings.find(inode->name);
-  if (it != siblings.end() && it->second == inode) siblings.erase(it);
+  if (it != siblings.end() && it->second == inode) {
+    siblings.erase(it);
+    if (inode->directory) --inode->parent->directory->subdirectories;
+  }
   inode->parent.reset();
   inode->unlinked = true;
   if (inode->directory) {
@@ -128,6 +152,8 @@ bool Tree::keeps(const Inode& inode) const {
 void Tree::move(const InodePtr& inode, const InodePtr& directory, const std::string& name) {
   if (const InodePtr old = child(*directory, name); old && old != inode) detach(old);
   inode->parent->directory->children.erase(inode->name);
+  if (inode->directory) --inode->parent->directory->subdirectories;
+  if (inode->directory) ++directory->directory->subdirectories;
   inode->parent = directory;
   inode->name = name;
   directory->directory->children[name] = inode;
@@ -144,7 +170,7 @@ InodePtr Tree::learn_file(const InodePtr& directory, const std::string& name,
     inode = add_child(directory, name, FileType::file);
   }
   learn_object(*inode, info);
-  return inode;
+  return child(*directory, name);
 }
 
 InodePtr Tree::restore(RestoredFile file) {
@@ -160,6 +186,7 @@ InodePtr Tree::restore(RestoredFile file) {
   inode->stored = parse_attributes(file.metadata);
   inode->stored_known = true;
   inode->mtime_ns = inode->stored.mtime_ns.value_or(file.since_ns);
+  inode->ctime_ns = file.since_ns;
   inode->local_only = !file.in_store;
   inode->etag = std::move(file.etag);
   inode->size = file.writer->size();
@@ -188,20 +215,40 @@ void Tree::learn_object(Inode& inode, const ObjectInfo& info) {
     inode.stored = {};
     inode.stored_known = false;
     inode.reader.reset();
-    inode.mtime_ns = info.last_modified_ns;
+    inode.link_target.clear();
+    inode.mtime_ns = inode.ctime_ns = info.last_modified_ns;
   }
   inode.local_only = false;
-  if (!inode.stored_known) inode.mtime_ns = info.last_modified_ns;
-  if (info.metadata) {
-    inode.stored = parse_attributes(*info.metadata);
-    inode.stored_known = true;
-    inode.mtime_ns = inode.stored.mtime_ns.value_or(info.last_modified_ns);
-    note_carried(inode);
+  if (!inode.stored_known && inode.type == FileType::file) inode.mtime_ns = info.last_modified_ns;
+  if (info.metadata) learn_metadata(inode, info);
+}
+
+void Tree::learn_metadata(Inode& inode, const ObjectInfo& info) {
+  StoredAttributes stored = parse_attributes(*info.metadata);
+  if (inode.shown_as && inode.parent != nullptr && inode.type == FileType::file &&
+      *inode.shown_as != stored.type.value_or(inode.type)) {
+    // A kernel that sees an inode change its type gives it up: the name gets another one.
+    const InodePtr directory = inode.parent;
+    inode.replaced = true;
+    Inode& other = *add_child(directory, std::string(inode.name), FileType::file);
+    return learn_object(other, info);
   }
+  inode.stored = std::move(stored);
+  inode.stored_known = true;
+  if (inode.type == FileType::file || inode.stored.mtime_ns)
+    inode.mtime_ns = inode.stored.mtime_ns.value_or(info.last_modified_ns);
+  if (inode.directory != nullptr && inode.stored.children_carry)
+    inode.directory->carried = DirectoryState::Carried::some;
+  note_carried(inode);
+}
+
+void Tree::names_changed(Inode& directory) {
+  directory.mtime_ns = directory.ctime_ns = wall_clock_ns();
+  directory.stored.mtime_ns.reset();
 }
 
 void Tree::note_carried(const Inode& inode) {
-  if (inode.parent != nullptr && inode.type == FileType::file && inode.stored.any())
+  if (inode.parent != nullptr && inode.stored.any())
     inode.parent->directory->carried = DirectoryState::Carried::some;
 }
 
@@ -244,27 +291,40 @@ Attributes Tree::attributes(const Inode& inode) const {
   const bool directory = inode.type == FileType::directory;
   Attributes result;
   result.inode = inode.id;
-  result.type = inode.type;
+  result.type = inode.stored.type.value_or(inode.type);
   result.size = inode.writer != nullptr ? inode.writer->size() : inode.size;
+  if (inode.stored.target) result.size = inode.stored.target->size();
   result.mode = inode.stored.mode.value_or(directory ? mount_.dir_mode : mount_.file_mode);
   result.uid = inode.stored.uid.value_or(mount_.uid);
   result.gid = inode.stored.gid.value_or(mount_.gid);
-  // One link for every directory: the count of subdirectories is not known without listing (find
-  // copes with 1).
   result.links = inode.unlinked ? 0 : 1;
+  // A directory's own, "." and the ".." of each below, where it was listed; else 1, which programs
+  // take for "unknown" as Btrfs has it too.
+  if (directory && !inode.unlinked && inode.directory->complete)
+    result.links = 2 + inode.directory->subdirectories;
+  result.device = inode.stored.device.value_or(0);
   result.mtime_ns = inode.mtime_ns;
+  result.ctime_ns = inode.ctime_ns;
+  result.atime_ns = inode.stored.atime_ns.value_or(inode.mtime_ns);
   return result;
 }
 
 Entry Tree::entry(const InodePtr& inode) {
   ++inode->references;
-  return Entry{.attributes = attributes(*inode), .ttl = metadata_.ttl};
+  return Entry{.attributes = show(*inode), .ttl = metadata_.ttl};
+}
+
+Attributes Tree::show(Inode& inode) const {
+  Attributes result = attributes(inode);
+  inode.shown_as = result.type;
+  return result;
 }
 
 void Tree::forget(InodeId id, uint64_t count) {
   const InodePtr inode = find(id);
   if (inode == nullptr || inode == root_) return;
   inode->references -= std::min(inode->references, count);
+  if (inode->references == 0) inode->shown_as.reset();
   drop_if_unused(inode);
 }
 
@@ -301,6 +361,7 @@ std::vector<std::pair<InodeId, std::string>> Tree::evict() {
       const InodePtr inode = it->second;
       if (disposable(*inode)) {
         it = children.erase(it);
+        if (inode->directory) --directory->directory->subdirectories;
         inode->parent.reset();
         inodes_.erase(inode->id);
         directory->directory->complete = false;

@@ -48,6 +48,11 @@ class Tree {
   /// Puts a new inode under the name (replacing what was there).
   InodePtr add_child(const InodePtr& directory, const std::string& name, FileType type)
       REQUIRES(mutex);
+  /// What a new file or directory has, made by `caller` in `directory`: what differs from the
+  /// mount's defaults. In a set-group-ID directory the group, and its directories' bit, are passed
+  /// on.
+  StoredAttributes initial_attributes(const Inode& directory, FileType type, uint32_t mode,
+                                      const Caller& caller) const REQUIRES(mutex);
   /// Takes the inode out of its directory: it was unlinked, or is gone from the store.
   void detach(const InodePtr& inode) REQUIRES(mutex);
   void move(const InodePtr& inode, const InodePtr& directory, const std::string& name)
@@ -64,12 +69,15 @@ class Tree {
   /// promised name is in the way.
   InodePtr restore(RestoredFile file) REQUIRES(mutex);
   InodePtr learn_directory(const InodePtr& directory, const std::string& name) REQUIRES(mutex);
-  /// What HEAD, GET or an own write tells of the inode's object.
+  /// What HEAD, GET or an own write tells of the inode's object. Where programs were told that it
+  /// is of another type, another inode takes its name.
   void learn_object(Inode& inode, const ObjectInfo& info) REQUIRES(mutex);
 
   /// The inode's attributes are in its object: its directory's objects carry some.
   void note_carried(const Inode& inode) REQUIRES(mutex);
 
+  /// Names were added to the directory, or taken away: its times are now.
+  static void names_changed(Inode& directory);
   /// Notes an own change of a name, so that an older listing that is still under way does not undo
   /// it.
   void note_change(Inode& directory, const std::string& name) REQUIRES(mutex);
@@ -81,6 +89,8 @@ class Tree {
   bool listing_fresh(const Inode& directory) const REQUIRES(mutex);
 
   Attributes attributes(const Inode& inode) const REQUIRES(mutex);
+  /// For a program, which is told the type for good.
+  Attributes show(Inode& inode) const REQUIRES(mutex);
   Entry entry(const InodePtr& inode) REQUIRES(mutex);  ///< Takes a reference.
   std::chrono::milliseconds ttl() const { return metadata_.ttl; }
   /// How long the absence of a name is believed: others' new files should not stay unseen for long.
@@ -97,6 +107,7 @@ class Tree {
 
  private:
   InodePtr make(FileType type) REQUIRES(mutex);
+  void learn_metadata(Inode& inode, const ObjectInfo& info) REQUIRES(mutex);
   void drop_if_unused(const InodePtr& inode) REQUIRES(mutex);
   static bool disposable(const Inode& inode);
 

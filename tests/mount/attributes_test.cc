@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
+#include <thread>
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
@@ -19,6 +21,8 @@ struct stat stat_of(const std::filesystem::path& path) {
     throw std::system_error(errno, std::generic_category(), path.string());
   return result;
 }
+
+int64_t ns(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
 
 TEST_CASE("the mount's options give owner and mode to what has none") {
   TestServer server;
@@ -122,6 +126,133 @@ TEST_CASE("writing moves mtime on, reading does not") {
   REQUIRE(close(fd) == 0);
   CHECK(stat_of(mount.path("f")).st_mtim.tv_sec > 1'700'000'000);
   CHECK(server.metadata("test", "f")->count("mtime") == 0);
+}
+
+TEST_CASE("ctime moves with what is changed about a file, mtime stays") {
+  TestServer server;
+  server.put_object("test", "f", "1");
+  Mounted mount(server);
+  const timespec times[2] = {{1'000'000'000, 0}, {1'100'000'000, 5}};
+  REQUIRE(utimensat(AT_FDCWD, mount.path("f").c_str(), times, 0) == 0);
+  const struct stat before = stat_of(mount.path("f"));
+  CHECK(before.st_atim.tv_sec == 1'000'000'000);
+  CHECK(before.st_mtim.tv_nsec == 5);
+  CHECK(before.st_ctim.tv_sec > 1'700'000'000);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  REQUIRE(chmod(mount.path("f").c_str(), 0600) == 0);
+  const struct stat after = stat_of(mount.path("f"));
+  CHECK(ns(after.st_ctim) > ns(before.st_ctim));
+  CHECK(ns(after.st_mtim) == ns(before.st_mtim));
+  Mounted other(server);
+  CHECK(stat_of(other.path("f")).st_atim.tv_sec == 1'000'000'000);
+}
+
+TEST_CASE("utimensat takes its special values") {
+  TestServer server;
+  server.put_object("test", "f", "1");
+  Mounted mount(server);
+  const auto f = mount.path("f");
+  const timespec set[2] = {{1'000'000'000, 1}, {1'000'000'000, 2}};
+  REQUIRE(utimensat(AT_FDCWD, f.c_str(), set, 0) == 0);
+  const timespec omit_both[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}};
+  REQUIRE(utimensat(AT_FDCWD, f.c_str(), omit_both, 0) == 0);
+  CHECK(ns(stat_of(f).st_atim) == ns(set[0]));
+  CHECK(ns(stat_of(f).st_mtim) == ns(set[1]));
+  const timespec now_and_omit[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};
+  REQUIRE(utimensat(AT_FDCWD, f.c_str(), now_and_omit, 0) == 0);
+  CHECK(stat_of(f).st_atim.tv_sec > 1'700'000'000);
+  CHECK(ns(stat_of(f).st_mtim) == ns(set[1]));
+  const timespec omit_and_set[2] = {{0, UTIME_OMIT}, {-5, 7}};
+  REQUIRE(utimensat(AT_FDCWD, f.c_str(), omit_and_set, 0) == 0);
+  CHECK(stat_of(f).st_mtim.tv_sec == -5);
+  CHECK(stat_of(f).st_mtim.tv_nsec == 7);
+  REQUIRE(utimensat(AT_FDCWD, f.c_str(), nullptr, 0) == 0);
+  CHECK(stat_of(f).st_mtim.tv_sec > 1'700'000'000);
+}
+
+TEST_CASE("set-user-ID and set-group-ID bits go when the owner changes or another user writes") {
+  TestServer server;
+  const bool write_back = GENERATE(false, true);
+  MountSettings settings{.options = {"--allow-other"}};
+  if (write_back) settings.options.emplace_back("--write-back");
+  Mounted mount(server, settings);
+  const auto f = mount.path("f");
+  write_file(f, "1234");
+  REQUIRE(chmod(f.c_str(), 06777) == 0);
+  REQUIRE(chown(f.c_str(), 1000, 1000) == 0);
+  CHECK(stat_of(f).st_mode == (S_IFREG | 0777));
+  REQUIRE(chmod(f.c_str(), 06777) == 0);
+  write_file(f, "root keeps them");  // it has CAP_FSETID
+  CHECK((stat_of(f).st_mode & 07777) == 06777);
+  const int fd = open(f.c_str(), O_WRONLY);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgid(65534) != 0 || setuid(65534) != 0) _exit(1);
+    _exit(write(fd, "x", 1) == 1 && close(fd) == 0 ? 0 : 2);
+  }
+  close(fd);
+  REQUIRE(wait_for_exit(child, 30) == 0);
+  CHECK((stat_of(f).st_mode & 07777) == 0777);
+}
+
+TEST_CASE("a set-group-ID directory passes its group on") {
+  TestServer server;
+  Mounted mount(server);
+  REQUIRE(mkdir(mount.path("d").c_str(), 0755) == 0);
+  REQUIRE(chown(mount.path("d").c_str(), 0, 1234) == 0);
+  REQUIRE(chmod(mount.path("d").c_str(), 02775) == 0);
+  write_file(mount.path("d/f"), "x");
+  REQUIRE(mkdir(mount.path("d/sub").c_str(), 0755) == 0);
+  REQUIRE(symlink("f", mount.path("d/link").c_str()) == 0);
+  Mounted other(server);
+  for (const Mounted* each : {&mount, &other}) {
+    CHECK(stat_of(each->path("d/f")).st_gid == 1234);
+    CHECK(stat_of(each->path("d/sub")).st_gid == 1234);
+    CHECK((stat_of(each->path("d/sub")).st_mode & S_ISGID) != 0);
+    struct stat link {};
+    REQUIRE(lstat(each->path("d/link").c_str(), &link) == 0);
+    CHECK(link.st_gid == 1234);
+  }
+}
+
+TEST_CASE("a directory's times and links follow its names") {
+  TestServer server;
+  Mounted mount(server);
+  const auto d = mount.path("d");
+  REQUIRE(mkdir(d.c_str(), 0755) == 0);
+  const timespec old[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
+  const auto moves = [&](const std::function<int()>& change) {
+    REQUIRE(utimensat(AT_FDCWD, d.c_str(), old, 0) == 0);
+    REQUIRE(stat_of(d).st_mtim.tv_sec == 1'000'000'000);
+    REQUIRE(change() == 0);
+    return stat_of(d).st_mtim.tv_sec > 1'700'000'000;
+  };
+  CHECK(moves([&] { return mkdir((d / "a").c_str(), 0755); }));
+  CHECK(stat_of(d).st_nlink == 3);
+  CHECK(moves([&] { return close(creat((d / "f").c_str(), 0644)); }));
+  CHECK(moves([&] { return symlink("f", (d / "l").c_str()); }));
+  CHECK(stat_of(d).st_nlink == 3);
+  CHECK(moves([&] { return rename((d / "f").c_str(), (d / "g").c_str()); }));
+  CHECK(moves([&] { return unlink((d / "g").c_str()); }));
+  CHECK(moves([&] { return rmdir((d / "a").c_str()); }));
+  CHECK(stat_of(d).st_nlink == 2);
+}
+
+TEST_CASE("what a mount made is seen by the next one as it was, though listings do not tell") {
+  TestServer server;
+  {
+    Mounted mount(server);
+    REQUIRE(mkdir(mount.path("d").c_str(), 0755) == 0);
+    for (int i = 0; i < 9; ++i) write_file(mount.path("d/" + std::to_string(i)), "x");
+    REQUIRE(chmod(mount.path("d/5").c_str(), 0755) == 0);
+    REQUIRE(mkdir(mount.path("d/sub").c_str(), 0700) == 0);
+  }
+  Mounted mount(server);
+  CHECK(std::distance(std::filesystem::directory_iterator(mount.path()), {}) == 1);
+  CHECK(std::distance(std::filesystem::directory_iterator(mount.path("d")), {}) == 10);
+  CHECK(stat_of(mount.path("d/5")).st_mode == (S_IFREG | 0755));
+  CHECK(stat_of(mount.path("d/4")).st_mode == (S_IFREG | 0644));
+  CHECK(stat_of(mount.path("d/sub")).st_mode == (S_IFDIR | 0700));
 }
 
 }  // namespace

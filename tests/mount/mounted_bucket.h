@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -92,6 +93,11 @@ std::string read_file(const std::filesystem::path& path);  ///< Throws std::syst
 /// what failed.
 void write_file(const std::filesystem::path& path, const std::string& bytes);
 std::string random_bytes(size_t size, uint32_t seed);
+/// What a system call failed with; 0: it succeeded.
+template <typename Call>
+int errno_of(Call&& call) {
+  return call() < 0 ? errno : 0;
+}
 /// Polls until `condition` holds; false after `seconds`.
 bool eventually(const std::function<bool()>& condition, double seconds = 10);
 

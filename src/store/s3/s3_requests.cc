@@ -58,11 +58,6 @@ std::string copy_source(const std::string& bucket, const std::string& key,
   return source;
 }
 
-Body body_of(std::string text) {
-  auto owner = std::make_shared<const std::string>(std::move(text));
-  return {.pieces = {std::as_bytes(std::span(owner->data(), owner->size()))}, .owner = owner};
-}
-
 }  // namespace
 
 std::optional<Error> check_key(const std::string& key) {
@@ -194,7 +189,7 @@ S3Request complete_upload_request(const CompleteUpload& request) {
   S3Request s3{.method = HttpMethod::post,
                .key = request.key,
                .query = {{"uploadId", request.upload_id}},
-               .body = body_of(std::move(xml)),
+               .body = Body::of(std::move(xml)),
                .silence_limit = complete_silence};
   s3.headers.emplace_back("content-type", "application/xml");
   add_condition(s3, request.condition);
@@ -211,7 +206,7 @@ S3Request remove_many_request(const std::vector<std::string>& keys) {
   s3.headers.emplace_back("content-type", "application/xml");
   s3.headers.emplace_back("content-md5",
                           md5_base64(xml));  // Every server takes it; newer checksums not all.
-  s3.body = body_of(std::move(xml));
+  s3.body = Body::of(std::move(xml));
   return s3;
 }
 

@@ -88,6 +88,7 @@ ObjectInfo object_from_headers(const HttpHeaders& headers, const std::string& ke
   object.etag = unquote_etag(headers.find("etag"));
   object.last_modified_ns = parse_http_date(headers.find("last-modified")).value_or(0);
   object.storage_class = headers.find("x-amz-storage-class");
+  object.restore = headers.find("x-amz-restore");
   object.metadata.emplace();
   for (size_t i = 0; i < headers.size(); ++i) {
     const auto [name, value] = headers.line(i);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/attribute_operations.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "base/wall_clock.h"
+
+namespace penstock {
+namespace {
+
+std::string to_text(const Slices& slices) {
+  std::string text;
+  for (const auto& span : slices.spans)
+    text.append(reinterpret_cast<const char*>(span.data()), span.size());
+  return text;
+}
+
+}  // namespace
+
+void AttributeOperations::setattr(const InodePtr& inode, const AttributeChange& change,
+                                  Done<Attributes> done) {
+  if (core_.stopping) return done(mount_is_ending());
+  if (change.size && inode->type == FileType::directory) return done(Error(Code::is_a_directory));
+  auto finish = [this, inode, done = std::move(done)](const Result<void>& changed) mutable {
+    if (!changed) return done(changed.error());
+    Attributes attributes;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      attributes = core_.tree.show(*inode);
+    }
+    done(attributes);
+  };
+  auto rest = [this, inode, change, finish = std::move(finish)](Result<void> resized) mutable {
+    const bool stored =
+        change.mode || change.uid || change.gid || change.mtime_ns || change.atime_ns;
+    if (!resized || !stored) return finish(std::move(resized));
+    this->change(
+        inode,
+        [this, change](Inode& changed, StoredAttributes& attributes)
+            NO_THREAD_SAFETY_ANALYSIS -> Result<bool> {  // `change` holds the lock
+              return edit_attributes(changed, change, attributes);
+            },
+        std::move(finish));
+  };
+  if (!change.size) return rest(Result<void>());
+  files_.resize(inode, *change.size, change.drop_set_ids, std::move(rest));
+}
+
+bool AttributeOperations::edit_attributes(Inode& inode, const AttributeChange& change,
+                                          StoredAttributes& stored) const {
+  const Attributes before = core_.tree.attributes(inode);
+  const bool owner_changes = change.uid || change.gid;
+  uint32_t mode = change.mode.value_or(before.mode);
+  // As chown(2) has it, also for root.
+  if (owner_changes && inode.type == FileType::file && !change.mode) mode = without_set_ids(mode);
+  bool changed = false;
+  if (mode != before.mode) stored.mode = mode, changed = true;
+  if (change.uid && *change.uid != before.uid) stored.uid = change.uid, changed = true;
+  if (change.gid && *change.gid != before.gid) stored.gid = change.gid, changed = true;
+  if (change.mtime_ns && stored.mtime_ns != change.mtime_ns) {
+    stored.mtime_ns = change.mtime_ns;
+    inode.mtime_ns = *change.mtime_ns;
+    changed = true;
+  }
+  if (change.atime_ns && before.atime_ns != *change.atime_ns) {
+    stored.atime_ns = change.atime_ns;
+    changed = true;
+  }
+  return changed;
+}
+
+void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> done) {
+  attributes_.learn(inode, [this, inode, edit = std::move(edit),
+                            done = std::move(done)](Result<void> learned) mutable {
+    const bool no_marker = !learned && learned.code() == Code::not_found && inode->directory;
+    if (!learned && !no_marker) return done(std::move(learned));
+    bool changed = false;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      StoredAttributes stored = inode->stored;
+      const Result<bool> edited = edit(*inode, stored);
+      if (!edited) return done(edited.error());
+      if (metadata_bytes(to_metadata(stored, inode->type)) > max_metadata_bytes) {
+        return done(Error(Code::no_space,
+                          fmt::format("an object's metadata may have {} bytes in all, mode, owner "
+                                      "and times included",
+                                      max_metadata_bytes)));
+      }
+      changed = *edited;
+      inode->stored = std::move(stored);
+      inode->stored_known = true;
+      inode->ctime_ns = wall_clock_ns();
+    }
+    if (!changed) return done({});
+    save(inode, std::move(done));
+  });
+}
+
+void AttributeOperations::save(const InodePtr& inode, Done<void> done) {
+  bool at_once = false;
+  bool promised = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const bool with_next_commit = inode->writer != nullptr && inode->writer->dirty();
+    if (with_next_commit) inode->stored_dirty = true;
+    at_once = !with_next_commit && !inode->unlinked;
+    promised = with_next_commit && inode->writer->pending();
+  }
+  if (promised) {
+    return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
+      committer_.renew_promise(inode, std::move(done));
+    });
+  }
+  if (!at_once) return done({});
+  if (inode->type == FileType::directory) {
+    return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
+      save_directory(inode, std::move(done));
+    });
+  }
+  committer_.save_stored(inode, std::move(done));
+}
+
+void AttributeOperations::save_directory(const InodePtr& inode, Done<void> done) {
+  PutRequest marker;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (inode->unlinked) return done({});
+    marker.key = core_.tree.key_of(*inode);
+    marker.metadata = to_metadata(inode->stored, FileType::directory);
+    // A bucket's root has no object to keep attributes in.
+    if (!marker.key.empty()) core_.begin_work(*inode);
+  }
+  if (marker.key.empty()) return done({});
+  core_.parts.store.put(std::move(marker),
+                        core_.tracked<ObjectInfo>(
+                            [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
+                              if (info) {
+                                const MutexLock lock(core_.tree.mutex);
+                                inode->directory->has_marker = true;
+                                inode->etag = info->etag;
+                                core_.tree.note_carried(*inode);
+                              }
+                              core_.end_work(*inode);
+                              if (!info) return done(info.error());
+                              attributes_.note_carried(inode);
+                              done({});
+                            }));
+}
+
+void AttributeOperations::read_link(const InodePtr& inode, Done<std::string> done) {
+  std::shared_ptr<ObjectReader> reader;
+  uint64_t size = 0;
+  std::string known;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.tree.attributes(*inode).type != FileType::symlink)
+      return done(Error(Code::invalid_argument));
+    known = inode->stored.target.value_or(inode->link_target);
+    size = inode->size;
+    if (known.empty()) {
+      reader = core_.parts.reads.open(
+          ObjectVersion{.key = core_.tree.key_of(*inode), .etag = inode->etag, .size = size},
+          [](const ObjectInfo&) {});
+    }
+  }
+  if (!known.empty()) return done(std::move(known));
+  // PATH_MAX, the byte behind it included: nothing that the kernel would follow.
+  if (size == 0 || size >= 4096)
+    return done(Error(Code::corrupt, "the object is not the target of a symbolic link"));
+  ObjectReader& target = *reader;
+  target.read(
+      {0, size}, {},
+      core_.tracked<Slices>([this, inode, reader = std::move(reader),
+                             done = std::move(done)](Result<Slices> slices) mutable {
+        if (!slices) return done(slices.error());
+        std::string text = to_text(*slices);
+        if (text.find('\0') != std::string::npos)
+          return done(Error(Code::corrupt, "the target of a symbolic link has a zero byte"));
+        {
+          const MutexLock lock(core_.tree.mutex);
+          if (text.size() == inode->size) inode->link_target = text;
+        }
+        done(std::move(text));
+      }));
+}
+
+}  // namespace penstock

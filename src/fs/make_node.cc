@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// NameOperations: symbolic links, FIFOs, sockets, device nodes, empty files.
+#include <utility>
+
+#include "base/wall_clock.h"
+#include "fs/name_operations.h"
+
+namespace penstock {
+
+void NameOperations::make_node(const MakeNode& request, Done<Entry> done) {
+  core_.when_name_settled(request.parent, [this, request, done = std::move(done)]() mutable {
+    put_node(request, std::move(done));
+  });
+}
+
+void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
+  PutRequest put;
+  StoredAttributes stored;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.stopping) return done(mount_is_ending());
+    if (request.parent->unlinked) return done(Error(Code::not_found));
+    Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
+                                               core_.limits.max_key_bytes);
+    if (!valid) return done(valid.error());
+    if (core_.tree.child(*request.parent, request.name) != nullptr)
+      return done(Error(Code::already_exists));
+    stored =
+        core_.tree.initial_attributes(*request.parent, request.type, request.mode, request.caller);
+    const bool is_device =
+        request.type == FileType::character_device || request.type == FileType::block_device;
+    if (is_device) stored.device = request.device;
+    put.key = core_.tree.child_key(*request.parent, request.name, FileType::file);
+    put.metadata = to_metadata(stored, FileType::file);
+    put.condition.if_none_match = true;
+    core_.tree.note_change(*request.parent, request.name);
+    // A directory that is about to go takes it along.
+    core_.begin_work(*request.parent);
+  }
+  if (!request.target.empty()) put.body = Body::of(request.target);
+  core_.parts.store.put(
+      std::move(put), core_.tracked<ObjectInfo>([this, request, stored, done = std::move(done)](
+                                                    Result<ObjectInfo> info) mutable {
+        if (!info && info.code() == Code::changed) info = Error(Code::already_exists);
+        Entry entry;
+        InodePtr inode;
+        if (info) {
+          const MutexLock lock(core_.tree.mutex);
+          inode = core_.tree.add_child(request.parent, request.name, FileType::file);
+          inode->stored = stored;
+          inode->stored_known = true;
+          inode->link_target = request.target;
+          inode->size = request.target.size();
+          inode->etag = info->etag;
+          inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
+          core_.tree.note_change(*request.parent, request.name);
+          Tree::names_changed(*request.parent);
+          core_.tree.note_carried(*inode);
+          entry = core_.tree.entry(inode);
+        }
+        core_.end_work(*request.parent);
+        if (!info) return done(info.error());
+        attributes_.note_carried(inode);
+        done(entry);
+      }));
+}
+
+}  // namespace penstock

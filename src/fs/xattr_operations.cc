@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// AttributeOperations: extended attributes.
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "fs/attribute_operations.h"
+#include "fs/xattrs.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::string_view user = "user.";
+/// What this mount tells of an object, beside what is stored in it.
+constexpr std::string_view store_names = "user.s3.";
+constexpr std::string_view mount_names = "user.penstock.";
+
+bool read_only(std::string_view name) {
+  return name.starts_with(store_names) || name.starts_with(mount_names);
+}
+
+/// Null where the name is one that can be set.
+std::optional<Error> refuse(std::string_view name) {
+  if (read_only(name))
+    return Error(Code::not_permitted,
+                 fmt::format("'{}' tells about the object and is read-only", name));
+  if (!name.starts_with(user) || name.size() == user.size())
+    return Error(Code::not_supported, "only extended attributes \"user.*\" can be kept");
+  return std::nullopt;
+}
+
+Error no_such_attribute() { return Error(Code::no_attribute); }
+
+}  // namespace
+
+void AttributeOperations::get_xattr(const InodePtr& inode, const std::string& name,
+                                    Done<std::string> done) {
+  if (read_only(name)) return get_own(inode, name, std::move(done));
+  if (auto error = refuse(name)) return done(*error);
+  attributes_.learn(inode, [this, inode, name = name.substr(user.size()),
+                            done = std::move(done)](const Result<void>& learned) mutable {
+    if (!learned && learned.code() != Code::not_found) return done(learned.error());
+    std::optional<std::string> value;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      value = find_xattr(inode->stored.other, name);
+    }
+    if (!value) return done(no_such_attribute());
+    done(std::move(*value));
+  });
+}
+
+void AttributeOperations::get_own(const InodePtr& inode, std::string_view name,
+                                  Done<std::string> done) {
+  std::string text;
+  bool stored = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    stored = !inode->local_only && !inode->unlinked;
+    if (name == "user.s3.key") text = core_.tree.key_of(*inode);
+    if (name == "user.s3.etag" && stored) text = inode->etag;
+  }
+  if (!text.empty()) return done(std::move(text));
+  if (!stored || inode->type == FileType::directory) return done(no_such_attribute());
+  if (name == "user.s3.storage_class" || name == "user.s3.restore")
+    return get_from_store(inode, name == "user.s3.restore", std::move(done));
+  if (name == "user.penstock.cached") return get_cached(inode, std::move(done));
+  done(no_such_attribute());
+}
+
+void AttributeOperations::get_from_store(const InodePtr& inode, bool restore,
+                                         Done<std::string> done) {
+  std::string key;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    key = core_.tree.key_of(*inode);
+  }
+  // Asked each time: a restoration goes on by itself.
+  core_.parts.store.head(
+      {.key = key},
+      core_.tracked<ObjectInfo>([restore, done = std::move(done)](Result<ObjectInfo> info) mutable {
+        if (!info) return done(info.error());
+        if (restore && info->restore.empty()) return done(no_such_attribute());
+        if (restore) return done(std::move(info->restore));
+        done(info->storage_class.empty() ? "STANDARD" : std::move(info->storage_class));
+      }));
+}
+
+void AttributeOperations::get_cached(const InodePtr& inode, Done<std::string> done) {
+  std::shared_ptr<ObjectReader> reader;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    reader = core_.parts.reads.open(
+        ObjectVersion{.key = core_.tree.key_of(*inode), .etag = inode->etag, .size = inode->size},
+        [](const ObjectInfo&) {});
+  }
+  ObjectReader& asked = *reader;
+  asked.cache_share(core_.tracked<CacheShare>(
+      [reader = std::move(reader), done = std::move(done)](Result<CacheShare> share) mutable {
+        if (!share && share.code() == Code::not_supported) return done(no_such_attribute());
+        if (!share) return done(share.error());
+        done(fmt::format("{}", share->present));
+      }));
+}
+
+void AttributeOperations::list_xattrs(const InodePtr& inode, Done<std::vector<std::string>> done) {
+  attributes_.ensure(inode,
+                     [this, inode, done = std::move(done)](const Result<void>& learned) mutable {
+                       if (!learned) return done(learned.error());
+                       std::vector<std::string> names;
+                       {
+                         const MutexLock lock(core_.tree.mutex);
+                         names = xattr_names(inode->stored.other);
+                       }
+                       for (std::string& name : names) name.insert(0, user);
+                       done(std::move(names));
+                     });
+}
+
+void AttributeOperations::set_xattr(const InodePtr& inode, const std::string& name,
+                                    const std::string& value, XattrMode mode, Done<void> done) {
+  if (auto error = refuse(name)) return done(*error);
+  change(
+      inode,
+      [name = name.substr(user.size()), value, mode](Inode&,
+                                                     StoredAttributes& stored) -> Result<bool> {
+        const std::optional<std::string> before = find_xattr(stored.other, name);
+        if (before && mode == XattrMode::create) return Error(Code::already_exists);
+        if (!before && mode == XattrMode::replace) return no_such_attribute();
+        put_xattr(stored.other, name, value);
+        return before != value;
+      },
+      std::move(done));
+}
+
+void AttributeOperations::remove_xattr(const InodePtr& inode, const std::string& name,
+                                       Done<void> done) {
+  if (auto error = refuse(name)) return done(*error);
+  change(
+      inode,
+      [name = name.substr(user.size())](Inode&, StoredAttributes& stored) -> Result<bool> {
+        if (!erase_xattr(stored.other, name)) return no_such_attribute();
+        return true;
+      },
+      std::move(done));
+}
+
+}  // namespace penstock
