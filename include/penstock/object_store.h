@@ -193,6 +193,7 @@ struct StoreLimits {
   uint64_t max_object_size = 50ULL
                              << 40;  ///< Bytes; AWS documents 10,000 parts of 5 GiB = 48.8 TiB.
   uint32_t max_key_bytes = 1024;
+  bool utf8_keys = true;  ///< Keys must be UTF-8.
 };
 
 /// An object store as S3 defines it: the seam that everything above is tested at.

@@ -85,6 +85,10 @@ struct MountOptions {
   uint32_t dir_mode = 0755;
   uint64_t memory_limit =
       0;  ///< Bytes for read-ahead and dirty data; 0: derived from the cgroup and the machine.
+  /// When a file created with O_EXCL is known to be the only one, on all nodes: when it is opened
+  /// (a request of its own), when it is first stored, or at once for names of lock files.
+  enum class ExclusiveCreate : uint8_t { automatic, at_open, at_close };
+  ExclusiveCreate exclusive_create = ExclusiveCreate::automatic;
   std::chrono::seconds stop_timeout{
       25};  ///< How long an ending mount may take to upload what is written.
   uint32_t fuse_threads = 2;

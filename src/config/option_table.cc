@@ -327,6 +327,19 @@ constexpr auto table = std::to_array<OptionRow>({
          "be. The default is `journal` in the folder of --cache-dir.",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.write.journal_dir; }},
+    {.name = "exclusive-create",
+     .group = writing,
+     .kind = Kind::choice,
+     .value = "auto|open|close",
+     .initial = "auto",
+     .help = "when O_EXCL asks the bucket",
+     .paragraph =
+         "Of two nodes that create the same file with O_EXCL one gets an error, where the server "
+         "supports conditional writes. `open`: when it is opened, which costs a request; `close`: "
+         "when it is first stored; `auto`: when it is opened for names of lock files (`*.lock`, "
+         "`*.lck`, `*.pid`, `lock`), else when it is stored.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.mount.exclusive_create; }},
     {.name = "parts-in-flight",
      .group = writing,
      .kind = Kind::count,

@@ -44,7 +44,8 @@ enum class OptionGroup : uint8_t {
 using OptionTarget =
     std::variant<bool*, std::string*, uint32_t*, uint64_t*, std::chrono::milliseconds*,
                  std::chrono::seconds*, StoreOptions::PathStyle*, MetadataOptions::Attributes*,
-                 MountOptions::IoUring*, WriteOptions::Fsync*, DiskSpace*>;
+                 MountOptions::IoUring*, MountOptions::ExclusiveCreate*, WriteOptions::Fsync*,
+                 DiskSpace*>;
 
 /// One option: everything that the parser, the help, docs/options.md and the shell completion know
 /// about it.

@@ -116,37 +116,13 @@ void AttributeOperations::save(const InodePtr& inode, Done<void> done) {
   if (!at_once) return done({});
   if (inode->type == FileType::directory) {
     return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
-      save_directory(inode, std::move(done));
+      core_.store_marker(inode, [this, inode, done = std::move(done)](Result<void> stored) mutable {
+        if (stored) attributes_.note_carried(inode);
+        done(std::move(stored));
+      });
     });
   }
   committer_.save_stored(inode, std::move(done));
-}
-
-void AttributeOperations::save_directory(const InodePtr& inode, Done<void> done) {
-  PutRequest marker;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    if (inode->unlinked) return done({});
-    marker.key = core_.tree.key_of(*inode);
-    marker.metadata = to_metadata(inode->stored, FileType::directory);
-    // A bucket's root has no object to keep attributes in.
-    if (!marker.key.empty()) core_.begin_work(*inode);
-  }
-  if (marker.key.empty()) return done({});
-  core_.parts.store.put(std::move(marker),
-                        core_.tracked<ObjectInfo>(
-                            [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                              if (info) {
-                                const MutexLock lock(core_.tree.mutex);
-                                inode->directory->has_marker = true;
-                                inode->etag = info->etag;
-                                core_.tree.note_carried(*inode);
-                              }
-                              core_.end_work(*inode);
-                              if (!info) return done(info.error());
-                              attributes_.note_carried(inode);
-                              done({});
-                            }));
 }
 
 void AttributeOperations::read_link(const InodePtr& inode, Done<std::string> done) {

@@ -39,7 +39,6 @@ class AttributeOperations {
   /// where one is to come, else at once.
   void change(const InodePtr& inode, Edit edit, Done<void> done) EXCLUDES(core_.tree.mutex);
   void save(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
-  void save_directory(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   bool edit_attributes(Inode& inode, const AttributeChange& change, StoredAttributes& stored) const
       REQUIRES(core_.tree.mutex);
   /// Those that are read-only.

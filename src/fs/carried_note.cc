@@ -30,27 +30,18 @@ void AttributeLoader::note_carried(const InodePtr& inode) {
 }
 
 void AttributeLoader::write_note(const InodePtr& directory) {
-  PutRequest marker;
   {
     const MutexLock lock(core_.tree.mutex);
-    StoredAttributes stored = directory->stored;
-    stored.children_carry = true;
-    marker.key = core_.tree.key_of(*directory);
-    marker.metadata = to_metadata(stored, FileType::directory);
+    directory->stored.children_carry = true;
   }
-  core_.parts.store.put(std::move(marker),
-                        core_.tracked<ObjectInfo>([this, directory](Result<ObjectInfo> info) {
-                          {
-                            const MutexLock lock(core_.tree.mutex);
-                            directory->directory->noting_carried = false;
-                            if (info) {
-                              directory->stored.children_carry = true;
-                              directory->directory->has_marker = true;
-                              directory->etag = info->etag;
-                            }
-                          }
-                          core_.end_work(*directory);
-                        }));
+  core_.store_marker(directory, [this, directory](const Result<void>& stored) {
+    {
+      const MutexLock lock(core_.tree.mutex);
+      directory->directory->noting_carried = false;
+      if (!stored) directory->stored.children_carry = false;
+    }
+    core_.end_work(*directory);
+  });
 }
 
 }  // namespace penstock

@@ -27,7 +27,7 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
         mount(the_mount),
         attributes(metadata.attributes),
         limits(parts.store.limits()),
-        tree(std::move(prefix), the_mount, metadata, parts.scheduler) {}
+        tree(std::move(prefix), the_mount, metadata, KeyNames(limits.utf8_keys), parts.scheduler) {}
 
   /// Wraps a continuation so that destroying the file system waits for it.
   template <typename T, typename F>
@@ -84,6 +84,10 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   void begin_work(Inode& inode) REQUIRES(tree.mutex);
   void end_work(Inode& inode) EXCLUDES(tree.mutex);
 
+  /// Writes the directory's own object with the attributes that the tree has by then. Nothing to do
+  /// for a bucket's root, which has none.
+  void store_marker(const InodePtr& directory, Done<void> done) EXCLUDES(tree.mutex);
+
   struct NameWaiter {
     InodePtr inode;
     Callback<void()> work;
@@ -95,6 +99,7 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   std::unordered_set<const Inode*> busy GUARDED_BY(tree.mutex);
 
  private:
+  void write_marker(const InodePtr& directory) EXCLUDES(tree.mutex);
   bool quiet(const Inode& inode) const REQUIRES(tree.mutex);
 };
 

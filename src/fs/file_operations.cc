@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "base/wall_clock.h"
+#include "fs/lock_name.h"
 
 namespace penstock {
 
 void FileOperations::create(const Create& request, Done<Created> done) {
   Created created;
+  PutRequest put;
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
@@ -24,20 +26,52 @@ void FileOperations::create(const Create& request, Done<Created> done) {
     if (core_.tree.child(*request.parent, request.name) != nullptr) {
       return done(Error(Code::already_exists));
     }
-    const InodePtr inode = core_.tree.add_child(request.parent, request.name, FileType::file);
-    inode->stored = core_.tree.initial_attributes(*request.parent, FileType::file, request.mode,
-                                                  request.caller);
-    inode->stored_known = true;
-    inode->local_only = true;
-    inode->exclusive = request.exclusive;
-    inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
-    core_.tree.note_change(*request.parent, request.name);
-    Tree::names_changed(*request.parent);
-    open_writer(inode, true);
-    created.opened = make_handle(inode, request.flags);
-    created.entry = core_.tree.entry(inode);
+    if (!request.exclusive || !asks_at_open(request.name)) {
+      created = make_new(request, nullptr);
+    } else {
+      put.key = core_.tree.child_key(*request.parent, request.name, FileType::file);
+      put.metadata = to_metadata(core_.tree.initial_attributes(*request.parent, FileType::file,
+                                                               request.mode, request.caller),
+                                 FileType::file);
+      put.condition.if_none_match = true;
+      core_.begin_work(*request.parent);
+    }
   }
-  done(created);
+  if (put.key.empty()) return done(created);
+  core_.parts.store.put(
+      std::move(put), core_.tracked<ObjectInfo>(
+                          [this, request, done = std::move(done)](Result<ObjectInfo> info) mutable {
+                            if (!info && info.code() == Code::changed)
+                              info = Error(Code::already_exists);
+                            Created made;
+                            if (info) {
+                              const MutexLock lock(core_.tree.mutex);
+                              made = make_new(request, &*info);
+                            }
+                            core_.end_work(*request.parent);
+                            info ? done(made) : done(info.error());
+                          }));
+}
+
+bool FileOperations::asks_at_open(const std::string& name) const {
+  using When = MountOptions::ExclusiveCreate;
+  const When when = core_.mount.exclusive_create;
+  return when == When::at_open || (when == When::automatic && lock_name(name));
+}
+
+Created FileOperations::make_new(const Create& request, const ObjectInfo* stored) {
+  const InodePtr inode = core_.tree.add_child(request.parent, request.name, FileType::file);
+  inode->stored =
+      core_.tree.initial_attributes(*request.parent, FileType::file, request.mode, request.caller);
+  inode->stored_known = true;
+  inode->local_only = stored == nullptr;
+  if (stored != nullptr) inode->etag = stored->etag;
+  inode->exclusive = request.exclusive;
+  inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
+  core_.tree.note_change(*request.parent, request.name);
+  Tree::names_changed(*request.parent);
+  open_writer(inode, stored == nullptr);
+  return {.entry = core_.tree.entry(inode), .opened = make_handle(inode, request.flags)};
 }
 
 void FileOperations::touch(Inode& inode) {

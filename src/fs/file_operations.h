@@ -42,6 +42,10 @@ class FileOperations {
   void drop_set_ids(Inode& inode) REQUIRES(core_.tree.mutex);
 
  private:
+  /// Whether a creation with O_EXCL makes the object at once: MountOptions::exclusive_create.
+  bool asks_at_open(const std::string& name) const;
+  /// `stored`: its object, empty, where that is there already.
+  Created make_new(const Create& request, const ObjectInfo* stored) REQUIRES(core_.tree.mutex);
   void open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done)
       EXCLUDES(core_.tree.mutex);
   void find_backing(ObjectReader& reader, Opened opened, Done<Opened> done)

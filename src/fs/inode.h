@@ -25,7 +25,7 @@ using InodePtr = std::shared_ptr<Inode>;
 /// object "dir/".
 struct DirectoryState {
   std::map<std::string, InodePtr, std::less<>> children;  ///< In byte order, as listings are.
-  uint32_t subdirectories = 0;  ///< Of `children`.
+  uint32_t subdirectories = 0;                            ///< Of `children`.
   bool complete = false;  ///< `children` held every name at `listed_at`.
   Scheduler::Time listed_at{};
   bool own = false;  ///< Made by this mount: its emptiness was its own doing, and is believed for
@@ -47,8 +47,10 @@ struct DirectoryState {
   /// Whether its files carry attributes as metadata, as far as AttributeLoader has seen.
   enum class Carried : uint8_t { unknown, none, some };
   Carried carried = Carried::unknown;
-  bool noting_carried = false;  ///< StoredAttributes::children_carry is being written.
-  uint32_t sampling = 0;        ///< Files that are being looked at to find that out.
+  bool marker_writing = false;             ///< See FsCore::store_marker.
+  std::vector<Done<void>> marker_waiters;  ///< For the write after the present one.
+  bool noting_carried = false;             ///< StoredAttributes::children_carry is being written.
+  uint32_t sampling = 0;                   ///< Files that are being looked at to find that out.
   std::vector<Callback<void()>> sample_waiters;
   std::string last_asked;       ///< The child whose attributes were asked for last.
   uint32_t asked_in_order = 0;  ///< How many were asked for in order so far.

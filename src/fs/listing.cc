@@ -10,13 +10,6 @@ namespace {
 /// a second.
 constexpr uint32_t max_walk_ahead = 32;
 
-/// Keys that no path can name: "a//b", "a/./b", "a/../b", components over 255 bytes. They stay in
-/// the bucket, unseen.
-bool presentable(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name.size() <= 255 &&
-         name.find('\0') == std::string_view::npos;
-}
-
 /// True where a page says of `key`, and of the directory of that name, whether they exist.
 bool covers(const ListPage& page, const std::string& key) {
   if (page.continuation.empty()) return true;
@@ -85,20 +78,23 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
     request.prefix = core_.tree.key_of(*directory);
   }
   // Everything after the name without its last character begins with the name's nearest neighbours.
-  size_t shorter = name.size() - 1;
-  while (shorter > 0 && (static_cast<unsigned char>(name[shorter]) & 0xC0U) == 0x80U) --shorter;
-  request.start_after = request.prefix + name.substr(0, shorter);
+  const std::string component = core_.tree.keys.component_of(name);
+  size_t shorter = component.empty() ? 0 : component.size() - 1;
+  while (shorter > 0 && (static_cast<unsigned char>(component[shorter]) & 0xC0U) == 0x80U)
+    --shorter;
+  request.start_after = request.prefix + component.substr(0, shorter);
   std::string prefix = request.prefix;
   core_.parts.store.list(
       std::move(request),
-      core_.tracked<ListPage>([this, directory, page_names, prefix, name,
+      core_.tracked<ListPage>([this, directory, page_names, prefix, name, component,
                                done = std::move(done)](Result<ListPage> page) mutable {
         {
           const MutexLock lock(core_.tree.mutex);
           DirectoryState& state = *directory->directory;
           if (page && core_.tree.key_of(*directory) == prefix) {
             apply(directory, *page_names, prefix, *page);
-            if (covers(*page, prefix + name) && core_.tree.child(*directory, name) == nullptr) {
+            if (covers(*page, prefix + component) &&
+                core_.tree.child(*directory, name) == nullptr) {
               core_.tree.note_absent(*directory, name);
             }
           }
@@ -189,8 +185,7 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
     listing.entries.push_back({name, inode});
   };
   for (const ObjectInfo& object : page.objects) {
-    const std::string name = object.key.substr(prefix.size());
-    if (name.empty()) {
+    if (object.key.size() == prefix.size()) {
       listing.saw_marker = true;
       if (directory->etag != object.etag) {
         directory->etag = object.etag;
@@ -198,7 +193,9 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
       }
       continue;
     }
-    if (!presentable(name) || changed_here(name)) continue;
+    const auto shown = core_.tree.keys.name_of(std::string_view(object.key).substr(prefix.size()));
+    if (!shown || changed_here(*shown)) continue;
+    const std::string& name = *shown;
     // A directory of this name hides the file; it comes later in the listing, so a known one is
     // left to it.
     const InodePtr known = core_.tree.child(*directory, name);
@@ -206,8 +203,10 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
     take(name, core_.tree.learn_file(directory, name, object));
   }
   for (const std::string& common : page.common_prefixes) {
-    const std::string name = common.substr(prefix.size(), common.size() - prefix.size() - 1);
-    if (!presentable(name) || changed_here(name)) continue;
+    const auto shown = core_.tree.keys.name_of(
+        std::string_view(common).substr(prefix.size(), common.size() - prefix.size() - 1));
+    if (!shown || changed_here(*shown)) continue;
+    const std::string& name = *shown;
     // Where a file of this name came first, its entry becomes the directory's.
     const InodePtr known = core_.tree.child(*directory, name);
     const InodePtr inode = core_.tree.learn_directory(directory, name);

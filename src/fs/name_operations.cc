@@ -141,28 +141,16 @@ void NameOperations::remove_quiet_directory(const InodePtr& parent, const std::s
 
 void NameOperations::keep_parent(const InodePtr& parent, const std::string& leaving,
                                  Done<void> done) {
-  PutRequest marker;
+  bool vanishes = false;
   {
     const MutexLock lock(core_.tree.mutex);
     const DirectoryState& state = *parent->directory;
     const bool last =
         state.complete && state.children.size() == 1 && state.children.begin()->first == leaving;
-    if (last && !state.has_marker && parent->parent != nullptr) {
-      marker.key = core_.tree.key_of(*parent);
-      marker.metadata = to_metadata(parent->stored, FileType::directory);
-    }
+    vanishes = last && !state.has_marker && parent->parent != nullptr;
   }
-  if (marker.key.empty()) return done({});
-  core_.parts.store.put(std::move(marker),
-                        core_.tracked<ObjectInfo>([this, parent, done = std::move(done)](
-                                                      const Result<ObjectInfo>& info) mutable {
-                          if (!info) return done(info.error());
-                          {
-                            const MutexLock lock(core_.tree.mutex);
-                            parent->directory->has_marker = true;
-                          }
-                          done({});
-                        }));
+  if (!vanishes) return done({});
+  core_.store_marker(parent, std::move(done));
 }
 
 void NameOperations::unlink(const InodePtr& parent, const std::string& name, Done<void> done) {

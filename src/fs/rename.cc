@@ -246,7 +246,8 @@ void NameOperations::rename_directory(const Rename& request, const InodePtr& ino
     for (size_t start = 0;
          at != nullptr && at->type == FileType::directory && start < relative.size();) {
       const size_t slash = std::min(relative.find('/', start), relative.size());
-      at = core_.tree.child(*at, relative.substr(start, slash - start));
+      const auto name = core_.tree.keys.name_of(relative.substr(start, slash - start));
+      at = name ? core_.tree.child(*at, *name) : nullptr;
       start = slash + 1;
     }
     if (at != nullptr && at->type == FileType::file) known->emplace_back(at, info.etag);

@@ -18,8 +18,9 @@ constexpr size_t max_absent = 10'000;
 }  // namespace
 
 Tree::Tree(std::string prefix, const MountOptions& mount, const MetadataOptions& metadata,
-           const Scheduler& scheduler)
-    : prefix_(std::move(prefix)),
+           KeyNames the_keys, const Scheduler& scheduler)
+    : keys(the_keys),
+      prefix_(std::move(prefix)),
       mount_(mount),
       metadata_(metadata),
       scheduler_(scheduler),
@@ -62,14 +63,19 @@ std::string Tree::path_of(const Inode& inode) const {
 }
 
 std::string Tree::key_of(const Inode& inode) const {
-  std::string key = prefix_ + path_of(inode);
-  if (inode.type == FileType::directory && inode.parent != nullptr) key += '/';
+  std::vector<const Inode*> chain;
+  for (const Inode* at = &inode; at->parent != nullptr; at = at->parent.get()) chain.push_back(at);
+  std::string key = prefix_;
+  for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
+    key += keys.component_of((*it)->name);
+    if ((*it)->type == FileType::directory) key += '/';
+  }
   return key;
 }
 
 std::string Tree::child_key(const Inode& directory, std::string_view name, FileType type) const {
   std::string key = key_of(directory);
-  key += name;
+  key += keys.component_of(name);
   if (type == FileType::directory) key += '/';
   return key;
 }
@@ -79,6 +85,10 @@ Result<void> Tree::check_name(const Inode& directory, std::string_view name, Fil
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos) {
     return Error(Code::invalid_argument, fmt::format("'{}' cannot be a file name", name));
   }
+  // The names of components that are no names: such keys are shown, never made.
+  const std::string component = keys.component_of(name);
+  if (component.empty() || component == "." || component == "..")
+    return Error(Code::invalid_argument, "this name stands for a key's component that is none");
   if (name.size() > max_name_bytes)
     return Error(Code::name_too_long, "a name has at most 255 bytes");
   if (child_key(directory, name, type).size() > max_key_bytes) {
@@ -177,12 +187,15 @@ InodePtr Tree::restore(RestoredFile file) {
   InodePtr directory = root_;
   std::string_view path = std::string_view(file.key).substr(prefix_.size());
   for (size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/')) {
-    directory = learn_directory(directory, std::string(path.substr(0, slash)));
+    const auto name = keys.name_of(path.substr(0, slash));
+    if (!name) return nullptr;
+    directory = learn_directory(directory, *name);
     if (directory->type != FileType::directory) return nullptr;
     path.remove_prefix(slash + 1);
   }
-  if (path.empty() || child(*directory, path) != nullptr) return nullptr;
-  InodePtr inode = add_child(directory, std::string(path), FileType::file);
+  const auto name = keys.name_of(path);
+  if (path.empty() || !name || child(*directory, *name) != nullptr) return nullptr;
+  InodePtr inode = add_child(directory, *name, FileType::file);
   inode->stored = parse_attributes(file.metadata);
   inode->stored_known = true;
   inode->mtime_ns = inode->stored.mtime_ns.value_or(file.since_ns);

@@ -12,6 +12,7 @@
 #include "base/scheduler.h"
 #include "data/write_back/write_back_engine.h"
 #include "fs/inode.h"
+#include "fs/key_names.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
 
@@ -23,10 +24,12 @@ namespace penstock {
 class Tree {
  public:
   Tree(std::string prefix, const MountOptions& mount, const MetadataOptions& metadata,
-       const Scheduler& scheduler);
+       KeyNames keys, const Scheduler& scheduler);
   ~Tree();
 
   Mutex mutex;
+
+  const KeyNames keys;
 
   InodePtr root() const { return root_; }
   /// Null where the kernel asks for a number that it has forgotten (a bug of somebody's).

@@ -34,6 +34,8 @@ class BackedFiles final : public FileSystem {
   void getattr(InodeId inode, Done<Attributes> done) override;
   void setattr(InodeId inode, AttributeChange change, Done<Attributes> done) override;
   void mkdir(InodeId, std::string, uint32_t, Caller, Done<Entry> done) override { refuse(done); }
+  void make_node(InodeId, std::string, NewNode, Caller, Done<Entry> done) override { refuse(done); }
+  void read_link(InodeId, Done<std::string> done) override { refuse(done); }
   void rmdir(InodeId, std::string, Done<void> done) override { refuse(done); }
   void unlink(InodeId, std::string, Done<void> done) override { refuse(done); }
   void rename(InodeId, std::string, InodeId, std::string, bool, Done<void> done) override {
@@ -57,6 +59,13 @@ class BackedFiles final : public FileSystem {
   }
   void release_directory(HandleId) override {}
   void sync_directory(InodeId, Done<void> done) override { refuse(done); }
+  void drop_set_ids(HandleId) override {}
+  void get_xattr(InodeId, std::string, Done<std::string> done) override { refuse(done); }
+  void list_xattrs(InodeId, Done<std::vector<std::string>> done) override { refuse(done); }
+  void set_xattr(InodeId, std::string, std::string, XattrMode, Done<void> done) override {
+    refuse(done);
+  }
+  void remove_xattr(InodeId, std::string, Done<void> done) override { refuse(done); }
   void statfs(Done<FileSystemStats> done) override { done(FileSystemStats{}); }
   void shutdown(std::chrono::milliseconds, Callback<void(std::vector<std::string>)> done) override {
     done({});

@@ -139,15 +139,46 @@ TEST_CASE("a key over 1,024 bytes is refused by the call that would make it") {
   write_file(path / "short", "x");
 }
 
-TEST_CASE("keys that no path can name are left alone") {
+TEST_CASE("keys with components that are no names are shown under names of their own") {
   TestServer server;
-  for (const char* key : {"a//b", "/leading", "dots/../x", "dots/./y", "dots/ok"})
-    server.put_object("test", key, "x");
+  const std::string dot = "\xEF\x9C\xAE";      // U+F72E
+  const std::string nothing = "\xEF\x9C\xAF";  // U+F72F
+  for (const char* key : {"a//b", "/leading", "dots/../x", "dots/./y", "dots/..", "dots/ok", "x"})
+    server.put_object("test", key, std::string("of ") + key);
   Mounted mount(server);
-  CHECK(names_in(mount.path()) == std::set<std::string>{"a", "dots"});
-  CHECK(names_in(mount.path("a")).empty());
-  CHECK(names_in(mount.path("dots")) == std::set<std::string>{"ok"});
-  CHECK(server.keys("test").size() == 5);
+  CHECK(names_in(mount.path()) == std::set<std::string>{nothing, "a", "dots", "x"});
+  CHECK(names_in(mount.path("a")) == std::set<std::string>{nothing});
+  CHECK(read_file(mount.path("a") / nothing / "b") == "of a//b");
+  CHECK(read_file(mount.path(nothing) / "leading") == "of /leading");
+  CHECK(names_in(mount.path("dots")) == std::set<std::string>{"ok", dot, dot + dot});
+  CHECK(read_file(mount.path("dots") / (dot + dot) / "x") == "of dots/../x");
+  REQUIRE(unlink((mount.path("dots") / (dot + dot) / "x").c_str()) == 0);
+  CHECK(server.object("test", "x") == "of x");
+  CHECK_FALSE(server.object("test", "dots/../x"));
+  // None is made here.
+  for (const std::string& name : {nothing, dot, dot + dot}) {
+    CHECK(errno_of([&] { return mkdir((mount.path("a") / nothing / name).c_str(), 0755); }) ==
+          EINVAL);
+    CHECK(errno_of([&] { return creat((mount.path("a") / nothing / name).c_str(), 0644); }) ==
+          EINVAL);
+  }
+}
+
+TEST_CASE("a name that is not UTF-8 is kept in a key that is, and found again") {
+  TestServer server;
+  const std::string name = "caf\xE9";
+  {
+    Mounted mount(server);
+    write_file(mount.path(name), "latin");
+    REQUIRE(mkdir(mount.path("d\xFF").c_str(), 0755) == 0);
+    write_file(mount.path("d\xFF/x"), "below");
+    REQUIRE(rename(mount.path("d\xFF").c_str(), mount.path("e\xFE").c_str()) == 0);
+  }
+  CHECK(server.object("test", "caf\xEF\x9F\xA9") == "latin");
+  Mounted mount(server);
+  CHECK(names_in(mount.path()) == std::set<std::string>{name, "e\xFE"});
+  CHECK(read_file(mount.path(name)) == "latin");
+  CHECK(read_file(mount.path("e\xFE/x")) == "below");
 }
 
 TEST_CASE(

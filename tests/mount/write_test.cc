@@ -196,13 +196,13 @@ TEST_CASE("O_EXCL does not replace what somebody else made meanwhile") {
   TestServer server;
   Mounted mount(server);
   std::filesystem::create_directory(mount.path("d"));
-  const int fd = open(mount.path("d/lock").c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644);
+  const int fd = open(mount.path("d/only").c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644);
   REQUIRE(fd >= 0);
-  server.put_object("test", "d/lock", "theirs");
+  server.put_object("test", "d/only", "theirs");
   REQUIRE(write(fd, "ours", 4) == 4);
   CHECK(close(fd) == -1);
   CHECK(errno == EEXIST);
-  CHECK(*server.object("test", "d/lock") == "theirs");
+  CHECK(*server.object("test", "d/only") == "theirs");
 }
 
 TEST_CASE(

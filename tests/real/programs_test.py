@@ -9,21 +9,13 @@ import tempfile
 import unittest
 
 from mounts import Mount
+from shell import run
 
 MIB = 1 << 20
 FILES = {
     "empty": 0, "one": 1, "page": 4096, "odd.bin": 100_003, "put limit": 8 * MIB, "parts.bin": 21 * MIB + 7,
     "deep/er/and deeper/ü+%41 ~.txt": 1234, "deep/second": 65_537, "deep/.hidden": 3,
 }
-
-
-def run(command, **options):
-    """Runs a shell command line; its standard output. Fails with what it printed."""
-    result = subprocess.run(["bash", "-euo", "pipefail", "-c", command], capture_output=True, text=True, check=False,
-                            stdin=subprocess.DEVNULL, timeout=240, **options)
-    if result.returncode != 0:
-        raise AssertionError(f"{command}\nended with {result.returncode}: {result.stdout}{result.stderr}")
-    return result.stdout
 
 
 class Programs(unittest.TestCase):

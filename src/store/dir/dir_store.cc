@@ -24,6 +24,7 @@ StoreLimits dir_limits() {
   StoreLimits limits;
   // Copies of any size are one call here: no reason to take them apart.
   limits.max_put_size = limits.max_object_size;
+  limits.utf8_keys = false;
   return limits;
 }
 

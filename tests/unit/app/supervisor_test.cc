@@ -92,6 +92,8 @@ class FakeFileSystem final : public FileSystem {
   void getattr(InodeId, Done<Attributes>) override {}
   void setattr(InodeId, AttributeChange, Done<Attributes>) override {}
   void mkdir(InodeId, std::string, uint32_t, Caller, Done<Entry>) override {}
+  void make_node(InodeId, std::string, NewNode, Caller, Done<Entry>) override {}
+  void read_link(InodeId, Done<std::string>) override {}
   void rmdir(InodeId, std::string, Done<void>) override {}
   void unlink(InodeId, std::string, Done<void>) override {}
   void rename(InodeId, std::string, InodeId, std::string, bool, Done<void>) override {}
@@ -107,6 +109,11 @@ class FakeFileSystem final : public FileSystem {
   void read_directory(ReadDirectory, Done<std::vector<DirectoryEntry>>) override {}
   void release_directory(HandleId) override {}
   void sync_directory(InodeId, Done<void>) override {}
+  void drop_set_ids(HandleId) override {}
+  void get_xattr(InodeId, std::string, Done<std::string>) override {}
+  void list_xattrs(InodeId, Done<std::vector<std::string>>) override {}
+  void set_xattr(InodeId, std::string, std::string, XattrMode, Done<void>) override {}
+  void remove_xattr(InodeId, std::string, Done<void>) override {}
   void statfs(Done<FileSystemStats>) override {}
 
   std::atomic<bool> hold = false;

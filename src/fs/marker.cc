@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The object "dir/" of a directory: written by one request at a time, so that the last state wins.
+#include <utility>
+
+#include "fs/core.h"
+
+namespace penstock {
+
+void FsCore::store_marker(const InodePtr& directory, Done<void> done) {
+  {
+    const MutexLock lock(tree.mutex);
+    // A bucket's root has no object.
+    const bool nowhere = directory->unlinked || tree.key_of(*directory).empty();
+    if (!nowhere) {
+      DirectoryState& state = *directory->directory;
+      state.marker_waiters.push_back(std::move(done));
+      if (state.marker_writing) return;
+      state.marker_writing = true;
+      begin_work(*directory);
+    }
+  }
+  if (done) return done({});
+  write_marker(directory);
+}
+
+void FsCore::write_marker(const InodePtr& directory) {
+  PutRequest marker;
+  std::vector<Done<void>> waiters;
+  {
+    const MutexLock lock(tree.mutex);
+    waiters.swap(directory->directory->marker_waiters);
+    marker.key = tree.key_of(*directory);
+    marker.metadata = to_metadata(directory->stored, FileType::directory);
+  }
+  parts.store.put(std::move(marker),
+                  tracked<ObjectInfo>([this, directory, waiters = std::move(waiters)](
+                                          Result<ObjectInfo> info) mutable {
+                    bool again = false;
+                    {
+                      const MutexLock lock(tree.mutex);
+                      DirectoryState& state = *directory->directory;
+                      if (info) {
+                        state.has_marker = true;
+                        directory->etag = info->etag;
+                        tree.note_carried(*directory);
+                      }
+                      again = !state.marker_waiters.empty();
+                      state.marker_writing = again;
+                    }
+                    for (Done<void>& waiter : waiters)
+                      waiter(info ? Result<void>() : Result<void>(info.error()));
+                    if (again) return write_marker(directory);
+                    end_work(*directory);
+                  }));
+}
+
+}  // namespace penstock
