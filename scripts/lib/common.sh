@@ -10,7 +10,7 @@
   PACKAGES_LIBFUSE=(dpkg-dev xz-utils meson ninja-build pkg-config liburing-dev libnuma-dev)
   PACKAGES_DEMO=(python3 python3-torch python3-torchvision python3-sklearn python3-pil python3-numpy)
   PACKAGES_TEST=(catch2 clang clang-tidy clang-format shellcheck git curl procps util-linux mount
-    e2fsprogs xfsprogs)
+    e2fsprogs xfsprogs rsync vim-tiny perl make fio dbench attr acl python3-h5py python3-pip)
 }
 
 say() { printf '%s\n' "$*"; }

@@ -14,6 +14,7 @@ STEPS=(
   "programs-testserver 600 everyday programs on the own server"
   "programs-radosgw 600 everyday programs on Ceph radosgw"
   "programs-s3proxy 600 everyday programs on s3proxy"
+  "matrix 600 git, sqlite, rsync, tar, editors, HDF5 and others, with and without --write-back"
   "crash-testserver 900 --write-back, killed at random and at chosen moments, on the own server"
   "crash-radosgw 900 the same on Ceph radosgw"
   "archive-moto 300 archived objects on moto"
@@ -102,7 +103,7 @@ step_build() { cmake --preset dev && cmake --build --preset dev -- -k 0; }
 run_ctest() {
   local build=$1
   shift
-  ctest --test-dir "$build" --verbose --no-tests=error "$@"
+  ctest --test-dir "$build" --verbose --no-tests=error -j "$(nproc)" "$@"
 }
 
 # with_contract_servers COMMAND...: with the servers that the contract suite shall also run against.
@@ -130,6 +131,7 @@ step_programs_radosgw() { on_server radosgw tests/real/programs_test.py; }
 step_programs_s3proxy() { on_server s3proxy tests/real/programs_test.py; }
 step_crash_testserver() { PENSTOCK_CRASH_CONTROL=1 on_server testserver tests/real/crash_test.py; }
 step_crash_radosgw() { on_server radosgw tests/real/crash_test.py; }
+step_matrix() { on_server testserver tests/real/matrix_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
 step_pytorch_testserver() { on_server testserver tests/pytorch/pytorch_test.py; }
 step_pytorch_radosgw() { on_server radosgw tests/pytorch/pytorch_test.py; }
@@ -160,7 +162,7 @@ import json, sys
 print(*{test["name"] for test in json.load(sys.stdin)["tests"]}, "penstock")') || return 1
   # shellcheck disable=SC2086  # several targets
   cmake --build --preset "$preset" --target $proofs $targets || return 1
-  "$@" ctest --test-dir "build/$preset" --verbose --no-tests=error -L "$labels"
+  "$@" ctest --test-dir "build/$preset" --verbose --no-tests=error -j "$(nproc)" -L "$labels"
 }
 
 step_asan() { sanitized asan "address_sanitizer_test undefined_sanitizer_test"; }

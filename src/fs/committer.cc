@@ -197,7 +197,7 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) 
 void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
   inode.etag = info.etag;
   inode.size = info.size;
-  inode.mtime_ns = inode.stored.mtime_ns.value_or(info.last_modified_ns);
+  // Its time stays that of its last write, which is finer and no later than the store's.
   inode.stored_known = true;
   core_.tree.note_carried(inode);
   inode.local_only = false;
@@ -271,6 +271,8 @@ void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
     copy.source = copy.target = core_.tree.key_of(*inode);
     copy.size = inode->size;
     copy.etag = inode->etag;
+    // The copy is a new object: without this its time would be that of the change.
+    inode->stored.mtime_ns = inode->mtime_ns;
     copy.metadata = to_metadata(inode->stored, inode->type);
     inode->stored_dirty = false;
   }
