@@ -163,6 +163,9 @@ class FileSystem {
   /// Replaces an existing target as rename(2) does, unless `no_replace`.
   virtual void rename(InodeId parent, std::string name, InodeId new_parent, std::string new_name,
                       bool no_replace, Done<void> done) = 0;
+  /// Each of the two gets the other's name; both must exist.
+  virtual void exchange(InodeId parent, std::string name, InodeId other_parent,
+                        std::string other_name, Done<void> done) = 0;
 
   virtual void create(InodeId parent, std::string name, uint32_t mode, OpenFlags flags,
                       bool exclusive, Caller caller, Done<Created> done) = 0;

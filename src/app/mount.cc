@@ -62,17 +62,18 @@ JournalStats Mount::settled() {
 }
 
 Result<std::unique_ptr<Mount>> Mount::start(const Options& options, const StoreUrl& url,
-                                            std::shared_ptr<Log> log) {
+                                            std::shared_ptr<Log> log, RenameReport report) {
   const auto opener = [&](Scheduler& scheduler) {
     return open_store(options.store, url, scheduler, log);
   };
-  return start(options, url.prefix, opener, log);
+  return start(options, url.prefix, opener, log, std::move(report));
 }
 
 Result<std::unique_ptr<Mount>> Mount::start(const Options& options, std::string prefix,
-                                            const StoreOpener& open_store,
-                                            std::shared_ptr<Log> log) {
+                                            const StoreOpener& open_store, std::shared_ptr<Log> log,
+                                            RenameReport report) {
   std::unique_ptr<Mount> mount(new Mount(options, std::move(prefix), std::move(log)));
+  mount->report_renames_ = std::move(report);
   if (Result<void> opened = mount->open(options, open_store); !opened) return opened.error();
   return mount;
 }
@@ -93,6 +94,7 @@ Result<void> Mount::open(const Options& options, const StoreOpener& open_store) 
     cache_ = DiskCache::open(cache, store().identity(), log_);
   }
   if (Result<void> journal = open_journal(options); !journal) return journal;
+  mark_ = std::make_unique<MountMark>(state_directory, log_);
   open_engines(options);
 
   Result<std::unique_ptr<FuseSession>> session = FuseSession::mount(
@@ -100,6 +102,7 @@ Result<void> Mount::open(const Options& options, const StoreOpener& open_store) 
   if (!session) return session.error();
   session_ = std::move(*session);
   file_system_->attach(session_->kernel_cache());
+  if (!options.mount.read_only) file_system_->recover();
   return {};
 }
 
@@ -179,7 +182,9 @@ void Mount::open_engines(const Options& options) {
                         .scheduler = workers_,
                         .log = log_,
                         .sync_to_store = !options.write.write_back ||
-                                         options.write.fsync == WriteOptions::Fsync::bucket},
+                                         options.write.fsync == WriteOptions::Fsync::bucket,
+                        .identity = mark_->identity(),
+                        .report_renames = report_renames_},
                        prefix_, options.mount, options.metadata);
   if (write_back_ != nullptr) file_system_->restore(write_back_->restore(std::move(left_)));
 }

@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "app/mount_mark.h"
 #include "base/buffer_pool.h"
 #include "base/log.h"
 #include "base/memory_budget.h"
@@ -29,18 +31,21 @@ namespace penstock {
 /// are as they say.
 class Mount {
  public:
+  using RenameReport = std::function<void(std::vector<RenameState>)>;
+
   /// Opens the store, asks it for a listing (this waits for the network), and mounts. Nothing
   /// serves the mount until session().run(). `options` must be complete (state_dir set, mountpoint
   /// canonical). The error is a sentence for a person, and then nothing stays mounted.
+  /// `report` as FileSystemParts::report_renames.
   static Result<std::unique_ptr<Mount>> start(const Options& options, const StoreUrl& url,
-                                              std::shared_ptr<Log> log);
+                                              std::shared_ptr<Log> log, RenameReport report = {});
 
   /// Makes the store that shall lie under a mount; the scheduler is the mount's.
   using StoreOpener = std::function<Result<std::unique_ptr<OpenedStore>>(Scheduler& scheduler)>;
   /// The same over any store, whatever its kind: `prefix` is what the mount's keys begin with.
   static Result<std::unique_ptr<Mount>> start(const Options& options, std::string prefix,
                                               const StoreOpener& open_store,
-                                              std::shared_ptr<Log> log);
+                                              std::shared_ptr<Log> log, RenameReport report = {});
 
   /// Unmounts if still mounted and drops what was not saved: FileSystem::shutdown comes first.
   ~Mount();
@@ -69,6 +74,8 @@ class Mount {
   const std::string prefix_;
   const std::shared_ptr<Log> log_;
   WorkerPool workers_;
+  RenameReport report_renames_;
+  std::unique_ptr<MountMark> mark_;
   WorkerPool journal_workers_;  ///< May wait for the journal's disk.
   std::unique_ptr<OpenedStore> store_;
   MemoryBudget budget_;

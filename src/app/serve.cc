@@ -16,6 +16,7 @@
 #include "app/mount.h"
 #include "app/mount_table.h"
 #include "app/pid_file.h"
+#include "app/rename_report.h"
 #include "app/signals.h"
 #include "app/supervisor.h"
 #include "app/unmount.h"
@@ -71,7 +72,7 @@ class Serving {
   int run(StartReport& report) {
     raise_file_limit(*log_);
     take_pid_file();
-    Result<std::unique_ptr<Mount>> mount = Mount::start(options_, url_, log_);
+    Result<std::unique_ptr<Mount>> mount = Mount::start(options_, url_, log_, rename_report());
     if (!mount) {
       log_->error("not mounted: {}", mount.error().describe());
       report.failed(std::string(mount.error().message()));
@@ -131,6 +132,15 @@ class Serving {
     } else {
       log_->warning("penstock umount will not wait for this mount: {}", file.error().message());
     }
+  }
+
+  /// Tells `penstock status` of renames, where there is a file that says whose they are.
+  Mount::RenameReport rename_report() const {
+    if (!pid_file_) return {};
+    const std::string path =
+        rename_report_path(runtime_directory(environment_), options_.mount.mountpoint);
+    write_rename_report(path, {});  // of a mount that was killed
+    return [path](const std::vector<RenameState>& renames) { write_rename_report(path, renames); };
   }
 
   void note_pending(const Mount& mount) {

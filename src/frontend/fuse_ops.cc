@@ -230,6 +230,11 @@ void op_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
 
 void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
                const char* new_name, unsigned int flags) {
+  if (flags == RENAME_EXCHANGE) {
+    context_of(request).file_system->exchange(parent, name, new_parent, new_name,
+                                              answer(request, "rename"));
+    return;
+  }
   if ((flags & ~static_cast<unsigned int>(RENAME_NOREPLACE)) != 0) {
     fuse_reply_err(
         request, EINVAL);  // what rename(2) documents for flags that a file system does not support

@@ -312,6 +312,7 @@ void Committer::writing_ended(const InodePtr& inode) {
   {
     const MutexLock lock(core_.tree.mutex);
     if (inode->writer == nullptr || inode->write_handles > 0 || inode->commits_running > 0) return;
+    if (inode->unlinked && inode->handles > 0) return;
     if (!inode->writer->dirty() || inode->unlinked) drop = std::move(inode->writer);
     // What was promised has an upload that is planned.
     if (drop == nullptr && promised(*inode)) return;

@@ -10,6 +10,7 @@
 
 #include "base/gate.h"
 #include "fs/make_file_system.h"
+#include "fs/own_names.h"
 #include "fs/tree.h"
 
 namespace penstock {
@@ -27,6 +28,7 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
         mount(the_mount),
         attributes(metadata.attributes),
         limits(parts.store.limits()),
+        own(prefix),
         tree(std::move(prefix), the_mount, metadata, KeyNames(limits.utf8_keys), parts.scheduler) {}
 
   /// Wraps a continuation so that destroying the file system waits for it.
@@ -47,8 +49,10 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   const MountOptions mount;
   const MetadataOptions::Attributes attributes;
   const StoreLimits limits;
+  const OwnKeys own;
   KernelCache* kernel = nullptr;       ///< Set once, before the first operation.
   std::atomic<bool> stopping = false;  ///< Takes no more changes.
+  std::atomic<uint64_t> own_ids = 0;
   Gate gate;
   std::shared_ptr<Gate::Pass> alive =
       std::make_shared<Gate::Pass>(gate.pass());  ///< Until its end.
@@ -87,6 +91,12 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   /// Writes the directory's own object with the attributes that the tree has by then. Nothing to do
   /// for a bucket's root, which has none.
   void store_marker(const InodePtr& directory, Done<void> done) EXCLUDES(tree.mutex);
+  /// The name of something of this mount's in the bucket, other than any before.
+  std::string new_own_id() { return parts.identity.id + "-" + std::to_string(++own_ids); }
+
+  /// What is under the key, or the prefix that ends in "/", changed in the store: what is known of
+  /// it is asked for again.
+  void look_anew(const std::string& key) EXCLUDES(tree.mutex);
 
   struct NameWaiter {
     InodePtr inode;

@@ -224,8 +224,9 @@ void FileOperations::read(FileHandle& handle, ByteRange range, std::stop_token c
     const MutexLock lock(core_.tree.mutex);
     const Inode& inode = *handle.inode;
     // While its commit is being answered the writer is clean, and the object's ETag is not known.
-    const bool newer =
-        inode.writer != nullptr && (inode.writer->dirty() || inode.commits_running > 0);
+    // Of a deleted file nothing is promised, or to be stored, any more: the writer has its bytes.
+    const bool newer = inode.writer != nullptr &&
+                       (inode.writer->dirty() || inode.commits_running > 0 || inode.unlinked);
     if (newer) writer = inode.writer;
   }
   if (writer != nullptr) return writer->read(range, std::move(cancel), std::move(done));
@@ -337,15 +338,19 @@ void FileOperations::release(FileHandle* handle) {
   const std::unique_ptr<FileHandle> owned(handle);
   const InodePtr inode = owned->inode;
   bool ended = false;
+  DeletedFiles::Copy kept;
   {
     const MutexLock lock(core_.tree.mutex);
     core_.open_files.erase(handle);
-    --inode->handles;
+    if (--inode->handles == 0) kept = DeletedFiles::take(*inode);
+    // What was written to a deleted file is there for those who still read it.
+    ended = inode->unlinked && inode->handles == 0;
     set_unflushed(*owned, false);
     if (owned->flags.write && --inode->write_handles == 0) ended = true;
     core_.tree.forget(inode->id, 0);  // drops an unlinked inode that nobody refers to any more
   }
   if (ended) committer_.writing_ended(inode);
+  deleted_.drop(kept);
 }
 
 void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids, Done<void> done) {

@@ -5,6 +5,7 @@
 
 #include "fs/committer.h"
 #include "fs/core.h"
+#include "fs/deleted_files.h"
 #include "fs/resolver.h"
 
 namespace penstock {
@@ -13,8 +14,12 @@ namespace penstock {
 class FileOperations {
  public:
   FileOperations(FsCore& core, Resolver& resolver, AttributeLoader& attributes,
-                 Committer& committer)
-      : core_(core), resolver_(resolver), attributes_(attributes), committer_(committer) {}
+                 Committer& committer, DeletedFiles& deleted)
+      : core_(core),
+        resolver_(resolver),
+        attributes_(attributes),
+        committer_(committer),
+        deleted_(deleted) {}
 
   struct Create {
     InodePtr parent;
@@ -65,6 +70,7 @@ class FileOperations {
   Resolver& resolver_;
   AttributeLoader& attributes_;
   Committer& committer_;
+  DeletedFiles& deleted_;
 };
 
 }  // namespace penstock

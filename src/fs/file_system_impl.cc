@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "fs/attribute_loader.h"
@@ -10,6 +13,7 @@
 #include "fs/listing.h"
 #include "fs/make_file_system.h"
 #include "fs/name_operations.h"
+#include "fs/recovery.h"
 #include "fs/resolver.h"
 
 namespace penstock {
@@ -33,9 +37,13 @@ class FileSystemImpl final : public MountedFileSystem {
         loader_(*core_, attributes_),
         resolver_(*core_, loader_, attributes_),
         committer_(*core_, attributes_),
-        files_(*core_, resolver_, attributes_, committer_),
+        lease_(*core_),
+        renames_(*core_, lease_),
+        recovery_(*core_, lease_, renames_),
+        deleted_(*core_, lease_),
+        files_(*core_, resolver_, attributes_, committer_, deleted_),
         properties_(*core_, attributes_, committer_, files_),
-        names_(*core_, resolver_, attributes_, committer_) {}
+        names_(*core_, resolver_, attributes_, committer_, renames_, deleted_) {}
 
   ~FileSystemImpl() override {
     core_->stopping = true;
@@ -69,6 +77,13 @@ class FileSystemImpl final : public MountedFileSystem {
     for (const InodePtr& inode : restored) {
       if (inode != nullptr) committer_.plan_upload(inode);
     }
+  }
+
+  void recover() override {
+    recovery_.start([this](const Move& move) {
+      core_->look_anew(move.from);
+      core_->look_anew(move.to);
+    });
   }
 
   void lookup(InodeId parent, std::string name, Done<Entry> done) override {
@@ -140,6 +155,15 @@ class FileSystemImpl final : public MountedFileSystem {
       with_directory(new_parent, std::move(reply), [&](const InodePtr& to, Done<void> next) {
         names_.rename({from, std::move(name), to, std::move(new_name), no_replace},
                       std::move(next));
+      });
+    });
+  }
+
+  void exchange(InodeId parent, std::string name, InodeId other_parent, std::string other_name,
+                Done<void> done) override {
+    with_directory(parent, std::move(done), [&](const InodePtr& one, Done<void> reply) {
+      with_directory(other_parent, std::move(reply), [&](const InodePtr& other, Done<void> next) {
+        names_.exchange({one, std::move(name), other, std::move(other_name)}, std::move(next));
       });
     });
   }
@@ -392,6 +416,10 @@ class FileSystemImpl final : public MountedFileSystem {
   DirectoryLoader loader_;
   Resolver resolver_;
   Committer committer_;
+  Lease lease_;
+  JournalledRenames renames_;
+  Recovery recovery_;
+  DeletedFiles deleted_;
   FileOperations files_;
   AttributeOperations properties_;
   NameOperations names_;
@@ -402,6 +430,9 @@ class FileSystemImpl final : public MountedFileSystem {
 std::unique_ptr<MountedFileSystem> make_file_system(FileSystemParts parts, std::string prefix,
                                                     const MountOptions& mount,
                                                     const MetadataOptions& metadata) {
+  std::string& id = parts.identity.id;
+  std::random_device random;
+  if (id.empty()) id = fmt::format("{:08x}{:08x}", random(), random());
   return std::make_unique<FileSystemImpl>(
       std::make_shared<FsCore>(std::move(parts), std::move(prefix), mount, metadata));
 }

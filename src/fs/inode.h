@@ -90,9 +90,14 @@ struct Inode {
   Scheduler::Time fetched_at{};  ///< When the store last told of this inode.
   bool local_only = false;       ///< Not in the store yet: a created file before its first commit.
   bool unlinked = false;
-  uint32_t leaving = 0;  ///< Deletions and renames under way: see FsCore::quiesce.
-  uint32_t busy = 0;     ///< Changes and commits under way, likewise.
-  uint64_t seen_by = 0;  ///< The number of the last listing that had this name.
+  /// Deleted, or about to be, while it is open: the key of the copy that those who have it open go
+  /// on with.
+  std::string kept_key;
+  ETag name_etag;          ///< Then, of the object that still has the name.
+  bool kept_copy = false;  ///< There is a copy under `kept_key`, for which the lease is held.
+  uint32_t leaving = 0;    ///< Deletions and renames under way: see FsCore::quiesce.
+  uint32_t busy = 0;       ///< Changes and commits under way, likewise.
+  uint64_t seen_by = 0;    ///< The number of the last listing that had this name.
 
   std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.
   uint32_t write_handles = 0;

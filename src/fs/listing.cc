@@ -194,7 +194,7 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
       continue;
     }
     const auto shown = core_.tree.keys.name_of(std::string_view(object.key).substr(prefix.size()));
-    if (!shown || changed_here(*shown)) continue;
+    if (!shown || changed_here(*shown) || core_.tree.is_own(*directory, *shown)) continue;
     const std::string& name = *shown;
     // A directory of this name hides the file; it comes later in the listing, so a known one is
     // left to it.
@@ -205,7 +205,7 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
   for (const std::string& common : page.common_prefixes) {
     const auto shown = core_.tree.keys.name_of(
         std::string_view(common).substr(prefix.size(), common.size() - prefix.size() - 1));
-    if (!shown || changed_here(*shown)) continue;
+    if (!shown || changed_here(*shown) || core_.tree.is_own(*directory, *shown)) continue;
     const std::string& name = *shown;
     // Where a file of this name came first, its entry becomes the directory's.
     const InodePtr known = core_.tree.child(*directory, name);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,10 +13,21 @@
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
 #include "data/write_back/write_back_engine.h"
+#include "fs/mount_identity.h"
 #include "penstock/file_system.h"
 #include "penstock/options.h"
 
 namespace penstock {
+
+/// How far a rename of several objects is.
+struct RenameState {
+  enum class Phase : uint8_t { copying, deleting, undoing };
+  std::string from;  ///< Keys, or prefixes that end in "/".
+  std::string to;
+  Phase phase = Phase::copying;
+  uint64_t done = 0;
+  uint64_t objects = 0;  ///< As far as they are listed.
+};
 
 struct FileSystemParts {
   ObjectStore& store;
@@ -24,6 +37,10 @@ struct FileSystemParts {
   Scheduler& scheduler;
   std::shared_ptr<Log> log;
   bool sync_to_store = false;  ///< fsync waits for the store where writers keep promises, too.
+  MountIdentity identity = {};
+  /// Gets the renames under way whenever one begins, ends or has come on; must not block. Null:
+  /// nobody wants to know.
+  std::function<void(std::vector<RenameState>)> report_renames = {};
 };
 
 /// A FileSystem that also talks back to the kernel.
@@ -34,6 +51,9 @@ class MountedFileSystem : public FileSystem {
   /// Files that an earlier mount promised to store are there at once, and are committed from now
   /// on. Before the first operation.
   virtual void restore(std::vector<RestoredFile> files) = 0;
+  /// Looks, in the background, for what mounts that died have left in the bucket, and finishes it
+  /// or takes it back. Once; not for a mount that may not write.
+  virtual void recover() = 0;
 };
 
 /// The file system of the keys under `prefix` (empty or ending in "/"). The parts must outlive it;

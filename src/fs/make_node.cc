@@ -16,6 +16,7 @@ void NameOperations::make_node(const MakeNode& request, Done<Entry> done) {
 void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
   PutRequest put;
   StoredAttributes stored;
+  bool waits = false;
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
@@ -35,8 +36,10 @@ void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
     put.condition.if_none_match = true;
     core_.tree.note_change(*request.parent, request.name);
     // A directory that is about to go takes it along.
-    core_.begin_work(*request.parent);
+    waits = core_.leaving(*request.parent);
+    if (!waits) core_.begin_work(*request.parent);
   }
+  if (waits) return make_node(request, std::move(done));
   if (!request.target.empty()) put.body = Body::of(request.target);
   core_.parts.store.put(
       std::move(put), core_.tracked<ObjectInfo>([this, request, stored, done = std::move(done)](

@@ -7,6 +7,27 @@
 
 namespace penstock {
 
+bool NameOperations::begin_naming(std::vector<InodePtr> directories, Done<void>& done,
+                                  std::function<void(Done<void>)> again) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    for (const InodePtr& directory : directories) {
+      if (!core_.leaving(*directory)) continue;
+      core_.wait_for_name(directory, [again = std::move(again), done = std::move(done)]() mutable {
+        again(std::move(done));
+      });
+      return false;
+    }
+    for (const InodePtr& directory : directories) core_.begin_work(*directory);
+  }
+  done = [this, directories = std::move(directories),
+          done = std::move(done)](Result<void> result) mutable {
+    for (const InodePtr& directory : directories) core_.end_work(*directory);
+    done(std::move(result));
+  };
+  return true;
+}
+
 void NameOperations::mkdir(const MakeDirectory& request, Done<Entry> done) {
   core_.when_name_settled(request.parent, [this, request, done = std::move(done)]() mutable {
     make_directory(request, std::move(done));
@@ -16,6 +37,7 @@ void NameOperations::mkdir(const MakeDirectory& request, Done<Entry> done) {
 void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> done) {
   PutRequest marker;
   StoredAttributes stored;
+  bool waits = false;
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
@@ -31,10 +53,17 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
     marker.metadata = to_metadata(stored, FileType::directory);
     marker.condition.if_none_match = true;
     core_.tree.note_change(*request.parent, request.name);
+    waits = core_.leaving(*request.parent);
+    if (!waits) core_.begin_work(*request.parent);
   }
+  if (waits) return mkdir(request, std::move(done));
   core_.parts.store.put(
       std::move(marker), core_.tracked<ObjectInfo>([this, request, stored, done = std::move(done)](
                                                        Result<ObjectInfo> info) mutable {
+        done = [this, parent = request.parent, done = std::move(done)](Result<Entry> made) mutable {
+          core_.end_work(*parent);
+          done(std::move(made));
+        };
         if (!info && info.code() == Code::changed) return done(Error(Code::already_exists));
         if (!info) return done(info.error());
         Entry entry;
@@ -110,6 +139,10 @@ void NameOperations::remove_directory(const InodePtr& parent, const std::string&
                                            rmdir(parent, name, std::move(done));
                                          });
         }
+        if (!begin_naming({parent}, done, [this, parent, name](Done<void> again) {
+              rmdir(parent, name, std::move(again));
+            }))
+          return;
         // Its own object must not be written after its deletion.
         core_.quiesce(inode, [this, parent, name, inode, done = std::move(done)]() mutable {
           auto resumed = [this, inode, done = std::move(done)](Result<void> removed) mutable {
@@ -172,6 +205,10 @@ void NameOperations::remove_name(const InodePtr& parent, const std::string& name
                                            unlink(parent, name, std::move(done));
                                          });
         }
+        if (!begin_naming({parent}, done, [this, parent, name](Done<void> again) {
+              unlink(parent, name, std::move(again));
+            }))
+          return;
         keep_parent(parent, name, [this, inode, done = std::move(done)](Result<void> kept) mutable {
           if (!kept) return done(std::move(kept));
           remove_file(inode, std::move(done));
@@ -197,26 +234,48 @@ void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
 }
 
 void NameOperations::remove_quiet(const InodePtr& inode, Done<void> done) {
-  std::string key;
+  bool unsent = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (inode->parent == nullptr) return done(Error(Code::not_found));
-    if (inode->local_only) {
+    if (inode->local_only && inode->handles > 0 && inode->writer != nullptr) {
       // Nothing of it is in the store: it goes on existing for those who have it open, and ends
       // with them.
+      const std::string key = deleted_.new_key();
+      if (inode->writer->rename(key)) inode->kept_key = key;
+    }
+    unsent = inode->local_only && (inode->handles == 0 || !inode->kept_key.empty());
+  }
+  if (unsent) return remove_kept(inode, std::move(done));
+  keep_open(inode, [this, inode, done = std::move(done)]() mutable {
+    remove_kept(inode, std::move(done));
+  });
+}
+
+void NameOperations::remove_kept(const InodePtr& inode, Done<void> done) {
+  std::string key;
+  bool gone = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    gone = inode->parent == nullptr;
+    // What it has replaced by a rename may still be there.
+    if (!gone && (!inode->local_only || !inode->replaces.empty())) {
+      key = core_.tree.name_key(*inode);
+    } else if (!gone) {
       core_.tree.note_change(*inode->parent, inode->name);
       Tree::names_changed(*inode->parent);
       inode->ctime_ns = wall_clock_ns();
       core_.tree.detach(inode);
-    } else {
-      key = core_.tree.key_of(*inode);
     }
   }
+  if (gone) return done(Error(Code::not_found));
   if (key.empty()) {
     committer_.writing_ended(inode);
     return done({});
   }
-  remove_key(inode, key, std::move(done));
+  remove_key(inode, key, [this, inode, done = std::move(done)](Result<void> removed) mutable {
+    if (!removed) keep_name(inode);
+    done(std::move(removed));
+  });
 }
 
 void NameOperations::remove_pending(const InodePtr& inode,
@@ -225,6 +284,7 @@ void NameOperations::remove_pending(const InodePtr& inode,
   // the deletion is sure.
   auto gone = [this, inode, writer, done = std::move(done)](Result<void> removed) mutable {
     if (removed) return writer->disclaim(core_.tracked<void>(std::move(done)));
+    keep_name(inode);
     // Another deletion came first, and holds the writer.
     if (removed.code() == Code::not_found) return done(std::move(removed));
     writer->release();
@@ -244,7 +304,7 @@ void NameOperations::remove_pending(const InodePtr& inode,
         inode->ctime_ns = wall_clock_ns();
         core_.tree.detach(inode);
       } else if (there) {
-        key = core_.tree.key_of(*inode);
+        key = core_.tree.name_key(*inode);
       }
     }
     if (!there) return gone(Error(Code::not_found));
@@ -257,7 +317,9 @@ void NameOperations::remove_pending(const InodePtr& inode,
     writer->doom(
         core_.tracked<void>([this, inode, key, gone = std::move(gone)](Result<void> noted) mutable {
           if (!noted) return gone(std::move(noted));
-          remove_key(inode, key, std::move(gone));
+          keep_open(inode, [this, inode, key, gone = std::move(gone)]() mutable {
+            remove_key(inode, key, std::move(gone));
+          });
         }));
   };
   writer->hold(core_.tracked<bool>(std::move(held)));

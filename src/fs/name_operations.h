@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,6 +10,8 @@
 #include "fs/attribute_loader.h"
 #include "fs/committer.h"
 #include "fs/core.h"
+#include "fs/deleted_files.h"
+#include "fs/journalled_rename.h"
 #include "fs/resolver.h"
 
 namespace penstock {
@@ -26,8 +29,13 @@ struct Rename {
 class NameOperations {
  public:
   NameOperations(FsCore& core, Resolver& resolver, AttributeLoader& attributes,
-                 Committer& committer)
-      : core_(core), resolver_(resolver), attributes_(attributes), committer_(committer) {}
+                 Committer& committer, JournalledRenames& renames, DeletedFiles& deleted)
+      : core_(core),
+        resolver_(resolver),
+        attributes_(attributes),
+        committer_(committer),
+        renames_(renames),
+        deleted_(deleted) {}
 
   struct MakeDirectory {
     InodePtr parent;
@@ -53,8 +61,13 @@ class NameOperations {
   void unlink(const InodePtr& parent, const std::string& name, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void rename(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// What is at either place of the request gets the other.
+  void exchange(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
 
  private:
+  /// Files that were copied together with what is above them, and the copies' versions.
+  using Followers = std::vector<std::pair<InodePtr, ETag>>;
+
   /// Fails with not_empty where anything lies under the directory, in the store or only here.
   void check_empty(const InodePtr& directory, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_quiet_directory(const InodePtr& parent, const std::string& name,
@@ -71,9 +84,18 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   void remove_file(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_quiet(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// What its handles need they have by now.
+  void remove_kept(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_pending(const InodePtr& inode, const std::shared_ptr<FileWriter>& writer,
                       Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_key(const InodePtr& inode, const std::string& key, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  /// Names in these directories are about to change: a rename of one of them waits for it, and so
+  /// does this for one that is under way. Then false, and `again` gets `done` when it is over; else
+  /// `done` ends it.
+  bool begin_naming(std::vector<InodePtr> directories, Done<void>& done,
+                    std::function<void(Done<void>)> again) EXCLUDES(core_.tree.mutex);
+  void rename_settled(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void find_and_rename(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
   void rename_checked(const Rename& request, const InodePtr& inode, const InodePtr& target,
@@ -94,18 +116,41 @@ class NameOperations {
                         Done<void> done) EXCLUDES(core_.tree.mutex);
   void file_moved(const Rename& request, const InodePtr& inode, const ObjectInfo& info)
       EXCLUDES(core_.tree.mutex);
-  void directory_moved(const Rename& request, const InodePtr& inode,
-                       const std::vector<std::pair<InodePtr, ETag>>& known)
+  void directory_moved(const Rename& request, const InodePtr& inode, const Followers& known)
+      EXCLUDES(core_.tree.mutex);
+  /// Remembers the file, where the mount knows it, that was copied with `above`, or is it.
+  void note_copy(const InodePtr& above, const std::string& relative, const ObjectInfo& info,
+                 Followers& known) EXCLUDES(core_.tree.mutex);
+
+  // exchange.cc
+  void exchange_checked(const Rename& request, const InodePtr& one, const InodePtr& other,
+                        Done<void> done) EXCLUDES(core_.tree.mutex);
+  void exchange_stored(const InodePtr& one, const InodePtr& other, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void exchanged(const InodePtr& one, const InodePtr& other, const Followers& known)
       EXCLUDES(core_.tree.mutex);
   std::shared_ptr<FileWriter> follow_copy(Inode& inode, const ETag& etag)
       REQUIRES(core_.tree.mutex);
   void abandon(std::shared_ptr<FileWriter> writer);
+
+  // deletion.cc: of files that are open
+  /// What the file has in the store is what its handles go on with, under a key of their own, once
+  /// `done` is called; where that cannot be, they lose it. Quiesced, or its upload is held.
+  void keep_open(const InodePtr& inode, Callback<void()> done) EXCLUDES(core_.tree.mutex);
+  void copy_for_handles(const InodePtr& inode, CopyObject copy, Callback<void()> done)
+      EXCLUDES(core_.tree.mutex);
+  std::shared_ptr<FileWriter> go_on_with(Inode& inode, const std::string& key, const ETag& etag)
+      REQUIRES(core_.tree.mutex);
+  /// The deletion failed after all.
+  void keep_name(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
   void moved(const Rename& request, const InodePtr& inode) REQUIRES(core_.tree.mutex);
 
   FsCore& core_;
   Resolver& resolver_;
   AttributeLoader& attributes_;
   Committer& committer_;
+  JournalledRenames& renames_;
+  DeletedFiles& deleted_;
 };
 
 }  // namespace penstock

@@ -25,6 +25,15 @@ std::vector<FsCore::NameWaiter> take(std::vector<FsCore::NameWaiter>& waiters,
   return taken;
 }
 
+/// Of the inode and all below it.
+void forget_age(Inode& inode) {
+  inode.fetched_at = {};
+  if (inode.directory == nullptr) return;
+  inode.directory->complete = false;
+  inode.directory->absent.clear();
+  for (const auto& [name, child] : inode.directory->children) forget_age(*child);
+}
+
 }  // namespace
 
 bool FsCore::leaving(const Inode& inode) const {
@@ -89,6 +98,36 @@ void FsCore::end_work(Inode& inode) {
     waited = take(quiet_waiters, over);
   }
   for (NameWaiter& waiter : waited) waiter.work();
+}
+
+void FsCore::look_anew(const std::string& key) {
+  if (!key.starts_with(own.prefix) || key.starts_with(own.root)) return;
+  std::string_view path = std::string_view(key).substr(own.prefix.size());
+  if (path.ends_with('/')) path.remove_suffix(1);
+  InodeId parent = 0;
+  std::string name;
+  {
+    const MutexLock lock(tree.mutex);
+    InodePtr directory = tree.root();
+    for (size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/')) {
+      directory->directory->absent.clear();
+      directory->directory->complete = false;
+      const auto component = tree.keys.name_of(path.substr(0, slash));
+      directory = component ? tree.child(*directory, *component) : nullptr;
+      if (directory == nullptr || directory->type != FileType::directory) return;
+      path.remove_prefix(slash + 1);
+    }
+    directory->directory->absent.clear();
+    directory->directory->complete = false;
+    const auto last = tree.keys.name_of(path);
+    if (!last) return;
+    if (const InodePtr known = tree.child(*directory, *last)) forget_age(*known);
+    parent = directory->id;
+    name = *last;
+  }
+  if (kernel == nullptr) return;
+  parts.scheduler.post(
+      [this, pass = gate.pass(), parent, name] { kernel->invalidate_entry(parent, name); });
 }
 
 }  // namespace penstock

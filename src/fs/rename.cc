@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/wall_clock.h"
-#include "fs/directory_rename.h"
 #include "fs/join.h"
 #include "fs/name_operations.h"
 
@@ -76,34 +75,50 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
     // What was to be stored under the new name must not arrive after what gets the name.
     done = [this, target, replaced, done = std::move(done)](Result<void> renamed) mutable {
       if (renamed) return replaced->disclaim(core_.tracked<void>(std::move(done)));
+      keep_name(target);
       replaced->release();
       committer_.plan_upload(target);
       done(std::move(renamed));
     };
   } else if (target != nullptr) {
     done = [this, target, done = std::move(done)](Result<void> renamed) mutable {
+      if (!renamed) keep_name(target);
       core_.resume(target);
       done(std::move(renamed));
     };
   }
-  auto go = [this, request, inode, done = std::move(done)](Result<void> kept) mutable {
-    if (!kept) return done(std::move(kept));
-    if (inode->type == FileType::file && rename_unsent(request, inode, done)) return;
-    rename_stored(request, inode, std::move(done));
-  };
-  auto keep = [this, request, go = std::move(go)](Result<void> empty) mutable {
-    if (!empty) return go(std::move(empty));
-    keep_parent(request.parent, request.name, std::move(go));
+  auto go = [this, request, inode, done = std::move(done)](Result<void> ready) mutable {
+    if (!ready) return done(std::move(ready));
+    rename_settled(request, inode, std::move(done));
   };
   if (replaced != nullptr) {
-    return replaced->hold(core_.tracked<bool>(
-        [keep = std::move(keep)](const Result<bool>&) mutable { keep(Result<void>()); }));
+    return replaced->hold(
+        core_.tracked<bool>([this, target, go = std::move(go)](const Result<bool>&) mutable {
+          keep_open(target, [go = std::move(go)]() mutable { go(Result<void>()); });
+        }));
   }
-  if (target == nullptr) return keep(Result<void>());
-  core_.quiesce(target, [this, target, keep = std::move(keep)]() mutable {
-    if (target->type == FileType::file) return keep(Result<void>());
-    check_empty(target, std::move(keep));
+  if (target == nullptr) return go(Result<void>());
+  core_.quiesce(target, [this, target, go = std::move(go)]() mutable {
+    if (target->type == FileType::directory) return check_empty(target, std::move(go));
+    keep_open(target, [go = std::move(go)]() mutable { go(Result<void>()); });
   });
+}
+
+/// It waits for what goes on below a directory while those above are waited for in turn. That is no
+/// circle as long as only one rename at a time takes a directory to another, which the kernel sees
+/// to.
+void NameOperations::rename_settled(const Rename& request, const InodePtr& inode, Done<void> done) {
+  if (!begin_naming({request.parent, request.new_parent}, done,
+                    [this, request, inode](Done<void> again) {
+                      rename_settled(request, inode, std::move(again));
+                    }))
+    return;
+  keep_parent(request.parent, request.name,
+              [this, request, inode, done = std::move(done)](Result<void> kept) mutable {
+                if (!kept) return done(std::move(kept));
+                if (inode->type == FileType::file && rename_unsent(request, inode, done)) return;
+                rename_stored(request, inode, std::move(done));
+              });
 }
 
 void NameOperations::moved(const Rename& request, const InodePtr& inode) {
@@ -133,11 +148,15 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
             inode->writer->rename(key);
     if (local) {
       promised = inode->writer->persistent();
+      // O_EXCL was about the old name.
+      inode->exclusive = request.no_replace;
       if (target != nullptr) {
         inode->replaces = target->local_only ? target->replaces : target->etag;
         const ETag known =
             target->writer != nullptr ? inode->writer->succeed(*target->writer) : ETag();
         if (!known.empty()) inode->replaces = known;
+        // Those are about the copy that its handles go on with.
+        if (!target->kept_key.empty()) inode->replaces = target->name_etag;
       }
       moved(request, inode);
     }
@@ -167,8 +186,11 @@ void NameOperations::rename_stored(const Rename& request, const InodePtr& inode,
 void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
   std::vector<InodePtr> dirty;
   {
-    const MutexLock lock(core_.tree.mutex);
-    if (inode->parent == nullptr) return done(Error(Code::not_found));
+    MutexLock lock(core_.tree.mutex);
+    if (inode->parent == nullptr) {
+      lock.unlock();
+      return done(Error(Code::not_found));
+    }
     dirty = dirty_below(inode);
   }
   if (dirty.empty()) return done({});
@@ -191,15 +213,23 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
   std::string from;
   CopyObject copy;
   {
-    const MutexLock lock(core_.tree.mutex);
-    if (inode->parent == nullptr) return done(Error(Code::not_found));
+    MutexLock lock(core_.tree.mutex);
+    if (inode->parent == nullptr) {
+      lock.unlock();
+      return done(Error(Code::not_found));
+    }
     from = core_.tree.key_of(*inode);
     copy = CopyObject{
         .source = from,
         .target = core_.tree.child_key(*request.new_parent, request.new_name, inode->type),
         .size = inode->size,
         .etag = inode->etag};
+    // The copy is a new object, and would have its own time. What carries nothing stays so: a
+    // later mount shows the copy's.
+    if (inode->stored.any()) inode->stored.mtime_ns = inode->mtime_ns;
     if (inode->stored_known) copy.metadata = to_metadata(inode->stored, inode->type);
+    // Two nodes may want the name at once: the store decides, where it can.
+    copy.condition.if_none_match = request.no_replace;
   }
   if (inode->type == FileType::directory) {
     return rename_directory(request, inode, std::move(copy), std::move(done));
@@ -208,6 +238,8 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
       std::move(copy),
       core_.tracked<ObjectInfo>(
           [this, request, inode, from, done = std::move(done)](Result<ObjectInfo> info) mutable {
+            if (!info && request.no_replace && info.code() == Code::changed)
+              return done(info.error().with_code(Code::already_exists));
             if (!info) return done(info.error());
             core_.parts.store.remove(
                 from, core_.tracked<void>([this, request, inode, info = *info,
@@ -224,36 +256,42 @@ std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) const {
     return dirty && !inode.unlinked;
   };
   std::vector<InodePtr> found;
-  if (above->type == FileType::file) {
-    if (is_dirty(*above)) found.push_back(above);
-    return found;
-  }
-  const std::string prefix = core_.tree.key_of(*above);
-  for (InodePtr& inode : core_.tree.all()) {
-    if (is_dirty(*inode) && core_.tree.key_of(*inode).starts_with(prefix))
+  std::vector<InodePtr> look{above};
+  while (!look.empty()) {
+    InodePtr inode = std::move(look.back());
+    look.pop_back();
+    if (inode->directory != nullptr) {
+      for (const auto& [name, child] : inode->directory->children) look.push_back(child);
+    } else if (is_dirty(*inode)) {
       found.push_back(std::move(inode));
+    }
   }
   return found;
+}
+
+void NameOperations::note_copy(const InodePtr& above, const std::string& relative,
+                               const ObjectInfo& info, Followers& known) {
+  const MutexLock lock(core_.tree.mutex);
+  InodePtr at = above;
+  for (size_t start = 0;
+       at != nullptr && at->type == FileType::directory && start < relative.size();) {
+    const size_t slash = std::min(relative.find('/', start), relative.size());
+    const auto name = core_.tree.keys.name_of(relative.substr(start, slash - start));
+    at = name ? core_.tree.child(*at, *name) : nullptr;
+    start = slash + 1;
+  }
+  if (at != nullptr && at->type == FileType::file) known.emplace_back(at, info.etag);
 }
 
 void NameOperations::rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
                                       Done<void> done) {
   // Who has files below open goes on with the copies, once all are there.
-  auto known = std::make_shared<std::vector<std::pair<InodePtr, ETag>>>();
-  auto copied = [this, inode, known](const std::string& relative, const ObjectInfo& info) {
-    const MutexLock lock(core_.tree.mutex);
-    InodePtr at = inode;
-    for (size_t start = 0;
-         at != nullptr && at->type == FileType::directory && start < relative.size();) {
-      const size_t slash = std::min(relative.find('/', start), relative.size());
-      const auto name = core_.tree.keys.name_of(relative.substr(start, slash - start));
-      at = name ? core_.tree.child(*at, *name) : nullptr;
-      start = slash + 1;
-    }
-    if (at != nullptr && at->type == FileType::file) known->emplace_back(at, info.etag);
-  };
-  rename_prefix(
-      core_, std::move(copy.source), std::move(copy.target), std::move(copied),
+  auto known = std::make_shared<Followers>();
+  renames_.rename(
+      {.moves = {{.from = std::move(copy.source), .to = std::move(copy.target)}},
+       .copied = [this, inode, known](
+                     size_t, const std::string& relative,
+                     const ObjectInfo& info) { note_copy(inode, relative, info, *known); }},
       [this, request, inode, known, done = std::move(done)](Result<void> renamed) mutable {
         if (renamed) directory_moved(request, inode, *known);
         done(std::move(renamed));
@@ -267,7 +305,6 @@ void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
     const MutexLock lock(core_.tree.mutex);
     moved(request, inode);
     inode->size = info.size;
-    if (!inode->stored.mtime_ns) inode->mtime_ns = info.last_modified_ns;
     inode->fetched_at = core_.parts.scheduler.now();
     old = follow_copy(*inode, info.etag);
   }
@@ -275,7 +312,7 @@ void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
 }
 
 void NameOperations::directory_moved(const Rename& request, const InodePtr& inode,
-                                     const std::vector<std::pair<InodePtr, ETag>>& known) {
+                                     const Followers& known) {
   std::vector<std::shared_ptr<FileWriter>> old;
   {
     const MutexLock lock(core_.tree.mutex);

@@ -29,6 +29,7 @@ struct Resolver::Single {
 void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<InodePtr> done) {
   if (name.size() > max_name_bytes)
     return done(Error(Code::name_too_long, "a name has at most 255 bytes"));
+  if (core_.tree.is_own(*directory, name)) return done(no_such_name());
   InodePtr known;
   bool denied = false;
   bool list = false;

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/wall_clock.h"
+#include "fs/own_names.h"
 
 namespace penstock {
 namespace {
@@ -63,6 +64,7 @@ std::string Tree::path_of(const Inode& inode) const {
 }
 
 std::string Tree::key_of(const Inode& inode) const {
+  if (!inode.kept_key.empty()) return inode.kept_key;
   std::vector<const Inode*> chain;
   for (const Inode* at = &inode; at->parent != nullptr; at = at->parent.get()) chain.push_back(at);
   std::string key = prefix_;
@@ -89,6 +91,8 @@ Result<void> Tree::check_name(const Inode& directory, std::string_view name, Fil
   const std::string component = keys.component_of(name);
   if (component.empty() || component == "." || component == "..")
     return Error(Code::invalid_argument, "this name stands for a key's component that is none");
+  if (is_own(directory, name))
+    return Error(Code::access_denied, fmt::format("'{}' here is kept for Penstock itself", name));
   if (name.size() > max_name_bytes)
     return Error(Code::name_too_long, "a name has at most 255 bytes");
   if (child_key(directory, name, type).size() > max_key_bytes) {
@@ -97,6 +101,10 @@ Result<void> Tree::check_name(const Inode& directory, std::string_view name, Fil
         fmt::format("the object's key, path included, would pass {} bytes", max_key_bytes));
   }
   return {};
+}
+
+bool Tree::is_own(const Inode& directory, std::string_view name) const {
+  return &directory == root_.get() && name == own_name;
 }
 
 InodePtr Tree::child(const Inode& directory, std::string_view name) const {
@@ -168,6 +176,24 @@ void Tree::move(const InodePtr& inode, const InodePtr& directory, const std::str
   inode->name = name;
   directory->directory->children[name] = inode;
   directory->directory->absent.erase(name);
+}
+
+void Tree::exchange(const InodePtr& one, const InodePtr& other) {
+  const auto move_count = [](const InodePtr& from, const InodePtr& to) {
+    if (from->directory == nullptr) return;
+    --from->parent->directory->subdirectories;
+    ++to->parent->directory->subdirectories;
+  };
+  move_count(one, other);
+  move_count(other, one);
+  for (const InodePtr& each : {one, other}) {
+    names_changed(*each->parent);
+    each->ctime_ns = wall_clock_ns();
+  }
+  one->parent->directory->children[one->name] = other;
+  other->parent->directory->children[other->name] = one;
+  std::swap(one->parent, other->parent);
+  std::swap(one->name, other->name);
 }
 
 InodePtr Tree::learn_file(const InodePtr& directory, const std::string& name,

@@ -38,6 +38,11 @@ class Tree {
   /// The object key of a file ("p/a/b") or the key prefix of a directory ("p/a/b/"; the mount's
   /// prefix for the root).
   std::string key_of(const Inode& inode) const REQUIRES(mutex);
+  /// The same of a file that is about to be deleted: of its name, not of what its handles go on
+  /// with.
+  std::string name_key(const Inode& inode) const REQUIRES(mutex) {
+    return child_key(*inode.parent, inode.name, inode.type);
+  }
   std::string child_key(const Inode& directory, std::string_view name, FileType type) const
       REQUIRES(mutex);
   /// For messages: the path below the mountpoint.
@@ -46,6 +51,9 @@ class Tree {
   /// Checks a new name: at most 255 bytes, not "." or "..", and the key at most `max_key_bytes`.
   Result<void> check_name(const Inode& directory, std::string_view name, FileType type,
                           uint32_t max_key_bytes) const REQUIRES(mutex);
+
+  /// Whether the name is that of what mounts keep for themselves, and hidden.
+  bool is_own(const Inode& directory, std::string_view name) const;
 
   InodePtr child(const Inode& directory, std::string_view name) const REQUIRES(mutex);
   /// Puts a new inode under the name (replacing what was there).
@@ -60,6 +68,9 @@ class Tree {
   void detach(const InodePtr& inode) REQUIRES(mutex);
   void move(const InodePtr& inode, const InodePtr& directory, const std::string& name)
       REQUIRES(mutex);
+
+  /// Each gets the other's place; both must have one.
+  void exchange(const InodePtr& one, const InodePtr& other) REQUIRES(mutex);
 
   /// Whether it, or something below it, is here what the store does not have (yet).
   bool keeps(const Inode& inode) const REQUIRES(mutex);

@@ -11,6 +11,8 @@
 
 #include "bench/raw_engine.h"
 #include "bench/report.h"
+#include "server/digest.h"
+#include "server/text.h"
 
 namespace penstock::bench {
 namespace {
@@ -24,6 +26,7 @@ constexpr const char* usage =
   put    --key K --size N [--part 8M]        a multipart upload
   small  --prefix P --count N --size N [--size-to N]   that many PUTs
   list   --prefix P [--delimiter /]          page after page
+  move   --prefix P --to Q --count N         copies Pd0000/f000000, ... to Q000000, ..., then deletes them
 Common: [--connections 32] [--threads 2], credentials as in AWS_ACCESS_KEY_ID etc.
 )";
 
@@ -161,6 +164,53 @@ class Run {
     });
   }
 
+  /// What a rename of a directory cannot do without.
+  void move() {
+    const std::string from = arguments_.text("prefix");
+    const std::string to = base_ + arguments_.text("to");
+    const uint64_t count = arguments_.number("count", 1000);
+    const auto name = [](uint64_t number) {
+      std::array<char, 24> text = {};
+      std::snprintf(text.data(), text.size(), "%06u", static_cast<unsigned>(number));
+      return std::string(text.data());
+    };
+    Report report;
+    RawEngine engine(target_);
+    uint64_t next = 0;
+    engine.run([&]() -> std::optional<RawJob> {
+      if (next == count) return std::nullopt;
+      const std::string number = name(next++);
+      RawJob job;
+      job.request.method = "PUT";
+      job.request.path = to + number;
+      job.request.headers["x-amz-copy-source"] = base_ + from + "d0000/f" + number;
+      job.keep = true;
+      return job;
+    });
+    std::vector<std::string> documents;
+    for (uint64_t first = 0; first < count; first += 1000) {
+      std::string& document = documents.emplace_back("<Delete><Quiet>true</Quiet>");
+      for (uint64_t i = first; i < std::min(first + 1000, count); ++i)
+        document += "<Object><Key>" + from + "d0000/f" + name(i) + "</Key></Object>";
+      document += "</Delete>";
+    }
+    size_t batch = 0;
+    engine.run([&]() -> std::optional<RawJob> {
+      if (batch == documents.size()) return std::nullopt;
+      RawJob job;
+      job.request.method = "POST";
+      job.request.path = base_.substr(0, base_.size() - 1);
+      job.request.query = {{"delete", ""}};
+      job.body = documents[batch++];
+      job.request.headers["content-md5"] =
+          test::base64(test::digest(test::DigestKind::md5, job.body));
+      job.keep = true;
+      return job;
+    });
+    report.finish(engine.bytes(), engine.latencies().size());
+    report.print();
+  }
+
   void put() {
     const std::string path = base_ + arguments_.text("key");
     const uint64_t size = arguments_.number("size", 0);
@@ -258,6 +308,8 @@ int run(int argc, char** argv) {
     run.small();
   } else if (command == "list") {
     run.list();
+  } else if (command == "move") {
+    run.move();
   } else {
     throw std::invalid_argument("unknown command " + command);
   }

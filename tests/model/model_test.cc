@@ -93,6 +93,10 @@ class Side {
   Outcome move(const std::string& from, const std::string& to) {
     return outcome(rename(path(from).c_str(), path(to).c_str()) == 0);
   }
+  Outcome exchange(const std::string& one, const std::string& other) {
+    return outcome(renameat2(AT_FDCWD, path(one).c_str(), AT_FDCWD, path(other).c_str(),
+                             RENAME_EXCHANGE) == 0);
+  }
   Outcome look(const std::string& name) {
     struct stat info {};
     if (lstat(path(name).c_str(), &info) != 0) return outcome(false);
@@ -145,31 +149,37 @@ class Model {
                              O_RDWR | O_CREAT | O_EXCL};
         const int chosen = flags[pick(6)];
         const std::string name = file();
-        return both("open " + name, [&](Side& side) { return side.open_file(slot, name, chosen); });
+        return both(
+            "open " + std::to_string(slot) + " " + name + " flags " + std::to_string(chosen),
+            [&](Side& side) { return side.open_file(slot, name, chosen); });
       }
       case 3:
       case 4:
-        return both("close", [&](Side& side) { return side.close_file(slot); });
+        return both("close " + std::to_string(slot),
+                    [&](Side& side) { return side.close_file(slot); });
       case 5:
       case 6:
       case 7: {
         const uint64_t at = offset();
         const std::string bytes =
             random_bytes(1 + pick(large_ ? 3'000'000 : 20'000), static_cast<uint32_t>(random_()));
-        return both("write", [&](Side& side) { return side.write_at(slot, at, bytes); });
+        return both("write " + std::to_string(slot),
+                    [&](Side& side) { return side.write_at(slot, at, bytes); });
       }
       case 8:
       case 9: {
         const uint64_t at = offset();
         const size_t length = 1 + pick(200'000);
-        return both("read", [&](Side& side) { return side.read_at(slot, at, length); });
+        return both("read " + std::to_string(slot),
+                    [&](Side& side) { return side.read_at(slot, at, length); });
       }
       case 10: {
         const uint64_t size = offset();
-        return both("ftruncate", [&](Side& side) { return side.resize(slot, size); });
+        return both("ftruncate " + std::to_string(slot),
+                    [&](Side& side) { return side.resize(slot, size); });
       }
       case 11:
-        return both("fsync", [&](Side& side) { return side.sync(slot); });
+        return both("fsync " + std::to_string(slot), [&](Side& side) { return side.sync(slot); });
       case 12:
       case 13: {
         const std::string name = directory();
@@ -183,9 +193,6 @@ class Model {
         return rename_something();
       case 16: {
         const std::string name = file();
-        // Reading a deleted file goes on working on a local disk; here that is the next step's
-        // subject.
-        close_both();
         return both("unlink " + name, [&](Side& side) { return side.remove_file(name); });
       }
       case 17: {
@@ -224,8 +231,9 @@ class Model {
     const bool directories_too = pick(3) == 0;
     const std::string from = directories_too ? directory() : file();
     const std::string to = directories_too ? directory() : file();
-    // What has the name already may be open, and is then deleted: see unlink above.
-    if (local_.look(to).error == 0) close_both();
+    if (pick(3) == 0)
+      return both("exchange " + from + " and " + to,
+                  [&](Side& side) { return side.exchange(from, to); });
     both("rename " + from + " to " + to, [&](Side& side) { return side.move(from, to); });
   }
 
@@ -234,6 +242,8 @@ class Model {
     ++steps_;
     const Outcome expected = operation(local_);
     const Outcome got = operation(mount_);
+    if (trace_)
+      std::cout << steps_ << ": " << what << " -> " << expected.error << ", " << got.error << "\n";
     INFO("step " << steps_ << ": " << what);
     REQUIRE(got.error == expected.error);
     const bool same = got.data == expected.data;
@@ -260,6 +270,7 @@ class Model {
   std::mt19937_64 random_;
   Side& mount_;
   Side& local_;
+  const bool trace_ = std::getenv("PENSTOCK_MODEL_TRACE") != nullptr;
   bool large_ = false;
   uint64_t steps_ = 0;
 };

@@ -41,6 +41,9 @@ class BackedFiles final : public FileSystem {
   void rename(InodeId, std::string, InodeId, std::string, bool, Done<void> done) override {
     refuse(done);
   }
+  void exchange(InodeId, std::string, InodeId, std::string, Done<void> done) override {
+    refuse(done);
+  }
   void create(InodeId, std::string, uint32_t, OpenFlags, bool, Caller,
               Done<Created> done) override {
     refuse(done);

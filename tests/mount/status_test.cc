@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a user sees of files that are written and not in the bucket yet.
+#include <cstdio>
+#include <thread>
+
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
 
@@ -38,6 +41,21 @@ TEST_CASE("status tells what is pending, for how long and why; detached files ar
   Mounted again(server, settings);
   CHECK(eventually([&] { return server.object("test", "f") == "bytes"; }));
   CHECK(eventually([&] { return says(run_well(status), "everything that was closed"); }));
+}
+
+TEST_CASE("status tells how far the rename of a directory is") {
+  TestServer server;
+  for (int i = 0; i < 40; ++i) server.put_object("test", "old/f" + std::to_string(i), "x");
+  Mounted mount(server);
+  server.add_fault({.operation = "CopyObject", .kind = "delay:3000", .times = 1, .skip = 30});
+  std::thread renaming(
+      [&] { CHECK(rename(mount.path("old").c_str(), mount.path("new to").c_str()) == 0); });
+  CHECK(eventually(
+      [] { return says(run_well({"status"}), "renaming 'old/' to 'new to/': copying"); }));
+  CHECK(says(run_well({"status", "--json"}),
+             R"("from": "old/", "to": "new to/", "phase": "copying")"));
+  renaming.join();
+  CHECK_FALSE(says(run_well({"status"}), "renaming"));
 }
 
 }  // namespace

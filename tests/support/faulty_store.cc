@@ -64,6 +64,16 @@ void FaultyStore::release_all() {
   for (Held& call : released) call.go_on(true);
 }
 
+void FaultyStore::cut_off() {
+  std::deque<Held> held;
+  {
+    const MutexLock lock(mutex_);
+    cut_off_ = true;
+    held.swap(held_);
+  }
+  for (Held& call : held) call.go_on(false);
+}
+
 bool FaultyStore::release_one(std::string_view operation) {
   Held released;
   {
@@ -110,11 +120,13 @@ void FaultyStore::pass(const std::string& operation, const std::string& key, Don
                        Forward forward) {
   std::optional<StoreFault> fault;
   bool wait = false;
+  bool dead = false;
   {
     const MutexLock lock(mutex_);
+    dead = cut_off_;
     arrived_.push_back(operation);
     fault = find_fault(operation, key);
-    wait = holding_.contains(operation) || holding_.contains("");
+    wait = !dead && (holding_.contains(operation) || holding_.contains(""));
   }
   Callback<void(bool)> go_on = [fault, done = std::move(done),
                                 forward = std::move(forward)](bool released) mutable {
@@ -134,7 +146,7 @@ void FaultyStore::pass(const std::string& operation, const std::string& key, Don
       return;
     }
   }
-  go_on(true);
+  go_on(!dead);
 }
 
 void FaultyStore::get(GetRequest request, Done<ObjectInfo> done) {

@@ -46,6 +46,8 @@ class FaultyStore final : public ObjectStore {
   /// Lets the first waiting call of `operation` ("" for any) go on; false if none waits. Goes on
   /// holding.
   bool release_one(std::string_view operation = {}) EXCLUDES(mutex_);
+  /// Calls that wait, and all later ones, end without effect, as if the caller had died.
+  void cut_off() EXCLUDES(mutex_);
   /// Calls of `operation` ("" for all) that wait now, or have arrived so far.
   size_t held(std::string_view operation = {}) const EXCLUDES(mutex_);
   size_t count(std::string_view operation = {}) const EXCLUDES(mutex_);
@@ -93,6 +95,7 @@ class FaultyStore final : public ObjectStore {
   ObjectStore& inner_;
   mutable Mutex mutex_;
   std::vector<ActiveFault> faults_ GUARDED_BY(mutex_);
+  bool cut_off_ GUARDED_BY(mutex_) = false;
   std::set<std::string> holding_ GUARDED_BY(mutex_);
   std::deque<Held> held_ GUARDED_BY(mutex_);
   std::vector<std::string> arrived_ GUARDED_BY(mutex_);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <span>
 #include <tuple>
@@ -144,7 +145,15 @@ struct MemoryStore::State {
   uint64_t last_etag GUARDED_BY(mutex) = 0;
   uint64_t last_upload GUARDED_BY(mutex) = 0;
 
+  std::chrono::nanoseconds clock_ahead GUARDED_BY(mutex){0};
+
+  static ETag etag_of(const std::string& bytes) {
+    return fmt::format("{:032x}", std::hash<std::string>()(bytes));
+  }
   ETag next_etag() REQUIRES(mutex) { return fmt::format("{:032x}", ++last_etag); }
+  ETag etag_for(const std::string& bytes) REQUIRES(mutex) {
+    return options.content_etags ? etag_of(bytes) : next_etag();
+  }
 
   std::optional<Error> check_key(const std::string& key) const {
     if (key.empty()) return failure(Code::invalid_argument, key, "a key cannot be empty");
@@ -169,7 +178,8 @@ struct MemoryStore::State {
                            const Precondition& condition) EXCLUDES(mutex) {
     const MutexLock lock(mutex);
     if (auto error = check_condition(key, condition)) return *error;
-    return write(key, std::move(bytes), std::move(metadata), next_etag());
+    ETag etag = etag_for(*bytes);
+    return write(key, std::move(bytes), std::move(metadata), std::move(etag));
   }
 
   std::optional<Error> check_condition(const std::string& key, const Precondition& condition)
@@ -188,7 +198,8 @@ struct MemoryStore::State {
 
   ObjectInfo write(const std::string& key, Bytes bytes, Metadata metadata, ETag etag)
       REQUIRES(mutex) {
-    Version version{std::move(bytes), std::move(etag), server_time_ns(), std::move(metadata)};
+    Version version{std::move(bytes), std::move(etag), server_time_ns() + clock_ahead.count(),
+                    std::move(metadata)};
     ObjectInfo info = describe(key, version, false);
     objects[key] = std::move(version);
     return info;
@@ -392,6 +403,11 @@ MemoryStore::MemoryStore(MemoryStoreOptions options)
     : state_(std::make_shared<State>(std::move(options))) {}
 MemoryStore::~MemoryStore() = default;
 
+void MemoryStore::turn_clock(std::chrono::nanoseconds ahead) {
+  const MutexLock lock(state_->mutex);
+  state_->clock_ahead += ahead;
+}
+
 StoreLimits MemoryStore::limits() const { return state_->options.limits; }
 
 template <typename T, typename Operation>
@@ -535,7 +551,8 @@ void MemoryStore::list_uploads(std::string prefix, Done<std::vector<UploadInfo>>
 ETag MemoryStore::set(const std::string& key, std::string_view contents, Metadata metadata) {
   const MutexLock lock(state_->mutex);
   auto bytes = std::make_shared<const std::string>(contents);
-  return state_->write(key, std::move(bytes), std::move(metadata), state_->next_etag()).etag;
+  ETag etag = state_->etag_for(*bytes);
+  return state_->write(key, std::move(bytes), std::move(metadata), std::move(etag)).etag;
 }
 
 void MemoryStore::erase(const std::string& key) { state_->erase(key); }

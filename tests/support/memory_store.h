@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +18,8 @@ struct MemoryStoreOptions {
   Scheduler* scheduler =
       nullptr;  ///< Null: everything happens, and `done` runs, before the call returns.
   size_t piece_size =
-      64 << 10;  ///< Bytes per write to a sink; with a scheduler one piece per step.
+      64 << 10;                ///< Bytes per write to a sink; with a scheduler one piece per step.
+  bool content_etags = false;  ///< Of one PUT or copy: the same bytes, the same ETag, as on S3.
 };
 
 /// One call as it arrived, in order.
@@ -61,6 +63,8 @@ class MemoryStore final : public ObjectStore {
   /// Returns the new version's ETag.
   ETag set(const std::string& key, std::string_view contents, Metadata metadata = {});
   void erase(const std::string& key);
+  /// What is written from now on is newer by this.
+  void turn_clock(std::chrono::nanoseconds ahead);
   std::optional<std::string> contents(const std::string& key) const;
   std::optional<ObjectInfo> info(const std::string& key) const;
   std::vector<std::string> keys() const;

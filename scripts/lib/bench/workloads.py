@@ -217,6 +217,17 @@ def with_errors(server, mount):
     return Row(rate / (raw["mb_per_s"] * 1e6), f"{mb(rate)}, raw {raw['mb_per_s']:.0f}", size)
 
 
+def rename_directory(count):
+    """mv of a directory; raw copies as many objects, and deletes the originals in batches."""
+    def measure(server, mount):
+        raw = server.raw("move", prefix="raw/", to="moved/", count=count, connections=128)
+        begin = time.monotonic()
+        subprocess.run(["mv", mount.path / "d0000", mount.path / "renamed"], check=True)
+        seconds = time.monotonic() - begin
+        return Row(raw["seconds"] / seconds, f"{seconds:.1f} s, raw {raw['seconds']:.1f}")
+    return measure
+
+
 CAP = ("--total-mbps", 600)
 TAIL = ("--tail-probability", 0.01, "--tail-ms", 500)
 UNLIMITED = {"connection_mbps": 0}
@@ -244,6 +255,8 @@ WORKLOADS = [
              ("--synthetic-tree", "bench/:1:100000:10")),
     Workload("stat, warm, 4 processes", "40,000/s", "", stat_storm, ("--synthetic-tree", "bench/:100:100:10")),
     Workload("500 creates, 16 threads", "16/30 ms", "≥ 0.9", creates(500, 16 * KIB, 16)),
+    Workload("rename of 10,000 objects", "raw copies and deletes", "≥ 0.5", rename_directory(10_000),
+             ("--synthetic-tree", "bench/:1:10000:1000", "--synthetic-tree", "bench/raw/:1:10000:1000")),
     Workload("checkpoint 2 GiB", "raw UploadParts, 600 MB/s in all", "≥ 0.95", checkpoint(2 * GIB), CAP),
     Workload("checkpoint 2 GiB, uncapped", "raw UploadParts", "≥ 0.55, ≤ 0.9 CPU-s/GiB", checkpoint(2 * GIB)),
     Workload("4 checkpoints of 512 MiB", "raw UploadParts, 600 MB/s in all", "≥ 0.95", checkpoint(512 * MIB, 4), CAP),

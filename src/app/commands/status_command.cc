@@ -13,6 +13,7 @@
 #include "app/human_text.h"
 #include "app/mount_table.h"
 #include "app/pid_file.h"
+#include "app/rename_report.h"
 #include "base/wall_clock.h"
 #include "config/command_parse.h"
 #include "config/render.h"
@@ -26,16 +27,23 @@ using std::chrono::nanoseconds;
 /// A mount of this machine, and where its journal would be.
 struct KnownMount {
   MountEntry entry;
-  std::string journals;  ///< Empty: it has none, or its process is gone.
+  std::string journals;              ///< Empty: it has none, or its process is gone.
+  std::vector<RenameState> renames;  ///< Of several objects, under way.
 };
 
 std::vector<KnownMount> find_mounts(const Environment& environment) {
   std::vector<KnownMount> mounts;
   for (const MountEntry& entry : read_mount_table(environment.proc)) {
     if (!entry.is_penstock()) continue;
-    const std::optional<MountProcess> process =
-        MountProcess::find(runtime_directories_of(environment, entry.owner_uid), entry.mountpoint);
-    mounts.push_back({entry, process ? process->journals() : ""});
+    const std::vector<std::string> directories =
+        runtime_directories_of(environment, entry.owner_uid);
+    const std::optional<MountProcess> process = MountProcess::find(directories, entry.mountpoint);
+    KnownMount mount{entry, process ? process->journals() : "", {}};
+    for (const std::string& directory : directories) {
+      if (process && mount.renames.empty())
+        mount.renames = read_rename_report(rename_report_path(directory, entry.mountpoint));
+    }
+    mounts.push_back(std::move(mount));
   }
   return mounts;
 }
@@ -65,13 +73,25 @@ std::string json_of(const JournalReport& report) {
       json_string(report.folder), json_string(report.problem), files);
 }
 
+std::string json_of(const std::vector<RenameState>& renames) {
+  std::string list;
+  for (const RenameState& state : renames) {
+    list += fmt::format(
+        "{}{{\"from\": {}, \"to\": {}, \"phase\": \"{}\", \"done\": {}, \"objects\": {}}}",
+        list.empty() ? "" : ", ", json_string(state.from), json_string(state.to),
+        name_of(state.phase), state.done, state.objects);
+  }
+  return "[" + list + "]";
+}
+
 void print_json(std::ostream& out, const std::vector<KnownMount>& mounts,
                 const std::vector<JournalReport>& reports) {
   std::string mounted;
   for (const KnownMount& mount : mounts) {
-    mounted += fmt::format("{}{{\"source\": {}, \"mountpoint\": {}, \"journals\": {}}}",
-                           mounted.empty() ? "" : ", ", json_string(mount.entry.source),
-                           json_string(mount.entry.mountpoint), json_string(mount.journals));
+    mounted += fmt::format(
+        "{}{{\"source\": {}, \"mountpoint\": {}, \"journals\": {}, \"renames\": {}}}",
+        mounted.empty() ? "" : ", ", json_string(mount.entry.source),
+        json_string(mount.entry.mountpoint), json_string(mount.journals), json_of(mount.renames));
   }
   std::string journals;
   for (const JournalReport& report : reports)
@@ -105,6 +125,11 @@ void print_text(std::ostream& out, const std::vector<KnownMount>& mounts,
     out << fmt::format("{} at {}{}\n", printable(mount.entry.source),
                        printable(mount.entry.mountpoint),
                        mount.journals.empty() ? "" : ", with write-back");
+    for (const RenameState& state : mount.renames) {
+      out << fmt::format("  renaming '{}' to '{}': {}, {} of {} objects so far\n",
+                         printable(state.from), printable(state.to), name_of(state.phase),
+                         state.done, state.objects);
+    }
   }
   uint64_t pending = 0;
   for (const JournalReport& report : reports) {

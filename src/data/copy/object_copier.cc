@@ -94,7 +94,8 @@ class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
 
   void end() {
     std::optional<Error> error;
-    CompleteUpload complete{.key = request_.target, .upload_id = upload_id_};
+    CompleteUpload complete{
+        .key = request_.target, .upload_id = upload_id_, .condition = request_.condition};
     {
       const MutexLock lock(mutex_);
       error = error_;
@@ -149,7 +150,8 @@ void ObjectCopier::copy(CopyObject request, Done<ObjectInfo> done) {
   store_.copy({.source = std::move(request.source),
                .target = std::move(request.target),
                .source_if_match = std::move(request.etag),
-               .metadata = std::move(request.metadata)},
+               .metadata = std::move(request.metadata),
+               .condition = std::move(request.condition)},
               [size, done = std::move(done)](Result<ObjectInfo> info) mutable {
                 if (info) info->size = size;
                 done(std::move(info));

@@ -18,6 +18,7 @@ struct CopyObject {
   uint64_t size = 0;
   ETag etag;  ///< The version to copy; Code::changed if it is another one by now.
   std::optional<Metadata> metadata;  ///< Absent: the source's.
+  Precondition condition = {};       ///< Of what is under the target's key.
 };
 
 struct CopyLimits {

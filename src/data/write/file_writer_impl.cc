@@ -252,6 +252,18 @@ void FileWriterImpl::granted(MemoryGrant grant) {
   pump();
 }
 
+std::optional<ObjectInfo> FileWriterImpl::base() const {
+  const MutexLock lock(mutex_);
+  return base_;
+}
+
+void FileWriterImpl::base_moved(const std::string& key, const ETag& etag) {
+  const MutexLock lock(mutex_);
+  if (!base_) return;
+  base_->key = key;
+  base_->etag = etag;
+}
+
 bool FileWriterImpl::rename(const std::string& key) {
   Deferred after;
   const MutexLock lock(mutex_);

@@ -78,6 +78,8 @@ class FileWriterImpl final : public MemoryHolder,
   void abandon(Callback<void()> done) EXCLUDES(mutex_);
   uint64_t size() const EXCLUDES(mutex_);
   bool dirty() const EXCLUDES(mutex_);
+  std::optional<ObjectInfo> base() const EXCLUDES(mutex_);
+  void base_moved(const std::string& key, const ETag& etag) EXCLUDES(mutex_);
 
   void send_one() override EXCLUDES(mutex_);
 

@@ -45,6 +45,10 @@ class FileWriterHandle final : public DirectFileWriter {
   }
   uint64_t size() const override { return file_->size(); }
   bool dirty() const override { return file_->dirty(); }
+  std::optional<ObjectInfo> base() const override { return file_->base(); }
+  void base_moved(const std::string& key, const ETag& etag) override {
+    file_->base_moved(key, etag);
+  }
 
  private:
   static Done<uint64_t> without_offset(Done<void> done) {

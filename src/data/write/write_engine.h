@@ -63,6 +63,11 @@ class FileWriter {
   virtual bool dirty()
       const = 0;  ///< True while something is not committed (a new file is, even if empty).
 
+  /// The version in the store whose bytes it needs where nothing was written since; or none.
+  virtual std::optional<ObjectInfo> base() const = 0;
+  /// That version is under another key now, with another ETag: it is about to lose its name.
+  virtual void base_moved(const std::string& key, const ETag& etag) = 0;
+
   // Writing back: what a writer does that keeps promises in the journal on a local disk.
 
   /// Whether it does. If so, commit stores what was persisted last, and what is written later

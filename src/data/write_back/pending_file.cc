@@ -190,6 +190,18 @@ void PendingFile::give_up(const std::string& key, std::shared_ptr<FileUpload> up
   core_.parts.scheduler.post([upload = std::move(upload)] { upload->cancel(); });
 }
 
+std::optional<ObjectInfo> PendingFile::base() const {
+  const MutexLock lock(mutex_);
+  return base_;
+}
+
+void PendingFile::base_moved(const std::string& key, const ETag& etag) {
+  const MutexLock lock(mutex_);
+  if (!base_) return;
+  base_->key = key;
+  base_->etag = etag;
+}
+
 bool PendingFile::rename(const std::string& key) {
   const MutexLock lock(mutex_);
   if (base_ || (run_ != nullptr && run_->begun) || early_ != nullptr || failed_run_ != nullptr)

@@ -56,6 +56,8 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void close() EXCLUDES(mutex_);
   uint64_t size() const EXCLUDES(mutex_);
   bool dirty() const EXCLUDES(mutex_);
+  std::optional<ObjectInfo> base() const EXCLUDES(mutex_);
+  void base_moved(const std::string& key, const ETag& etag) EXCLUDES(mutex_);
   bool pending() const EXCLUDES(mutex_);
   ETag succeed(const PendingFile& replaced) EXCLUDES(mutex_);
 

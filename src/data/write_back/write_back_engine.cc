@@ -37,6 +37,10 @@ class PendingWriter final : public FileWriter {
   }
   uint64_t size() const override { return file_->size(); }
   bool dirty() const override { return file_->dirty(); }
+  std::optional<ObjectInfo> base() const override { return file_->base(); }
+  void base_moved(const std::string& key, const ETag& etag) override {
+    file_->base_moved(key, etag);
+  }
 
   bool persistent() const override { return true; }
   void persist(CommitRequest request, Done<void> done) override {

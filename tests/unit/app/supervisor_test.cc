@@ -97,6 +97,7 @@ class FakeFileSystem final : public FileSystem {
   void rmdir(InodeId, std::string, Done<void>) override {}
   void unlink(InodeId, std::string, Done<void>) override {}
   void rename(InodeId, std::string, InodeId, std::string, bool, Done<void>) override {}
+  void exchange(InodeId, std::string, InodeId, std::string, Done<void>) override {}
   void create(InodeId, std::string, uint32_t, OpenFlags, bool, Caller, Done<Created>) override {}
   void open(InodeId, OpenFlags, Done<Opened>) override {}
   void read(HandleId, ByteRange, std::stop_token, Done<Slices>) override {}

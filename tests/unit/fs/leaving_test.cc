@@ -285,5 +285,36 @@ TEST_CASE("a rename waits for what is being written below the directory") {
   world.file_system->release(top);
 }
 
+TEST_CASE("a directory's rename waits for names in it that are past their check") {
+  OpenFile world;
+  const InodeId directory = world.make_directory("d");
+  const Created gone = world.create(directory, "gone").value();
+  REQUIRE(world.write_and_close(gone.opened.handle, "x"));
+  world.World::store.hold("Put");
+  world.World::store.hold("Remove");
+  const auto made = begin<Entry>(world, [&](Done<Entry> done) {
+    world.file_system->mkdir(directory, "sub", 0755, {}, std::move(done));
+  });
+  const auto renamed = world.begin_rename("d", "e");
+  CHECK(world.memory.count("Copy") == 0);
+  let_go_on(world);
+  CHECK(succeeded(made));
+  CHECK(succeeded(renamed));
+  CHECK(world.memory.contents("e/sub/"));
+  CHECK_FALSE(world.memory.contents("d/sub/"));
+
+  world.World::store.hold("Remove");
+  const auto unlinked = begin<void>(world, [&](Done<void> done) {
+    world.file_system->unlink(directory, "gone", std::move(done));
+  });
+  const auto again = world.begin_rename("e", "f");
+  CHECK_FALSE(again->has_value());
+  let_go_on(world);
+  CHECK(succeeded(unlinked));
+  CHECK(succeeded(again));
+  CHECK_FALSE(world.memory.contents("f/gone"));
+  world.file_system->release(world.handle);
+}
+
 }  // namespace
 }  // namespace penstock::test

@@ -26,15 +26,17 @@ struct NoUploads final : UploadRegistry {
 /// A whole mount but for the kernel. Answers come when the scheduler runs, or are held by the
 /// FaultyStore.
 struct World {
-  explicit World(MetadataOptions metadata = {.ttl = milliseconds(10'000)},
-                 std::string prefix = "") {
+  explicit World(MetadataOptions metadata = {.ttl = milliseconds(10'000)}, std::string prefix = "",
+                 MountIdentity identity = {}, MemoryStore* bucket = nullptr)
+      : store(bucket != nullptr ? *bucket : memory) {
     MountOptions mount;
     file_system = make_file_system({.store = store,
                                     .reads = *reads,
                                     .writes = *writes,
                                     .copier = copier,
                                     .scheduler = scheduler,
-                                    .log = log},
+                                    .log = log,
+                                    .identity = std::move(identity)},
                                    std::move(prefix), mount, metadata);
   }
 
@@ -99,8 +101,8 @@ struct World {
   }
 
   ManualScheduler scheduler;
-  MemoryStore memory;
-  FaultyStore store{memory};
+  MemoryStore memory;  ///< The bucket, unless it is shared with others.
+  FaultyStore store;
   MemoryBudget budget{64ULL << 20};
   BufferPool buffers{8ULL << 20};
   std::shared_ptr<Log> log = Log::none();

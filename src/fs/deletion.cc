@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// NameOperations: files that lose their name while they are open.
+#include <utility>
+
+#include "fs/name_operations.h"
+
+namespace penstock {
+
+void NameOperations::keep_open(const InodePtr& inode, Callback<void()> done) {
+  std::shared_ptr<FileWriter> writer;
+  bool open = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    open = inode->handles > 0 && inode->type == FileType::file && inode->parent != nullptr;
+    writer = inode->writer;
+  }
+  if (!open) return done();
+  if (writer != nullptr && writer->persistent()) {
+    // What the journal has needs no copy; its base does.
+    std::optional<ObjectInfo> base = writer->base();
+    if (!base) return done();
+    return copy_for_handles(
+        inode, {.source = std::move(base->key), .size = base->size, .etag = std::move(base->etag)},
+        std::move(done));
+  }
+  // Else its parts are on their way under a key that is about to go.
+  store_rest(inode, [this, inode, done = std::move(done)](const Result<void>& stored) mutable {
+    CopyObject copy;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      const bool nothing =
+          !stored || inode->parent == nullptr || inode->local_only || inode->etag.empty();
+      if (!nothing) {
+        copy = {.source = core_.tree.key_of(*inode), .size = inode->size, .etag = inode->etag};
+      }
+    }
+    if (copy.source.empty()) return done();
+    copy_for_handles(inode, std::move(copy), std::move(done));
+  });
+}
+
+void NameOperations::copy_for_handles(const InodePtr& inode, CopyObject copy,
+                                      Callback<void()> done) {
+  copy.target = deleted_.new_key();
+  deleted_.lease([this, inode, copy = std::move(copy),
+                  done = std::move(done)](const Result<void>& leased) mutable {
+    auto copied = [this, inode, key = copy.target,
+                   done = std::move(done)](const Result<ObjectInfo>& info) mutable {
+      if (!info) {
+        core_.parts.log->warning(
+            "a file is deleted while it is open, and who has it open loses it: {}",
+            info.error().describe());
+        deleted_.drop({.key = key, .leased = true});
+        return done();
+      }
+      std::shared_ptr<FileWriter> old;
+      bool closed = false;
+      {
+        const MutexLock lock(core_.tree.mutex);
+        closed = inode->handles == 0;
+        if (!closed) old = go_on_with(*inode, key, info->etag);
+      }
+      if (closed) deleted_.drop({.key = key, .leased = true});
+      abandon(std::move(old));
+      done();
+    };
+    if (!leased) return copied(leased.error());
+    core_.parts.copier.copy(std::move(copy), core_.tracked<ObjectInfo>(std::move(copied)));
+  });
+}
+
+std::shared_ptr<FileWriter> NameOperations::go_on_with(Inode& inode, const std::string& key,
+                                                       const ETag& etag) {
+  inode.kept_key = key;
+  inode.kept_copy = true;
+  inode.name_etag = inode.etag;
+  if (inode.writer != nullptr) inode.writer->base_moved(key, etag);
+  return follow_copy(inode, etag);
+}
+
+void NameOperations::keep_name(const InodePtr& inode) {
+  DeletedFiles::Copy copy;
+  std::shared_ptr<FileWriter> old;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (inode->kept_key.empty() || inode->unlinked) return;
+    copy = DeletedFiles::take(*inode);
+    inode->kept_key.clear();
+    if (inode->local_only && inode->writer != nullptr) {
+      inode->writer->rename(core_.tree.key_of(*inode));  // never stored
+      return;
+    }
+    if (inode->writer != nullptr && inode->writer->persistent()) {
+      inode->writer->base_moved(core_.tree.key_of(*inode), inode->name_etag);
+    }
+    old = follow_copy(*inode, std::exchange(inode->name_etag, {}));
+  }
+  abandon(std::move(old));
+  deleted_.drop(copy);
+}
+
+}  // namespace penstock

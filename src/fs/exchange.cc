@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// NameOperations: exchange, of files and directories with one another.
+#include <utility>
+
+#include "fs/join.h"
+#include "fs/name_operations.h"
+
+namespace penstock {
+
+void NameOperations::exchange(const Rename& request, Done<void> done) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    for (const InodePtr& parent : {request.parent, request.new_parent}) {
+      if (!core_.leaving(*parent)) continue;
+      return core_.wait_for_name(parent, [this, request, done = std::move(done)]() mutable {
+        exchange(request, std::move(done));
+      });
+    }
+  }
+  if (core_.stopping) return done(mount_is_ending());
+  resolver_.resolve(request.parent, request.name,
+                    [this, request, done = std::move(done)](Result<InodePtr> one) mutable {
+                      if (!one) return done(one.error());
+                      resolver_.resolve(request.new_parent, request.new_name,
+                                        [this, request, one = *one,
+                                         done = std::move(done)](Result<InodePtr> other) mutable {
+                                          if (!other) return done(other.error());
+                                          exchange_checked(request, one, *other, std::move(done));
+                                        });
+                    });
+}
+
+void NameOperations::exchange_checked(const Rename& request, const InodePtr& one,
+                                      const InodePtr& other, Done<void> done) {
+  if (one == other) return done({});
+  for (const InodePtr& known : {one, other}) {
+    if (!core_.is_leaving(known)) continue;
+    return core_.when_name_settled(known, [this, request, done = std::move(done)]() mutable {
+      exchange(request, std::move(done));
+    });
+  }
+  {
+    const MutexLock lock(core_.tree.mutex);
+    for (const auto& [parent, name, inode] :
+         {std::tie(*request.parent, request.name, other),
+          std::tie(*request.new_parent, request.new_name, one)}) {
+      Result<void> valid =
+          core_.tree.check_name(parent, name, inode->type, core_.limits.max_key_bytes);
+      if (!valid) return done(std::move(valid));
+      for (const Inode* at = &parent; at != nullptr; at = at->parent.get()) {
+        if (at == inode.get())
+          return done(Error(Code::invalid_argument, "a directory cannot move into itself"));
+      }
+    }
+  }
+  if (!begin_naming({request.parent, request.new_parent}, done,
+                    [this, request](Done<void> again) { exchange(request, std::move(again)); }))
+    return;
+  auto resumed = [this, one, other, done = std::move(done)](Result<void> result) mutable {
+    core_.resume(one);
+    core_.resume(other);
+    done(std::move(result));
+  };
+  core_.quiesce(one, [this, one, other, done = Done<void>(std::move(resumed))]() mutable {
+    core_.quiesce(other, [this, one, other, done = std::move(done)]() mutable {
+      const auto both = std::make_shared<Join>(
+          2, [this, one, other, done = std::move(done)](Result<void> stored) mutable {
+            if (!stored) return done(std::move(stored));
+            exchange_stored(one, other, std::move(done));
+          });
+      store_rest(one, both->part());
+      store_rest(other, both->part());
+    });
+  });
+}
+
+/// The first is put aside, the second takes its place, and then the first that of the second. Files
+/// are copied over one another, so that neither name is ever without one.
+void NameOperations::exchange_stored(const InodePtr& one, const InodePtr& other, Done<void> done) {
+  RenameObjects request{.id = core_.new_own_id()};
+  auto known = std::make_shared<Followers>();
+  std::string from;
+  std::string to;
+  {
+    MutexLock lock(core_.tree.mutex);
+    if (one->parent == nullptr || other->parent == nullptr) {
+      lock.unlock();
+      return done(Error(Code::not_found));
+    }
+    const bool files = one->type == FileType::file && other->type == FileType::file;
+    from = core_.tree.key_of(*one);
+    to = core_.tree.key_of(*other);
+    std::string held = core_.own.held(request.id);
+    if (one->type == FileType::directory) held += '/';
+    request.moves = {
+        {from, held, files},
+        {to, core_.tree.child_key(*one->parent, one->name, other->type), files},
+        {held, core_.tree.child_key(*other->parent, other->name, one->type)},
+    };
+  }
+  request.copied = [this, one, other, known](size_t step, const std::string& relative,
+                                             const ObjectInfo& info) {
+    if (step > 0) note_copy(step == 1 ? other : one, relative, info, *known);
+  };
+  renames_.rename(std::move(request), [this, one, other, known, from, to,
+                                       done = std::move(done)](Result<void> result) mutable {
+    if (result) {
+      exchanged(one, other, *known);
+    } else {
+      core_.look_anew(from);
+      core_.look_anew(to);
+    }
+    done(std::move(result));
+  });
+}
+
+void NameOperations::exchanged(const InodePtr& one, const InodePtr& other, const Followers& known) {
+  std::vector<std::shared_ptr<FileWriter>> old;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    for (const InodePtr& inode : {one, other}) {
+      if (inode->parent != nullptr) core_.tree.note_change(*inode->parent, inode->name);
+    }
+    // Else somebody has found one of them gone meanwhile, and what is there now is looked up.
+    if (one->parent != nullptr && other->parent != nullptr) {
+      core_.tree.exchange(one, other);
+      one->fetched_at = other->fetched_at = core_.parts.scheduler.now();
+    } else {
+      for (const InodePtr& inode : {one, other}) core_.tree.detach(inode);
+    }
+    for (const auto& [file, etag] : known) {
+      if (file->parent != nullptr) old.push_back(follow_copy(*file, etag));
+    }
+  }
+  for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));
+}
+
+}  // namespace penstock

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/intent.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "fs/lease.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::string_view header = "penstock-rename 1";
+
+template <typename Number>
+bool read_number(std::string_view word, Number& number) {
+  const char* const end = word.data() + word.size();
+  return !word.empty() && std::from_chars(word.data(), end, number).ptr == end;
+}
+
+std::string_view take_word(std::string_view& line) {
+  const size_t space = std::min(line.find(' '), line.size());
+  const std::string_view word = line.substr(0, space);
+  line.remove_prefix(std::min(space + 1, line.size()));
+  return word;
+}
+
+bool read_move(std::string_view line, Intent& intent) {
+  const std::optional<std::string> from = decode_word(take_word(line));
+  const std::optional<std::string> to = decode_word(take_word(line));
+  if (!from || !to || from->empty() || to->empty() || (line != "0" && line != "1")) return false;
+  intent.moves.push_back({.from = *from, .to = *to, .keeps_source = line == "1"});
+  return true;
+}
+
+bool read_line(std::string_view line, Intent& intent) {
+  const std::string_view name = take_word(line);
+  if (name == "move") return read_move(line, intent);
+  if (name == "since") return read_number(line, intent.since_ns);
+  if (name == "step") return read_number(line, intent.step);
+  if (name == "phase") {
+    intent.phase = line == "deleting" ? Intent::Phase::deleting : Intent::Phase::copying;
+    return line == "deleting" || line == "copying";
+  }
+  const std::optional<std::string> text = decode_word(line);
+  if (!text || name != "mount") return false;
+  intent.mount = *text;
+  return true;
+}
+
+}  // namespace
+
+std::string encode_word(std::string_view text) {
+  if (text.empty()) return "%";
+  std::string word;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= ' ' || byte == '%' || byte >= 0x7f) {
+      word += fmt::format("%{:02x}", byte);
+    } else {
+      word += c;
+    }
+  }
+  return word;
+}
+
+std::optional<std::string> decode_word(std::string_view word) {
+  std::string text;
+  if (word == "%") return text;
+  for (size_t i = 0; i < word.size(); ++i) {
+    if (word[i] != '%') {
+      text += word[i];
+      continue;
+    }
+    uint8_t byte = 0;
+    const std::string_view digits = word.substr(i + 1, 2);
+    const char* const end = digits.data() + digits.size();
+    if (digits.size() != 2 || std::from_chars(digits.data(), end, byte, 16).ptr != end)
+      return std::nullopt;
+    text += static_cast<char>(byte);
+    i += 2;
+  }
+  return text;
+}
+
+std::string to_text(const Intent& intent) {
+  std::string text = fmt::format("{}\nmount {}\nsince {}\nstep {}\nphase {}\n", header,
+                                 encode_word(intent.mount), intent.since_ns, intent.step,
+                                 intent.phase == Intent::Phase::deleting ? "deleting" : "copying");
+  for (const Move& move : intent.moves)
+    text += fmt::format("move {} {} {}\n", encode_word(move.from), encode_word(move.to),
+                        move.keeps_source ? 1 : 0);
+  return text;
+}
+
+Result<Intent> parse_intent(std::string_view text) {
+  const Error unreadable(Code::corrupt, "it is no intent of a rename that this version knows");
+  Intent intent;
+  bool first = true;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return unreadable;
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    const bool right = std::exchange(first, false) ? line == header : read_line(line, intent);
+    if (!right) return unreadable;
+  }
+  if (intent.mount.empty() || intent.step >= intent.moves.size()) return unreadable;
+  return intent;
+}
+
+void write_intent(FsCore& core, const std::shared_ptr<HeldIntent>& held, Done<void> done) {
+  Precondition condition{.if_match = held->etag, .if_none_match = held->etag.empty()};
+  put_own(core, core.own.intent(held->intent.id), to_text(held->intent), std::move(condition),
+          [held, done = std::move(done)](const Result<ObjectInfo>& written) mutable {
+            if (!written) return done(written.error());
+            held->etag = written->etag;
+            if (held->intent.since_ns == 0) held->intent.since_ns = written->last_modified_ns;
+            done({});
+          });
+}
+
+}  // namespace penstock

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fs/core.h"
+
+namespace penstock {
+
+/// One step of a rename: of one object, or of all below a prefix that ends in "/".
+struct Move {
+  std::string from;
+  std::string to;
+  bool keeps_source = false;  ///< The next step overwrites it.
+};
+
+/// What a rename of several objects is about to do, as an object in the bucket says it (see
+/// own_names.h): whoever finds it without its mount can finish it, or take it back.
+///
+///     penstock-rename 1
+///     mount MOUNT
+///     since NANOSECONDS        by the store's clock; 0: the object is its first version
+///     step N                   from 0: the move that is under way
+///     phase copying|deleting
+///     move FROM TO KEEP        one for each step; KEEP is 0 or 1
+///
+/// Words are percent-encoded, an empty one is "%".
+struct Intent {
+  enum class Phase : uint8_t { copying, deleting };
+
+  std::string id;  ///< The last part of its key; not in the text.
+  std::string mount;
+  int64_t since_ns = 0;
+  uint32_t step = 0;
+  Phase phase = Phase::copying;
+  std::vector<Move> moves;
+};
+
+/// Percent-encodes, so that a word is not empty and has neither blanks nor ends of lines.
+std::string encode_word(std::string_view text);
+/// Nothing where it is no such word.
+std::optional<std::string> decode_word(std::string_view word);
+
+std::string to_text(const Intent& intent);
+/// corrupt: it is none, or of a newer version.
+Result<Intent> parse_intent(std::string_view text);
+
+/// An intent that this mount works on, and the version of its object.
+struct HeldIntent {
+  Intent intent;
+  ETag etag;  ///< Empty: not written yet.
+};
+
+/// Writes it over the version that it was read or written as. changed: another mount has taken it
+/// over.
+void write_intent(FsCore& core, const std::shared_ptr<HeldIntent>& held, Done<void> done);
+
+}  // namespace penstock

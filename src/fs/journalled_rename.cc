@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/journalled_rename.h"
+
+#include <utility>
+
+#include "fs/join.h"
+#include "fs/left_moves.h"
+#include "fs/object_moves.h"
+
+namespace penstock {
+
+using Phase = Intent::Phase;
+
+/// copy ─> note "deleting" ─> delete ─> note the next step ─> copy … ─> remove the intent
+///   └─ failed, first step: delete the copies ─────────────────────────────┘
+class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
+ public:
+  Run(JournalledRenames& owner, RenameObjects request, std::shared_ptr<HeldIntent> held,
+      Done<void> done)
+      : owner_(owner),
+        core_(owner.core_),
+        copied_(std::move(request.copied)),
+        held_(std::move(held)),
+        done_(std::move(done)) {
+    if (held_ == nullptr) {
+      held_ = std::make_shared<HeldIntent>();
+      held_->intent.id = request.id.empty() ? core_.new_own_id() : std::move(request.id);
+      held_->intent.moves = std::move(request.moves);
+    }
+    held_->intent.mount = core_.parts.identity.id;
+    const std::vector<Move>& moves = held_->intent.moves;
+    row_ = owner_.table_.add({.from = moves.back().from, .to = moves.back().to});
+    if (moves.size() == 1) return;
+    // Of an exchange the first step only puts one side aside.
+    owner_.table_.remove(row_);
+    row_ = owner_.table_.add({.from = moves[1].from, .to = moves[1].to});
+  }
+
+  void start() {
+    // Of several steps even one object each needs the intent.
+    if (held_->intent.moves.size() > 1) {
+      return begin_intent([self = shared_from_this()](Result<void> begun) {
+        if (!begun) return self->end(std::move(begun));
+        self->copy_step();
+      });
+    }
+    copy_step();
+  }
+
+  /// With an intent that was taken over.
+  void go_on() {
+    journalled_ = true;
+    owner_.lease_.hold([self = shared_from_this()](const Result<void>& held) {
+      if (!held) return self->leave_behind(held.error());
+      const Intent& intent = self->held_->intent;
+      if (intent.phase == Phase::deleting) return self->delete_originals_found();
+      if (intent.step > 0) return self->copy_step();
+      self->progress(RenameState::Phase::undoing)(0, 0);
+      remove_left_copies(self->core_, intent.moves[0], intent.since_ns,
+                         [self](const Result<void>& undone) {
+                           if (!undone) return self->leave_behind(undone.error());
+                           self->end({});
+                         });
+    });
+  }
+
+ private:
+  const Move& move() const { return held_->intent.moves[held_->intent.step]; }
+
+  MoveProgress progress(RenameState::Phase phase) {
+    return [self = shared_from_this(), phase](uint64_t done, uint64_t known) {
+      self->owner_.table_.update(self->row_, phase, done, known);
+    };
+  }
+
+  void begin_intent(Done<void> done) {
+    journalled_ = true;
+    {
+      const MutexLock lock(owner_.mutex_);
+      owner_.running_.insert(held_->intent.id);
+    }
+    // Both at once: an intent without a lease is as alive as it is young.
+    auto both = std::make_shared<Join>(2, std::move(done));
+    owner_.lease_.hold(both->part());
+    write_intent(core_, held_, both->part());
+  }
+
+  void copy_step() {
+    CopyAll request{.move = move(), .progress = progress(RenameState::Phase::copying)};
+    if (copied_ != nullptr) {
+      request.copied = [self = shared_from_this()](const std::string& key, const ObjectInfo& info) {
+        self->copied_(self->held_->intent.step, key, info);
+      };
+    }
+    if (!journalled_) {
+      request.several = [self = shared_from_this()](Done<void> done) {
+        self->begin_intent(std::move(done));
+      };
+    }
+    copy_all(core_, std::move(request), [self = shared_from_this()](CopiedObjects copies) {
+      self->step_copied(std::move(copies));
+    });
+  }
+
+  void step_copied(CopiedObjects copies) {
+    keys_ = std::move(copies.relative_keys);
+    if (copies.error) {
+      if (held_->intent.step > 0) return leave_behind(*copies.error);
+      return undo(*copies.error);
+    }
+    if (move().keeps_source) return next_step();
+    if (!journalled_) return delete_originals();
+    held_->intent.phase = Phase::deleting;
+    write_intent(core_, held_, [self = shared_from_this()](const Result<void>& written) {
+      if (written) return self->delete_originals();
+      if (self->held_->intent.step > 0) return self->leave_behind(written.error());
+      self->undo(written.error());
+    });
+  }
+
+  void delete_originals() {
+    RemoveAll request{.prefix = move().from,
+                      .relative_keys = std::move(keys_),
+                      .progress = progress(RenameState::Phase::deleting)};
+    if (journalled_) {
+      request.may_go_on = [self = shared_from_this()](Done<void> done) {
+        // Who was silent for long may have been taken for dead: the intent tells.
+        if (self->owner_.lease_.valid()) return done({});
+        write_intent(self->core_, self->held_, std::move(done));
+      };
+    }
+    remove_all(core_, std::move(request), [self = shared_from_this()](Result<void> removed) {
+      self->originals_deleted(std::move(removed));
+    });
+  }
+
+  void delete_originals_found() {
+    progress(RenameState::Phase::deleting)(0, 0);
+    remove_left_originals(core_, move(), held_->intent.since_ns,
+                          [self = shared_from_this()](Result<void> removed) {
+                            self->originals_deleted(std::move(removed));
+                          });
+  }
+
+  void originals_deleted(Result<void> removed) {
+    if (!removed) {
+      core_.parts.log->error("renaming '{}' to '{}': some originals could not be deleted: {}",
+                             move().from, move().to, removed.error().describe());
+      // Both trees are there: nothing is lost, but it is no rename.
+      return journalled_ ? leave_behind(removed.error()) : end(std::move(removed));
+    }
+    next_step();
+  }
+
+  void next_step() {
+    Intent& intent = held_->intent;
+    if (intent.step + 1 == intent.moves.size()) return end({});
+    ++intent.step;
+    intent.phase = Phase::copying;
+    write_intent(core_, held_, [self = shared_from_this()](const Result<void>& written) {
+      if (!written) return self->leave_behind(written.error());
+      self->copy_step();
+    });
+  }
+
+  void undo(Error error) {
+    RemoveAll request{.prefix = move().to,
+                      .relative_keys = std::move(keys_),
+                      .progress = progress(RenameState::Phase::undoing)};
+    remove_all(core_, std::move(request),
+               [self = shared_from_this(), error = std::move(error)](const Result<void>& removed) {
+                 if (removed) return self->end(error);
+                 self->core_.parts.log->error(
+                     "renaming '{}' to '{}': some copies could not be deleted: {}",
+                     self->move().from, self->move().to, removed.error().describe());
+                 self->journalled_ ? self->leave_behind(error) : self->end(error);
+               });
+  }
+
+  void end(Result<void> result) {
+    if (!journalled_) return answer(std::move(result));
+    // The rename has happened, or has not; an intent that stays is found to be done with.
+    owner_.lease_.release(
+        core_.own.intent(held_->intent.id),
+        [self = shared_from_this(), result = std::move(result)](const Result<void>& removed) {
+          if (!removed && self->owner_.left_behind_) self->owner_.left_behind_();
+          self->answer(result);
+        });
+  }
+
+  /// It is decided, or cannot be undone, and cannot be done now either.
+  void leave_behind(const Error& error) {
+    core_.parts.log->error(
+        "renaming '{}' to '{}' stopped halfway: {}. Nothing is lost; it is gone on with later.",
+        held_->intent.moves.front().from, held_->intent.moves.back().to, error.describe());
+    owner_.lease_.release("", [self = shared_from_this(), error](const Result<void>&) {
+      self->answer(error);
+      if (self->owner_.left_behind_) self->owner_.left_behind_();
+    });
+  }
+
+  void answer(Result<void> result) {
+    {
+      const MutexLock lock(owner_.mutex_);
+      owner_.running_.erase(held_->intent.id);
+    }
+    owner_.table_.remove(row_);
+    done_(std::move(result));
+  }
+
+  JournalledRenames& owner_;
+  FsCore& core_;
+  const std::function<void(size_t, const std::string&, const ObjectInfo&)> copied_;
+  std::shared_ptr<HeldIntent> held_;
+  Done<void> done_;
+  uint64_t row_ = 0;
+  bool journalled_ = false;  ///< The intent is in the bucket, or may be.
+  std::vector<std::string> keys_;
+};
+
+void JournalledRenames::rename(RenameObjects request, Done<void> done) {
+  std::make_shared<Run>(*this, std::move(request), nullptr, std::move(done))->start();
+}
+
+void JournalledRenames::finish(std::shared_ptr<HeldIntent> held, Done<void> done) {
+  {
+    const MutexLock lock(mutex_);
+    running_.insert(held->intent.id);
+  }
+  std::make_shared<Run>(*this, RenameObjects(), std::move(held), std::move(done))->go_on();
+}
+
+bool JournalledRenames::works_on(const std::string& intent_id) const {
+  const MutexLock lock(mutex_);
+  return running_.contains(intent_id);
+}
+
+}  // namespace penstock

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "fs/core.h"
+#include "fs/intent.h"
+#include "fs/lease.h"
+#include "fs/rename_table.h"
+
+namespace penstock {
+
+/// A rename as moves, one after the other.
+struct RenameObjects {
+  std::string id;  ///< From FsCore::new_own_id; empty: one is made.
+  std::vector<Move> moves;
+  /// Gets every copy: of which move, and where relative to its prefix.
+  std::function<void(size_t step, const std::string& relative_key, const ObjectInfo& info)> copied;
+};
+
+/// Renames of several objects: each step copies, then deletes what it has copied. Where there is
+/// more than one object, or step, an intent in the bucket says how far it is, so that one that its
+/// mount does not end is finished, or taken back, by another. Thread-safe; outlives its renames.
+class JournalledRenames {
+ public:
+  JournalledRenames(FsCore& core, Lease& lease) : core_(core), lease_(lease), table_(core.parts) {}
+
+  /// After an error everything is as it was; or an intent is left that `recover` will find, where
+  /// the error came when the rename was already decided.
+  void rename(RenameObjects request, Done<void> done);
+  /// Goes on with the intent of a mount that is dead, which this one has taken over: takes the
+  /// first step back if only copies were made, else does the rest.
+  void finish(std::shared_ptr<HeldIntent> held, Done<void> done);
+
+  /// Whether this mount works on it.
+  bool works_on(const std::string& intent_id) const EXCLUDES(mutex_);
+  /// Called when an intent was left behind.
+  void on_left_behind(std::function<void()> call) { left_behind_ = std::move(call); }
+
+ private:
+  class Run;
+
+  FsCore& core_;
+  Lease& lease_;
+  RenameTable table_;
+  std::function<void()> left_behind_;
+  mutable Mutex mutex_;
+  std::set<std::string> running_ GUARDED_BY(mutex_);
+};
+
+}  // namespace penstock

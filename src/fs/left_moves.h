@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "fs/core.h"
+#include "fs/intent.h"
+
+namespace penstock {
+
+/// The objects below a prefix that ends in "/", by their relative keys; or the one object of that
+/// key, under an empty one; or nothing.
+void list_objects(FsCore& core, const std::string& prefix,
+                  Done<std::map<std::string, ObjectInfo>> done);
+
+/// Takes back the copies of a move that its mount did not end. Deletes only what is surely a copy
+/// of what is still under its old name, made since then.
+void remove_left_copies(FsCore& core, const Move& move, int64_t since_ns, Done<void> done);
+
+/// Ends a move whose copies are all there: deletes the originals that were not changed since then
+/// and have their copies.
+void remove_left_originals(FsCore& core, const Move& move, int64_t since_ns, Done<void> done);
+
+}  // namespace penstock

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fs/core.h"
+#include "fs/intent.h"
+
+namespace penstock {
+
+/// How many objects of a move are done, and how many are known of so far.
+using MoveProgress = std::function<void(uint64_t done, uint64_t known)>;
+
+/// The first half of a move: every object is copied, many at a time. The caller has committed what
+/// is dirty.
+struct CopyAll {
+  Move move;
+  /// Gets each copy's new information, by the key relative to the prefix.
+  std::function<void(const std::string& relative_key, const ObjectInfo& info)> copied;
+  /// Called when it shows that there is more than one object; the first copy begins when it has
+  /// answered. Null: nothing to wait for.
+  std::function<void(Done<void>)> several;
+  MoveProgress progress;
+};
+
+/// What was copied, relative to the prefix, and why not all of it was.
+struct CopiedObjects {
+  std::optional<Error> error;
+  std::vector<std::string> relative_keys;
+};
+
+void copy_all(FsCore& core, CopyAll request, Callback<void(CopiedObjects)> done);
+
+/// The second half, or its undoing: deletes objects in batches.
+struct RemoveAll {
+  std::string prefix;
+  std::vector<std::string> relative_keys;
+  /// Asked before each batch.
+  std::function<void(Done<void>)> may_go_on;
+  MoveProgress progress;
+};
+
+/// Goes on after a batch that failed; fails with the last such error.
+void remove_all(FsCore& core, RemoveAll request, Done<void> done);
+
+}  // namespace penstock

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Renames whose mount dies, and who ends them.
+#include <algorithm>
+
+#include "fs/intent.h"
+#include "support/catch.h"
+#include "unit/fs/world.h"
+
+namespace penstock::test {
+namespace {
+
+/// A bucket with a tree "old/", and mounts of it, one after the other.
+struct Nodes {
+  Nodes() {
+    for (int i = 0; i < 20; ++i) memory.set("old/f" + std::to_string(i), std::to_string(i));
+  }
+
+  std::vector<std::string> files() const {
+    std::vector<std::string> keys = memory.keys();
+    std::erase_if(keys, [](const std::string& key) { return key.starts_with(".penstock/"); });
+    return keys;
+  }
+  bool whole(const std::string& directory) const {
+    const std::vector<std::string> keys = files();
+    if (keys.size() != 20) return false;
+    return std::all_of(keys.begin(), keys.end(), [&](const std::string& key) {
+      return key.starts_with(directory + "/f") &&
+             memory.contents(key) == key.substr(directory.size() + 2);
+    });
+  }
+
+  MemoryStore memory{{.content_etags = true}};
+};
+
+struct Node : World {
+  Node(Nodes& nodes, std::string id, std::set<std::string> dead = {})
+      : World({.ttl = milliseconds(10'000)}, "",
+              {.id = std::move(id),
+               .known_dead = [dead](const std::string& mount) { return dead.contains(mount); }},
+              &nodes.memory) {}
+
+  void recover() {
+    file_system->recover();
+    settle();
+  }
+  void settle() {
+    for (int i = 0; i < 200; ++i) scheduler.advance(milliseconds(1));
+  }
+  std::shared_ptr<std::optional<Result<void>>> begin_rename() {
+    auto result = std::make_shared<std::optional<Result<void>>>();
+    file_system->rename(root_inode, "old", root_inode, "new", false,
+                        [result](Result<void> answer) { *result = std::move(answer); });
+    settle();
+    return result;
+  }
+};
+
+TEST_CASE("a rename that died while it copied is taken back") {
+  Nodes nodes;
+  {
+    Node first(nodes, "first");
+    first.store.hold("Copy");
+    const auto renamed = first.begin_rename();
+    for (int i = 0; i < 7; ++i) first.store.release_one("Copy");
+    first.settle();
+    CHECK(nodes.files().size() == 27);
+    first.store.cut_off();
+  }
+  SECTION("another's file under the new name stays") {
+    nodes.memory.set("new/f0", "x");
+    Node second(nodes, "second", {"first"});
+    second.recover();
+    CHECK(nodes.memory.contents("new/f0") == "x");
+    nodes.memory.erase("new/f0");
+    CHECK(nodes.whole("old"));
+  }
+  SECTION("it may be alive until its lease has run out") {
+    Node second(nodes, "second");
+    second.recover();
+    CHECK(nodes.files().size() == 27);
+    nodes.memory.turn_clock(std::chrono::seconds(61));
+    second.scheduler.advance(std::chrono::seconds(61));
+    second.settle();
+    CHECK(nodes.whole("old"));
+  }
+  SECTION("by two mounts at once") {
+    Node second(nodes, "second", {"first"});
+    Node third(nodes, "third", {"first"});
+    second.store.hold("List");
+    second.recover();
+    third.recover();
+    second.store.release_all();
+    second.settle();
+    CHECK(nodes.whole("old"));
+  }
+  std::vector<std::string> keys = nodes.memory.keys();
+  CHECK(std::none_of(keys.begin(), keys.end(),
+                     [](const std::string& key) { return key.starts_with(".penstock/"); }));
+}
+
+TEST_CASE("a rename that died while it deleted is ended") {
+  Nodes nodes;
+  {
+    Node first(nodes, "first");
+    first.store.hold("RemoveMany");
+    const auto renamed = first.begin_rename();
+    CHECK(nodes.files().size() == 40);
+    first.store.cut_off();
+  }
+  nodes.memory.erase("old/f3");
+  Node second(nodes, "second", {"first"});
+  CHECK(second.list(root_inode) == std::set<std::string>{"new", "old"});
+  second.recover();
+  CHECK(nodes.whole("new"));
+  CHECK(second.list(root_inode) == std::set<std::string>{"new"});
+  CHECK(nodes.memory.keys().size() == 20);
+}
+
+TEST_CASE("who was silent for too long deletes nothing of what another has taken back") {
+  Nodes nodes;
+  Node first(nodes, "first");
+  first.store.hold("Copy");
+  const auto renamed = first.begin_rename();
+  Node second(nodes, "second", {"first"});
+  second.recover();
+  CHECK(nodes.whole("old"));
+  first.store.release_all();
+  first.settle();
+  REQUIRE(renamed->has_value());
+  CHECK_FALSE((*renamed)->has_value());
+  CHECK(nodes.whole("old"));
+}
+
+TEST_CASE("an exchange that died is taken back, or ended") {
+  const int requests = GENERATE(range(0, 12));
+  Nodes nodes;
+  for (const std::string& key : nodes.memory.keys()) nodes.memory.erase(key);
+  nodes.memory.set("a", "first");
+  nodes.memory.set("b", "other");
+  {
+    Node first(nodes, "first");
+    REQUIRE(first.lookup(root_inode, "a"));
+    REQUIRE(first.lookup(root_inode, "b"));
+    first.store.hold("");
+    first.file_system->exchange(root_inode, "a", root_inode, "b", [](const Result<void>&) {});
+    first.settle();
+    for (int i = 0; i < requests; ++i) {
+      first.store.release_one();
+      first.settle();
+    }
+    first.store.cut_off();
+  }
+  Node second(nodes, "second", {"first"});
+  second.recover();
+  CAPTURE(requests);
+  const bool before =
+      nodes.memory.contents("a") == "first" && nodes.memory.contents("b") == "other";
+  const bool after = nodes.memory.contents("a") == "other" && nodes.memory.contents("b") == "first";
+  CHECK((before || after));
+  CHECK(nodes.memory.keys() == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("what is no intent is left alone") {
+  Nodes nodes;
+  const std::string key = ".penstock/renames/first-1";
+  for (const char* text : {"", "x", "penstock-rename 2\n", "penstock-rename 1\nmount first\n"}) {
+    nodes.memory.set(key, text);
+    Node second(nodes, "second", {"first"});
+    second.recover();
+    CHECK(nodes.memory.contents(key) == text);
+    CHECK(nodes.whole("old"));
+  }
+}
+
+TEST_CASE("an intent is read as it was written") {
+  Intent intent;
+  intent.mount = "m";
+  intent.since_ns = 17;
+  intent.step = 1;
+  intent.phase = Intent::Phase::deleting;
+  intent.moves = {{"a b/%", "c\nd", true}, {"ü", "e", false}};
+  const Result<Intent> read = parse_intent(to_text(intent));
+  REQUIRE(read);
+  CHECK(to_text(*read) == to_text(intent));
+  CHECK(read->moves[0].to == "c\nd");
+  CHECK(read->moves[0].keeps_source);
+}
+
+}  // namespace
+}  // namespace penstock::test
