@@ -128,6 +128,7 @@ TEST_CASE("what mounts keep for themselves is not to be seen, nor made") {
 TEST_CASE("of two nodes that rename to one name without replacing, one is refused") {
   Exchanging world;
   world.memory.set("a", "ours");
+  REQUIRE(world.lookup(root_inode, "a"));
   REQUIRE(world.lookup(root_inode, "b").code() == Code::not_found);
   world.memory.set("b", "theirs");  // within the time that the absence is believed
   const Result<void> renamed = world.run<void>([&](Done<void> done) {
