@@ -80,6 +80,22 @@ struct OpenFlags {
   bool drop_set_ids = false;  ///< With `truncate`: see FileSystem::drop_set_ids.
 };
 
+/// What fallocate(2) asks for.
+struct Allocation {
+  ByteRange range;
+  bool zero = false;       ///< The range becomes zeros; else only the size may change.
+  bool keep_size = false;  ///< What lies behind the end stays there; else the file grows.
+};
+
+/// What copy_file_range(2) asks for.
+struct CopyRange {
+  HandleId source = 0;
+  uint64_t source_offset = 0;
+  HandleId target = 0;
+  uint64_t target_offset = 0;
+  uint64_t length = 0;
+};
+
 struct Opened {
   HandleId handle = 0;
   bool keep_page_cache = false;  ///< The kernel's cached pages are those of this version.
@@ -179,6 +195,16 @@ class FileSystem {
   /// Before a write by a program without the right to keep them (CAP_FSETID): the file loses its
   /// set-user-ID bit, and its set-group-ID bit where its group may execute it.
   virtual void drop_set_ids(HandleId handle) = 0;
+  /// Reserves nothing: a bucket has no space to run out of. too_large where the file cannot have
+  /// such a range.
+  virtual void allocate(HandleId handle, Allocation request, Done<void> done) = 0;
+  /// The first byte from `offset` on that is in a hole (the end of the file is one), or in none.
+  /// Absent where there is none, and where `offset` is not inside the file.
+  virtual void seek(HandleId handle, uint64_t offset, bool hole,
+                    Done<std::optional<uint64_t>> done) = 0;
+  /// Copies as much as is done in a few seconds; `done` gets how much that was: 0 at the end of the
+  /// source only.
+  virtual void copy_range(CopyRange request, std::stop_token cancel, Done<uint64_t> done) = 0;
   /// close(2) of one descriptor: returns when what was written is in the store, or why it is not.
   virtual void flush(HandleId handle, Done<void> done) = 0;
   virtual void fsync(HandleId handle, Done<void> done) = 0;

@@ -13,14 +13,12 @@
 #include <utility>
 
 #include "frontend/cache_request.h"
+#include "frontend/fuse_range_ops.h"
 #include "frontend/io_uring.h"
 #include "frontend/passthrough.h"
 #include "frontend/set_ids.h"
 
 namespace penstock {
-namespace {
-
-constexpr int64_t ns_per_second = 1'000'000'000;
 
 FuseContext& context_of(fuse_req_t request) {
   auto& context = *static_cast<FuseContext*>(fuse_req_userdata(request));
@@ -28,6 +26,21 @@ FuseContext& context_of(fuse_req_t request) {
   if (context.features.io_uring.on) refuse_cancellation();
   return context;
 }
+
+Done<void> answer(fuse_req_t request, const char* operation) {
+  return [reply = FuseReply(request, context_of(request).reply(), operation)](
+             const Result<void>& result) mutable {
+    if (result) {
+      reply.ok();
+    } else {
+      reply.error(result.error());
+    }
+  };
+}
+
+namespace {
+
+constexpr int64_t ns_per_second = 1'000'000'000;
 
 Caller caller_of(fuse_req_t request) {
   const fuse_ctx* context = fuse_req_ctx(request);
@@ -59,18 +72,6 @@ FileType type_of(mode_t mode) {
     default:
       return FileType::file;
   }
-}
-
-/// For operations that answer with success or an error.
-Done<void> answer(fuse_req_t request, const char* operation) {
-  return [reply = FuseReply(request, context_of(request).reply(), operation)](
-             const Result<void>& result) mutable {
-    if (result) {
-      reply.ok();
-    } else {
-      reply.error(result.error());
-    }
-  };
 }
 
 /// What the kernel knows as `node` it refers to less often by `count`.
@@ -578,6 +579,7 @@ fuse_lowlevel_ops fuse_operations() {
   operations.setxattr = op_setxattr;
   operations.removexattr = op_removexattr;
   operations.statfs = op_statfs;
+  add_range_operations(operations);
   return operations;
 }
 

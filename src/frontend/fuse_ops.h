@@ -24,6 +24,11 @@ struct FuseContext : SessionContext {
   ReplyContext reply() { return ReplyContext{this, log}; }
 };
 
+/// Of a request, on the thread that libfuse hands it over on.
+FuseContext& context_of(fuse_req_t request);
+/// For operations that answer with success or an error.
+Done<void> answer(fuse_req_t request, const char* operation);
+
 /// One function for each operation: decode, call the file system, reply from whichever thread
 /// finishes it.
 fuse_lowlevel_ops fuse_operations();

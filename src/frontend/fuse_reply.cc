@@ -185,6 +185,10 @@ bool FuseReply::written(size_t bytes) {
   return claim() && fuse_reply_write(pending_->request, bytes) == 0;
 }
 
+bool FuseReply::offset(uint64_t offset) {
+  return claim() && fuse_reply_lseek(pending_->request, static_cast<off_t>(offset)) == 0;
+}
+
 bool FuseReply::cache_share(const CacheShare& share) {
   return claim() && fuse_reply_ioctl(pending_->request, 0, &share, sizeof(share)) == 0;
 }

@@ -48,6 +48,10 @@ class FuseReply {
   bool buffer(const std::string& bytes);
   bool link(const std::string& target);
   bool written(size_t bytes);
+  bool offset(uint64_t offset);
+  /// To a search for data or holes where there are none.
+  bool no_such_offset() { return error_number(ENXIO); }
+  bool not_supported() { return error_number(EOPNOTSUPP); }
   bool statfs(const FileSystemStats& stats);
   bool cache_share(const CacheShare& share);
   /// To a getxattr or listxattr that asks for the size only.

@@ -7,6 +7,14 @@
 #include "fs/lock_name.h"
 
 namespace penstock {
+namespace {
+
+/// A read that meets a version which this mount itself has just replaced is repeated with the new
+/// one: so often, while the answer to the commit is still on its way at this distance.
+constexpr uint32_t most_own_changes = 200;
+constexpr std::chrono::milliseconds own_change_pause{10};
+
+}  // namespace
 
 void FileOperations::create(const Create& request, Done<Created> done) {
   Created created;
@@ -74,7 +82,7 @@ Created FileOperations::make_new(const Create& request, const ObjectInfo* stored
   return {.entry = core_.tree.entry(inode), .opened = make_handle(inode, request.flags)};
 }
 
-void FileOperations::touch(Inode& inode) {
+void FileOperations::note_written(Inode& inode) {
   inode.mtime_ns = inode.ctime_ns = wall_clock_ns();
   // A time that was set before is no longer the file's.
   inode.stored.mtime_ns.reset();
@@ -97,6 +105,7 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags) {
   handle->inode = inode;
   handle->flags = flags;
   ++inode->handles;
+  if (flags.write && flags.read) ++inode->mappable_handles;
   if (flags.write) {
     ++inode->write_handles;
     set_unflushed(*handle, true);
@@ -162,7 +171,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
       if (truncate != nullptr) core_.begin_work(*inode);
       open_writer(inode, flags.truncate);
       if (flags.truncate) {
-        touch(*inode);
+        note_written(*inode);
         if (flags.drop_set_ids) drop_set_ids(*inode);
       }
     }
@@ -219,6 +228,39 @@ std::shared_ptr<ObjectReader> FileOperations::reader_for(FileHandle& handle) {
 
 void FileOperations::read(FileHandle& handle, ByteRange range, std::stop_token cancel,
                           Done<Slices> done) {
+  read_present(handle, range, std::move(cancel), most_own_changes, std::move(done));
+}
+
+void FileOperations::read_present(FileHandle& handle, ByteRange range, std::stop_token cancel,
+                                  uint32_t tries, Done<Slices> done) {
+  uint64_t version = 0;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    version = handle.inode->local_version;
+  }
+  auto checked = [this, &handle, range, cancel, tries, version,
+                  done = std::move(done)](Result<Slices> slices) mutable {
+    bool own_change = false;
+    bool wait = false;
+    // A writer that was asked just before it was dropped answers that it was cancelled.
+    const bool dropped = !slices && slices.code() == Code::cancelled;
+    if ((dropped || (!slices && slices.code() == Code::changed)) && tries > 0) {
+      const MutexLock lock(core_.tree.mutex);
+      const Inode& inode = *handle.inode;
+      wait = inode.commits_running > 0;
+      own_change = wait || dropped || inode.local_version != version;
+    }
+    if (!own_change) return done(std::move(slices));
+    auto again = [this, &handle, range, cancel, tries, done = std::move(done)]() mutable {
+      read_present(handle, range, std::move(cancel), tries - 1, std::move(done));
+    };
+    wait ? core_.after(own_change_pause, std::move(again)) : again();
+  };
+  read_once(handle, range, std::move(cancel), std::move(checked));
+}
+
+void FileOperations::read_once(FileHandle& handle, ByteRange range, std::stop_token cancel,
+                               Done<Slices> done) {
   std::shared_ptr<FileWriter> writer;
   {
     const MutexLock lock(core_.tree.mutex);
@@ -300,7 +342,7 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
     waits = core_.leaving(*inode);
     if (!waits) writer = inode->writer;
     if (writer != nullptr) core_.begin_work(*inode);
-    touch(*inode);
+    note_written(*inode);
   }
   if (waits) {
     return core_.when_name_settled(
@@ -345,6 +387,7 @@ void FileOperations::release(FileHandle* handle) {
     if (--inode->handles == 0) kept = DeletedFiles::take(*inode);
     // What was written to a deleted file is there for those who still read it.
     ended = inode->unlinked && inode->handles == 0;
+    if (owned->flags.write && owned->flags.read) --inode->mappable_handles;
     set_unflushed(*owned, false);
     if (owned->flags.write && --inode->write_handles == 0) ended = true;
     core_.tree.forget(inode->id, 0);  // drops an unlinked inode that nobody refers to any more
@@ -367,7 +410,7 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
            writer = inode->writer;
            core_.begin_work(*inode);
            others = inode->unflushed_handles > 1;
-           touch(*inode);
+           note_written(*inode);
            if (drop_ids) drop_set_ids(*inode);
          }
          writer->truncate(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "fs/committer.h"
@@ -35,6 +37,23 @@ class FileOperations {
       EXCLUDES(core_.tree.mutex);
   void write(FileHandle& handle, uint64_t offset, std::span<const std::byte> data, Done<void> done)
       EXCLUDES(core_.tree.mutex);
+  // file_ranges.cc
+  void allocate(FileHandle& handle, const Allocation& request, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void seek(FileHandle& handle, uint64_t offset, bool hole, Done<std::optional<uint64_t>> done)
+      EXCLUDES(core_.tree.mutex);
+
+  // file_copies.cc
+  struct Copy {
+    FileHandle& source;
+    uint64_t source_offset = 0;
+    FileHandle& target;
+    uint64_t target_offset = 0;
+    uint64_t length = 0;
+  };
+  void copy_range(const Copy& request, std::stop_token cancel, Done<uint64_t> done)
+      EXCLUDES(core_.tree.mutex);
+
   /// What close(2) calls: commits what was written.
   void flush(FileHandle& handle, Done<void> done) EXCLUDES(core_.tree.mutex);
   void sync(FileHandle& handle, Done<void> done) EXCLUDES(core_.tree.mutex);
@@ -57,14 +76,26 @@ class FileOperations {
       EXCLUDES(core_.tree.mutex);
   Opened make_handle(const InodePtr& inode, OpenFlags flags) REQUIRES(core_.tree.mutex);
   static void set_unflushed(FileHandle& handle, bool unflushed);
+  static void note_written(Inode& inode);
   std::shared_ptr<ObjectReader> reader_for(FileHandle& handle) REQUIRES(core_.tree.mutex);
+  /// Not older than what this mount has stored by then.
+  void read_present(FileHandle& handle, ByteRange range, std::stop_token cancel, uint32_t tries,
+                    Done<Slices> done) EXCLUDES(core_.tree.mutex);
+  void read_once(FileHandle& handle, ByteRange range, std::stop_token cancel, Done<Slices> done)
+      EXCLUDES(core_.tree.mutex);
   void read_object(FileHandle& handle, ByteRange range, const std::stop_token& cancel,
                    bool may_restart, Done<Slices> done) EXCLUDES(core_.tree.mutex);
   void open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
   void write_to(const InodePtr& inode, bool append, uint64_t offset,
                 std::span<const std::byte> data, Done<void> done) EXCLUDES(core_.tree.mutex);
-  /// Its contents change now.
-  static void touch(Inode& inode);
+  using ContentChange = Callback<void(FileWriter&, Done<void>)>;
+  void change(const InodePtr& inode, ContentChange apply, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  struct CopyRun;
+  using CopyRunPtr = std::shared_ptr<CopyRun>;
+  void copy_parts(const CopyRunPtr& run) EXCLUDES(core_.tree.mutex);
+  void copy_bytes(const CopyRunPtr& run) EXCLUDES(core_.tree.mutex);
+  void copied(const CopyRunPtr& run, const Result<void>& result) EXCLUDES(core_.tree.mutex);
 
   FsCore& core_;
   Resolver& resolver_;

@@ -192,6 +192,21 @@ class FileSystemImpl final : public MountedFileSystem {
     const MutexLock lock(core_->tree.mutex);
     files_.drop_set_ids(*file(handle)->inode);
   }
+  void allocate(HandleId handle, Allocation request, Done<void> done) override {
+    files_.allocate(*file(handle), request, std::move(done));
+  }
+  void seek(HandleId handle, uint64_t offset, bool hole,
+            Done<std::optional<uint64_t>> done) override {
+    files_.seek(*file(handle), offset, hole, std::move(done));
+  }
+  void copy_range(CopyRange request, std::stop_token cancel, Done<uint64_t> done) override {
+    files_.copy_range({.source = *file(request.source),
+                       .source_offset = request.source_offset,
+                       .target = *file(request.target),
+                       .target_offset = request.target_offset,
+                       .length = request.length},
+                      std::move(cancel), std::move(done));
+  }
   void flush(HandleId handle, Done<void> done) override {
     files_.flush(*file(handle), std::move(done));
   }

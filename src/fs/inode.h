@@ -101,6 +101,7 @@ struct Inode {
 
   std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.
   uint32_t write_handles = 0;
+  uint32_t mappable_handles = 0;   ///< Of `write_handles`: those that also read.
   uint32_t unflushed_handles = 0;  ///< Of `write_handles`: see FileHandle::unflushed.
   uint32_t commits_running = 0;
   bool stored_dirty = false;  ///< `stored` was changed and waits for the next commit.

@@ -4,9 +4,11 @@
 // run.
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <iostream>
@@ -80,6 +82,43 @@ class Side {
     if (open_[slot] < 0) return {};
     return outcome(ftruncate(open_[slot], static_cast<off_t>(size)) == 0);
   }
+  Outcome allocate(size_t slot, int mode, uint64_t offset, uint64_t length) {
+    if (open_[slot] < 0) return {};
+    return outcome(
+        fallocate(open_[slot], mode, static_cast<off_t>(offset), static_cast<off_t>(length)) == 0);
+  }
+  Outcome copy(size_t from, uint64_t from_offset, size_t to, uint64_t to_offset, uint64_t length) {
+    if (open_[from] < 0 || open_[to] < 0) return {};
+    auto in = static_cast<off_t>(from_offset);
+    auto out = static_cast<off_t>(to_offset);
+    uint64_t total = 0;
+    while (total < length) {
+      const ssize_t got = copy_file_range(open_[from], &in, open_[to], &out, length - total, 0);
+      if (got < 0) return outcome(false);
+      if (got == 0) break;
+      total += static_cast<uint64_t>(got);
+    }
+    return {0, std::to_string(total)};
+  }
+  /// Where data are differs from one file system to another; that all else are zeros does not.
+  Outcome nonzero_in_holes(size_t slot) {
+    if (open_[slot] < 0) return {};
+    off_t at = 0;
+    uint64_t found = 0;
+    while (true) {
+      const off_t data = lseek(open_[slot], at, SEEK_DATA);
+      const off_t end = data >= 0 ? data : lseek(open_[slot], 0, SEEK_END);
+      std::string hole(static_cast<size_t>(std::max<off_t>(end - at, 0)), '\0');
+      const ssize_t got = pread(open_[slot], hole.data(), hole.size(), at);
+      if (got > 0)
+        found += static_cast<uint64_t>(got) -
+                 static_cast<uint64_t>(std::count(hole.begin(), hole.begin() + got, '\0'));
+      if (data < 0) break;
+      at = lseek(open_[slot], data, SEEK_HOLE);
+      if (at <= data) return {0, "no end of data"};
+    }
+    return {0, std::to_string(found)};
+  }
   Outcome sync(size_t slot) {
     return open_[slot] < 0 ? Outcome{} : outcome(fsync(open_[slot]) == 0);
   }
@@ -137,7 +176,7 @@ class Model {
 
   void step() {
     const size_t slot = pick(4);
-    switch (pick(20)) {
+    switch (pick(23)) {
       case 0:
       case 1:
       case 2: {
@@ -203,6 +242,18 @@ class Model {
         const std::string name = directory();
         return both("list " + name, [&](Side& side) { return side.list(name); });
       }
+      case 19:
+        return change_range(slot);
+      case 20: {
+        const size_t to = pick(4);
+        const uint64_t in = offset();
+        const uint64_t out = offset();
+        const uint64_t length = 1 + offset();
+        return both("copy_file_range",
+                    [&](Side& side) { return side.copy(slot, in, to, out, length); });
+      }
+      case 21:
+        return both("seek", [&](Side& side) { return side.nonzero_in_holes(slot); });
       default: {
         const std::string name = file();
         return both("read whole " + name, [&](Side& side) { return side.whole(name); });
@@ -227,6 +278,16 @@ class Model {
   void use_large_files(bool large) { large_ = large; }
 
  private:
+  void change_range(size_t slot) {
+    const int modes[] = {0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                         FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE};
+    const int mode = modes[pick(5)];
+    const uint64_t at = offset();
+    const uint64_t length = 1 + offset() / 2;
+    both("fallocate " + std::to_string(mode),
+         [&](Side& side) { return side.allocate(slot, mode, at, length); });
+  }
+
   void rename_something() {
     const bool directories_too = pick(3) == 0;
     const std::string from = directories_too ? directory() : file();

@@ -52,6 +52,9 @@ class BackedFiles final : public FileSystem {
   void read(HandleId handle, ByteRange range, std::stop_token, Done<Slices> done) override;
   void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
              Done<void> done) override;
+  void allocate(HandleId, Allocation, Done<void> done) override { refuse(done); }
+  void seek(HandleId, uint64_t, bool, Done<std::optional<uint64_t>> done) override { refuse(done); }
+  void copy_range(CopyRange, std::stop_token, Done<uint64_t> done) override { refuse(done); }
   void flush(HandleId, Done<void> done) override { done({}); }
   void fsync(HandleId, Done<void> done) override { done({}); }
   void release(HandleId handle) override;

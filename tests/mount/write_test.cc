@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <random>
 #include <thread>
+#include <vector>
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
@@ -269,6 +272,40 @@ TEST_CASE("many files open for writing in little memory all arrive") {
   }
   threads.clear();
   CHECK(wrong == 0);
+}
+
+TEST_CASE("who reads while another descriptor stores new versions gets bytes, not errors") {
+  TestServer server;
+  constexpr size_t size = 20 * mib;
+  server.put_object("test", "f", std::string(size, 'a'));
+  Mounted mount(server);
+  std::atomic<bool> stop = false;
+  std::atomic<uint64_t> reads = 0;
+  std::atomic<int> error = 0;
+  std::vector<std::thread> readers;
+  for (uint32_t seed = 0; seed < 3; ++seed) {
+    readers.emplace_back([&, seed] {
+      std::mt19937 random(seed);
+      const int fd = open(mount.path("f").c_str(), O_RDONLY | O_DIRECT);
+      auto* page = static_cast<char*>(std::aligned_alloc(4096, 4096));
+      while (!stop) {
+        if (pread(fd, page, 4096, static_cast<off_t>(random() % (size / 4096) * 4096)) != 4096)
+          error = errno;
+        ++reads;
+      }
+      std::free(page);
+      close(fd);
+    });
+  }
+  for (int i = 0; i < 12; ++i) {
+    const int fd = open(mount.path("f").c_str(), O_RDWR);
+    CHECK(pwrite(fd, "b", 1, i * static_cast<off_t>(mib)) == 1);
+    CHECK(close(fd) == 0);
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  CHECK(error == 0);
+  CHECK(reads > 0);
 }
 
 }  // namespace

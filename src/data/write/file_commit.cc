@@ -10,7 +10,8 @@
 namespace penstock {
 namespace {
 
-/// Parts of an edit whose unchanged bytes are fetched at the same time; each takes a part's memory.
+/// Ranges of an edit that are fetched at the same time before another part begins with its own, and
+/// takes a part's memory.
 constexpr uint32_t fetches_at_once = 4;
 
 }  // namespace
@@ -18,7 +19,7 @@ constexpr uint32_t fetches_at_once = 4;
 void FileWriterImpl::commit(CommitRequest request, Done<ObjectInfo> done) {
   Deferred after;
   const MutexLock lock(mutex_);
-  begin_commit({std::move(request), std::move(done)}, after);
+  begin_commit({.request = std::move(request), .done = std::move(done)}, after);
 }
 
 void FileWriterImpl::begin_commit(PendingCommit pending, Deferred& after) {
@@ -33,6 +34,7 @@ void FileWriterImpl::begin_commit(PendingCommit pending, Deferred& after) {
     // The contents stand still: whatever this caller saw written is part of the commit that runs.
     const bool same = commit_->request.metadata == pending.request.metadata && !commit_->error;
     if (same) {
+      commit_->reported |= !pending.own;
       commit_->waiters.push_back(std::move(pending.done));
     } else {
       pending_commits_.push_back(std::move(pending));
@@ -40,8 +42,12 @@ void FileWriterImpl::begin_commit(PendingCommit pending, Deferred& after) {
     return;
   }
   if (written_ && stored_metadata_ != pending.request.metadata) metadata_dirty_ = true;
-  if (!contents_dirty_ && !metadata_dirty_) return answer(*base_);
+  if (!contents_dirty_ && !metadata_dirty_) {
+    if (!pending.own) unreported_ = false;
+    return answer(*base_);
+  }
   commit_ = std::make_unique<CommitRun>();
+  commit_->reported = !pending.own;
   commit_->request = std::move(pending.request);
   commit_->waiters.push_back(std::move(pending.done));
   metadata_ = commit_->request.metadata;
@@ -61,15 +67,17 @@ void FileWriterImpl::commit_midway(Deferred& after) {
         "an edit of that object.",
         key_);
   }
-  begin_commit(
-      {CommitRequest{.metadata = metadata_, .condition = {}}, [](const Result<ObjectInfo>&) {}},
-      after);
+  begin_commit({.request = {.metadata = metadata_, .condition = {}},
+                .done = [](const Result<ObjectInfo>&) {},
+                .own = true},
+               after);
 }
 
 void FileWriterImpl::advance_commit() {
   Deferred after;
   const MutexLock lock(mutex_);
-  if (commit_ == nullptr || commit_->step != CommitRun::Step::prepare || spilling_) return;
+  if (commit_ == nullptr || commit_->step != CommitRun::Step::prepare) return;
+  if (spilling_ || copying_) return;
   if (abandoned_ && !commit_->error)
     commit_->error = Error(Code::cancelled, "the file was given up");
   if (lost_) commit_->error = *lost_;
@@ -132,6 +140,7 @@ void FileWriterImpl::plan_parts(Deferred& after) {
     switch (part.state) {
       case Part::State::idle:
         commit_->todo.push_back(number);
+        part.after_fetch = false;
         part.by_copy = !part.touched && !no_part_copy_ && clip(number).end() <= base_limit_ &&
                        clip(number).length >= core_.limits.min_part_size;
         break;
@@ -252,6 +261,7 @@ void FileWriterImpl::adopt(ObjectInfo info, const Metadata& metadata, Deferred& 
   written_ = true;
   stored_metadata_ = metadata;
   contents_dirty_ = metadata_dirty_ = false;
+  unreported_ = true;
   restarts_ = 0;
   parts_.clear();
   const ByteRange all{0, map_.size()};
@@ -283,6 +293,7 @@ void FileWriterImpl::describe_object(Deferred& after) {
           base_->last_modified_ns = copied->last_modified_ns;
           base_->metadata = stored_metadata_ = commit_->request.metadata;
           metadata_dirty_ = false;
+          unreported_ = true;
           copied = *base_;
         }
         finish_commit(std::move(copied), later);
@@ -294,6 +305,7 @@ void FileWriterImpl::describe_object(Deferred& after) {
 
 void FileWriterImpl::finish_commit(Result<ObjectInfo> result, Deferred& after) {
   const std::unique_ptr<CommitRun> run = std::exchange(commit_, nullptr);
+  if (result && run->reported) unreported_ = false;
   for (Done<ObjectInfo>& waiter : run->waiters) {
     after.call([done = std::move(waiter), result]() mutable { done(std::move(result)); });
   }

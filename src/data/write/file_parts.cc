@@ -25,6 +25,7 @@ void FileWriterImpl::consider(uint32_t number, Deferred& after) {
   const auto part = parts_.find(number);
   if (commit_ != nullptr || abandoned_ || no_early_upload_ || part == parts_.end()) return;
   if (part->second.state != Part::State::idle || part->second.sent_before) return;
+  if (copies(number)) return;
   const ByteRange range = core_.layout.range(number);
   if (map_.size() <= range.end()) return;
   if (range.offset < base_limit_) return;  // an edit: the next write may well go here, too
@@ -37,9 +38,17 @@ void FileWriterImpl::make_ready(uint32_t number, Deferred& after) {
   Part& part = parts_[number];
   part.state = Part::State::ready;
   if (!part.by_copy) unkeep(number);
-  ready_.push_back(number);
+  const bool copy = part.by_copy || copies(number);
+  (copy ? ready_copies_ : ready_).push_back(number);
   if (upload_ == nullptr || upload_->id.empty()) return;  // upload_created asks for all
-  after.call([this, self = shared_from_this()] { core_.slots.request(self, 1); });
+  after.call(
+      [self = shared_from_this(), copy] { self->request_slots(copy ? 0 : 1, copy ? 1 : 0); });
+}
+
+void FileWriterImpl::request_slots(uint32_t parts, uint32_t copies) {
+  const std::shared_ptr<FileWriterImpl> self = shared_from_this();
+  core_.slots.request(self, parts);
+  core_.copy_slots.request(std::shared_ptr<PartSender>(self, &copy_sender_), copies);
 }
 
 std::vector<ByteRange> FileWriterImpl::resume(LeftUpload upload) {
@@ -76,8 +85,10 @@ void FileWriterImpl::try_again() {
 }
 
 void FileWriterImpl::unready_all() {
-  for (const uint32_t number : ready_) parts_[number].state = Part::State::idle;
-  ready_.clear();
+  for (std::deque<uint32_t>* ready : {&ready_, &ready_copies_}) {
+    for (const uint32_t number : *ready) parts_[number].state = Part::State::idle;
+    ready->clear();
+  }
 }
 
 void FileWriterImpl::create_upload(Deferred& after) {
@@ -106,17 +117,20 @@ void FileWriterImpl::upload_created(const std::shared_ptr<UploadSession>& sessio
     if (session != upload_) {
       if (id) retire(session, after);
     } else if (id) {
-      const auto count = static_cast<uint32_t>(ready_.size());
-      after.call([this, self = shared_from_this(), count] { core_.slots.request(self, count); });
+      after.call([self = shared_from_this(), parts = static_cast<uint32_t>(ready_.size()),
+                  copies = static_cast<uint32_t>(ready_copies_.size())] {
+        self->request_slots(parts, copies);
+      });
     } else {
       upload_.reset();
       no_early_upload_ = true;
       if (commit_ != nullptr) {
         if (!commit_->error) commit_->error = id.error();
-      } else if (!ready_.empty()) {
+      } else if (!ready_.empty() || !ready_copies_.empty()) {
         failure_ = id.error();
         unready_all();
       }
+      if (copying_) unready_all();  // it ends by that, and a commit waits for its end
     }
   }
   went_on();
@@ -154,34 +168,64 @@ void FileWriterImpl::send_one() {
   part.state = Part::State::sending;
   upload_->last_part = std::max(upload_->last_part, number);
   ++busy_;
-  if (part.by_copy) return send_copy(number, after);
   const ByteRange range = clip(number);
   part.in_memory = map_.bytes(range, Source::memory);
   sending_bytes_ += part.in_memory;
   auto send = [this, self = shared_from_this(), session = upload_, key = upload_->key,
                id = upload_->id, number](Result<Body> body) {
-    if (!body) return part_done(session, number, body.error());
+    auto sent = [this, self, session, number](Result<CompletedPart> done) {
+      part_done(session, number, std::move(done));
+      core_.slots.release();
+      went_on();
+    };
+    if (!body) return sent(body.error());
     core_.parts.store.upload_part(
-        {.key = key, .upload_id = id, .number = number, .body = std::move(*body)},
-        [self, session, number](Result<CompletedPart> done) {
-          self->part_done(session, number, std::move(done));
-        });
+        {.key = key, .upload_id = id, .number = number, .body = std::move(*body)}, std::move(sent));
   };
   deliver(collect(range), std::move(send), after);
 }
 
+void FileWriterImpl::copy_one() {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  if (ready_copies_.empty() || upload_ == nullptr || upload_->id.empty()) {
+    after.call([this, self = shared_from_this()] { core_.copy_slots.release(); });
+    return;
+  }
+  const uint32_t number = ready_copies_.front();
+  ready_copies_.pop_front();
+  parts_[number].state = Part::State::sending;
+  upload_->last_part = std::max(upload_->last_part, number);
+  ++busy_;
+  send_copy(number, after);
+}
+
 void FileWriterImpl::send_copy(uint32_t number, Deferred& after) {
+  const ByteRange range = clip(number);
   UploadPartCopy request{.key = upload_->key,
                          .upload_id = upload_->id,
                          .number = number,
-                         .source = base_->key,
-                         .source_if_match = base_->etag,
-                         .source_range = clip(number)};
+                         .source = {},
+                         .source_if_match = {},
+                         .source_range = range};
+  if (copies(number)) {
+    const CopySource& source = copying_->source;
+    request.source = source.key;
+    request.source_if_match = source.etag;
+    // The file may still be too short for the part.
+    request.source_range = core_.layout.range(number);
+    request.source_range.offset += source.range.offset - copying_->range.offset;
+  } else {
+    request.source = base_->key;
+    request.source_if_match = base_->etag;
+  }
   after.call([this, self = shared_from_this(), session = upload_, number,
               request = std::move(request)]() mutable {
     core_.parts.store.upload_part_copy(std::move(request),
-                                       [self, session, number](Result<CompletedPart> done) {
+                                       [this, self, session, number](Result<CompletedPart> done) {
                                          self->part_done(session, number, std::move(done));
+                                         core_.copy_slots.release();
+                                         self->went_on();
                                        });
   });
 }
@@ -223,30 +267,28 @@ void FileWriterImpl::deliver(const std::shared_ptr<Outgoing>& outgoing,
 
 void FileWriterImpl::part_done(const std::shared_ptr<UploadSession>& session, uint32_t number,
                                Result<CompletedPart> result) {
-  {
-    Deferred after;
-    const MutexLock lock(mutex_);
-    --busy_;
-    Part& part = parts_[number];
-    part.state = Part::State::idle;
-    sending_bytes_ -= std::exchange(part.in_memory, 0);
-    if (session != upload_) {
-      if (commit_ != nullptr && commit_->planned) {  // counted as under way: it is to be sent again
-        --commit_->open_parts;
-        commit_->todo.push_back(number);
-      }
-      consider(number, after);
-    } else if (result) {
-      part.state = Part::State::stored;
-      part.completed = {number, result->etag, clip(number).length};
-      if (commit_ != nullptr && commit_->planned) --commit_->open_parts;
-      settle(number, after);
-    } else {
-      part_failed(number, result.error(), after);
+  Deferred after;
+  const MutexLock lock(mutex_);
+  --busy_;
+  Part& part = parts_[number];
+  part.state = Part::State::idle;
+  sending_bytes_ -= std::exchange(part.in_memory, 0);
+  if (copies(number)) {
+    part_copied(session, number, result, after);
+  } else if (session != upload_) {
+    if (commit_ != nullptr && commit_->planned) {  // counted as under way: it is to be sent again
+      --commit_->open_parts;
+      commit_->todo.push_back(number);
     }
+    consider(number, after);
+  } else if (result) {
+    part.state = Part::State::stored;
+    part.completed = {number, result->etag, clip(number).length};
+    if (commit_ != nullptr && commit_->planned) --commit_->open_parts;
+    settle(number, after);
+  } else {
+    part_failed(number, result.error(), after);
   }
-  core_.slots.release();
-  went_on();
 }
 
 void FileWriterImpl::part_failed(uint32_t number, const Error& error, Deferred& after) {
@@ -325,7 +367,7 @@ void FileWriterImpl::consider_all(Deferred& after) {
 
 bool FileWriterImpl::awaited(uint32_t number) const {
   if (queue_.empty()) return false;
-  const ByteRange next = reach(queue_.front().change);
+  const ByteRange next = queue_.front().change.reach(map_.size());
   const ByteRange range = core_.layout.range(number);
   return next.offset < range.end() && range.offset < next.end();
 }

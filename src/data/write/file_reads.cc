@@ -8,9 +8,50 @@
 #include "data/write/gathering.h"
 
 namespace penstock {
+namespace {
+
+/// Ranges of one part that are fetched side by side, if they are not shorter than so many blocks.
+constexpr uint64_t fetches_of_part = 8;
+constexpr uint64_t shortest_fetch = 2;
+/// Blocks of one request.
+constexpr uint64_t longest_piece = 4;
+
+}  // namespace
 
 void FileWriterImpl::read(ByteRange range, std::stop_token cancel, Done<Slices> done) {
-  read_dirty(range, std::move(cancel), std::move(done), false);
+  ETag base;
+  {
+    const MutexLock lock(mutex_);
+    if (base_) base = base_->etag;
+  }
+  auto answered = [self = shared_from_this(), range, cancel, base,
+                   done = std::move(done)](Result<Slices> slices) mutable {
+    const bool gone =
+        !slices && (slices.code() == Code::changed || slices.code() == Code::not_found);
+    if (!gone) return done(std::move(slices));
+    self->read_again(range, std::move(cancel), base, slices.error(), std::move(done));
+  };
+  read_dirty(range, std::move(cancel), std::move(answered), false);
+}
+
+/// The base is gone, perhaps because a commit of our own has just taken its place: that has the
+/// bytes.
+void FileWriterImpl::read_again(ByteRange range, std::stop_token cancel, const ETag& base,
+                                const Error& error, Done<Slices> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  const bool replaced = base_ && base_->etag != base;
+  if (!replaced && commit_ == nullptr) {
+    after.call([done = std::move(done), error]() mutable { done(error); });
+    return;
+  }
+  auto again = [self = shared_from_this(), range, cancel = std::move(cancel),
+                done = std::move(done)]() mutable {
+    self->read(range, std::move(cancel), std::move(done));
+  };
+  if (replaced) return after.call(std::move(again));
+  commit_->waiters.emplace_back(
+      [again = std::move(again)](const Result<ObjectInfo>&) mutable { again(); });
 }
 
 void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Slices> done,
@@ -37,7 +78,10 @@ void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Sl
       if (!committed) return done(committed.error());
       self->read_dirty(range, std::move(cancel), std::move(done), true);
     };
-    begin_commit({CommitRequest{.metadata = metadata_, .condition = {}}, std::move(retry)}, after);
+    begin_commit({.request = {.metadata = metadata_, .condition = {}},
+                  .done = std::move(retry),
+                  .own = true},
+                 after);
     return;
   }
   auto gathering = std::make_shared<Gathering>(range, std::move(done));
@@ -86,14 +130,24 @@ void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Sl
   after.call([gathering] { gathering->arrived({}); });
 }
 
-/// Brings what is `base` in the range into memory, piece by piece; the commit goes on when all of
-/// it is there.
+/// Brings what is `base` in the range into memory: several ranges of it side by side, each piece by
+/// piece. The commit goes on when all of it is there.
 void FileWriterImpl::start_fetch(ByteRange range, uint32_t part, Deferred& after) {
-  ++commit_->fetching;
-  ++busy_;
-  after.call([self = shared_from_this(), fetch = Fetch{.range = range, .part = part, .piece = {}}] {
-    self->fetch_next(fetch, std::nullopt);
-  });
+  const uint64_t block = core_.layout.block_size();
+  const uint64_t share = range.length / fetches_of_part / block * block;
+  const uint64_t step = std::max(share, shortest_fetch * block);
+  if (part != 0) parts_[part].after_fetch = true;
+  for (uint64_t offset = range.offset; offset < range.end(); offset += step) {
+    const ByteRange some{offset, std::min(step, range.end() - offset)};
+    if (!map_.any(some, mask(Source::base))) continue;
+    ++commit_->fetching;
+    ++busy_;
+    if (part != 0) ++parts_[part].fetching;
+    after.call(
+        [self = shared_from_this(), fetch = Fetch{.range = some, .part = part, .piece = {}}] {
+          self->fetch_next(fetch, std::nullopt);
+        });
+  }
 }
 
 void FileWriterImpl::fetch_next(Fetch fetch, std::optional<MemoryGrant> grant) {
@@ -112,13 +166,16 @@ void FileWriterImpl::fetch_next(Fetch fetch, std::optional<MemoryGrant> grant) {
       --busy_;
       --commit_->fetching;
       // A part that has all its bytes can go.
-      if (fetch.piece.length == 0 && fetch.part != 0 && !commit_->error)
+      const bool last = fetch.part != 0 && --parts_[fetch.part].fetching == 0;
+      if (last && !commit_->error && !abandoned_ &&
+          std::exchange(parts_[fetch.part].after_fetch, false)) {
         make_ready(fetch.part, after);
+      }
     } else {
-      // One block at a time: what is reserved is small, and blocks are what memory comes in.
+      // A few blocks at a time: what is reserved is small, and blocks are what memory comes in.
       const uint64_t block = core_.layout.block_size();
-      fetch.piece.length = std::min(fetch.piece.end(), (fetch.piece.offset / block + 1) * block) -
-                           fetch.piece.offset;
+      const uint64_t most = (fetch.piece.offset / block + longest_piece) * block;
+      fetch.piece.length = std::min(fetch.piece.end(), most) - fetch.piece.offset;
       const uint64_t needed = blocks_.needed(fetch.piece);
       if (!grant && needed > 0) {
         if (auto memory = core_.memory->try_take(needed)) grant = MemoryGrant{std::move(*memory)};
@@ -129,23 +186,17 @@ void FileWriterImpl::fetch_next(Fetch fetch, std::optional<MemoryGrant> grant) {
         Reservation memory = grant ? std::move(grant->reservation) : Reservation();
         blocks_.prepare(fetch.piece, std::move(memory), after);
         blocks_.pin(fetch.piece);
-        std::span<std::byte> into;
-        std::shared_ptr<Buffer> owner;
+        auto sink = std::make_shared<ScatterSink>(fetch.piece.offset);
         blocks_.visit(fetch.piece,
                       [&](std::span<std::byte> bytes, const std::shared_ptr<Buffer>& buffer) {
-                        into = bytes;
-                        owner = buffer;
+                        sink->add(bytes, buffer);
                       });
-        after.call([this, self = shared_from_this(), fetch, into, owner, key = base_->key,
-                    etag = base_->etag] {
-          core_.parts.store.get(
-              {.key = key,
-               .range = fetch.piece,
-               .if_match = etag,
-               .sink = std::make_shared<CopySink>(fetch.piece.offset, into, owner),
-               .cancel = {}},
-              [self, fetch](const Result<ObjectInfo>& got) { self->fetched(fetch, got); });
-        });
+        after.call(
+            [this, self = shared_from_this(), fetch, sink, key = base_->key, etag = base_->etag] {
+              core_.parts.store.get(
+                  {.key = key, .range = fetch.piece, .if_match = etag, .sink = sink, .cancel = {}},
+                  [self, fetch](const Result<ObjectInfo>& got) { self->fetched(fetch, got); });
+            });
       }
     }
   }

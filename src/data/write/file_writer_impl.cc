@@ -35,51 +35,37 @@ uint64_t FileWriterImpl::size() const {
 
 bool FileWriterImpl::dirty() const {
   const MutexLock lock(mutex_);
-  return contents_dirty_ || metadata_dirty_;
-}
-
-/// Whose bytes a change alters; a write behind the end makes what it skips a hole.
-ByteRange FileWriterImpl::reach(const Change& change) const {
-  const uint64_t size = map_.size();
-  const bool truncates = change.kind == Change::Kind::truncate;
-  if (!truncates && change.data.empty()) return {size, 0};
-  const uint64_t offset = change.kind == Change::Kind::append ? size : change.offset;
-  const uint64_t begin = std::min(offset, size);
-  const uint64_t end = truncates ? std::max(offset, size) : offset + change.data.size();
-  return {begin, end - begin};
+  return contents_dirty_ || metadata_dirty_ || unreported_;
 }
 
 uint64_t FileWriterImpl::memory_for(const Change& change) const {
-  if (change.kind == Change::Kind::truncate) return 0;
-  return blocks_.needed(
-      {change.kind == Change::Kind::append ? map_.size() : change.offset, change.data.size()});
+  return change.data.empty() ? 0 : blocks_.needed(change.range(map_.size()));
 }
 
 /// Whether the change can be applied now; false: something that is under way will ask again.
 Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
-  const bool truncates = change.kind == Change::Kind::truncate;
   if (abandoned_) return Error(Code::cancelled, "the file was given up");
   if (lost_) return *lost_;
-  if (failure_ && !truncates) return *failure_;
-  const uint64_t offset = change.kind == Change::Kind::append ? map_.size() : change.offset;
+  if (failure_ && !change.resizes()) return *failure_;
+  const ByteRange asked = change.range(map_.size());
   const uint64_t limit = core_.layout.max_size();
-  if (change.data.size() > limit || offset > limit - change.data.size()) {
+  if (asked.length > limit || asked.offset > limit - asked.length) {
     return Error(Code::too_large,
                  Error::Detail{.message = "larger than an object may become", .key = key_});
   }
-  if (commit_ != nullptr) return false;
-  if (truncates && leaves_parts_out(offset)) {
+  if (commit_ != nullptr || copying_) return false;
+  if (change.resizes() && leaves_parts_out(asked.offset)) {
     const bool sending = std::any_of(parts_.begin(), parts_.end(), [](const auto& part) {
       return part.second.state == Part::State::sending;
     });
     if (sending) return false;
-    if (map_.any({0, offset}, mask(Source::sent))) {
+    if (map_.any({0, asked.offset}, mask(Source::sent))) {
       commit_midway(after);
       commit_->for_change = true;
       return false;
     }
   }
-  const ByteRange touched = reach(change);
+  const ByteRange touched = change.reach(map_.size());
   if (touched.length == 0) return true;
   if (spilling_ && overlap(*spilling_, touched)) return false;
   const uint32_t last = core_.layout.number_at(touched.end() - 1);
@@ -87,11 +73,7 @@ Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
        part != parts_.end() && part->first <= last; ++part) {
     if (part->second.state == Part::State::sending) return false;
     if (part->second.state != Part::State::stored) continue;
-    ByteRange remains = clip(part->first);
-    if (truncates)
-      remains.length =
-          std::min(remains.end(), std::max(change.offset, remains.offset)) - remains.offset;
-    if (!map_.any(remains, mask(Source::sent))) continue;
+    if (!needs_sent(part->first, change)) continue;
     commit_midway(after);
     commit_->for_change = true;
     return false;
@@ -99,29 +81,46 @@ Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
   return true;
 }
 
+/// Whether the part keeps bytes that only the store has.
+bool FileWriterImpl::needs_sent(uint32_t number, const Change& change) const {
+  const ByteRange part = clip(number);
+  const auto any = [&](uint64_t begin, uint64_t end) {
+    return begin < end && map_.any({begin, end - begin}, mask(Source::sent));
+  };
+  const ByteRange asked = change.range(map_.size());
+  if (change.resizes()) return any(part.offset, std::min(part.end(), asked.offset));
+  const bool zeroes = change.kind == Change::Kind::zero || change.kind == Change::Kind::punch;
+  if (!zeroes) return any(part.offset, part.end());
+  return any(part.offset, std::min(part.end(), asked.offset)) ||
+         any(std::max(part.offset, asked.end()), part.end());
+}
+
 uint64_t FileWriterImpl::apply(const Change& change, Reservation memory, Deferred& after) {
-  if (change.kind == Change::Kind::truncate) {
-    apply_truncate(change.offset, after);
-    return change.offset;
-  }
   const uint64_t old_size = map_.size();
-  const uint64_t offset = change.kind == Change::Kind::append ? old_size : change.offset;
-  if (change.data.empty()) return offset;
-  const ByteRange range{offset, change.data.size()};
-  if (change.block == nullptr || !blocks_.adopt(offset, change.block, memory)) {
-    blocks_.prepare(range, std::move(memory), after);
-    blocks_.copy_in(offset, change.data);
+  const ByteRange range = change.range(old_size);
+  if (change.resizes()) {
+    apply_truncate(range.offset, after);
+    return range.offset;
   }
-  map_.assign(range, Source::memory);
+  if (range.length == 0) return range.offset;
+  if (change.data.empty()) {
+    if (!apply_zero(range, after)) return range.offset;
+  } else {
+    if (change.block == nullptr || !blocks_.adopt(range.offset, change.block, memory)) {
+      blocks_.prepare(range, std::move(memory), after);
+      blocks_.copy_in(range.offset, change.data);
+    }
+    map_.assign(range, Source::memory);
+  }
   contents_dirty_ = true;
-  if (offset > old_size) touch(core_.layout.number_at(old_size));
-  const uint32_t first = core_.layout.number_at(offset);
+  if (range.offset > old_size) touch(core_.layout.number_at(old_size));
+  const uint32_t first = core_.layout.number_at(range.offset);
   const uint32_t last = core_.layout.number_at(range.end() - 1);
   for (uint32_t number = first; number <= last; ++number) touch(number);
   // The part before may have waited for the file to grow past it.
   for (uint32_t number = std::max<uint32_t>(first, 2) - 1; number <= last; ++number)
     consider(number, after);
-  return offset;
+  return range.offset;
 }
 
 void FileWriterImpl::apply_truncate(uint64_t size, Deferred& after) {
@@ -156,7 +155,10 @@ void FileWriterImpl::touch(uint32_t number) {
   Part& part = parts_[number];
   part.touched = true;
   part.by_copy = false;
-  if (part.state == Part::State::ready) std::erase(ready_, number);
+  if (part.state == Part::State::ready) {
+    std::erase(ready_, number);
+    std::erase(ready_copies_, number);
+  }
   if (part.state == Part::State::stored) part.sent_before = true;
   part.state = Part::State::idle;
   unkeep(number);
@@ -274,7 +276,7 @@ bool FileWriterImpl::rename(const std::string& key) {
   key_ = key;
   if (upload_ != nullptr) {  // created ahead of time, and still empty
     retire(std::move(upload_), after);
-    if (!ready_.empty()) create_upload(after);
+    if (!ready_.empty() || !ready_copies_.empty()) create_upload(after);
   }
   return true;
 }
@@ -306,6 +308,7 @@ void FileWriterImpl::check_abandoned(Deferred& after) {
 
 /// After anything that was under way has ended.
 void FileWriterImpl::went_on() {
+  check_copy();
   advance_commit();
   pump();
   Deferred after;

@@ -12,6 +12,7 @@
 
 #include "base/mutex.h"
 #include "data/write/block_map.h"
+#include "data/write/change.h"
 #include "data/write/deferred.h"
 #include "data/write/segment_map.h"
 #include "data/write/staging_file.h"
@@ -20,15 +21,6 @@
 namespace penstock {
 
 class Outgoing;
-
-/// A change of the contents as it was asked for.
-struct Change {
-  enum class Kind : uint8_t { write, append, truncate };
-  Kind kind = Kind::write;
-  uint64_t offset = 0;  ///< Of a write; the new size for truncate.
-  std::span<const std::byte> data;
-  std::shared_ptr<Buffer> block = nullptr;  ///< If `data` is a whole block: what holds it.
-};
 
 /// One multipart upload from its creation to its end. Requests remember theirs: an answer for an
 /// upload that is not the file's present one any more changes nothing.
@@ -80,8 +72,12 @@ class FileWriterImpl final : public MemoryHolder,
   bool dirty() const EXCLUDES(mutex_);
   std::optional<ObjectInfo> base() const EXCLUDES(mutex_);
   void base_moved(const std::string& key, const ETag& etag) EXCLUDES(mutex_);
+  std::optional<uint64_t> seek(uint64_t offset, bool hole) const EXCLUDES(mutex_);
+  uint64_t until_part(uint64_t offset) const;
+  void copy_parts(uint64_t offset, CopySource source, Done<uint64_t> done) EXCLUDES(mutex_);
 
   void send_one() override EXCLUDES(mutex_);
+  void copy_one() EXCLUDES(mutex_);
 
   uint64_t spillable() const override EXCLUDES(mutex_);
   void spill(Callback<void(bool)> done) override EXCLUDES(mutex_);
@@ -100,7 +96,9 @@ class FileWriterImpl final : public MemoryHolder,
     bool touched = false;      ///< Differs (or may) from the base.
     bool sent_before = false;  ///< Was stored once and changed since: the commit sends it again,
                                ///< not the next write.
-    bool by_copy = false;      ///< To be sent, or stored, by UploadPartCopy.
+    bool by_copy = false;      ///< To be sent, or stored, by UploadPartCopy of the base.
+    uint32_t fetching = 0;     ///< Ranges whose unchanged bytes are on their way.
+    bool after_fetch = false;  ///< Becomes ready when those have arrived.
     uint64_t in_memory = 0;    ///< While sending: bytes that its end may free.
     CompletedPart completed;
   };
@@ -111,6 +109,7 @@ class FileWriterImpl final : public MemoryHolder,
     std::vector<Done<ObjectInfo>> waiters;
     enum class Step : uint8_t { prepare, putting, completing, describing } step = Step::prepare;
     bool for_change = false;  ///< The first change in the queue waits for it, and fails with it.
+    bool reported = false;    ///< Somebody outside is told of the object.
     bool planned = false;
     bool as_put = false;
     std::deque<uint32_t> todo;  ///< Parts that are not ready yet.
@@ -121,6 +120,25 @@ class FileWriterImpl final : public MemoryHolder,
   struct PendingCommit {
     CommitRequest request;
     Done<ObjectInfo> done;
+    bool own = false;  ///< Nobody outside has asked for it.
+  };
+
+  /// Parts on their way from another object. Until they have arrived the contents stand still, as
+  /// in a commit, and are as before.
+  struct PartsCopy {
+    CopySource source;
+    ByteRange range;  ///< In the file: whole parts.
+    uint32_t first = 0;
+    uint32_t last = 0;
+    std::optional<Error> error;
+    Done<uint64_t> done;
+  };
+
+  /// Takes the slots for copies inside the store.
+  struct CopySender final : PartSender {
+    explicit CopySender(FileWriterImpl& the_file) : file(the_file) {}
+    void send_one() override { file.copy_one(); }
+    FileWriterImpl& file;
   };
 
   /// Unchanged bytes that a commit needs in memory, one piece after another.
@@ -132,10 +150,11 @@ class FileWriterImpl final : public MemoryHolder,
 
   // file_writer_impl.cc: changes
   Result<bool> admit(const Change& change, Deferred& after) REQUIRES(mutex_);
-  ByteRange reach(const Change& change) const REQUIRES(mutex_);
+  bool needs_sent(uint32_t number, const Change& change) const REQUIRES(mutex_);
   uint64_t memory_for(const Change& change) const REQUIRES(mutex_);
   uint64_t apply(const Change& change, Reservation memory, Deferred& after) REQUIRES(mutex_);
   void apply_truncate(uint64_t size, Deferred& after) REQUIRES(mutex_);
+  bool apply_zero(ByteRange range, Deferred& after) REQUIRES(mutex_);
   bool leaves_parts_out(uint64_t size) const REQUIRES(mutex_);
   void touch(uint32_t number) REQUIRES(mutex_);
   void pump() EXCLUDES(mutex_);
@@ -155,6 +174,7 @@ class FileWriterImpl final : public MemoryHolder,
       EXCLUDES(mutex_);
   void retire(std::shared_ptr<UploadSession> session, Deferred& after) REQUIRES(mutex_);
   void send_copy(uint32_t number, Deferred& after) REQUIRES(mutex_);
+  void request_slots(uint32_t parts, uint32_t copies);
   std::shared_ptr<Outgoing> collect(ByteRange range) REQUIRES(mutex_);
   void deliver(const std::shared_ptr<Outgoing>& outgoing, Callback<void(Result<Body>)> send,
                Deferred& after) REQUIRES(mutex_);
@@ -190,9 +210,20 @@ class FileWriterImpl final : public MemoryHolder,
   // file_reads.cc: reads, and the fetches of commits
   void read_dirty(ByteRange range, std::stop_token cancel, Done<Slices> done, bool again)
       EXCLUDES(mutex_);
+  void read_again(ByteRange range, std::stop_token cancel, const ETag& base, const Error& error,
+                  Done<Slices> done) EXCLUDES(mutex_);
   void start_fetch(ByteRange range, uint32_t part, Deferred& after) REQUIRES(mutex_);
   void fetch_next(Fetch fetch, std::optional<MemoryGrant> grant) EXCLUDES(mutex_);
   void fetched(Fetch fetch, const Result<ObjectInfo>& result) EXCLUDES(mutex_);
+
+  // file_copies.cc: parts that the store copies from another object
+  bool takes_copy(uint32_t number) const REQUIRES(mutex_);
+  bool copies(uint32_t number) const REQUIRES(mutex_);
+  void part_copied(const std::shared_ptr<UploadSession>& session, uint32_t number,
+                   const Result<CompletedPart>& result, Deferred& after) REQUIRES(mutex_);
+  void check_copy() EXCLUDES(mutex_);
+  void adopt_copy(const PartsCopy& copy, Deferred& after) REQUIRES(mutex_);
+  void undo_copy(const PartsCopy& copy, Deferred& after) REQUIRES(mutex_);
 
   // file_spill.cc
   struct Spill;
@@ -201,6 +232,7 @@ class FileWriterImpl final : public MemoryHolder,
 
   WriteCore& core_;
   const Gate::Pass pass_;
+  CopySender copy_sender_{*this};
 
   mutable Mutex mutex_;
   std::string key_ GUARDED_BY(mutex_);
@@ -211,6 +243,9 @@ class FileWriterImpl final : public MemoryHolder,
   bool written_ GUARDED_BY(mutex_) = false;     ///< `base_` is our own, with `stored_metadata_`.
   Metadata stored_metadata_ GUARDED_BY(mutex_);
   bool contents_dirty_ GUARDED_BY(mutex_);
+  /// The object is there, and whoever holds the file does not know it yet: a commit that it asks
+  /// for tells it.
+  bool unreported_ GUARDED_BY(mutex_) = false;
   bool metadata_dirty_ GUARDED_BY(mutex_) = false;  ///< The object is there, its metadata are not.
 
   SegmentMap map_ GUARDED_BY(mutex_);
@@ -229,6 +264,7 @@ class FileWriterImpl final : public MemoryHolder,
   std::shared_ptr<UploadSession> upload_ GUARDED_BY(mutex_);
   std::map<uint32_t, Part> parts_ GUARDED_BY(mutex_);  ///< Those that are not as in the base.
   std::deque<uint32_t> ready_ GUARDED_BY(mutex_);
+  std::deque<uint32_t> ready_copies_ GUARDED_BY(mutex_);  ///< The same, inside the store.
   std::map<uint32_t, uint64_t> kept_
       GUARDED_BY(mutex_);  ///< Stored parts that are in memory, with their bytes.
   uint64_t kept_bytes_ GUARDED_BY(mutex_) = 0;
@@ -238,6 +274,7 @@ class FileWriterImpl final : public MemoryHolder,
   bool said_recommit_ GUARDED_BY(mutex_) = false;
   uint32_t restarts_ GUARDED_BY(mutex_) = 0;  ///< Uploads lost since the last commit.
 
+  std::optional<PartsCopy> copying_ GUARDED_BY(mutex_);
   std::unique_ptr<CommitRun> commit_ GUARDED_BY(mutex_);
   std::deque<PendingCommit> pending_commits_ GUARDED_BY(mutex_);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -36,6 +37,41 @@ class CopySink final : public BodySink {
   const std::shared_ptr<void> owner_;
 };
 
+/// The same, to several places, one behind the other.
+class ScatterSink final : public BodySink {
+ public:
+  explicit ScatterSink(uint64_t offset) : begin_(offset), end_(offset) {}
+
+  void add(std::span<std::byte> into, std::shared_ptr<void> owner) {
+    pieces_.push_back({end_, into, std::move(owner)});
+    end_ += into.size();
+  }
+
+  bool write(uint64_t offset, std::span<const std::byte> bytes) noexcept override {
+    if (offset < begin_ || offset > end_ || bytes.size() > end_ - offset) return false;
+    for (const Piece& piece : pieces_) {
+      if (bytes.empty()) break;
+      if (offset >= piece.offset + piece.into.size()) continue;
+      const auto into = piece.into.subspan(offset - piece.offset);
+      const size_t length = std::min(into.size(), bytes.size());
+      std::memcpy(into.data(), bytes.data(), length);
+      bytes = bytes.subspan(length);
+      offset += length;
+    }
+    return true;
+  }
+
+ private:
+  struct Piece {
+    uint64_t offset;
+    std::span<std::byte> into;
+    std::shared_ptr<void> owner;
+  };
+  const uint64_t begin_;
+  uint64_t end_;
+  std::vector<Piece> pieces_;
+};
+
 /// One read whose pieces come from several places.
 class Gathering : public std::enable_shared_from_this<Gathering> {
  public:
@@ -57,8 +93,10 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
       if (--missing_ != 0) return;
       error = error_;
     }
-    if (error) return done_(*error);
-    done_(Slices{.spans = {std::span<const std::byte>(bytes_)}, .owners = {shared_from_this()}});
+    // Who keeps the bytes does not keep who has asked for them.
+    Done<Slices> done = std::move(done_);
+    if (error) return done(*error);
+    done(Slices{.spans = {std::span<const std::byte>(bytes_)}, .owners = {shared_from_this()}});
   }
 
  private:

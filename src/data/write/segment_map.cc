@@ -74,4 +74,13 @@ uint64_t SegmentMap::bytes(ByteRange range, Source source) const {
   return total;
 }
 
+std::optional<uint64_t> SegmentMap::find(uint64_t offset, bool hole) const {
+  std::optional<uint64_t> found;
+  visit({offset, UINT64_MAX - offset}, [&](const Segment& segment) {
+    if ((segment.source == Source::hole) == hole) found = segment.range.offset;
+    return !found;
+  });
+  return found;
+}
+
 }  // namespace penstock

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "base/mutex.h"
@@ -61,6 +62,8 @@ class SegmentMap {
   /// Turns what is `from` inside the range into `to`.
   void replace(ByteRange range, Source from, Source to);
   uint64_t bytes(ByteRange range, Source source) const;
+  /// The first byte from `offset` on that is in a hole, or in none; absent: there is no such byte.
+  std::optional<uint64_t> find(uint64_t offset, bool hole) const;
 
  private:
   void split(uint64_t at);

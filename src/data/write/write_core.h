@@ -21,9 +21,14 @@ struct WriteCore {
         layout(options.single_put_size, limits),
         copier(parts.store, parts.uploads),
         slots(options.parts_in_flight),
+        copy_slots(copies_in_flight),
         memory(std::make_shared<WriteMemory>(parts.budget, parts.scheduler, parts.log,
                                              layout.first_part_size(),
                                              8 * layout.first_part_size())) {}
+
+  /// Copies inside the store cost neither memory nor bandwidth, only round trips: an edit of 1 GiB
+  /// waits for two of them.
+  static constexpr uint32_t copies_in_flight = 64;
 
   const WriteEngineParts parts;
   const WriteOptions options;
@@ -31,6 +36,7 @@ struct WriteCore {
   const PartLayout layout;
   ObjectCopier copier;
   UploadSlots slots;
+  UploadSlots copy_slots;
   const std::shared_ptr<WriteMemory> memory;
   Gate gate;
 };

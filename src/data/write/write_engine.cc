@@ -28,6 +28,24 @@ class FileWriterHandle final : public DirectFileWriter {
     file_->change({.kind = Change::Kind::truncate, .offset = size, .data = {}},
                   without_offset(std::move(done)));
   }
+  void extend(uint64_t size, Done<void> done) override {
+    file_->change({.kind = Change::Kind::extend, .offset = size, .data = {}},
+                  without_offset(std::move(done)));
+  }
+  void zero(ByteRange range, bool grows, Done<void> done) override {
+    file_->change({.kind = grows ? Change::Kind::zero : Change::Kind::punch,
+                   .offset = range.offset,
+                   .data = {},
+                   .length = range.length},
+                  without_offset(std::move(done)));
+  }
+  std::optional<uint64_t> seek(uint64_t offset, bool hole) override {
+    return file_->seek(offset, hole);
+  }
+  void copy_parts(uint64_t offset, CopySource source, Done<uint64_t> done) override {
+    file_->copy_parts(offset, std::move(source), std::move(done));
+  }
+  uint64_t until_part(uint64_t offset) const override { return file_->until_part(offset); }
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done) override {
     file_->read(range, std::move(cancel), std::move(done));
   }
@@ -104,6 +122,11 @@ class WriteEngineImpl final : public DirectWriteEngine {
 };
 
 }  // namespace
+
+// NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps the source.
+void FileWriter::copy_parts(uint64_t, CopySource, Done<uint64_t> done) { done(0); }
+
+uint64_t FileWriter::until_part(uint64_t) const { return UINT64_MAX; }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps the request.
 void FileWriter::persist(CommitRequest, Done<void> done) {

@@ -31,6 +31,13 @@ struct WriteBase {
   ObjectInfo object;  ///< The version whose bytes are kept where nothing is written.
 };
 
+/// Bytes of one version of an object.
+struct CopySource {
+  std::string key;
+  ETag etag;
+  ByteRange range;
+};
+
 /// The contents of one file that differ (or may differ) from its object: takes writes in any order,
 /// uploads parts while the application still writes, and commits the whole as one object. Shared by
 /// all handles of an inode. Thread-safe; calls to write and truncate that overlap in time are
@@ -46,6 +53,22 @@ class FileWriter {
   /// Writes at the present end, atomically with respect to other writes; `done` gets the offset.
   virtual void append(std::span<const std::byte> data, Done<uint64_t> done) = 0;
   virtual void truncate(uint64_t size, Done<void> done) = 0;
+  /// Has the file at least this size.
+  virtual void extend(uint64_t size, Done<void> done) = 0;
+  /// Makes the range a hole, however long: it takes no memory. What of it lies behind the end makes
+  /// the file grow where `grows`, else it is left out.
+  virtual void zero(ByteRange range, bool grows, Done<void> done) = 0;
+  /// From `offset`, which is inside the file, on: where the first hole begins (the end of the file
+  /// is one), or the first byte that is in none; absent where there is no such byte. Only what no
+  /// version of the object ever had is a hole.
+  virtual std::optional<uint64_t> seek(uint64_t offset, bool hole) = 0;
+  /// Has the store copy whole parts from another object to `offset`, as many as it can of
+  /// `source.range`. `done` gets how many bytes the file has of it then, which are there to stay
+  /// whatever becomes of the other object; 0, and nothing has changed, where that cannot be done:
+  /// the bytes are then to be written.
+  virtual void copy_parts(uint64_t offset, CopySource source, Done<uint64_t> done);
+  /// How far behind `offset` the next part begins that copy_parts may copy; 0: there.
+  virtual uint64_t until_part(uint64_t offset) const;
   /// The file as it is now, dirty bytes included; clipped to size().
   virtual void read(ByteRange range, std::stop_token cancel, Done<Slices> done) = 0;
   /// Makes the present contents the object under the key: one PUT, or the rest of the multipart

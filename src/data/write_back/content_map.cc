@@ -85,6 +85,27 @@ void ContentMap::assign(uint64_t offset, std::shared_ptr<const JournalPiece> pie
   size_ = std::max(size_, end);
 }
 
+void ContentMap::punch(ByteRange range, uint64_t generation) {
+  if (range.length == 0) return;
+  split(range.offset);
+  split(range.end());
+  segments_.erase(segments_.lower_bound(range.offset), segments_.lower_bound(range.end()));
+  segments_[range.offset] = {{.kind = JournalRange::Kind::hole,
+                              .offset = range.offset,
+                              .length = range.length,
+                              .piece = nullptr},
+                             generation};
+}
+
+std::optional<uint64_t> ContentMap::find(uint64_t offset, bool hole) const {
+  if (offset >= size_) return std::nullopt;
+  for (auto at = std::prev(segments_.upper_bound(offset)); at != segments_.end(); ++at) {
+    const bool is_hole = at->second.range.kind == JournalRange::Kind::hole;
+    if (is_hole == hole) return std::max(offset, at->first);
+  }
+  return std::nullopt;
+}
+
 void ContentMap::settle(uint64_t generation) {
   for (auto at = segments_.begin(); at != segments_.end();) {
     Segment& segment = at->second;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "journal/journal_state.h"
@@ -13,8 +14,7 @@ namespace penstock {
 
 /// Where each byte of a file in the journal is: segments without gaps from 0 to size(). Each knows
 /// the generation that it was written in, so that what a finished upload covers can be told from
-/// what came later. After a hole or a piece that a truncation let in, no base follows. Not
-/// thread-safe.
+/// what came later. Not thread-safe.
 class ContentMap {
  public:
   struct Segment {
@@ -37,8 +37,13 @@ class ContentMap {
   void resize(uint64_t size, uint64_t generation);
   /// Puts the whole piece at `offset`; what is skipped behind the end is a hole.
   void assign(uint64_t offset, std::shared_ptr<const JournalPiece> piece, uint64_t generation);
+  /// Makes a range that lies in the file a hole.
+  void punch(ByteRange range, uint64_t generation);
   /// What was written up to `generation` is in the object from now on.
   void settle(uint64_t generation);
+
+  /// The first byte from `offset` on that is in a hole, or in none; absent: there is no such byte.
+  std::optional<uint64_t> find(uint64_t offset, bool hole) const;
 
   /// What lies in `range`, clipped to it and to the file.
   std::vector<JournalRange> ranges(ByteRange range) const;

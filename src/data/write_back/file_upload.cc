@@ -11,7 +11,7 @@ namespace penstock {
 void FileUpload::feed(std::vector<JournalRange> ranges) {
   std::vector<Step> steps;
   steps.reserve(ranges.size());
-  for (JournalRange& range : ranges) steps.push_back({.piece = std::move(range)});
+  for (JournalRange& range : ranges) steps.push_back({.range = std::move(range)});
   add(std::move(steps));
 }
 
@@ -103,14 +103,17 @@ bool FileUpload::write_next() {
 /// The first step; of pieces, as many as follow one another up to the end of a block.
 FileUpload::Load FileUpload::next_load() const {
   const Step& first = steps_.front();
-  if (!first.piece) return {.offset = first.size, .length = 0, .pieces = {}};
-  Load load{.offset = first.piece->offset, .length = 0, .pieces = {}};
+  if (!first.range) return {.offset = first.size, .length = 0, .pieces = {}};
+  const bool hole = first.range->kind == JournalRange::Kind::hole;
+  if (hole) return {.offset = first.range->offset, .length = first.range->length, .pieces = {}};
+  Load load{.offset = first.range->offset, .length = 0, .pieces = {}};
   const uint64_t block = core_.parts.direct.block_size();
   const uint64_t end = load.offset - load.offset % block + block;
   for (const Step& step : steps_) {
     const uint64_t at = load.offset + load.length;
-    if (at == end || !step.piece || step.piece->offset != at) break;
-    JournalRange piece = *step.piece;
+    if (at == end || !step.range || step.range->offset != at) break;
+    if (step.range->kind != JournalRange::Kind::piece) break;
+    JournalRange piece = *step.range;
     piece.length = std::min(piece.length, end - at);
     load.length += piece.length;
     load.pieces.push_back(std::move(piece));
@@ -120,7 +123,11 @@ FileUpload::Load FileUpload::next_load() const {
 
 Result<void> FileUpload::carry(const Load& load, Done<void> done) {
   if (load.pieces.empty()) {
-    writer_->truncate(load.offset, std::move(done));
+    if (load.length == 0) {
+      writer_->truncate(load.offset, std::move(done));
+    } else {
+      writer_->zero({load.offset, load.length}, false, std::move(done));
+    }
     return {};
   }
   std::shared_ptr<Buffer> block;
@@ -156,7 +163,7 @@ void FileUpload::written(const Result<void>& result, uint64_t length) {
   if (cancelled_) return;  // the steps are gone, or others
   if (length == 0) return steps_.pop_front();
   while (length > 0) {
-    JournalRange& piece = *steps_.front().piece;
+    JournalRange& piece = *steps_.front().range;
     const uint64_t done = std::min(length, piece.length);
     length -= done;
     piece.offset += done;

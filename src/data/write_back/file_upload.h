@@ -21,7 +21,7 @@ class FileUpload : public std::enable_shared_from_this<FileUpload> {
   FileUpload(const FileUpload&) = delete;
   FileUpload& operator=(const FileUpload&) = delete;
 
-  /// What is to be written next, in order. Ranges must be pieces.
+  /// What is to be written next, in order: pieces, and holes where the writer has other bytes.
   void feed(std::vector<JournalRange> ranges) EXCLUDES(mutex_);
   /// The file's size is to be this, once what was fed before is written.
   void resize(uint64_t size) EXCLUDES(mutex_);
@@ -33,14 +33,14 @@ class FileUpload : public std::enable_shared_from_this<FileUpload> {
 
  private:
   struct Step {
-    std::optional<JournalRange> piece;  ///< Absent: a resize.
+    std::optional<JournalRange> range;  ///< Absent: a resize.
     uint64_t size = 0;
   };
 
   /// What is written in one go.
   struct Load {
-    uint64_t offset = 0;               ///< Without pieces: the new size.
-    uint64_t length = 0;               ///< Bytes of all pieces.
+    uint64_t offset = 0;               ///< Without a length: the new size.
+    uint64_t length = 0;               ///< Bytes of all pieces; without pieces: of a hole.
     std::vector<JournalRange> pieces;  ///< Follow one another, inside one block of the writer.
   };
 

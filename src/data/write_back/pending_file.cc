@@ -82,30 +82,57 @@ ETag PendingFile::succeed(const PendingFile& replaced) {
   return known;
 }
 
-Result<uint64_t> PendingFile::apply(Kind kind, uint64_t offset, std::span<const std::byte> data) {
+Result<uint64_t> PendingFile::apply(const Change& change) {
   uint64_t size = 0;
   {
     const MutexLock lock(mutex_);
     if (closed_) return Error(Code::cancelled, "the file was given up");
     size = size_;
   }
-  if (kind == Kind::append) offset = size;
+  const ByteRange range = change.range(size);
   const uint64_t limit = core_.parts.store.limits().max_object_size;
-  if (data.size() > limit || offset > limit - data.size())
+  if (range.length > limit || range.offset > limit - range.length)
     return Error(Code::too_large, "larger than an object may become");
-  if (kind != Kind::truncate) {
-    if (data.empty()) return offset;
-    const Result<void> written = write(offset, data);
-    return written ? Result<uint64_t>(offset) : Result<uint64_t>(written.error());
+  if (range.length == 0 && !change.resizes()) return range.offset;
+  if (!change.data.empty()) {
+    const Result<void> written = write(range.offset, change.data);
+    return written ? Result<uint64_t>(range.offset) : Result<uint64_t>(written.error());
   }
   if (Result<void> flushed = flush_tail(); !flushed) return flushed.error();
-  if (offset == size) return offset;
   const MutexLock lock(mutex_);
-  note_change(std::min(offset, size), UINT64_MAX);
-  map_.resize(offset, generation_);
-  size_ = offset;
+  if (change.resizes()) {
+    if (range.offset != size) resize(range.offset);
+    return range.offset;
+  }
+  if (range.end() > size) resize(range.end());
+  punch({range.offset, std::min(range.end(), std::max(size, range.offset)) - range.offset});
+  return range.offset;
+}
+
+void PendingFile::resize(uint64_t size) {
+  note_change(std::min(size, size_), UINT64_MAX);
+  map_.resize(size, generation_);
+  size_ = size;
   changed_ = true;
-  return offset;
+}
+
+void PendingFile::punch(ByteRange range) {
+  const std::optional<uint64_t> written = map_.find(range.offset, false);
+  if (!written || *written >= range.end()) return;
+  note_change(range.offset, range.end());
+  map_.punch(range, generation_);
+  changed_ = true;
+}
+
+std::optional<uint64_t> PendingFile::seek(uint64_t offset, bool hole) {
+  const MutexLock changes(change_mutex_);
+  const Result<void> flushed = flush_tail();
+  const MutexLock lock(mutex_);
+  if (offset >= size_) return std::nullopt;
+  // Bytes that the disk does not take are bytes all the same.
+  if (!flushed) return hole ? size_ : offset;
+  const std::optional<uint64_t> found = map_.find(offset, hole);
+  return hole && !found ? size_ : found;
 }
 
 Result<void> PendingFile::write(uint64_t offset, std::span<const std::byte> data) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "data/write/change.h"
 #include "data/write/deferred.h"
 #include "data/write_back/content_map.h"
 #include "data/write_back/file_upload.h"
@@ -38,10 +39,9 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   /// As a dead mount left it; `upload` may be gone on with.
   PendingFile(WriteBackCore& core, JournalState state, std::optional<JournalUpload> upload);
 
-  enum class Kind : uint8_t { write, append, truncate };
   // As in FileWriter; `change` answers with the offset of what was written.
-  void change(Kind kind, uint64_t offset, std::span<const std::byte> data, Done<uint64_t> done)
-      EXCLUDES(change_mutex_, mutex_);
+  void change(const Change& change, Done<uint64_t> done) EXCLUDES(change_mutex_, mutex_);
+  std::optional<uint64_t> seek(uint64_t offset, bool hole) EXCLUDES(change_mutex_, mutex_);
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done)
       EXCLUDES(change_mutex_, mutex_);
   void persist(CommitRequest request, Done<void> done) EXCLUDES(change_mutex_, mutex_);
@@ -85,17 +85,17 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   };
   /// A change that the disk has no room for yet.
   struct Queued {
-    Kind kind;
-    uint64_t offset;
-    std::vector<std::byte> data;
+    Change change;
+    std::vector<std::byte> data;  ///< Of the change.
     Scheduler::Time deadline;
     Done<uint64_t> done;
   };
   using Promising = void (PendingFile::*)(CommitRequest, Done<void>);
 
   // pending_file.cc: changes
-  Result<uint64_t> apply(Kind kind, uint64_t offset, std::span<const std::byte> data)
-      REQUIRES(change_mutex_) EXCLUDES(mutex_);
+  Result<uint64_t> apply(const Change& change) REQUIRES(change_mutex_) EXCLUDES(mutex_);
+  void resize(uint64_t size) REQUIRES(mutex_);
+  void punch(ByteRange range) REQUIRES(mutex_);
   Result<void> write(uint64_t offset, std::span<const std::byte> data) REQUIRES(change_mutex_)
       EXCLUDES(mutex_);
   Result<void> flush_tail() REQUIRES(change_mutex_) EXCLUDES(mutex_);

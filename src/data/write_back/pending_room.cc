@@ -38,13 +38,12 @@ bool PendingFile::room_may_come(const Error& error, Scheduler::Time deadline) {
   return true;
 }
 
-void PendingFile::change(Kind kind, uint64_t offset, std::span<const std::byte> data,
-                         Done<uint64_t> done) {
+void PendingFile::change(const Change& change, Done<uint64_t> done) {
   Deferred after;
   const MutexLock lock(change_mutex_);
   const Scheduler::Time deadline = core_.parts.scheduler.now() + room_patience;
   if (queue_.empty()) {
-    Result<uint64_t> applied = apply(kind, offset, data);
+    Result<uint64_t> applied = apply(change);
     if (applied || !room_may_come(applied.error(), deadline)) {
       after.call([done = std::move(done), applied = std::move(applied)]() mutable {
         done(std::move(applied));
@@ -53,11 +52,11 @@ void PendingFile::change(Kind kind, uint64_t offset, std::span<const std::byte> 
     }
     after.call([this] { retry_soon(); });
   }
-  queue_.push_back({.kind = kind,
-                    .offset = offset,
-                    .data = {data.begin(), data.end()},
+  queue_.push_back({.change = change,
+                    .data = {change.data.begin(), change.data.end()},
                     .deadline = deadline,
                     .done = std::move(done)});
+  queue_.back().change.data = queue_.back().data;
 }
 
 void PendingFile::retry_soon() {
@@ -70,7 +69,7 @@ void PendingFile::try_queued() {
   const MutexLock lock(change_mutex_);
   while (!queue_.empty()) {
     Queued& first = queue_.front();
-    Result<uint64_t> applied = apply(first.kind, first.offset, first.data);
+    Result<uint64_t> applied = apply(first.change);
     if (!applied && room_may_come(applied.error(), first.deadline)) {
       after.call([this] { retry_soon(); });
       return;

@@ -158,7 +158,8 @@ void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
   });
 }
 
-/// The pieces that are not in `stored`: the first part last, as it may have been left open.
+/// The pieces that are not in `stored`: the first part last, as it may have been left open. With a
+/// base also the holes that it has other bytes in.
 void PendingFile::feed_all(const Run& run, const std::vector<ByteRange>& stored, bool fresh) {
   const ContentMap& contents = run.promise->contents;
   std::vector<JournalRange> ranges;
@@ -166,7 +167,7 @@ void PendingFile::feed_all(const Run& run, const std::vector<ByteRange>& stored,
   const auto take = [&](ByteRange part) {
     for (JournalRange& range : contents.ranges(part)) {
       if (range.kind == JournalRange::Kind::base) kept = range.offset + range.length;
-      if (range.kind == JournalRange::Kind::piece) ranges.push_back(std::move(range));
+      if (range.kind != JournalRange::Kind::base) ranges.push_back(std::move(range));
     }
   };
   uint64_t at = 0;
@@ -178,6 +179,9 @@ void PendingFile::feed_all(const Run& run, const std::vector<ByteRange>& stored,
   if (at < contents.size()) gaps.push_back({at, contents.size() - at});
   if (!stored.empty() && gaps.size() > 1) std::rotate(gaps.begin(), gaps.begin() + 1, gaps.end());
   for (const ByteRange& gap : gaps) take(gap);
+  std::erase_if(ranges, [&](const JournalRange& range) {
+    return range.kind == JournalRange::Kind::hole && (!fresh || range.offset >= kept);
+  });
   if (fresh && kept > 0) run.upload->resize(kept);
   run.upload->feed(std::move(ranges));
   run.upload->resize(contents.size());

@@ -18,13 +18,29 @@ class PendingWriter final : public FileWriter {
   ~PendingWriter() override { file_->close(); }
 
   void write(uint64_t offset, std::span<const std::byte> data, Done<void> done) override {
-    file_->change(PendingFile::Kind::write, offset, data, without_offset(std::move(done)));
+    file_->change({.kind = Change::Kind::write, .offset = offset, .data = data},
+                  without_offset(std::move(done)));
   }
   void append(std::span<const std::byte> data, Done<uint64_t> done) override {
-    file_->change(PendingFile::Kind::append, 0, data, std::move(done));
+    file_->change({.kind = Change::Kind::append, .offset = 0, .data = data}, std::move(done));
   }
   void truncate(uint64_t size, Done<void> done) override {
-    file_->change(PendingFile::Kind::truncate, size, {}, without_offset(std::move(done)));
+    file_->change({.kind = Change::Kind::truncate, .offset = size, .data = {}},
+                  without_offset(std::move(done)));
+  }
+  void extend(uint64_t size, Done<void> done) override {
+    file_->change({.kind = Change::Kind::extend, .offset = size, .data = {}},
+                  without_offset(std::move(done)));
+  }
+  void zero(ByteRange range, bool grows, Done<void> done) override {
+    file_->change({.kind = grows ? Change::Kind::zero : Change::Kind::punch,
+                   .offset = range.offset,
+                   .data = {},
+                   .length = range.length},
+                  without_offset(std::move(done)));
+  }
+  std::optional<uint64_t> seek(uint64_t offset, bool hole) override {
+    return file_->seek(offset, hole);
   }
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done) override {
     file_->read(range, std::move(cancel), std::move(done));

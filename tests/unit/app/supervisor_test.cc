@@ -102,6 +102,9 @@ class FakeFileSystem final : public FileSystem {
   void open(InodeId, OpenFlags, Done<Opened>) override {}
   void read(HandleId, ByteRange, std::stop_token, Done<Slices>) override {}
   void write(HandleId, uint64_t, std::span<const std::byte>, Done<void>) override {}
+  void allocate(HandleId, Allocation, Done<void>) override {}
+  void seek(HandleId, uint64_t, bool, Done<std::optional<uint64_t>>) override {}
+  void copy_range(CopyRange, std::stop_token, Done<uint64_t>) override {}
   void flush(HandleId, Done<void>) override {}
   void fsync(HandleId, Done<void>) override {}
   void release(HandleId) override {}

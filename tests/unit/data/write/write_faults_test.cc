@@ -186,8 +186,34 @@ TEST_CASE("random changes, commits and faults end in what a string would hold") 
                          .nth = 1 + below(3),
                          .error = Error(Code::unavailable)});
     }
-    const uint64_t what = below(10);
-    if (what < 5) {
+    const uint64_t what = below(13);
+    if (what == 10) {
+      const ByteRange range{below(8 * part), 1 + below(3 * part)};
+      const bool grows = below(2) == 0;
+      const Result<void> zeroed =
+          fixture.finish<void>([&](Done<void> done) { file->zero(range, grows, std::move(done)); });
+      if (!zeroed) continue;
+      if (grows) expected.resize(std::max<size_t>(expected.size(), range.end()));
+      const uint64_t end = std::min<uint64_t>(range.end(), expected.size());
+      if (end > range.offset)
+        expected.replace(range.offset, end - range.offset, end - range.offset, '\0');
+    } else if (what == 11) {
+      const uint64_t size = below(10 * part);
+      const Result<void> extended =
+          fixture.finish<void>([&](Done<void> done) { file->extend(size, std::move(done)); });
+      if (extended) expected.resize(std::max<size_t>(expected.size(), size));
+    } else if (what == 12) {
+      const std::string other = pattern(4 * part, random());
+      fixture.memory.set("other", other);
+      const ByteRange range{below(part), 1 + below(3 * part)};
+      const uint64_t at = below(8) * part;
+      const Result<uint64_t> copied = fixture.finish<uint64_t>([&](Done<uint64_t> done) {
+        file->copy_parts(at, {"other", fixture.memory.info("other")->etag, range}, std::move(done));
+      });
+      REQUIRE(copied);
+      if (*copied > 0) expected.resize(std::max<size_t>(expected.size(), at + *copied));
+      if (*copied > 0) expected.replace(at, *copied, other, range.offset, *copied);
+    } else if (what < 5) {
       const uint64_t offset = below(2) == 0 ? below(8 * part) : expected.size();
       const std::string bytes = pattern(1 + below(2 * part), random());
       if (!fixture.write(*file, offset, bytes)) continue;

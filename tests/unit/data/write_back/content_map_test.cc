@@ -34,6 +34,17 @@ class Model {
     map.resize(size, generation);
     bytes.resize(size, Byte{.generation = generation});
   }
+  void punch(uint64_t offset, uint64_t length) {
+    const uint64_t end = std::min<uint64_t>(bytes.size(), offset + length);
+    if (end <= offset) return;
+    map.punch({offset, end - offset}, generation);
+    for (uint64_t at = offset; at < end; ++at) bytes[at] = Byte{.generation = generation};
+  }
+  /// Where the first byte is that is a hole, or is none.
+  std::optional<uint64_t> find(uint64_t offset, bool hole) const {
+    while (offset < bytes.size() && (bytes[offset].value == 0) != hole) ++offset;
+    return offset < bytes.size() ? std::optional(offset) : std::nullopt;
+  }
   void settle(uint64_t up_to) {
     map.settle(up_to);
     for (Byte& byte : bytes) {
@@ -73,7 +84,11 @@ TEST_CASE("the map of a pending file says of each byte what it is, whatever is d
   for (int run = 0; run < 200; ++run) {
     Model model(below(2) * below(100));
     for (int step = 0; step < 60; ++step) {
-      switch (below(8)) {
+      switch (below(10)) {
+        case 8:
+        case 9:
+          model.punch(below(110), 1 + below(40));
+          break;
         case 0:
           model.resize(below(120));
           break;
@@ -89,6 +104,9 @@ TEST_CASE("the map of a pending file says of each byte what it is, whatever is d
       REQUIRE(model.map.size() == model.bytes.size());
       REQUIRE(model.agrees(0, model.bytes.size()));
       REQUIRE(model.agrees(below(100), below(50)));
+      const uint64_t at = below(120);
+      REQUIRE(model.map.find(at, true) == model.find(at, true));
+      REQUIRE(model.map.find(at, false) == model.find(at, false));
     }
     const bool base = std::any_of(model.bytes.begin(), model.bytes.end(),
                                   [](const Byte& byte) { return byte.value == -1; });

@@ -80,5 +80,55 @@ TEST_CASE("a deletion that comes while a renamed file waits is answered") {
   fixture.run();
 }
 
+TEST_CASE("holes in an edited object are holes in the journal, and zeros in the bucket") {
+  PromiseFixture fixture;
+  std::string bytes = pattern(6 * part);
+  fixture.memory.set("f", bytes);
+  auto file = fixture.write_back->open("f", WriteBase{*fixture.memory.info("f")}, {});
+  const auto zero = [&](ByteRange range, bool grows) {
+    CHECK(
+        fixture.finish<void>([&](Done<void> done) { file->zero(range, grows, std::move(done)); }));
+    if (grows) bytes.resize(std::max<size_t>(bytes.size(), range.end()));
+    bytes.replace(range.offset, range.length, range.length, '\0');
+  };
+  zero({part + 10, 2 * part}, false);
+  CHECK(fixture.write(*file, 2 * part, "written"));
+  bytes.replace(2 * part, 7, "written");
+  zero({6 * part - 5, part}, true);
+  CHECK(file->size() == bytes.size());
+  CHECK(file->seek(0, true) == part + 10);
+  CHECK(file->seek(part + 10, false) == 2 * part);
+  CHECK(fixture.read(*file, 0, bytes.size()).value() == bytes);
+  CHECK(fixture.persist(*file));
+  CHECK(fixture.commit(*file));
+  CHECK(fixture.stored("f") == bytes);
+  CHECK(fixture.memory.count("UploadPartCopy") == 2);
+  file.reset();
+  fixture.run();
+}
+
+TEST_CASE("what is punched while its upload is under way belongs to the next one") {
+  PromiseFixture fixture;
+  const std::string bytes = pattern(3 * part);
+  auto file = fixture.write_back->open("f", std::nullopt, {});
+  CHECK(fixture.write(*file, 0, bytes));
+  CHECK(fixture.persist(*file));
+  fixture.store.hold("CompleteUpload");
+  const auto committed = fixture.begin_commit(*file);
+  fixture.run();
+  CHECK(fixture.finish<void>([&](Done<void> done) {
+    file->zero({part, part}, false, std::move(done));
+  }));
+  fixture.store.release_all();
+  fixture.run();
+  CHECK(committed->value());
+  CHECK(fixture.stored("f") == bytes);
+  CHECK(fixture.persist(*file));
+  CHECK(fixture.commit(*file));
+  CHECK(fixture.stored("f") == std::string(bytes).replace(part, part, part, '\0'));
+  file.reset();
+  fixture.run();
+}
+
 }  // namespace
 }  // namespace penstock::test

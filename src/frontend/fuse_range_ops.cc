@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "frontend/fuse_range_ops.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "frontend/fuse_ops.h"
+
+namespace penstock {
+namespace {
+
+/// The answer has 32 bits, and programs ask again for the rest.
+constexpr uint64_t longest_copy = 1ULL << 30;
+
+std::optional<Allocation> allocation_of(int mode, ByteRange range) {
+  switch (mode) {
+    case 0:
+      return Allocation{.range = range};
+    case FALLOC_FL_KEEP_SIZE:
+      return Allocation{.range = range, .keep_size = true};
+    case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+    case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+      return Allocation{.range = range, .zero = true, .keep_size = true};
+    case FALLOC_FL_ZERO_RANGE:
+      return Allocation{.range = range, .zero = true};
+    default:
+      return std::nullopt;
+  }
+}
+
+void op_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t length,
+                  fuse_file_info* info) {
+  FuseContext& context = context_of(request);
+  const auto allocation =
+      allocation_of(mode, {static_cast<uint64_t>(offset), static_cast<uint64_t>(length)});
+  if (!allocation) {
+    FuseReply(request, context.reply(), "fallocate").not_supported();
+    return;
+  }
+  context.file_system->allocate(info->fh, *allocation, answer(request, "fallocate"));
+}
+
+void op_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) {
+  FuseContext& context = context_of(request);
+  context.file_system->seek(info->fh, static_cast<uint64_t>(offset), whence == SEEK_HOLE,
+                            [reply = FuseReply(request, context.reply(), "lseek")](
+                                const Result<std::optional<uint64_t>>& found) mutable {
+                              if (!found) {
+                                reply.error(found.error());
+                              } else if (*found) {
+                                reply.offset(**found);
+                              } else {
+                                reply.no_such_offset();
+                              }
+                            });
+}
+
+void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fuse_file_info* source,
+                        fuse_ino_t, off_t target_offset, fuse_file_info* target, size_t length,
+                        int) {
+  FuseContext& context = context_of(request);
+  const CopyRange copy{.source = source->fh,
+                       .source_offset = static_cast<uint64_t>(source_offset),
+                       .target = target->fh,
+                       .target_offset = static_cast<uint64_t>(target_offset),
+                       .length = std::min<uint64_t>(length, longest_copy)};
+  FuseReply reply(request, context.reply(), "copy_file_range");
+  std::stop_token cancel = reply.cancel();
+  context.file_system->copy_range(
+      copy, std::move(cancel), [reply = std::move(reply)](const Result<uint64_t>& copied) mutable {
+        if (copied) {
+          reply.written(*copied);
+        } else {
+          reply.error(copied.error());
+        }
+      });
+}
+
+}  // namespace
+
+void add_range_operations(fuse_lowlevel_ops& operations) {
+  operations.fallocate = op_fallocate;
+  operations.lseek = op_lseek;
+  operations.copy_file_range = op_copy_file_range;
+}
+
+}  // namespace penstock
