@@ -76,24 +76,25 @@ void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> do
                             done = std::move(done)](Result<void> learned) mutable {
     const bool no_marker = !learned && learned.code() == Code::not_found && inode->directory;
     if (!learned && !no_marker) return done(std::move(learned));
-    bool changed = false;
+    Result<bool> changed = false;
     {
       const MutexLock lock(core_.tree.mutex);
       StoredAttributes stored = inode->stored;
-      const Result<bool> edited = edit(*inode, stored);
-      if (!edited) return done(edited.error());
-      if (metadata_bytes(to_metadata(stored, inode->type)) > max_metadata_bytes) {
-        return done(Error(Code::no_space,
-                          fmt::format("an object's metadata may have {} bytes in all, mode, owner "
-                                      "and times included",
-                                      max_metadata_bytes)));
+      changed = edit(*inode, stored);
+      if (changed && metadata_bytes(to_metadata(stored, inode->type)) > max_metadata_bytes) {
+        changed = Error(Code::no_space,
+                        fmt::format("an object's metadata may have {} bytes in all, mode, owner "
+                                    "and times included",
+                                    max_metadata_bytes));
       }
-      changed = *edited;
-      inode->stored = std::move(stored);
-      inode->stored_known = true;
-      inode->ctime_ns = wall_clock_ns();
+      if (changed) {
+        inode->stored = std::move(stored);
+        inode->stored_known = true;
+        inode->ctime_ns = wall_clock_ns();
+      }
     }
-    if (!changed) return done({});
+    if (!changed) return done(changed.error());
+    if (!*changed) return done({});
     save(inode, std::move(done));
   });
 }

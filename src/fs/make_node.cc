@@ -13,32 +13,40 @@ void NameOperations::make_node(const MakeNode& request, Done<Entry> done) {
   });
 }
 
+std::optional<Error> NameOperations::refuse_node(const MakeNode& request) const {
+  if (core_.stopping) return mount_is_ending();
+  if (request.parent->unlinked) return Error(Code::not_found);
+  if (core_.tree.child(*request.parent, request.name) != nullptr)
+    return Error(Code::already_exists);
+  const Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
+                                                   core_.limits.max_key_bytes);
+  return valid ? std::nullopt : std::optional(valid.error());
+}
+
 void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
   PutRequest put;
   StoredAttributes stored;
   bool waits = false;
+  std::optional<Error> refused;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (core_.stopping) return done(mount_is_ending());
-    if (request.parent->unlinked) return done(Error(Code::not_found));
-    Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
-                                               core_.limits.max_key_bytes);
-    if (!valid) return done(valid.error());
-    if (core_.tree.child(*request.parent, request.name) != nullptr)
-      return done(Error(Code::already_exists));
-    stored =
-        core_.tree.initial_attributes(*request.parent, request.type, request.mode, request.caller);
-    const bool is_device =
-        request.type == FileType::character_device || request.type == FileType::block_device;
-    if (is_device) stored.device = request.device;
-    put.key = core_.tree.child_key(*request.parent, request.name, FileType::file);
-    put.metadata = to_metadata(stored, FileType::file);
-    put.condition.if_none_match = true;
-    core_.tree.note_change(*request.parent, request.name);
-    // A directory that is about to go takes it along.
-    waits = core_.leaving(*request.parent);
-    if (!waits) core_.begin_work(*request.parent);
+    refused = refuse_node(request);
+    waits = !refused && core_.leaving(*request.parent);
+    if (!refused && !waits) {
+      stored = core_.tree.initial_attributes(*request.parent, request.type, request.mode,
+                                             request.caller);
+      const bool is_device =
+          request.type == FileType::character_device || request.type == FileType::block_device;
+      if (is_device) stored.device = request.device;
+      put.key = core_.tree.child_key(*request.parent, request.name, FileType::file);
+      put.metadata = to_metadata(stored, FileType::file);
+      put.condition.if_none_match = true;
+      core_.tree.note_change(*request.parent, request.name);
+      // A directory that is about to go takes it along.
+      core_.begin_work(*request.parent);
+    }
   }
+  if (refused) return done(*refused);
   if (waits) return make_node(request, std::move(done));
   if (!request.target.empty()) put.body = Body::of(request.target);
   core_.parts.store.put(

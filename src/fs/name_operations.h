@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,6 +77,8 @@ class NameOperations {
   void keep_parent(const InodePtr& parent, const std::string& leaving, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void make_directory(const MakeDirectory& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
+  /// Why the node cannot be made; null where it can.
+  std::optional<Error> refuse_node(const MakeNode& request) const REQUIRES(core_.tree.mutex);
   /// Below a name that is settled.
   void put_node(const MakeNode& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
   void remove_directory(const InodePtr& parent, const std::string& name, Done<void> done)
