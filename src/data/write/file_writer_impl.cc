@@ -84,7 +84,7 @@ Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
 /// Whether the part keeps bytes that only the store has.
 bool FileWriterImpl::needs_sent(uint32_t number, const Change& change) const {
   const ByteRange part = clip(number);
-  const auto any = [&](uint64_t begin, uint64_t end) {
+  const auto any = [&](uint64_t begin, uint64_t end) REQUIRES(mutex_) {
     return begin < end && map_.any({begin, end - begin}, mask(Source::sent));
   };
   const ByteRange asked = change.range(map_.size());
