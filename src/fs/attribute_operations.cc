@@ -32,10 +32,11 @@ void AttributeOperations::setattr(const InodePtr& inode, const AttributeChange& 
     }
     done(attributes);
   };
-  auto rest = [this, inode, change, finish = std::move(finish)](Result<void> resized) mutable {
+  auto rest = [this, inode, change,
+               finish = std::move(finish)](const Result<void>& resized) mutable {
     const bool stored =
         change.mode || change.uid || change.gid || change.mtime_ns || change.atime_ns;
-    if (!resized || !stored) return finish(std::move(resized));
+    if (!resized || !stored) return finish(resized);
     this->change(
         inode,
         [this, change](Inode& changed, StoredAttributes& attributes)

@@ -172,7 +172,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
       open_writer(inode, flags.truncate);
       if (flags.truncate) {
         note_written(*inode);
-        if (flags.drop_set_ids) drop_set_ids(*inode);
+        if (flags.drop_set_ids) drop_inode_set_ids(*inode);
       }
     }
     opened = make_handle(inode, flags);
@@ -411,7 +411,7 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
            core_.begin_work(*inode);
            others = inode->unflushed_handles > 1;
            note_written(*inode);
-           if (drop_ids) drop_set_ids(*inode);
+           if (drop_ids) drop_inode_set_ids(*inode);
          }
          writer->truncate(
              size, [this, handle, others, done = std::move(done)](Result<void> truncated) mutable {
@@ -429,7 +429,12 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
        });
 }
 
-void FileOperations::drop_set_ids(Inode& inode) {
+void FileOperations::drop_set_ids(FileHandle& handle) {
+  const MutexLock lock(core_.tree.mutex);
+  drop_inode_set_ids(*handle.inode);
+}
+
+void FileOperations::drop_inode_set_ids(Inode& inode) {
   const Attributes now = core_.tree.attributes(inode);
   const uint32_t kept = without_set_ids(now.mode);
   if (kept == now.mode) return;

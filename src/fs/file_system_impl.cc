@@ -188,10 +188,7 @@ class FileSystemImpl final : public MountedFileSystem {
              Done<void> done) override {
     files_.write(*file(handle), offset, data, std::move(done));
   }
-  void drop_set_ids(HandleId handle) override {
-    const MutexLock lock(core_->tree.mutex);
-    files_.drop_set_ids(*file(handle)->inode);
-  }
+  void drop_set_ids(HandleId handle) override { files_.drop_set_ids(*file(handle)); }
   void allocate(HandleId handle, Allocation request, Done<void> done) override {
     files_.allocate(*file(handle), request, std::move(done));
   }

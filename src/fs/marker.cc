@@ -7,19 +7,21 @@
 namespace penstock {
 
 void FsCore::store_marker(const InodePtr& directory, Done<void> done) {
+  bool nowhere = false;
   {
     const MutexLock lock(tree.mutex);
     // A bucket's root has no object.
-    const bool nowhere = directory->unlinked || tree.key_of(*directory).empty();
-    if (!nowhere) {
-      DirectoryState& state = *directory->directory;
-      state.marker_waiters.push_back(std::move(done));
-      if (state.marker_writing) return;
-      state.marker_writing = true;
-      begin_work(*directory);
-    }
+    nowhere = directory->unlinked || tree.key_of(*directory).empty();
   }
-  if (done) return done({});
+  if (nowhere) return done({});
+  {
+    const MutexLock lock(tree.mutex);
+    DirectoryState& state = *directory->directory;
+    state.marker_waiters.push_back(std::move(done));
+    if (state.marker_writing) return;
+    state.marker_writing = true;
+    begin_work(*directory);
+  }
   write_marker(directory);
 }
 
