@@ -22,6 +22,11 @@ bool known(const Inode& inode) {
          inode.writer != nullptr;
 }
 
+/// The root of a mount with a prefix has an object too.
+bool unread_root(const Inode& inode, const std::string& key) {
+  return inode.id == root_inode && !inode.stored_known && !key.empty();
+}
+
 }  // namespace
 
 bool AttributeLoader::may_carry(const Inode& inode) const {
@@ -44,7 +49,8 @@ void AttributeLoader::learn(const InodePtr& inode, Done<void> done) {
     MutexLock lock(core_.tree.mutex);
     const bool implicit =
         inode->directory != nullptr && inode->directory->complete && !inode->directory->has_marker;
-    if (known(*inode) || implicit) {
+    key = core_.tree.key_of(*inode);
+    if ((known(*inode) && !unread_root(*inode, key)) || implicit) {
       lock.unlock();
       return done({});  // nothing to ask for
     }
@@ -52,7 +58,6 @@ void AttributeLoader::learn(const InodePtr& inode, Done<void> done) {
     if (!asked) inode->attribute_waiters = std::make_unique<std::vector<Done<void>>>();
     inode->attribute_waiters->push_back(std::move(done));
     if (asked) return;
-    key = core_.tree.key_of(*inode);
   }
   core_.parts.store.head({.key = key},
                          core_.tracked<ObjectInfo>([this, inode, key](Result<ObjectInfo> info) {
@@ -67,7 +72,8 @@ void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
     const MutexLock lock(core_.tree.mutex);
     waiters = std::move(inode->attribute_waiters);
     // Renamed meanwhile: the answer is about something else, and whoever asks next asks anew.
-    const bool same = core_.tree.key_of(*inode) == key && !known(*inode);
+    const bool same =
+        core_.tree.key_of(*inode) == key && (!known(*inode) || unread_root(*inode, key));
     if (info && same) {
       core_.tree.learn_object(*inode, *info);
     } else if (!info && info.code() == Code::not_found && same && inode->directory != nullptr) {

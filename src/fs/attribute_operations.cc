@@ -82,11 +82,12 @@ void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> do
       const MutexLock lock(core_.tree.mutex);
       StoredAttributes stored = inode->stored;
       changed = edit(*inode, stored);
-      if (changed && metadata_bytes(to_metadata(stored, inode->type)) > max_metadata_bytes) {
+      if (changed && metadata_bytes(to_metadata(stored, inode->type)) + reserved_metadata_bytes >
+                         max_metadata_bytes) {
         changed = Error(Code::no_space,
                         fmt::format("an object's metadata may have {} bytes in all, mode, owner "
-                                    "and times included",
-                                    max_metadata_bytes));
+                                    "and times included, of which {} are kept for those",
+                                    max_metadata_bytes, reserved_metadata_bytes));
       }
       if (changed) {
         inode->stored = std::move(stored);

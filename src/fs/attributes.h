@@ -52,5 +52,8 @@ bool is_attribute_name(std::string_view name);
 /// Guide, "Working with object metadata").
 size_t metadata_bytes(const Metadata& metadata);
 constexpr size_t max_metadata_bytes = 2048;
+/// What is kept of that for entries that come later: the time of a file whose object is copied, and
+/// the mark of its writer.
+constexpr size_t reserved_metadata_bytes = 80;
 
 }  // namespace penstock

@@ -23,7 +23,8 @@ struct FileOperations::CopyRun {
   explicit CopyRun(Gate& gate) : pass(gate) {}
 
   const Gate::Pass pass;
-  FileHandle source;  ///< Of its own, of the version that the program reads.
+  /// Of its own, of the version that the program reads.
+  const FileHandlePtr source = std::make_shared<FileHandle>();
   InodePtr target;
   uint64_t source_offset = 0;
   uint64_t target_offset = 0;
@@ -38,11 +39,11 @@ void FileOperations::copy_range(const Copy& request, std::stop_token cancel, Don
   {
     const MutexLock lock(core_.tree.mutex);
     const FileHandle& source = request.source;
-    run->source.inode = source.inode;
-    run->source.flags = source.flags;
-    run->source.reader = source.reader;
-    run->source.reader_version = source.reader_version;
-    run->source.delivered = source.delivered;
+    run->source->inode = source.inode;
+    run->source->flags = source.flags;
+    run->source->reader = source.reader;
+    run->source->reader_version = source.reader_version;
+    run->source->delivered = source.delivered;
     run->target = request.target.inode;
     if (request.target.flags.write) set_unflushed(request.target, true);
     const uint64_t size = core_.tree.attributes(*source.inode).size;
@@ -59,7 +60,7 @@ void FileOperations::copy_range(const Copy& request, std::stop_token cancel, Don
 
 /// Has the store copy what it can.
 void FileOperations::copy_parts(const CopyRunPtr& run) {
-  const InodePtr source = run->source.inode;
+  const InodePtr source = run->source->inode;
   std::shared_ptr<FileWriter> writer;
   CopySource object;
   {
@@ -68,8 +69,8 @@ void FileOperations::copy_parts(const CopyRunPtr& run) {
         source->writer != nullptr && (source->writer->dirty() || source->commits_running > 0);
     // The program may have begun to read a version that another one has taken the place of.
     const bool newest =
-        run->source.reader == nullptr || (run->source.reader_version == source->local_version &&
-                                          run->source.reader == source->reader.lock());
+        run->source->reader == nullptr || (run->source->reader_version == source->local_version &&
+                                           run->source->reader == source->reader.lock());
     const bool stored = !changes && !source->etag.empty() && source->parent != nullptr && newest;
     const bool settled = !core_.leaving(*source) && !core_.leaving(*run->target);
     if (stored && settled && source != run->target && !core_.stopping) {

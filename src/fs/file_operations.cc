@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/file_operations.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/wall_clock.h"
@@ -13,6 +14,9 @@ namespace {
 /// one: so often, while the answer to the commit is still on its way at this distance.
 constexpr uint32_t most_own_changes = 200;
 constexpr std::chrono::milliseconds own_change_pause{10};
+
+/// Bytes of a deleted file that is surely in memory alone: less than the smallest part.
+constexpr uint64_t largest_unleased = 4ULL << 20;
 
 }  // namespace
 
@@ -101,7 +105,8 @@ void FileOperations::open_writer(const InodePtr& inode, bool truncate) {
 }
 
 Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags) {
-  auto handle = std::make_unique<FileHandle>();
+  const auto handle = std::make_shared<FileHandle>();
+  handle->held = handle;
   handle->inode = inode;
   handle->flags = flags;
   ++inode->handles;
@@ -117,7 +122,7 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags) {
       inode->writer == nullptr && !inode->etag.empty() && inode->cached_pages == inode->etag;
   inode->cached_pages = inode->writer == nullptr ? inode->etag : ETag();
   core_.open_files.insert(handle.get());
-  opened.handle = reinterpret_cast<HandleId>(handle.release());
+  opened.handle = reinterpret_cast<HandleId>(handle.get());
   return opened;
 }
 
@@ -226,45 +231,46 @@ std::shared_ptr<ObjectReader> FileOperations::reader_for(FileHandle& handle) {
   return reader;
 }
 
-void FileOperations::read(FileHandle& handle, ByteRange range, std::stop_token cancel,
+void FileOperations::read(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
                           Done<Slices> done) {
   read_present(handle, range, std::move(cancel), most_own_changes, std::move(done));
 }
 
-void FileOperations::read_present(FileHandle& handle, ByteRange range, std::stop_token cancel,
-                                  uint32_t tries, Done<Slices> done) {
+void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
+                                  std::stop_token cancel, uint32_t tries, Done<Slices> done) {
   uint64_t version = 0;
   {
     const MutexLock lock(core_.tree.mutex);
-    version = handle.inode->local_version;
+    version = handle->inode->local_version;
   }
-  auto checked = [this, &handle, range, cancel, tries, version,
+  auto checked = [this, handle, range, cancel, tries, version,
                   done = std::move(done)](Result<Slices> slices) mutable {
     bool own_change = false;
     bool wait = false;
     // A writer that was asked just before it was dropped answers that it was cancelled.
     const bool dropped = !slices && slices.code() == Code::cancelled;
-    if ((dropped || (!slices && slices.code() == Code::changed)) && tries > 0) {
+    const bool other_version = !slices && (dropped || slices.code() == Code::changed);
+    if (other_version && tries > 0 && !cancel.stop_requested()) {
       const MutexLock lock(core_.tree.mutex);
-      const Inode& inode = *handle.inode;
+      const Inode& inode = *handle->inode;
       wait = inode.commits_running > 0;
       own_change = wait || dropped || inode.local_version != version;
     }
     if (!own_change) return done(std::move(slices));
-    auto again = [this, &handle, range, cancel, tries, done = std::move(done)]() mutable {
+    auto again = [this, handle, range, cancel, tries, done = std::move(done)]() mutable {
       read_present(handle, range, std::move(cancel), tries - 1, std::move(done));
     };
     wait ? core_.after(own_change_pause, std::move(again)) : again();
   };
-  read_once(handle, range, std::move(cancel), std::move(checked));
+  read_once(handle, range, std::move(cancel), core_.tracked<Slices>(std::move(checked)));
 }
 
-void FileOperations::read_once(FileHandle& handle, ByteRange range, std::stop_token cancel,
+void FileOperations::read_once(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
                                Done<Slices> done) {
   std::shared_ptr<FileWriter> writer;
   {
     const MutexLock lock(core_.tree.mutex);
-    const Inode& inode = *handle.inode;
+    const Inode& inode = *handle->inode;
     // While its commit is being answered the writer is clean, and the object's ETag is not known.
     // Of a deleted file nothing is promised, or to be stored, any more: the writer has its bytes.
     const bool newer = inode.writer != nullptr &&
@@ -275,37 +281,40 @@ void FileOperations::read_once(FileHandle& handle, ByteRange range, std::stop_to
   read_object(handle, range, cancel, true, std::move(done));
 }
 
-void FileOperations::read_object(FileHandle& handle, ByteRange range, const std::stop_token& cancel,
-                                 bool may_restart, Done<Slices> done) {
+void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
+                                 const std::stop_token& cancel, bool may_restart,
+                                 Done<Slices> done) {
   std::shared_ptr<ObjectReader> reader;
   bool empty = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    empty = handle.inode->size == 0;
-    if (!empty) reader = reader_for(handle);
+    empty = handle->inode->size == 0;
+    if (!empty) reader = reader_for(*handle);
   }
   if (empty) return done(Slices{});
-  // The handle outlives the read: the kernel releases it only after the reply.
-  reader->read(
-      range, cancel,
-      core_.tracked<Slices>([this, &handle, range, cancel, may_restart,
-                             done = std::move(done)](Result<Slices> slices) mutable {
-        bool restart = false;
-        {
-          const MutexLock lock(core_.tree.mutex);
-          if (slices) handle.delivered = true;
-          // Nothing of the old version has been seen by anyone: start over with the new one.
-          restart = !slices && slices.code() == Code::changed && may_restart && !handle.delivered &&
-                    handle.inode->handles == 1 && handle.inode->parent != nullptr;
-          if (restart) handle.reader.reset();
-        }
-        if (!restart) return done(std::move(slices));
-        resolver_.revalidate(handle.inode, [this, &handle, range, cancel, done = std::move(done)](
-                                               const Result<void>& known) mutable {
-          if (!known) return done(known.error().with_code(Code::changed));
-          read_object(handle, range, cancel, false, std::move(done));
-        });
-      }));
+  reader->read(range, cancel,
+               core_.tracked<Slices>([this, handle, range, cancel, may_restart,
+                                      done = std::move(done)](Result<Slices> slices) mutable {
+                 bool restart = false;
+                 {
+                   const MutexLock lock(core_.tree.mutex);
+                   if (slices) handle->delivered = true;
+                   // Nothing of the old version has been seen by anyone: start over with the new
+                   // one.
+                   restart = !slices && slices.code() == Code::changed && may_restart &&
+                             !handle->delivered && handle->inode->handles == 1 &&
+                             handle->inode->parent != nullptr;
+                   if (restart) handle->reader.reset();
+                 }
+                 if (!restart) return done(std::move(slices));
+                 resolver_.revalidate(handle->inode,
+                                      [this, handle, range, cancel,
+                                       done = std::move(done)](const Result<void>& known) mutable {
+                                        if (!known)
+                                          return done(known.error().with_code(Code::changed));
+                                        read_object(handle, range, cancel, false, std::move(done));
+                                      });
+               }));
 }
 
 void FileOperations::cache_share(FileHandle& handle, Done<CacheShare> done) {
@@ -336,6 +345,7 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
                               std::span<const std::byte> data, Done<void> done) {
   std::shared_ptr<FileWriter> writer;
   bool waits = false;
+  bool lease = false;
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
@@ -343,7 +353,13 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
     if (!waits) writer = inode->writer;
     if (writer != nullptr) core_.begin_work(*inode);
     note_written(*inode);
+    // Of a deleted file that was never stored there may be an object once it is large.
+    const bool kept_unstored = inode->unlinked && !inode->kept_key.empty() && !inode->kept_copy;
+    if (writer != nullptr && kept_unstored)
+      lease = std::max(offset, append ? writer->size() : 0) + data.size() > largest_unleased;
+    if (lease) inode->kept_copy = true;
   }
+  if (lease) deleted_.lease([](const Result<void>&) {});
   if (waits) {
     return core_.when_name_settled(
         inode, [this, inode, append, offset, bytes = std::vector(data.begin(), data.end()),
@@ -377,7 +393,7 @@ void FileOperations::sync(FileHandle& handle, Done<void> done) {
 }
 
 void FileOperations::release(FileHandle* handle) {
-  const std::unique_ptr<FileHandle> owned(handle);
+  const std::shared_ptr<FileHandle> owned = std::move(handle->held);
   const InodePtr inode = owned->inode;
   bool ended = false;
   DeletedFiles::Copy kept;

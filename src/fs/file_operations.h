@@ -33,7 +33,7 @@ class FileOperations {
   };
   void create(const Create& request, Done<Created> done) EXCLUDES(core_.tree.mutex);
   void open(const InodePtr& inode, OpenFlags flags, Done<Opened> done) EXCLUDES(core_.tree.mutex);
-  void read(FileHandle& handle, ByteRange range, std::stop_token cancel, Done<Slices> done)
+  void read(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel, Done<Slices> done)
       EXCLUDES(core_.tree.mutex);
   void write(FileHandle& handle, uint64_t offset, std::span<const std::byte> data, Done<void> done)
       EXCLUDES(core_.tree.mutex);
@@ -80,11 +80,11 @@ class FileOperations {
   void drop_inode_set_ids(Inode& inode) REQUIRES(core_.tree.mutex);
   std::shared_ptr<ObjectReader> reader_for(FileHandle& handle) REQUIRES(core_.tree.mutex);
   /// Not older than what this mount has stored by then.
-  void read_present(FileHandle& handle, ByteRange range, std::stop_token cancel, uint32_t tries,
-                    Done<Slices> done) EXCLUDES(core_.tree.mutex);
-  void read_once(FileHandle& handle, ByteRange range, std::stop_token cancel, Done<Slices> done)
-      EXCLUDES(core_.tree.mutex);
-  void read_object(FileHandle& handle, ByteRange range, const std::stop_token& cancel,
+  void read_present(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
+                    uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);
+  void read_once(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
+                 Done<Slices> done) EXCLUDES(core_.tree.mutex);
+  void read_object(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
                    bool may_restart, Done<Slices> done) EXCLUDES(core_.tree.mutex);
   void open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
   void write_to(const InodePtr& inode, bool append, uint64_t offset,

@@ -182,7 +182,7 @@ class FileSystemImpl final : public MountedFileSystem {
   }
 
   void read(HandleId handle, ByteRange range, std::stop_token cancel, Done<Slices> done) override {
-    files_.read(*file(handle), range, std::move(cancel), std::move(done));
+    files_.read(file(handle)->held, range, std::move(cancel), std::move(done));
   }
   void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
              Done<void> done) override {

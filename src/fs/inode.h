@@ -119,6 +119,8 @@ struct Inode {
 
 /// An open file. `inode` and the flags are constant, the rest is guarded by Tree::mutex.
 struct FileHandle {
+  /// Itself, until it is released. A read of a program that was killed may end later.
+  std::shared_ptr<FileHandle> held;
   InodePtr inode;
   OpenFlags flags;
   std::shared_ptr<ObjectReader>
@@ -129,5 +131,7 @@ struct FileHandle {
   /// to come. The kernel releases a handle some time after close(2) has returned.
   bool unflushed = false;
 };
+
+using FileHandlePtr = std::shared_ptr<FileHandle>;
 
 }  // namespace penstock

@@ -5,34 +5,48 @@
 #include "fs/core.h"
 
 namespace penstock {
+namespace {
+
+/// The key of what has lost its name would be that of the mount's root.
+bool has_name(const Inode& directory) {
+  return directory.parent != nullptr || directory.id == root_inode;
+}
+
+}  // namespace
 
 void FsCore::store_marker(const InodePtr& directory, Done<void> done) {
-  bool nowhere = false;
+  bool begins = false;
   {
     const MutexLock lock(tree.mutex);
     // A bucket's root has no object.
-    nowhere = directory->unlinked || tree.key_of(*directory).empty();
+    if (has_name(*directory) && !tree.key_of(*directory).empty()) {
+      DirectoryState& state = *directory->directory;
+      state.marker_waiters.push_back(std::move(done));
+      if (state.marker_writing) return;
+      state.marker_writing = begins = true;
+      begin_work(*directory);
+    }
   }
-  if (nowhere) return done({});
-  {
-    const MutexLock lock(tree.mutex);
-    DirectoryState& state = *directory->directory;
-    state.marker_waiters.push_back(std::move(done));
-    if (state.marker_writing) return;
-    state.marker_writing = true;
-    begin_work(*directory);
-  }
-  write_marker(directory);
+  // NOLINTNEXTLINE(bugprone-use-after-move): it was moved only where this begins.
+  begins ? write_marker(directory) : done({});
 }
 
 void FsCore::write_marker(const InodePtr& directory) {
   PutRequest marker;
   std::vector<Done<void>> waiters;
+  bool gone = false;
   {
     const MutexLock lock(tree.mutex);
     waiters.swap(directory->directory->marker_waiters);
+    // Another mount may have removed it meanwhile.
+    gone = !has_name(*directory);
+    if (gone) directory->directory->marker_writing = false;
     marker.key = tree.key_of(*directory);
     marker.metadata = to_metadata(directory->stored, FileType::directory);
+  }
+  if (gone) {
+    for (Done<void>& waiter : waiters) waiter(Error(Code::not_found));
+    return end_work(*directory);
   }
   parts.store.put(std::move(marker),
                   tracked<ObjectInfo>([this, directory, waiters = std::move(waiters)](

@@ -375,7 +375,7 @@ void Tree::drop_if_unused(const InodePtr& inode) {
 
 bool Tree::disposable(const Inode& inode) {
   return inode.references == 0 && inode.handles == 0 && inode.writer == nullptr &&
-         !inode.local_only &&
+         inode.busy == 0 && inode.leaving == 0 && !inode.local_only &&
          (inode.directory == nullptr ||
           (inode.directory->children.empty() && inode.directory->listing == nullptr));
 }

@@ -36,9 +36,13 @@ void FileWriterImpl::copy_parts(uint64_t offset, CopySource source, Done<uint64_
   const MutexLock lock(mutex_);
   const bool busy = abandoned_ || lost_ || failure_ || commit_ != nullptr || !queue_.empty() ||
                     copying_ || spilling_;
+  // The end of the file is to be sent anew where it grows, which takes its bytes.
+  const uint64_t size = map_.size();
+  const bool end_sent =
+      size > 0 && offset > size && map_.any(clip(core_.layout.number_at(size)), mask(Source::sent));
   uint64_t end = offset;
   uint32_t last = 0;
-  if (!busy && !no_part_copy_ && until_part(offset) == 0) {
+  if (!busy && !end_sent && !no_part_copy_ && until_part(offset) == 0) {
     const uint64_t limit = std::min(core_.layout.max_size() - offset, source.range.length) + offset;
     while (end < limit) {
       const uint32_t number = core_.layout.number_at(end);

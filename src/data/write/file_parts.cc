@@ -124,13 +124,16 @@ void FileWriterImpl::upload_created(const std::shared_ptr<UploadSession>& sessio
     } else {
       upload_.reset();
       no_early_upload_ = true;
-      if (commit_ != nullptr) {
+      if (copying_) {
+        // It ends by that, as one that copied nothing, and a commit waits for its end.
+        if (!copying_->error) copying_->error = id.error();
+        unready_all();
+      } else if (commit_ != nullptr) {
         if (!commit_->error) commit_->error = id.error();
       } else if (!ready_.empty() || !ready_copies_.empty()) {
         failure_ = id.error();
         unready_all();
       }
-      if (copying_) unready_all();  // it ends by that, and a commit waits for its end
     }
   }
   went_on();

@@ -19,10 +19,10 @@ constexpr uint64_t longest_piece = 4;
 }  // namespace
 
 void FileWriterImpl::read(ByteRange range, std::stop_token cancel, Done<Slices> done) {
-  ETag base;
+  std::optional<ObjectInfo> base;
   {
     const MutexLock lock(mutex_);
-    if (base_) base = base_->etag;
+    base = base_;
   }
   auto answered = [self = shared_from_this(), range, cancel, base,
                    done = std::move(done)](Result<Slices> slices) mutable {
@@ -36,11 +36,13 @@ void FileWriterImpl::read(ByteRange range, std::stop_token cancel, Done<Slices> 
 
 /// The base is gone, perhaps because a commit of our own has just taken its place: that has the
 /// bytes.
-void FileWriterImpl::read_again(ByteRange range, std::stop_token cancel, const ETag& base,
-                                const Error& error, Done<Slices> done) {
+void FileWriterImpl::read_again(ByteRange range, std::stop_token cancel,
+                                const std::optional<ObjectInfo>& base, const Error& error,
+                                Done<Slices> done) {
   Deferred after;
   const MutexLock lock(mutex_);
-  const bool replaced = base_ && base_->etag != base;
+  // A copy under another key may have the same ETag.
+  const bool replaced = base_ && base && (base_->etag != base->etag || base_->key != base->key);
   if (!replaced && commit_ == nullptr) {
     after.call([done = std::move(done), error]() mutable { done(error); });
     return;

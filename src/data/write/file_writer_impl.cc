@@ -261,6 +261,8 @@ std::optional<ObjectInfo> FileWriterImpl::base() const {
 
 void FileWriterImpl::base_moved(const std::string& key, const ETag& etag) {
   const MutexLock lock(mutex_);
+  // What it may still have to store, to be read back, must not appear under the name that is gone.
+  if (upload_ == nullptr && commit_ == nullptr) key_ = key;
   if (!base_) return;
   base_->key = key;
   base_->etag = etag;

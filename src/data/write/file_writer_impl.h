@@ -210,8 +210,8 @@ class FileWriterImpl final : public MemoryHolder,
   // file_reads.cc: reads, and the fetches of commits
   void read_dirty(ByteRange range, std::stop_token cancel, Done<Slices> done, bool again)
       EXCLUDES(mutex_);
-  void read_again(ByteRange range, std::stop_token cancel, const ETag& base, const Error& error,
-                  Done<Slices> done) EXCLUDES(mutex_);
+  void read_again(ByteRange range, std::stop_token cancel, const std::optional<ObjectInfo>& base,
+                  const Error& error, Done<Slices> done) EXCLUDES(mutex_);
   void start_fetch(ByteRange range, uint32_t part, Deferred& after) REQUIRES(mutex_);
   void fetch_next(Fetch fetch, std::optional<MemoryGrant> grant) EXCLUDES(mutex_);
   void fetched(Fetch fetch, const Result<ObjectInfo>& result) EXCLUDES(mutex_);

@@ -122,8 +122,8 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   // pending_read.cc
   void gather(ByteRange range, const std::stop_token& cancel, Done<Slices> done)
       EXCLUDES(change_mutex_, mutex_);
-  void read_again(ByteRange range, std::stop_token cancel, const ETag& base, const Error& error,
-                  Done<Slices> done) EXCLUDES(change_mutex_, mutex_);
+  void read_again(ByteRange range, std::stop_token cancel, const std::optional<ObjectInfo>& base,
+                  const Error& error, Done<Slices> done) EXCLUDES(change_mutex_, mutex_);
 
   // pending_room.cc: waiting for room on the disk
   bool room_may_come(const Error& error, Scheduler::Time deadline);

@@ -9,26 +9,30 @@
 namespace penstock {
 
 void PendingFile::read(ByteRange range, std::stop_token cancel, Done<Slices> done) {
-  ETag base;
+  std::optional<ObjectInfo> base;
   {
     const MutexLock lock(mutex_);
-    if (base_) base = base_->etag;
+    base = base_;
   }
   gather(range, cancel,
          [self = shared_from_this(), range, cancel, base,
           done = std::move(done)](Result<Slices> slices) mutable {
-           if (slices || slices.code() != Code::changed) return done(std::move(slices));
+           const bool gone =
+               !slices && (slices.code() == Code::changed || slices.code() == Code::not_found);
+           if (!gone) return done(std::move(slices));
            self->read_again(range, std::move(cancel), base, slices.error(), std::move(done));
          });
 }
 
 /// The base is gone from the bucket, perhaps because our own upload has just taken its place: that
 /// has the same bytes.
-void PendingFile::read_again(ByteRange range, std::stop_token cancel, const ETag& base,
-                             const Error& error, Done<Slices> done) {
+void PendingFile::read_again(ByteRange range, std::stop_token cancel,
+                             const std::optional<ObjectInfo>& base, const Error& error,
+                             Done<Slices> done) {
   Deferred after;
   const MutexLock lock(mutex_);
-  const bool replaced = base_ && base_->etag != base;
+  // A copy under another key may have the same ETag.
+  const bool replaced = base_ && base && (base_->etag != base->etag || base_->key != base->key);
   const bool uploading = run_ != nullptr;
   if (!replaced && !uploading) {
     after.call([done = std::move(done), error]() mutable { done(error); });
