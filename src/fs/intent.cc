@@ -31,8 +31,11 @@ std::string_view take_word(std::string_view& line) {
 bool read_move(std::string_view line, Intent& intent) {
   const std::optional<std::string> from = decode_word(take_word(line));
   const std::optional<std::string> to = decode_word(take_word(line));
-  if (!from || !to || from->empty() || to->empty() || (line != "0" && line != "1")) return false;
-  intent.moves.push_back({.from = *from, .to = *to, .keeps_source = line == "1"});
+  if (!from || !to || from->empty() || to->empty()) return false;
+  const std::string_view keep = take_word(line);
+  if ((keep != "0" && keep != "1") || (!line.empty() && line != "1")) return false;
+  intent.moves.push_back(
+      {.from = *from, .to = *to, .keeps_source = keep == "1", .over_marker = line == "1"});
   return true;
 }
 
@@ -40,6 +43,8 @@ bool read_line(std::string_view line, Intent& intent) {
   const std::string_view name = take_word(line);
   if (name == "move") return read_move(line, intent);
   if (name == "since") return read_number(line, intent.since_ns);
+  if (name == "until") return read_number(line, intent.until_ns);
+  if (name == "step-since") return read_number(line, intent.step_since_ns);
   if (name == "step") return read_number(line, intent.step);
   if (name == "phase") {
     intent.phase = line == "deleting" ? Intent::Phase::deleting : Intent::Phase::copying;
@@ -90,9 +95,12 @@ std::string to_text(const Intent& intent) {
   std::string text = fmt::format("{}\nmount {}\nsince {}\nstep {}\nphase {}\n", header,
                                  encode_word(intent.mount), intent.since_ns, intent.step,
                                  intent.phase == Intent::Phase::deleting ? "deleting" : "copying");
+  // What is optional is written only where it says something: older versions know none of it.
+  if (intent.until_ns != 0) text += fmt::format("until {}\n", intent.until_ns);
+  if (intent.step_since_ns != 0) text += fmt::format("step-since {}\n", intent.step_since_ns);
   for (const Move& move : intent.moves)
-    text += fmt::format("move {} {} {}\n", encode_word(move.from), encode_word(move.to),
-                        move.keeps_source ? 1 : 0);
+    text += fmt::format("move {} {} {}{}\n", encode_word(move.from), encode_word(move.to),
+                        move.keeps_source ? 1 : 0, move.over_marker ? " 1" : "");
   return text;
 }
 

@@ -16,6 +16,8 @@ struct Move {
   std::string from;
   std::string to;
   bool keeps_source = false;  ///< The next step overwrites it.
+  /// The directory `to` had its own object before: taking the move back does not delete it.
+  bool over_marker = false;
 };
 
 /// What a rename of several objects is about to do, as an object in the bucket says it (see
@@ -26,7 +28,9 @@ struct Move {
 ///     since NANOSECONDS        by the store's clock; 0: the object is its first version
 ///     step N                   from 0: the move that is under way
 ///     phase copying|deleting
-///     move FROM TO KEEP        one for each step; KEEP is 0 or 1
+///     until NANOSECONDS        optional: later than that its first mount made no copies
+///     step-since NANOSECONDS   optional: when the step began; else the object was written then
+///     move FROM TO KEEP [1]    one for each step; KEEP is 0 or 1; 1: Move::over_marker
 ///
 /// Words are percent-encoded, an empty one is "%".
 struct Intent {
@@ -35,6 +39,8 @@ struct Intent {
   std::string id;  ///< The last part of its key; not in the text.
   std::string mount;
   int64_t since_ns = 0;
+  int64_t until_ns = 0;       ///< 0: not known.
+  int64_t step_since_ns = 0;  ///< 0: the object's time is that.
   uint32_t step = 0;
   Phase phase = Phase::copying;
   std::vector<Move> moves;

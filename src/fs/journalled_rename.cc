@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/journalled_rename.h"
 
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "fs/join.h"
@@ -10,6 +12,7 @@
 namespace penstock {
 
 using Phase = Intent::Phase;
+using Objects = std::map<std::string, ObjectInfo>;
 
 /// copy ─> note "deleting" ─> delete ─> note the next step ─> copy … ─> remove the intent
 ///   └─ failed, first step: delete the copies ─────────────────────────────┘
@@ -54,9 +57,12 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
       if (!held) return self->leave_behind(held.error());
       const Intent& intent = self->held_->intent;
       if (intent.phase == Phase::deleting) return self->delete_originals_found();
-      if (intent.step > 0) return self->copy_step();
+      if (intent.step > 0) {
+        self->resumed_since_ns_ = intent.step_since_ns;
+        return self->copy_step();
+      }
       self->progress(RenameState::Phase::undoing)(0, 0);
-      remove_left_copies(self->core_, intent.moves[0], intent.since_ns,
+      remove_left_copies(self->core_, intent.moves[0], intent.since_ns, intent.until_ns,
                          [self](const Result<void>& undone) {
                            if (!undone) return self->leave_behind(undone.error());
                            self->end({});
@@ -86,7 +92,45 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
   }
 
   void copy_step() {
+    const std::optional<int64_t> since = std::exchange(resumed_since_ns_, std::nullopt);
+    if (!since && left_.empty()) return copy_objects({}, {});
+    // Whoever had begun this has been silent for long: what has been written since stays.
+    list_objects(core_, move().from, [self = shared_from_this(), since](Result<Objects> found) {
+      if (!found) return self->leave_behind(found.error());
+      list_objects(self->core_, self->move().to,
+                   [self, since, originals = std::move(*found)](const Result<Objects>& targets) {
+                     if (!targets) return self->leave_behind(targets.error());
+                     self->copy_the_rest(since, originals, *targets);
+                   });
+    });
+  }
+
+  void copy_the_rest(std::optional<int64_t> since, const Objects& originals,
+                     const Objects& targets) {
+    const auto is_newer = [since](const ObjectInfo& object) {
+      return since && object.last_modified_ns > *since + store_time_tolerance_ns;
+    };
+    std::set<std::string> copied_before;
+    std::set<std::string> left_alone;
+    for (const auto& [name, target] : targets) {
+      const auto original = originals.find(name);
+      if (original == originals.end()) continue;
+      if (!is_newer(target) && !left_.contains(move().to + name)) continue;
+      if (is_newer(original->second)) {
+        // Both names have got something new: neither this step nor the next overwrites it.
+        left_alone.insert(name);
+        left_.insert(move().from + name);
+      } else {
+        copied_before.insert(name);
+      }
+    }
+    copy_objects(std::move(copied_before), std::move(left_alone));
+  }
+
+  void copy_objects(std::set<std::string> copied_before, std::set<std::string> left_alone) {
     CopyAll request{.move = move(), .progress = progress(RenameState::Phase::copying)};
+    request.copied_before = std::move(copied_before);
+    request.left_alone = std::move(left_alone);
     if (copied_ != nullptr) {
       request.copied = [self = shared_from_this()](const std::string& key, const ObjectInfo& info) {
         self->copied_(self->held_->intent.step, key, info);
@@ -157,6 +201,7 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     if (intent.step + 1 == intent.moves.size()) return end({});
     ++intent.step;
     intent.phase = Phase::copying;
+    intent.step_since_ns = 0;
     write_intent(core_, held_, [self = shared_from_this()](const Result<void>& written) {
       if (!written) return self->leave_behind(written.error());
       self->copy_step();
@@ -164,6 +209,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
   }
 
   void undo(Error error) {
+    // Copied over, it is still the directory that was there before.
+    if (move().over_marker) std::erase(keys_, std::string());
     RemoveAll request{.prefix = move().to,
                       .relative_keys = std::move(keys_),
                       .progress = progress(RenameState::Phase::undoing)};
@@ -179,10 +226,12 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
 
   void end(Result<void> result) {
     if (!journalled_) return answer(std::move(result));
+    note_left_behind();
     // The rename has happened, or has not; an intent that stays is found to be done with.
     owner_.lease_.release(
         core_.own.intent(held_->intent.id),
         [self = shared_from_this(), result = std::move(result)](const Result<void>& removed) {
+          if (removed) self->forget_left_behind();
           if (!removed && self->owner_.left_behind_) self->owner_.left_behind_();
           self->answer(result);
         });
@@ -193,10 +242,26 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     core_.parts.log->error(
         "renaming '{}' to '{}' stopped halfway: {}. Nothing is lost; it is gone on with later.",
         held_->intent.moves.front().from, held_->intent.moves.back().to, error.describe());
+    note_left_behind();
     owner_.lease_.release("", [self = shared_from_this(), error](const Result<void>&) {
       self->answer(error);
       if (self->owner_.left_behind_) self->owner_.left_behind_();
     });
+  }
+
+  /// From now on nothing is copied for it.
+  void note_left_behind() {
+    const Intent& intent = held_->intent;
+    // Of one that was taken over, its first mount's end is what counts.
+    const int64_t at =
+        intent.until_ns != 0 ? intent.until_ns : owner_.lease_.latest_store_time_ns();
+    const MutexLock lock(owner_.mutex_);
+    owner_.left_at_ns_[intent.id] = at;
+  }
+
+  void forget_left_behind() {
+    const MutexLock lock(owner_.mutex_);
+    owner_.left_at_ns_.erase(held_->intent.id);
   }
 
   void answer(Result<void> result) {
@@ -216,6 +281,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
   uint64_t row_ = 0;
   bool journalled_ = false;  ///< The intent is in the bucket, or may be.
   std::vector<std::string> keys_;
+  std::optional<int64_t> resumed_since_ns_;  ///< When the step began that is gone on with.
+  std::set<std::string> left_;               ///< Keys that no later step may overwrite.
 };
 
 void JournalledRenames::rename(RenameObjects request, Done<void> done) {
@@ -228,6 +295,12 @@ void JournalledRenames::finish(std::shared_ptr<HeldIntent> held, Done<void> done
     running_.insert(held->intent.id);
   }
   std::make_shared<Run>(*this, RenameObjects(), std::move(held), std::move(done))->go_on();
+}
+
+int64_t JournalledRenames::left_behind_at_ns(const std::string& intent_id) const {
+  const MutexLock lock(mutex_);
+  const auto left = left_at_ns_.find(intent_id);
+  return left == left_at_ns_.end() ? 0 : left->second;
 }
 
 bool JournalledRenames::works_on(const std::string& intent_id) const {

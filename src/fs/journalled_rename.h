@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -38,6 +39,8 @@ class JournalledRenames {
 
   /// Whether this mount works on it.
   bool works_on(const std::string& intent_id) const EXCLUDES(mutex_);
+  /// The store's time, at the latest, when this mount left that intent behind; 0: it did not.
+  int64_t left_behind_at_ns(const std::string& intent_id) const EXCLUDES(mutex_);
   /// Called when an intent was left behind.
   void on_left_behind(std::function<void()> call) { left_behind_ = std::move(call); }
 
@@ -50,6 +53,7 @@ class JournalledRenames {
   std::function<void()> left_behind_;
   mutable Mutex mutex_;
   std::set<std::string> running_ GUARDED_BY(mutex_);
+  std::map<std::string, int64_t> left_at_ns_ GUARDED_BY(mutex_);  ///< By the intent's id.
 };
 
 }  // namespace penstock

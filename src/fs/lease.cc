@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/lease.h"
 
+#include <algorithm>
+#include <ctime>
 #include <utility>
 
 namespace penstock {
@@ -34,14 +36,25 @@ void Lease::hold(Done<void> done) {
   if (first) put();
 }
 
-void Lease::put() {
-  put_own(core_, key(), lease_text, {},
-          [this, sent = core_.parts.scheduler.now()](const Result<ObjectInfo>& result) {
-            put_ended(sent, result);
-          });
+Lease::Moment Lease::now() const {
+  timespec boot{};
+  clock_gettime(CLOCK_BOOTTIME, &boot);
+  return {.scheduler = core_.parts.scheduler.now(),
+          .since_boot = std::chrono::seconds(boot.tv_sec) + std::chrono::nanoseconds(boot.tv_nsec)};
 }
 
-void Lease::put_ended(Scheduler::Time sent, const Result<ObjectInfo>& result) {
+std::chrono::nanoseconds Lease::age() const {
+  const Moment moment = now();
+  return std::max<std::chrono::nanoseconds>(moment.scheduler - renewed_.scheduler,
+                                            moment.since_boot - renewed_.since_boot);
+}
+
+void Lease::put() {
+  put_own(core_, key(), lease_text, {},
+          [this, sent = now()](const Result<ObjectInfo>& result) { put_ended(sent, result); });
+}
+
+void Lease::put_ended(const Moment& sent, const Result<ObjectInfo>& result) {
   std::vector<Done<void>> waiters;
   uint64_t period = 0;
   {
@@ -65,12 +78,15 @@ void Lease::renew(uint64_t period) {
   }
   core_.after(core_.parts.identity.renewal, [this, period] { renew(period); });
   put_own(core_, key(), lease_text, {},
-          [this, period, sent = core_.parts.scheduler.now()](const Result<ObjectInfo>& result) {
+          [this, period, sent = now()](const Result<ObjectInfo>& result) {
             bool late = false;
             {
               const MutexLock lock(mutex_);
               const bool same = period == period_ && state_ == State::there;
-              if (result && same) renewed_ = sent;
+              if (result && same) {
+                renewed_ = sent;
+                store_time_ns_ = result->last_modified_ns;
+              }
               late = result && !same && state_ != State::there && state_ != State::putting;
             }
             // It may have come after its own removal.
@@ -115,11 +131,15 @@ int64_t Lease::store_time_ns() const {
   return store_time_ns_;
 }
 
+int64_t Lease::latest_store_time_ns() const {
+  const MutexLock lock(mutex_);
+  return store_time_ns_ == 0 ? 0 : store_time_ns_ + age().count();
+}
+
 bool Lease::valid() const {
   // With room for a clock that is a little fast, and for the request that relies on it.
   const MutexLock lock(mutex_);
-  return state_ == State::there &&
-         core_.parts.scheduler.now() - renewed_ < core_.parts.identity.lease / 2;
+  return state_ == State::there && age() < core_.parts.identity.lease / 2;
 }
 
 }  // namespace penstock

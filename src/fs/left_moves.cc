@@ -13,9 +13,6 @@ namespace {
 
 using Objects = std::map<std::string, ObjectInfo>;
 
-/// Servers tell whole seconds, and those of one service not quite the same time.
-constexpr int64_t tolerance_ns = 2'000'000'000;
-
 class ListWalk : public std::enable_shared_from_this<ListWalk> {
  public:
   ListWalk(FsCore& core, std::string prefix, Done<Objects> done)
@@ -68,6 +65,8 @@ void remove_chosen(FsCore& core, const Move& move, const std::string& of, Choose
                        for (const auto& [name, copy] : *copies) {
                          const auto original = originals.find(name);
                          if (original == originals.end()) continue;
+                         // Copied over, it is still what was there before.
+                         if (move.over_marker && name.empty() && of == move.to) continue;
                          if (choose(original->second, copy)) {
                            removal.relative_keys.push_back(name);
                          } else {
@@ -100,19 +99,23 @@ void list_objects(FsCore& core, const std::string& prefix, Done<Objects> done) {
       }));
 }
 
-void remove_left_copies(FsCore& core, const Move& move, int64_t since_ns, Done<void> done) {
+void remove_left_copies(FsCore& core, const Move& move, int64_t since_ns, int64_t until_ns,
+                        Done<void> done) {
   // What is put aside is nobody else's.
   const bool own = move.to.starts_with(core.own.root);
-  const auto is_copy = [since_ns, own](const ObjectInfo& original, const ObjectInfo& copy) {
-    return own ||
-           (same_contents(original, copy) && copy.last_modified_ns >= since_ns - tolerance_ns);
+  const auto is_copy = [earliest = since_ns - store_time_tolerance_ns,
+                        latest = until_ns + store_time_tolerance_ns,
+                        own](const ObjectInfo& original, const ObjectInfo& copy) {
+    return own || (same_contents(original, copy) && copy.last_modified_ns >= earliest &&
+                   copy.last_modified_ns <= latest);
   };
   remove_chosen(core, move, move.to, is_copy, std::move(done));
 }
 
 void remove_left_originals(FsCore& core, const Move& move, int64_t since_ns, Done<void> done) {
   const auto is_done_with = [since_ns](const ObjectInfo& original, const ObjectInfo& copy) {
-    return original.last_modified_ns < since_ns - tolerance_ns || same_contents(original, copy);
+    return original.last_modified_ns < since_ns - store_time_tolerance_ns ||
+           same_contents(original, copy);
   };
   remove_chosen(core, move, move.from, is_done_with, std::move(done));
 }

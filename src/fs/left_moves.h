@@ -10,14 +10,18 @@
 
 namespace penstock {
 
+/// Servers tell whole seconds, and those of one service not quite the same time.
+constexpr int64_t store_time_tolerance_ns = 2'000'000'000;
+
 /// The objects below a prefix that ends in "/", by their relative keys; or the one object of that
 /// key, under an empty one; or nothing.
 void list_objects(FsCore& core, const std::string& prefix,
                   Done<std::map<std::string, ObjectInfo>> done);
 
 /// Takes back the copies of a move that its mount did not end. Deletes only what is surely a copy
-/// of what is still under its old name, made since then.
-void remove_left_copies(FsCore& core, const Move& move, int64_t since_ns, Done<void> done);
+/// of what is still under its old name, made in that time: what came later is somebody else's.
+void remove_left_copies(FsCore& core, const Move& move, int64_t since_ns, int64_t until_ns,
+                        Done<void> done);
 
 /// Ends a move whose copies are all there: deletes the originals that were not changed since then
 /// and have their copies.

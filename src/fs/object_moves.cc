@@ -53,7 +53,7 @@ class Copies : public std::enable_shared_from_this<Copies> {
         listed_all_ = true;
       } else {
         known_ += page->objects.size();
-        for (ObjectInfo& object : page->objects) waiting_.push_back(std::move(object));
+        for (ObjectInfo& object : page->objects) take_object(std::move(object));
         continuation_ = std::move(page->continuation);
         listed_all_ = continuation_.empty();
       }
@@ -73,6 +73,17 @@ class Copies : public std::enable_shared_from_this<Copies> {
       self->pump();
     });
     pump();  // the next page need not wait
+  }
+
+  void take_object(ObjectInfo object) REQUIRES(mutex_) {
+    std::string relative = object.key.substr(request_.move.from.size());
+    if (request_.left_alone.contains(relative)) {
+      --known_;
+    } else if (request_.copied_before.contains(relative)) {
+      outcome_.relative_keys.push_back(std::move(relative));
+    } else {
+      waiting_.push_back(std::move(object));
+    }
   }
 
   void pump() {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct CopyAll {
   /// answered. Null: nothing to wait for.
   std::function<void(Done<void>)> several;
   MoveProgress progress;
+  std::set<std::string> copied_before;  ///< Relative keys that count as copied.
+  std::set<std::string> left_alone;     ///< Relative keys that are as if they were not there.
 };
 
 /// What was copied, relative to the prefix, and why not all of it was.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fs/left_moves.h"
+#include "fs/object_moves.h"
 
 namespace penstock {
 namespace {
@@ -40,6 +41,7 @@ struct Recovery::Found {
 };
 
 struct Recovery::Look {
+  int64_t now_ns = 0;  ///< The store's time, before it was asked what is there.
   std::vector<Found> found;
   std::map<std::string, int64_t> signs;  ///< Of life, by mount: its newest object's time.
   std::vector<const Found*> intents;     ///< Of others, still to be looked at.
@@ -80,8 +82,9 @@ void Recovery::look() {
                });
 }
 
-void Recovery::take(const std::map<std::string, ObjectInfo>& objects) {
-  const auto look = std::make_shared<Look>();
+std::shared_ptr<Recovery::Look> Recovery::sort(
+    const std::map<std::string, ObjectInfo>& objects) const {
+  auto look = std::make_shared<Look>();
   const std::string& own_id = core_.parts.identity.id;
   for (const auto& [relative, object] : objects) {
     const size_t slash = relative.find('/');
@@ -96,13 +99,36 @@ void Recovery::take(const std::map<std::string, ObjectInfo>& objects) {
     if (own && (found.folder != "renames" || renames_.works_on(found.name))) continue;
     look->found.push_back(std::move(found));
   }
-  if (look->found.empty()) return;
+  return look;
+}
+
+void Recovery::take(const std::map<std::string, ObjectInfo>& objects) {
+  if (sort(objects)->found.empty()) return;
   // The lease is this mount's word that it is at it, and tells the store's time.
-  lease_.hold([this, look](const Result<void>& held) {
-    if (held) return judge(look);
-    core_.parts.log->debug("what dead mounts have left stays: {}", held.error().describe());
-    lease_.release("", [](const Result<void>&) {});
+  lease_.hold([this](const Result<void>& held) {
+    if (!held) return give_up(held.error());
+    look_closer(lease_.store_time_ns());
   });
+}
+
+/// However long the lease took: what lies there now is compared with a time that is older, so that
+/// a mount which lives is never found too silent.
+void Recovery::look_closer(int64_t now_ns) {
+  list_objects(core_, core_.own.root,
+               [this, now_ns](const Result<std::map<std::string, ObjectInfo>>& objects) {
+                 if (!objects) {
+                   give_up(objects.error());
+                   return plan(pause_after_own);
+                 }
+                 const std::shared_ptr<Look> look = sort(*objects);
+                 look->now_ns = now_ns;
+                 judge(look);
+               });
+}
+
+void Recovery::give_up(const Error& error) {
+  core_.parts.log->debug("what dead mounts have left stays: {}", error.describe());
+  lease_.release("", [](const Result<void>&) {});
 }
 
 bool Recovery::dead(const Look& look, const std::string& mount) const {
@@ -111,7 +137,7 @@ bool Recovery::dead(const Look& look, const std::string& mount) const {
   if (identity.known_dead && identity.known_dead(mount)) return true;
   const auto sign = look.signs.find(mount);
   if (sign == look.signs.end()) return true;
-  const std::chrono::nanoseconds silent(lease_.store_time_ns() - sign->second);
+  const std::chrono::nanoseconds silent(look.now_ns - sign->second);
   return silent > identity.lease;
 }
 
@@ -150,8 +176,13 @@ void Recovery::take_intent(const std::shared_ptr<Look>& look, const std::string&
         if (!got) return skip(got.error());
         Result<Intent> intent = parse_intent(sink->text);
         if (!intent) return skip(intent.error());
-        const std::string& mount = intent->mount;
-        const bool other_at_it = mount != core_.parts.identity.id && !dead(*look, mount);
+        const std::string mount = intent->mount;
+        const bool own = mount == core_.parts.identity.id;
+        // Written by the mount that it names, not always the one that its key names.
+        const int64_t written = got->last_modified_ns;
+        int64_t& sign = look->signs[mount];
+        sign = std::max(sign, written);
+        const bool other_at_it = !own && !dead(*look, mount);
         if (other_at_it || renames_.works_on(id)) {
           look->waits |= other_at_it;
           look->left.insert(id);
@@ -160,7 +191,13 @@ void Recovery::take_intent(const std::shared_ptr<Look>& look, const std::string&
         const auto held = std::make_shared<HeldIntent>();
         held->intent = std::move(*intent);
         held->intent.id = id;
-        if (held->intent.since_ns == 0) held->intent.since_ns = got->last_modified_ns;
+        if (held->intent.since_ns == 0) held->intent.since_ns = written;
+        if (held->intent.step_since_ns == 0) held->intent.step_since_ns = written;
+        // Its mount copied until it gave up, or until it was silent for a lease at most.
+        int64_t& until = held->intent.until_ns;
+        if (until == 0 && own) until = renames_.left_behind_at_ns(id);
+        const std::chrono::nanoseconds lease = core_.parts.identity.lease;
+        if (until == 0) until = (own ? written : sign) + lease.count();
         held->etag = got->etag;
         claim(look, held);
       }));
@@ -195,16 +232,14 @@ void Recovery::sweep(const std::shared_ptr<Look>& look) {
     const bool belongs = found.folder == "mounts" || found.folder == "deleted" ||
                          (found.folder == "held" &&
                           !look->left.contains(found.name.substr(0, found.name.find('/'))));
-    if (belongs && mount != core_.parts.identity.id && dead(*look, mount) && garbage.size() < 1000)
+    if (belongs && mount != core_.parts.identity.id && dead(*look, mount))
       garbage.push_back(found.object.key);
   }
-  if (garbage.empty()) return end(look);
-  core_.parts.store.remove_many(
-      std::move(garbage), core_.tracked<std::vector<DeleteFailure>>(
-                              [this, look](const Result<std::vector<DeleteFailure>>& failures) {
-                                look->waits |= !failures || !failures->empty();
-                                end(look);
-                              }));
+  remove_all(core_, {.relative_keys = std::move(garbage)},
+             [this, look](const Result<void>& removed) {
+               look->waits |= !removed;
+               end(look);
+             });
 }
 
 void Recovery::end(const std::shared_ptr<Look>& look) {

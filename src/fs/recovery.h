@@ -34,6 +34,9 @@ class Recovery {
   void plan(std::chrono::nanoseconds pause) EXCLUDES(mutex_);
   void look();
   void take(const std::map<std::string, ObjectInfo>& objects);
+  std::shared_ptr<Look> sort(const std::map<std::string, ObjectInfo>& objects) const;
+  void look_closer(int64_t now_ns);
+  void give_up(const Error& error);
   void judge(const std::shared_ptr<Look>& look);
   void next(const std::shared_ptr<Look>& look);
   bool dead(const Look& look, const std::string& mount) const;

@@ -287,8 +287,17 @@ void NameOperations::rename_directory(const Rename& request, const InodePtr& ino
                                       Done<void> done) {
   // Who has files below open goes on with the copies, once all are there.
   auto known = std::make_shared<Followers>();
+  bool over_marker = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const InodePtr target = core_.tree.child(*request.new_parent, request.new_name);
+    over_marker =
+        target != nullptr && target->directory != nullptr && target->directory->has_marker;
+  }
   renames_.rename(
-      {.moves = {{.from = std::move(copy.source), .to = std::move(copy.target)}},
+      {.moves = {{.from = std::move(copy.source),
+                  .to = std::move(copy.target),
+                  .over_marker = over_marker}},
        .copied = [this, inode, known](
                      size_t, const std::string& relative,
                      const ObjectInfo& info) { note_copy(inode, relative, info, *known); }},

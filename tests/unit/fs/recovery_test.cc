@@ -74,6 +74,15 @@ TEST_CASE("a rename that died while it copied is taken back") {
     nodes.memory.erase("new/f0");
     CHECK(nodes.whole("old"));
   }
+  SECTION("what another made of the same bytes long after stays") {
+    nodes.memory.turn_clock(std::chrono::minutes(10));
+    nodes.memory.set("new/f9", "9");
+    Node second(nodes, "second", {"first"});
+    second.recover();
+    CHECK(nodes.memory.contents("new/f9") == "9");
+    nodes.memory.erase("new/f9");
+    CHECK(nodes.whole("old"));
+  }
   SECTION("it may be alive until its lease has run out") {
     Node second(nodes, "second");
     second.recover();
@@ -96,6 +105,55 @@ TEST_CASE("a rename that died while it copied is taken back") {
   std::vector<std::string> keys = nodes.memory.keys();
   CHECK(std::none_of(keys.begin(), keys.end(),
                      [](const std::string& key) { return key.starts_with(".penstock/"); }));
+}
+
+TEST_CASE("a mount that lives is not taken for dead by who was slow") {
+  Nodes nodes;
+  Node first(nodes, "first");
+  first.store.hold("Copy");
+  const auto renamed = first.begin_rename();
+  for (int i = 0; i < 7; ++i) first.store.release_one("Copy");
+  first.settle();
+  Node second(nodes, "second");
+  second.store.hold("Put");
+  second.recover();
+  nodes.memory.turn_clock(std::chrono::minutes(10));
+  nodes.memory.set(".penstock/mounts/first", "penstock-mount 1\n");
+  second.store.release_all();
+  second.settle();
+  CHECK(nodes.files().size() == 27);
+  first.store.cut_off();
+}
+
+TEST_CASE("a rename over an empty directory that is taken back leaves that directory") {
+  Nodes nodes;
+  nodes.memory.set("old/", "");
+  nodes.memory.set("new/", "");
+  {
+    Node first(nodes, "first");
+    first.store.hold("Copy");
+    const auto renamed = first.begin_rename();
+    for (int i = 0; i < 7; ++i) first.store.release_one("Copy");
+    first.settle();
+    CHECK(nodes.files().size() == 28);
+    first.store.cut_off();
+  }
+  Node second(nodes, "second", {"first"});
+  second.recover();
+  CHECK(nodes.memory.contents("old/").has_value());
+  CHECK(nodes.memory.contents("new/").has_value());
+  nodes.memory.erase("old/");
+  nodes.memory.erase("new/");
+  CHECK(nodes.whole("old"));
+}
+
+TEST_CASE("more than one batch of a dead mount's rest is removed") {
+  Nodes nodes;
+  for (int i = 0; i < 1500; ++i)
+    nodes.memory.set(".penstock/deleted/first-" + std::to_string(i), "x");
+  Node second(nodes, "second", {"first"});
+  second.recover();
+  CHECK(nodes.memory.keys().size() == 20);
 }
 
 TEST_CASE("a rename that died while it deleted is ended") {
@@ -160,6 +218,33 @@ TEST_CASE("an exchange that died is taken back, or ended") {
   CHECK(nodes.memory.keys() == std::vector<std::string>{"a", "b"});
 }
 
+TEST_CASE("an exchange that is gone on with keeps what was written since") {
+  Nodes nodes;
+  for (const std::string& key : nodes.memory.keys()) nodes.memory.erase(key);
+  const std::string held = ".penstock/held/first-1";
+  nodes.memory.set("a", "first");
+  nodes.memory.set(held, "first");
+  nodes.memory.set("b", "other");
+  Intent intent;
+  intent.mount = "first";
+  intent.step = 1;
+  intent.moves = {{"a", held, true}, {"b", "a", true}, {held, "b", false}};
+  nodes.memory.set(".penstock/renames/first-1", to_text(intent));
+  nodes.memory.turn_clock(std::chrono::seconds(10));
+  std::string b = "first";
+  SECTION("to one") { nodes.memory.set("a", "new"); }
+  SECTION("to both") {
+    nodes.memory.set("a", "new");
+    nodes.memory.set("b", "new too");
+    b = "new too";
+  }
+  Node second(nodes, "second", {"first"});
+  second.recover();
+  CHECK(nodes.memory.contents("a") == "new");
+  CHECK(nodes.memory.contents("b") == b);
+  CHECK(nodes.memory.keys() == std::vector<std::string>{"a", "b"});
+}
+
 TEST_CASE("what is no intent is left alone") {
   Nodes nodes;
   const std::string key = ".penstock/renames/first-1";
@@ -178,12 +263,28 @@ TEST_CASE("an intent is read as it was written") {
   intent.since_ns = 17;
   intent.step = 1;
   intent.phase = Intent::Phase::deleting;
-  intent.moves = {{"a b/%", "c\nd", true}, {"ü", "e", false}};
+  intent.until_ns = 18;
+  intent.step_since_ns = 19;
+  intent.moves = {{"a b/%", "c\nd", true}, {"ü", "e", false, true}};
   const Result<Intent> read = parse_intent(to_text(intent));
   REQUIRE(read);
   CHECK(to_text(*read) == to_text(intent));
   CHECK(read->moves[0].to == "c\nd");
   CHECK(read->moves[0].keeps_source);
+  CHECK_FALSE(read->moves[0].over_marker);
+  CHECK(read->moves[1].over_marker);
+  CHECK(read->until_ns == 18);
+  CHECK(read->step_since_ns == 19);
+}
+
+TEST_CASE("an intent of before there were optional words is read") {
+  const Result<Intent> read =
+      parse_intent("penstock-rename 1\nmount m\nsince 1\nstep 0\nphase copying\nmove a/ b/ 0\n");
+  REQUIRE(read);
+  CHECK(read->until_ns == 0);
+  CHECK(read->moves[0].to == "b/");
+  CHECK_FALSE(read->moves[0].keeps_source);
+  CHECK_FALSE(read->moves[0].over_marker);
 }
 
 }  // namespace
