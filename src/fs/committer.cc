@@ -199,6 +199,7 @@ void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
   inode.size = info.size;
   // Its time stays that of its last write, which is finer and no later than the store's.
   inode.stored_known = true;
+  Tree::modified_here(inode, info.last_modified_ns);
   core_.tree.note_carried(inode);
   inode.local_only = false;
   inode.replaces.clear();

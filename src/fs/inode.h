@@ -80,6 +80,10 @@ struct Inode {
   int64_t mtime_ns = 0;
   int64_t ctime_ns = 0;  ///< The object's Last-Modified, or when this mount changed it.
   StoredAttributes stored;
+  /// The object's Last-Modified in seconds, which every answer has; 0: unknown. After an own change
+  /// it is the time of the store's answer, until the store has `told` it.
+  int64_t modified_s = 0;
+  bool modified_told = false;
   std::optional<FileType> shown_as;  ///< What programs were told it is: that does not change.
   bool replaced = false;    ///< Its name has another inode since the store told another type.
   std::string link_target;  ///< Of a symbolic link, for `etag`; empty: not read yet.

@@ -191,6 +191,7 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
         directory->etag = object.etag;
         directory->stored_known = false;
       }
+      Tree::compare_modified(*directory, object.last_modified_ns);
       continue;
     }
     const auto shown = core_.tree.keys.name_of(std::string_view(object.key).substr(prefix.size()));

@@ -63,6 +63,7 @@ void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
           inode->link_target = request.target;
           inode->size = request.target.size();
           inode->etag = info->etag;
+          Tree::modified_here(*inode, info->last_modified_ns);
           inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
           core_.tree.note_change(*request.parent, request.name);
           Tree::names_changed(*request.parent);

@@ -58,6 +58,7 @@ void FsCore::write_marker(const InodePtr& directory) {
                       if (info) {
                         state.has_marker = true;
                         directory->etag = info->etag;
+                        Tree::modified_here(*directory, info->last_modified_ns);
                         tree.note_carried(*directory);
                       }
                       again = !state.marker_waiters.empty();

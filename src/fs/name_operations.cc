@@ -77,6 +77,7 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
           inode->stored = stored;
           inode->stored_known = true;
           inode->etag = info->etag;
+          Tree::modified_here(*inode, info->last_modified_ns);
           inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
           DirectoryState& state = *inode->directory;
           state.complete = state.own = state.has_marker = true;

@@ -128,6 +128,7 @@ void NameOperations::moved(const Rename& request, const InodePtr& inode) {
   Tree::names_changed(*request.parent);
   Tree::names_changed(*request.new_parent);
   inode->ctime_ns = wall_clock_ns();
+  inode->modified_s = 0;
   if (inode->parent != nullptr) return core_.tree.move(inode, request.new_parent, request.new_name);
   // Somebody found the old name gone before the answer was here: the new one is to be looked up.
   if (const InodePtr old = core_.tree.child(*request.new_parent, request.new_name))
@@ -334,6 +335,7 @@ void NameOperations::directory_moved(const Rename& request, const InodePtr& inod
 /// After the file's key has changed. Returns the writer that it does not need any more; or null.
 std::shared_ptr<FileWriter> NameOperations::follow_copy(Inode& inode, const ETag& etag) {
   inode.etag = etag;
+  inode.modified_s = 0;
   inode.reader.reset();
   ++inode.local_version;
   // What was written meanwhile, by who had passed the check for that before, belongs to an object

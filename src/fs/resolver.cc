@@ -131,6 +131,8 @@ void Resolver::single_answered(const std::shared_ptr<Single>& single) {
     } else if (is_directory) {
       inode = core_.tree.learn_directory(single->directory, single->name);
       if (inode->directory) inode->directory->has_marker = marker;
+      if (inode->directory && marker)
+        Tree::compare_modified(*inode, below->objects.front().last_modified_ns);
     } else if (file) {
       inode = core_.tree.learn_file(single->directory, single->name, *file);
     } else if (known != nullptr && core_.tree.keeps(*known)) {

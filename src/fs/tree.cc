@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/wall_clock.h"
 #include "fs/own_names.h"
@@ -15,6 +16,11 @@ namespace {
 /// More remembered absences than this in one directory, and the oldest knowledge is dropped
 /// wholesale.
 constexpr size_t max_absent = 10'000;
+
+constexpr int64_t ns_per_second = 1'000'000'000;
+
+/// An answer's time may be this much earlier than that of the object which it confirms.
+constexpr int64_t longest_answer_s = 2;
 
 }  // namespace
 
@@ -257,9 +263,28 @@ void Tree::learn_object(Inode& inode, const ObjectInfo& info) {
     inode.link_target.clear();
     inode.mtime_ns = inode.ctime_ns = info.last_modified_ns;
   }
+  compare_modified(inode, info.last_modified_ns);
   inode.local_only = false;
   if (!inode.stored_known && inode.type == FileType::file) inode.mtime_ns = info.last_modified_ns;
   if (info.metadata) learn_metadata(inode, info);
+}
+
+void Tree::modified_here(Inode& inode, int64_t answered_ns) {
+  inode.modified_s = answered_ns / ns_per_second;
+  inode.modified_told = false;
+}
+
+void Tree::compare_modified(Inode& inode, int64_t last_modified_ns) {
+  const int64_t modified_s = last_modified_ns / ns_per_second;
+  const bool changing = inode.commits_running > 0 || inode.stored_dirty ||
+                        (inode.directory != nullptr && inode.directory->marker_writing);
+  if (changing || modified_s == 0) return;
+  const int64_t known_s = std::exchange(inode.modified_s, modified_s);
+  const bool told = std::exchange(inode.modified_told, true);
+  if (known_s == 0 || (told ? modified_s == known_s : modified_s <= known_s + longest_answer_s))
+    return;
+  inode.stored_known = false;
+  inode.ctime_ns = last_modified_ns;
 }
 
 void Tree::learn_metadata(Inode& inode, const ObjectInfo& info) {

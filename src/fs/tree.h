@@ -87,6 +87,12 @@ class Tree {
   /// is of another type, another inode takes its name.
   void learn_object(Inode& inode, const ObjectInfo& info) REQUIRES(mutex);
 
+  /// What the store says of the object's age: a change of its metadata alone, by another mount,
+  /// shows nowhere else.
+  static void compare_modified(Inode& inode, int64_t last_modified_ns);
+  /// The object was changed here; what the store answered has this time.
+  static void modified_here(Inode& inode, int64_t answered_ns);
+
   /// The inode's attributes are in its object: its directory's objects carry some.
   void note_carried(const Inode& inode) REQUIRES(mutex);
 

@@ -255,5 +255,36 @@ TEST_CASE("what a mount made is seen by the next one as it was, though listings 
   CHECK(stat_of(mount.path("d/sub")).st_mode == (S_IFDIR | 0700));
 }
 
+TEST_CASE("what another mount changes of the attributes alone is seen, and not undone") {
+  TestServer server;
+  const MountSettings settings{.options = {"--metadata-ttl", "50ms", "--attributes", "full"}};
+  Mounted one(server, settings);
+  Mounted two(server, settings);
+  REQUIRE(mkdir(one.path("d").c_str(), 0755) == 0);
+  write_file(one.path("d/f"), "x");
+  const auto modes = [](const Mounted& mount) {
+    // A directory's own listing has its marker.
+    CHECK(std::distance(std::filesystem::directory_iterator(mount.path("d")), {}) == 1);
+    return std::pair(stat_of(mount.path("d")).st_mode & 07777,
+                     stat_of(mount.path("d/f")).st_mode & 07777);
+  };
+  const std::pair<mode_t, mode_t> fresh{0755, 0644};
+  CHECK(modes(one) == fresh);
+  CHECK(modes(two) == fresh);
+  std::this_thread::sleep_for(std::chrono::milliseconds(3100));  // servers tell seconds
+  REQUIRE(chmod(two.path("d").c_str(), 0711) == 0);
+  REQUIRE(chmod(two.path("d/f").c_str(), 0600) == 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const std::pair<mode_t, mode_t> changed{0711, 0600};
+  const auto seen = modes(one);
+  CHECK(seen.first == changed.first);
+  CHECK(seen.second == changed.second);
+  REQUIRE(chown(one.path("d").c_str(), 5, 5) == 0);
+  REQUIRE(chown(one.path("d/f").c_str(), 5, 5) == 0);
+  CHECK(modes(one) == changed);
+  CHECK(server.metadata("test", "d/")->at("mode") == std::to_string(S_IFDIR | 0711));
+  CHECK(server.metadata("test", "d/f")->at("mode") == std::to_string(S_IFREG | 0600));
+}
+
 }  // namespace
 }  // namespace penstock::test
