@@ -83,7 +83,7 @@ TEST_CASE("a hole of a terabyte costs no memory") {
   const uint64_t size = 80ULL << 30;
   CHECK(extend(fixture, *file, size));
   CHECK(zero(fixture, *file, {part / 2, size - part}, false));
-  CHECK(fixture.budget.used() <= used);
+  CHECK(fixture.budget.used() < used);
   CHECK(file->size() == size);
   CHECK(fixture.read(*file, size / 2, 10).value() == std::string(10, '\0'));
   CHECK(fixture.read(*file, 0, part).value() ==
@@ -160,14 +160,18 @@ TEST_CASE("what the store does not copy is for the caller to write") {
                                          {"UploadPartCopy", Code::changed},
                                          {"UploadPartCopy", Code::not_found},
                                          {"CreateUpload", Code::unavailable}}));
-  CAPTURE(operation, code);
+  const uint64_t size = GENERATE(0, 3 * part);
+  CAPTURE(operation, code, size);
+  CHECK(extend(fixture, *file, size));
   const bool half_way = operation == "UploadPartCopy";
   fixture.store.add({.operation = operation, .nth = half_way ? 2U : 1U, .error = Error(code)});
   CHECK(copy(fixture, *file, 0, "from", {0, 3 * part}).value() == 0);
-  CHECK(file->size() == 0);
+  CHECK(file->size() == size);
   CHECK(fixture.write(*file, 0, "short"));
+  // The upload has parts already that nobody may take for the file's.
+  CHECK(extend(fixture, *file, 3 * part));
   CHECK(fixture.commit(*file));
-  CHECK(fixture.stored("to") == "short");
+  CHECK(fixture.stored("to") == "short" + std::string(3 * part - 5, '\0'));
   fixture.close(file);
 }
 
