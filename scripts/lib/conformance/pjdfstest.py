@@ -50,10 +50,11 @@ class Runner:
         self.ending = False
 
     def run(self, tests):
-        """Yields (test, results, seconds)."""
+        """Yields (test, results, seconds) as they end."""
         pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
         try:
-            yield from pool.map(self.run_one, tests)
+            for future in concurrent.futures.as_completed([pool.submit(self.run_one, test) for test in tests]):
+                yield future.result()
         finally:
             self.ending = True
             for process in list(self.running):
