@@ -31,6 +31,7 @@ UNSUITABLE = {
     "generic/308": "writes at 16 TiB: holes take their size in a bucket",
     "generic/490": "makes holes of many GiB: holes take their size in a bucket",
     "generic/504": "looks for the lock of a process that has ended, which process-id namespaces hide",
+    "generic/564": "copies to the end of the largest file: holes take their size in a bucket",
 }
 if not can_raise_limits():
     UNSUITABLE["generic/394"] = "raises a hard limit, which root may not do on this machine"

@@ -25,9 +25,9 @@ class Journal {
     const MutexLock lock(mutex_);
     return entries_;
   }
-  void wait_for(const std::string& what) EXCLUDES(mutex_) {
+  void wait_for(const std::string& what, std::ptrdiff_t times = 1) EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
-    while (std::find(entries_.begin(), entries_.end(), what) == entries_.end()) added_.wait(mutex_);
+    while (std::count(entries_.begin(), entries_.end(), what) < times) added_.wait(mutex_);
   }
 
  private:
@@ -221,7 +221,7 @@ TEST_CASE_METHOD(SupervisorTest, "with a journal an unmount waits, unless told t
     session.finish({});
     journal.wait_for("holding");
     if (!told_first) supervisor.signal(SIGUSR1);
-    journal.wait_for("shutdown 7000");
+    journal.wait_for("holding", 2);  // the second time after "shutdown 7000"
     file_system.waiting({});
   });
   run();
