@@ -171,6 +171,9 @@ struct CompleteUpload {
   std::string upload_id;
   std::vector<CompletedPart> parts;  ///< In order of number, at least one.
   Precondition condition;
+  /// A part was copied from the version `condition.if_match` just now: a store that does not trust
+  /// its server with conditions here need not look again.
+  bool just_seen = false;
 };
 
 struct UploadInfo {

@@ -102,30 +102,21 @@ void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> do
 }
 
 void AttributeOperations::save(const InodePtr& inode, Done<void> done) {
-  bool at_once = false;
-  bool promised = false;
+  const bool directory = inode->type == FileType::directory;
+  bool unlinked = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    const bool with_next_commit = inode->writer != nullptr && inode->writer->dirty();
-    if (with_next_commit) inode->stored_dirty = true;
-    at_once = !with_next_commit && !inode->unlinked;
-    promised = with_next_commit && inode->writer->pending();
+    unlinked = inode->unlinked;
+    if (!directory && !unlinked) inode->stored_dirty = true;
   }
-  if (promised) {
-    return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
-      committer_.renew_promise(inode, std::move(done));
+  if (unlinked) return done({});
+  if (!directory) return committer_.save_stored(inode, std::move(done));
+  core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
+    core_.store_marker(inode, [this, inode, done = std::move(done)](Result<void> stored) mutable {
+      if (stored) attributes_.note_carried(inode);
+      done(std::move(stored));
     });
-  }
-  if (!at_once) return done({});
-  if (inode->type == FileType::directory) {
-    return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
-      core_.store_marker(inode, [this, inode, done = std::move(done)](Result<void> stored) mutable {
-        if (stored) attributes_.note_carried(inode);
-        done(std::move(stored));
-      });
-    });
-  }
-  committer_.save_stored(inode, std::move(done));
+  });
 }
 
 void AttributeOperations::read_link(const InodePtr& inode, Done<std::string> done) {

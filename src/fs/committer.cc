@@ -59,9 +59,15 @@ void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) 
       });
     }
     writer = dirty_writer(*inode);
+    save = writer == nullptr && !inode->unlinked && inode->stored_dirty;
+    if (inode->saving_attributes || (save && inode->commits_running > 0)) {
+      inode->after_commits.emplace_back([this, inode, leaving, done = std::move(done)]() mutable {
+        commit(inode, leaving, std::move(done));
+      });
+      return;
+    }
     if (writer != nullptr) request = take_request(*inode);
-    save =
-        writer == nullptr && !inode->unlinked && inode->stored_dirty && inode->commits_running == 0;
+    inode->saving_attributes = save;
     if (save || (writer != nullptr && !writer->persistent())) begin_commit(*inode);
   }
   if (save) return store_attributes(inode, std::move(done));
@@ -89,6 +95,12 @@ void Committer::close(const InodePtr& inode, Done<void> done) {
       return core_.wait_for_name(inode, [this, inode, done = std::move(done)]() mutable {
         close(inode, std::move(done));
       });
+    }
+    if (inode->saving_attributes) {
+      inode->after_commits.emplace_back([this, inode, done = std::move(done)]() mutable {
+        close(inode, std::move(done));
+      });
+      return;
     }
     writer = dirty_writer(*inode);
     if (writer != nullptr && !writer->persistent()) writer = nullptr;
@@ -184,6 +196,12 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) 
         upload(inode, Leaving::waits, std::move(done));
       });
     }
+    if (inode->saving_attributes) {
+      inode->after_commits.emplace_back([this, inode, leaving, done = std::move(done)]() mutable {
+        upload(inode, leaving, std::move(done));
+      });
+      return;
+    }
     if (!inode->unlinked && promised(*inode)) writer = inode->writer;
     if (writer != nullptr) begin_commit(*inode);
   }
@@ -218,40 +236,54 @@ void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
 }
 
 void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done) {
-  bool again = false;
-  bool unattended = false;
-  bool more = false;
+  Ended ended;
+  bool save = false;
   {
     const MutexLock lock(core_.tree.mutex);
     --inode->commits_running;
     const bool keeps = inode->writer != nullptr && inode->writer->persistent();
-    unattended = inode->write_handles == 0 || keeps;
+    ended.unattended = inode->write_handles == 0 || keeps;
     if (result) {
       note_stored(*inode, *result);
-      again = inode->stored_dirty && !inode->unlinked &&
-              (inode->writer == nullptr || !inode->writer->dirty());
-      more = promised(*inode);
+      save = inode->stored_dirty && !inode->unlinked && inode->commits_running == 0 &&
+             dirty_writer(*inode) == nullptr;
+      ended.more = promised(*inode);
     } else if (!keeps) {
       inode->stored_dirty = true;
     }
-    if (again) ++inode->commits_running;
+    inode->saving_attributes = save;
+    if (save) ++inode->commits_running;
+    if (inode->commits_running == 0) ended.waiting = std::exchange(inode->after_commits, {});
   }
-  if (!again) core_.end_work(*inode);
-  if (!result) {
-    // The name is about to go.
-    if (result.code() == Code::cancelled) return done(result.error());
-    log_failure(inode, result.error());
-    if (unattended && !final_refusal(result.code())) retry_later(inode);
-    return done(result.error());
+  if (save) {
+    attributes_.note_carried(inode);
+    return store_attributes(inode, std::move(done));
   }
-  attributes_.note_carried(inode);
-  if (again) return store_attributes(inode, std::move(done));
-  if (more) plan_upload(inode);
-  if (unattended) writing_ended(inode);
-  done({});
+  end_commit(inode, std::move(ended), std::move(result), std::move(done));
+}
+
+void Committer::end_commit(const InodePtr& inode, Ended ended, Result<ObjectInfo> result,
+                           Done<void> done) {
+  core_.end_work(*inode);
+  if (result) {
+    attributes_.note_carried(inode);
+    if (ended.more) plan_upload(inode);
+    if (ended.unattended) writing_ended(inode);
+    done({});
+  } else {
+    // Cancelled: the name is about to go.
+    if (result.code() != Code::cancelled) {
+      log_failure(inode, result.error());
+      if (ended.unattended && !final_refusal(result.code())) retry_later(inode);
+    }
+    done(result.error());
+  }
+  for (Callback<void()>& go_on : ended.waiting) go_on();
 }
 
 void Committer::save_stored(const InodePtr& inode, Done<void> done) {
+  bool begin = false;
+  bool promised_again = false;
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.leaving(*inode)) {
@@ -259,9 +291,25 @@ void Committer::save_stored(const InodePtr& inode, Done<void> done) {
         save_stored(inode, std::move(done));
       });
     }
-    if (inode->unlinked) return done({});
-    begin_commit(*inode);
+    const bool owes = inode->stored_dirty && !inode->unlinked;
+    const bool with_contents = owes && dirty_writer(*inode) != nullptr;
+    promised_again = with_contents && promised(*inode);
+    begin = owes && !with_contents;
+    if (begin && inode->commits_running > 0) {
+      inode->after_commits.emplace_back([this, inode, done = std::move(done)]() mutable {
+        save_stored(inode, std::move(done));
+      });
+      return;
+    }
+    inode->saving_attributes |= begin;
+    if (begin) begin_commit(*inode);
   }
+  if (promised_again) {
+    return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
+      renew_promise(inode, std::move(done));
+    });
+  }
+  if (!begin) return done({});
   store_attributes(inode, std::move(done));
 }
 
@@ -280,8 +328,28 @@ void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
   core_.parts.copier.copy(
       std::move(copy), core_.tracked<ObjectInfo>(
                            [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                             committed(inode, std::move(info), std::move(done));
+                             attributes_stored(inode, std::move(info), std::move(done));
                            }));
+}
+
+void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> result,
+                                  Done<void> done) {
+  Ended ended;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    --inode->commits_running;
+    inode->saving_attributes = false;
+    ended.unattended = inode->write_handles == 0;
+    ended.waiting = std::exchange(inode->after_commits, {});
+    if (result) {
+      note_stored(*inode, *result);
+      // What is written from now on is an edit of the copy.
+      if (inode->writer != nullptr) inode->writer->base_moved(core_.tree.key_of(*inode), result->etag);
+    } else {
+      inode->stored_dirty = true;
+    }
+  }
+  end_commit(inode, std::move(ended), std::move(result), std::move(done));
 }
 
 void Committer::log_failure(const InodePtr& inode, const Error& error) {

@@ -32,7 +32,8 @@ class Committer {
   /// Begins the upload of what was promised; soon, where the name will hardly stay.
   void plan_upload(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
 
-  /// Writes changed attributes of a file whose contents are in the store: a copy onto itself.
+  /// Writes changed attributes (Inode::stored_dirty) of a file: a copy of its object onto itself,
+  /// unless its contents are yet to be stored, which takes them along.
   void save_stored(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
   /// As commit, for who has called FsCore::quiesce.
@@ -66,10 +67,19 @@ class Committer {
     return leaving == Leaving::waits && core_.leaving(inode);
   }
   void begin_commit(Inode& inode) REQUIRES(core_.tree.mutex);
-  /// After begin_commit.
+  /// After begin_commit, while no other commit runs.
   void store_attributes(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void attributes_stored(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
   void note_stored(Inode& inode, const ObjectInfo& info) REQUIRES(core_.tree.mutex);
   void committed(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  struct Ended {
+    bool unattended = false;  ///< Nobody will commit it again by closing it.
+    bool more = false;        ///< More was promised meanwhile.
+    std::vector<Callback<void()>> waiting;
+  };
+  void end_commit(const InodePtr& inode, Ended ended, Result<ObjectInfo> result, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void retry_later(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
   void log_failure(const InodePtr& inode, const Error& error) EXCLUDES(core_.tree.mutex);

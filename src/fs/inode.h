@@ -108,6 +108,10 @@ struct Inode {
   uint32_t mappable_handles = 0;   ///< Of `write_handles`: those that also read.
   uint32_t unflushed_handles = 0;  ///< Of `write_handles`: see FileHandle::unflushed.
   uint32_t commits_running = 0;
+  /// One of them, and then the only one, is a copy of the object onto itself.
+  bool saving_attributes = false;
+  /// Who waits for all of them to end.
+  std::vector<Callback<void()>> after_commits;
   bool stored_dirty = false;  ///< `stored` was changed and waits for the next commit.
   bool exclusive = false;     ///< Created with O_EXCL: its first commit must not replace anything.
   ETag replaces;  ///< While `local_only`: the object whose name it was given by a rename; or none.

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "store/multipart_etag.h"
+#include "store/expected_etag.h"
 
 namespace penstock {
 namespace {

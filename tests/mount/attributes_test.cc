@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -95,6 +96,32 @@ TEST_CASE("attributes of a large file, set before close, are those of the object
   REQUIRE(close(fd) == 0);
   CHECK(server.metadata("test", "f")->at("mode") == std::to_string(S_IFREG | 0444));
   CHECK(server.object("test", "f") == bytes);
+}
+
+TEST_CASE("attributes that change between two writes of an open file lose neither") {
+  const bool write_back = GENERATE(false, true);
+  CAPTURE(write_back);
+  TestServer server;
+  std::string bytes = random_bytes(20 * mib, 2);
+  server.put_object("test", "f", bytes);
+  MountSettings settings;
+  if (write_back) settings.options.emplace_back("--write-back");
+  Mounted mount(server, settings);
+  const int fd = open(mount.path("f").c_str(), O_RDWR);
+  REQUIRE(fd >= 0);
+  REQUIRE(fchmod(fd, 0640) == 0);
+  REQUIRE(pwrite(fd, "one", 3, 9 * mib) == 3);
+  REQUIRE(fsync(fd) == 0);
+  REQUIRE(eventually([&] { return server.object("test", "f")->compare(9 * mib, 3, "one") == 0; }, 20));
+  REQUIRE(fsetxattr(fd, "user.color", "blue", 4, 0) == 0);
+  REQUIRE(pwrite(fd, "two", 3, mib) == 3);
+  REQUIRE(close(fd) == 0);
+  bytes.replace(9 * mib, 3, "one").replace(mib, 3, "two");
+  CHECK(eventually([&] { return *server.object("test", "f") == bytes; }, 20));
+  CHECK(read_file(mount.path("f")) == bytes);
+  CHECK(server.metadata("test", "f")->at("mode") == std::to_string(S_IFREG | 0640));
+  CHECK(server.metadata("test", "f")->at("color") == "blue");
+  CHECK(server.keys("test").size() == 1);
 }
 
 TEST_CASE("a directory keeps its mode in its marker, and a rename keeps a file's") {

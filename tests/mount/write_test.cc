@@ -168,6 +168,48 @@ TEST_CASE("a small write survives faults too") {
   CHECK(*server.object("test", "f") == "bytes");
 }
 
+TEST_CASE("the edit of an object survives lost answers") {
+  const size_t size = GENERATE(size_t{100}, 20 * mib);
+  CAPTURE(size);
+  TestServer server;
+  std::string bytes = random_bytes(size, 3);
+  server.put_object("test", "f", bytes);
+  Mounted mount(server);
+  server.add_fault({.operation = size < mib ? "PutObject" : "CompleteMultipartUpload",
+                    .key = "f",
+                    .kind = "lost-reply",
+                    .times = 1});
+  const int fd = open(mount.path("f").c_str(), O_WRONLY);
+  REQUIRE(fd >= 0);
+  REQUIRE(pwrite(fd, "edit", 4, 50) == 4);
+  CHECK(fsync(fd) == 0);
+  REQUIRE(pwrite(fd, "again", 5, 60) == 5);
+  CHECK(close(fd) == 0);
+  bytes.replace(50, 4, "edit").replace(60, 5, "again");
+  CHECK(*server.object("test", "f") == bytes);
+}
+
+TEST_CASE("an edit that comes too late is ESTALE, and what is there stays") {
+  const size_t size = GENERATE(size_t{0}, size_t{100}, 20 * mib);
+  const bool synced = GENERATE(false, true);
+  CAPTURE(size, synced);
+  TestServer server;
+  server.put_object("test", "f", random_bytes(size, 4));
+  Mounted mount(server);
+  const int fd = open(mount.path("f").c_str(), O_RDWR | O_APPEND);
+  REQUIRE(fd >= 0);
+  REQUIRE(write(fd, "first", 5) == 5);
+  if (synced) CHECK(fsync(fd) == 0);
+  REQUIRE(write(fd, "second", 6) == 6);
+  server.put_object("test", "f", "theirs");
+  CHECK(close(fd) == -1);
+  CHECK(errno == ESTALE);
+  CHECK(*server.object("test", "f") == "theirs");
+  // Who replaces all of it has nothing of theirs to lose.
+  write_file(mount.path("f"), "mine");
+  CHECK(*server.object("test", "f") == "mine");
+}
+
 TEST_CASE("a refusal reaches close, the old object stays, and the bytes arrive once it is lifted") {
   TestServer server;
   server.put_object("test", "f", "old");

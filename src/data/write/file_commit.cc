@@ -172,13 +172,20 @@ void FileWriterImpl::prepare_parts(Deferred& after) {
   }
 }
 
+/// What an edit keeps of its base is that version's: it may not take the place of another one.
+Precondition FileWriterImpl::condition_on(const std::string& key) const {
+  const Precondition& asked = commit_->request.condition;
+  if (!written_ && (asked.if_none_match || !asked.if_match.empty())) return asked;
+  if (!base_ || base_->key != key || replaces_base_) return {};
+  return {.if_match = base_->etag, .if_none_match = false};
+}
+
 void FileWriterImpl::start_put(Deferred& after) {
   const ByteRange all{0, map_.size()};
   commit_->step = CommitRun::Step::putting;
   ++busy_;
   auto send = [this, self = shared_from_this(), key = key_, metadata = commit_->request.metadata,
-               condition = written_ ? Precondition{}
-                                    : commit_->request.condition](Result<Body> body) mutable {
+               condition = condition_on(key_)](Result<Body> body) mutable {
     if (!body) return put_done(body.error());
     core_.parts.store.put({.key = std::move(key),
                            .body = std::move(*body),
@@ -210,7 +217,9 @@ void FileWriterImpl::start_complete(Deferred& after) {
   commit_->step = CommitRun::Step::completing;
   CompleteUpload request{.key = upload_->key,
                          .upload_id = upload_->id,
-                         .condition = written_ ? Precondition{} : commit_->request.condition};
+                         .parts = {},
+                         .condition = condition_on(upload_->key),
+                         .just_seen = commit_->base_seen};
   const uint32_t count = core_.layout.count(map_.size());
   request.parts.reserve(count);
   for (uint32_t number = 1; number <= count; ++number)
@@ -259,6 +268,7 @@ void FileWriterImpl::adopt(ObjectInfo info, const Metadata& metadata, Deferred& 
   base_ = std::move(info);
   base_limit_ = base_->size;
   written_ = true;
+  replaces_base_ = false;
   stored_metadata_ = metadata;
   contents_dirty_ = metadata_dirty_ = false;
   unreported_ = true;

@@ -287,6 +287,7 @@ void FileWriterImpl::part_done(const std::shared_ptr<UploadSession>& session, ui
   } else if (result) {
     part.state = Part::State::stored;
     part.completed = {number, result->etag, clip(number).length};
+    if (commit_ != nullptr) commit_->base_seen |= part.by_copy;
     if (commit_ != nullptr && commit_->planned) --commit_->open_parts;
     settle(number, after);
   } else {

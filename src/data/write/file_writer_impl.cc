@@ -140,6 +140,7 @@ void FileWriterImpl::apply_truncate(uint64_t size, Deferred& after) {
   map_.resize(size);
   blocks_.drop({size, old_size - size}, after);
   base_limit_ = std::min(base_limit_, size);
+  replaces_base_ |= size == 0;
   if (!leaves_parts_out(size)) return;
   retire(std::move(upload_), after);
   forget_sent_parts();

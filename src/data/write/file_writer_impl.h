@@ -112,6 +112,7 @@ class FileWriterImpl final : public MemoryHolder,
     bool reported = false;    ///< Somebody outside is told of the object.
     bool planned = false;
     bool as_put = false;
+    bool base_seen = false;     ///< A part was copied from the base's version.
     std::deque<uint32_t> todo;  ///< Parts that are not ready yet.
     uint32_t fetching = 0;      ///< Ranges whose unchanged bytes are on their way.
     uint32_t open_parts = 0;    ///< Parts that are not stored yet.
@@ -198,6 +199,7 @@ class FileWriterImpl final : public MemoryHolder,
   void plan_parts(Deferred& after) REQUIRES(mutex_);
   void prepare_parts(Deferred& after) REQUIRES(mutex_);
   bool unchanged(uint32_t number) const REQUIRES(mutex_);
+  Precondition condition_on(const std::string& key) const REQUIRES(mutex_);
   void start_put(Deferred& after) REQUIRES(mutex_);
   void put_done(Result<ObjectInfo> result) EXCLUDES(mutex_);
   void start_complete(Deferred& after) REQUIRES(mutex_);
@@ -241,6 +243,7 @@ class FileWriterImpl final : public MemoryHolder,
   std::optional<ObjectInfo> base_ GUARDED_BY(mutex_);
   uint64_t base_limit_ GUARDED_BY(mutex_) = 0;  ///< How much of the base no truncation has cut off.
   bool written_ GUARDED_BY(mutex_) = false;     ///< `base_` is our own, with `stored_metadata_`.
+  bool replaces_base_ GUARDED_BY(mutex_) = false;  ///< Truncated to nothing: no edit of the base.
   Metadata stored_metadata_ GUARDED_BY(mutex_);
   bool contents_dirty_ GUARDED_BY(mutex_);
   /// The object is there, and whoever holds the file does not know it yet: a commit that it asks

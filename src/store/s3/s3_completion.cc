@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "store/multipart_etag.h"
+#include "store/expected_etag.h"
 #include "store/s3/s3_operations.h"
 #include "store/s3/s3_requests.h"
 #include "store/s3/s3_responses.h"
@@ -35,10 +35,11 @@ class Completion : public std::enable_shared_from_this<Completion> {
 
   void start() {
     const Precondition& condition = request_.condition;
-    if (condition.if_match.empty() && !condition.if_none_match) return complete();
+    const bool seen = request_.just_seen && !condition.if_none_match;
+    if (seen || (condition.if_match.empty() && !condition.if_none_match)) return complete();
     check_condition(session_, request_.key, condition,
                     [self = shared_from_this()](const Result<void>& holds) {
-                      if (!holds) return self->done_(holds.error());
+                      if (!holds) return self->refused(holds.error());
                       self->complete();
                     });
   }
@@ -56,7 +57,7 @@ class Completion : public std::enable_shared_from_this<Completion> {
 
   void take(Result<HttpResponse> response) {
     if (!response && says_in_progress(response.error())) return look_for_upload(response.error());
-    if (!response) return done_(response.error());
+    if (!response) return refused(response.error());
     const auto xml = parse_answer(*response, {"CompleteMultipartUploadResult", request_.key,
                                               request_.condition.if_none_match, Code::unavailable});
     if (xml) {
@@ -82,6 +83,15 @@ class Completion : public std::enable_shared_from_this<Completion> {
                   found->metadata.reset();
                   self->done_(std::move(found));
                 });
+  }
+
+  /// An earlier request of the same may have made the object, and its answer was lost.
+  void refused(const Error& error) {
+    const std::optional<ETag> own = multipart_etag(request_.parts);
+    const bool doubtful = error.code() == Code::changed || error.code() == Code::not_found;
+    if (!doubtful || !own) return done_(error);
+    object_.etag = *own;
+    finish_if_stored(session_, std::move(object_), error, std::move(done_));
   }
 
   void look_for_upload(const Error& in_progress) {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/mutex.h"
+#include "store/expected_etag.h"
 #include "store/s3/s3_requests.h"
 #include "store/s3/s3_responses.h"
 #include "store/s3/xml.h"
@@ -251,6 +252,39 @@ void check_condition(S3Session& session, const std::string& key, const Precondit
 void send_if_match(S3Session& session, S3Request request, ETag if_match, Done<HttpResponse> done) {
   std::make_shared<IfMatchWrite>(session, std::move(request), std::move(if_match), std::move(done))
       ->start();
+}
+
+void finish_if_stored(S3Session& session, ObjectInfo wanted, const Error& refusal,
+                      Done<ObjectInfo> done) {
+  std::string key = wanted.key;
+  head_object(session, {.key = std::move(key), .cancel = {}},
+              [wanted = std::move(wanted), refusal,
+               done = std::move(done)](Result<ObjectInfo> found) mutable {
+                const bool stored = found && !wanted.etag.empty() && found->etag == wanted.etag &&
+                                    found->size == wanted.size &&
+                                    (!wanted.metadata || found->metadata == wanted.metadata);
+                if (!stored) return done(refusal);
+                found->metadata.reset();
+                done(std::move(found));
+              });
+}
+
+void put_if_match(S3Session& session, PutRequest request, Done<ObjectInfo> done) {
+  ObjectInfo object{.key = request.key, .size = request.body.size()};
+  const Metadata metadata = request.metadata;
+  const Body body = request.body;
+  ETag if_match = request.condition.if_match;
+  auto s3 = put_request(std::move(request));
+  if (!s3) return done(s3.error());
+  send_if_match(session, std::move(*s3), std::move(if_match),
+                [&session, pass = session.pass(), object = std::move(object), metadata, body,
+                 done = std::move(done)](Result<HttpResponse> response) mutable {
+                  if (response) return done(written_object(*response, std::move(object)));
+                  if (response.code() != Code::changed) return done(response.error());
+                  object.metadata = metadata;
+                  object.etag = put_etag(body);
+                  finish_if_stored(session, std::move(object), response.error(), std::move(done));
+                });
 }
 
 void remove_keys(S3Session& session, std::vector<std::string> keys,

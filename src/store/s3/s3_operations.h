@@ -26,6 +26,16 @@ void check_condition(S3Session& session, const std::string& key, const Precondit
 /// where there is no object, which S3 calls NoSuchKey.
 void send_if_match(S3Session& session, S3Request request, ETag if_match, Done<HttpResponse> done);
 
+/// PutObject over the version `request.condition.if_match`, which is not empty, as send_if_match. An
+/// object that is there already as the request would make it, from a try whose answer was lost, is
+/// no refusal.
+void put_if_match(S3Session& session, PutRequest request, Done<ObjectInfo> done);
+
+/// Calls `done` with the object of that key if it has the size and the ETag of `wanted`, and where
+/// `wanted` has metadata those too; else with `refusal`.
+void finish_if_stored(S3Session& session, ObjectInfo wanted, const Error& refusal,
+                      Done<ObjectInfo> done);
+
 /// DeleteObjects for what XML can carry, DeleteObject for every other key.
 void remove_keys(S3Session& session, std::vector<std::string> keys,
                  Done<std::vector<DeleteFailure>> done);

@@ -64,18 +64,16 @@ void S3Store::head(HeadRequest request, Done<ObjectInfo> done) {
 
 void S3Store::put(PutRequest request, Done<ObjectInfo> done) {
   if (auto error = check_key(request.key)) return done(*std::move(error));
+  if (!request.condition.if_match.empty())
+    return put_if_match(*session_, std::move(request), std::move(done));
   ObjectInfo object{.key = request.key, .size = request.body.size()};
-  const ETag if_match = request.condition.if_match;
   auto s3 = put_request(std::move(request));
   if (!s3) return done(s3.error());
-  auto answered = [object = std::move(object),
-                   done = std::move(done)](Result<HttpResponse> response) mutable {
+  session_->send(std::move(*s3), [object = std::move(object),
+                                  done = std::move(done)](Result<HttpResponse> response) mutable {
     if (!response) return done(response.error());
     done(written_object(*response, std::move(object)));
-  };
-  if (!if_match.empty())
-    return send_if_match(*session_, std::move(*s3), if_match, std::move(answered));
-  session_->send(std::move(*s3), std::move(answered));
+  });
 }
 
 void S3Store::list(ListRequest request, Done<ListPage> done) {

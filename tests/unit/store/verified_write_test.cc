@@ -2,7 +2,7 @@
 #include "store/verified_write.h"
 
 #include "scripted_store.h"
-#include "store/multipart_etag.h"
+#include "store/expected_etag.h"
 #include "store/retrying_store.h"
 #include "support/catch.h"
 #include "support/manual_scheduler.h"

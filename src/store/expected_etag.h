@@ -8,6 +8,10 @@
 
 namespace penstock {
 
+/// The ETag that S3 gives an object of one PUT, its MD5, unless it is encrypted with keys of its own
+/// (SSE-KMS, SSE-C) or the server makes other ones. Reads all bytes.
+ETag put_etag(const Body& body);
+
 /// The ETag that S3 gives an object made of these parts: the MD5 of the parts' MD5s, "-", and their
 /// number. Nothing where a part's ETag is no MD5 in hexadecimal (a store with ETags of its own
 /// making).

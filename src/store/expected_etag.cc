@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/multipart_etag.h"
+#include "store/expected_etag.h"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <array>
+#include <memory>
+#include <span>
 #include <string>
 
 namespace penstock {
@@ -30,7 +32,25 @@ bool append_md5(const ETag& etag, std::string& bytes) {
   return true;
 }
 
+std::string hex(std::span<const unsigned char> digest) {
+  std::string text;
+  for (const unsigned char byte : digest) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
 }  // namespace
+
+ETag put_etag(const Body& body) {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        &EVP_MD_CTX_free);
+  if (context == nullptr || EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) != 1) return {};
+  for (const auto& piece : body.pieces) {
+    if (EVP_DigestUpdate(context.get(), piece.data(), piece.size()) != 1) return {};
+  }
+  std::array<unsigned char, md5_bytes> digest{};
+  if (EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1) return {};
+  return hex(digest);
+}
 
 std::optional<ETag> multipart_etag(const std::vector<CompletedPart>& parts) {
   std::string md5s;
@@ -42,9 +62,7 @@ std::optional<ETag> multipart_etag(const std::vector<CompletedPart>& parts) {
   unsigned int length = 0;
   if (EVP_Digest(md5s.data(), md5s.size(), digest.data(), &length, EVP_md5(), nullptr) != 1)
     return std::nullopt;
-  std::string etag;
-  for (const unsigned char byte : digest) etag += fmt::format("{:02x}", byte);
-  return etag + fmt::format("-{}", parts.size());
+  return hex(digest) + fmt::format("-{}", parts.size());
 }
 
 bool is_made_of(const ObjectInfo& found, const std::vector<CompletedPart>& parts) {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attributes of stored files that change while the files are open, and at the same time.
+#include "support/catch.h"
+#include "unit/fs/world.h"
+
+namespace penstock::test {
+namespace {
+
+/// "a", stored, open for writing. Its store gives each version an ETag of its own.
+struct OpenForWriting : World {
+  OpenForWriting() {
+    memory.set("a", "stored bytes");
+    inode = World::inode("a");
+    handle = run<Opened>([&](Done<Opened> done) {
+               file_system->open(inode, {.read = true, .write = true}, std::move(done));
+             }).value().handle;
+  }
+
+  void change_mode(uint32_t mode, std::optional<Result<Attributes>>& answer) {
+    file_system->setattr(inode, {.mode = mode},
+                         [&answer](Result<Attributes> result) { answer = std::move(result); });
+  }
+  Result<void> write(const std::string& bytes) {
+    return run<void>([&](Done<void> done) {
+      file_system->write(handle, 0, std::as_bytes(std::span(bytes.data(), bytes.size())),
+                         std::move(done));
+    });
+  }
+  void flush(std::optional<Result<void>>& answer) {
+    file_system->flush(handle, [&answer](Result<void> result) { answer = std::move(result); });
+  }
+  void pass_time() {
+    for (int i = 0; i < 20; ++i) scheduler.advance(milliseconds(1));
+  }
+  std::string stored_mode() { return memory.info("a")->metadata->at("mode"); }
+
+  InodeId inode = 0;
+  HandleId handle = 0;
+};
+
+TEST_CASE("what is written after a change of attributes is an edit of the changed object") {
+  OpenForWriting world;
+  std::optional<Result<Attributes>> changed;
+  world.change_mode(0600, changed);
+  world.pass_time();
+  REQUIRE(changed);
+  REQUIRE(*changed);
+  REQUIRE(world.write("edited"));
+  std::optional<Result<void>> flushed;
+  world.flush(flushed);
+  world.pass_time();
+  REQUIRE(flushed);
+  CHECK(*flushed);
+  CHECK(world.memory.contents("a") == "edited bytes");
+  CHECK(world.stored_mode() == "33152");  // S_IFREG | 0600
+}
+
+TEST_CASE("changes at one time become one copy after the other, and contents wait for them") {
+  OpenForWriting world;
+  world.store.hold("Copy");
+  std::optional<Result<Attributes>> first;
+  std::optional<Result<Attributes>> second;
+  std::optional<Result<Attributes>> third;
+  std::optional<Result<void>> flushed;
+  world.change_mode(0600, first);
+  world.change_mode(0640, second);
+  world.change_mode(0644, third);
+  CHECK(world.store.held("Copy") == 1);
+  REQUIRE(world.write("edited"));
+  world.flush(flushed);
+  world.pass_time();
+  CHECK_FALSE(first);
+  CHECK_FALSE(flushed);
+  CHECK(world.memory.contents("a") == "stored bytes");
+  world.store.release_all();
+  world.pass_time();
+  for (const auto* answer : {&first, &second, &third}) {
+    REQUIRE(*answer);
+    CHECK(**answer);
+  }
+  REQUIRE(flushed);
+  CHECK(*flushed);
+  CHECK(world.memory.contents("a") == "edited bytes");
+  CHECK(world.stored_mode() == "33188");  // S_IFREG | 0644
+}
+
+TEST_CASE("a change that fails is told, and goes with the next commit") {
+  OpenForWriting world;
+  world.store.add({.operation = "Copy", .error = Error(Code::access_denied, "no")});
+  std::optional<Result<Attributes>> changed;
+  world.change_mode(0600, changed);
+  world.pass_time();
+  REQUIRE(changed);
+  CHECK(changed->code() == Code::access_denied);
+  REQUIRE(world.write("edited"));
+  std::optional<Result<void>> flushed;
+  world.flush(flushed);
+  world.pass_time();
+  REQUIRE(flushed);
+  CHECK(*flushed);
+  CHECK(world.memory.contents("a") == "edited bytes");
+  CHECK(world.stored_mode() == "33152");
+}
+
+}  // namespace
+}  // namespace penstock::test
