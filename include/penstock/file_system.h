@@ -193,8 +193,9 @@ class FileSystem {
   virtual void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
                      Done<void> done) = 0;
   /// Before a write by a program without the right to keep them (CAP_FSETID): the file loses its
-  /// set-user-ID bit, and its set-group-ID bit where its group may execute it.
-  virtual void drop_set_ids(HandleId handle) = 0;
+  /// set-user-ID bit, and its set-group-ID bit where its group may execute it (`all`: in any case).
+  /// True where it had any of them.
+  virtual bool drop_set_ids(HandleId handle, bool all) = 0;
   /// Reserves nothing: a bucket has no space to run out of. too_large where the file cannot have
   /// such a range.
   virtual void allocate(HandleId handle, Allocation request, Done<void> done) = 0;

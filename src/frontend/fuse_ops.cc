@@ -20,11 +20,23 @@
 
 namespace penstock {
 
+namespace {
+
+void forget_attributes(FuseContext& context, fuse_ino_t node) {
+  fuse_lowlevel_notify_inval_inode(context.session, node, -1, 0);  // no pages
+}
+
+}  // namespace
+
 FuseContext& context_of(fuse_req_t request) {
   auto& context = *static_cast<FuseContext*>(fuse_req_userdata(request));
   // Every operation comes by here, on the thread that libfuse calls it on.
   if (context.features.io_uring.on) refuse_cancellation();
   return context;
+}
+
+void drop_set_ids(FuseContext& context, fuse_ino_t node, const fuse_file_info& info, bool all) {
+  if (context.file_system->drop_set_ids(info.fh, all)) forget_attributes(context, node);
 }
 
 Done<void> answer(fuse_req_t request, const char* operation) {
@@ -301,7 +313,9 @@ void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   }
   context.file_system->open(
       OpenModes::inode_of(node), wanted,
-      [&context, node, flags, reply = std::move(reply)](const Result<Opened>& opened) mutable {
+      [&context, node, flags, dropped = wanted.drop_set_ids,
+       reply = std::move(reply)](const Result<Opened>& opened) mutable {
+        if (opened && dropped) forget_attributes(context, node);
         if (opened) {
           answer_opened(context, reply, node, *opened, flags);
         } else {
@@ -324,10 +338,10 @@ void op_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_fil
                             });
 }
 
-void op_write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset,
+void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size, off_t offset,
               fuse_file_info* info) {
   FuseContext& context = context_of(request);
-  if (drops_set_ids(*info)) context.file_system->drop_set_ids(info->fh);
+  if (drops_set_ids(*info)) drop_set_ids(context, node, *info);
   context.file_system->write(
       info->fh, static_cast<uint64_t>(offset), std::as_bytes(std::span(data, size)),
       [size,

@@ -14,6 +14,7 @@ namespace penstock {
 /// What the operations work with; fuse_req_userdata() of every request.
 struct FuseContext : SessionContext {
   FileSystem* file_system = nullptr;
+  fuse_session* session = nullptr;
   Log* log = nullptr;
   std::chrono::milliseconds negative_ttl{0};
   std::chrono::milliseconds attribute_ttl{0};
@@ -26,6 +27,10 @@ struct FuseContext : SessionContext {
 
 /// Of a request, on the thread that libfuse hands it over on.
 FuseContext& context_of(fuse_req_t request);
+/// Before a change of a file's contents by a program without the right to keep its set-ID bits. The
+/// kernel forgets the mode that it knows: with the answer it would not.
+void drop_set_ids(FuseContext& context, fuse_ino_t node, const fuse_file_info& info,
+                  bool all = false);
 /// For operations that answer with success or an error.
 Done<void> answer(fuse_req_t request, const char* operation);
 

@@ -33,7 +33,14 @@ std::optional<Allocation> allocation_of(int mode, ByteRange range) {
   }
 }
 
-void op_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t length,
+/// Of these the kernel does not say whether the program may keep the bits: only root is taken to.
+/// Linux takes the set-group-ID bit of a file that its group may not execute, too, where the program
+/// is not of the group.
+void may_drop_set_ids(fuse_req_t request, fuse_ino_t node, const fuse_file_info& info) {
+  if (fuse_req_ctx(request)->uid != 0) drop_set_ids(context_of(request), node, info, true);
+}
+
+void op_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, off_t length,
                   fuse_file_info* info) {
   FuseContext& context = context_of(request);
   const auto allocation =
@@ -42,6 +49,7 @@ void op_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t 
     FuseReply(request, context.reply(), "fallocate").not_supported();
     return;
   }
+  may_drop_set_ids(request, node, *info);
   context.file_system->allocate(info->fh, *allocation, answer(request, "fallocate"));
 }
 
@@ -61,14 +69,15 @@ void op_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_fil
 }
 
 void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fuse_file_info* source,
-                        fuse_ino_t, off_t target_offset, fuse_file_info* target, size_t length,
-                        int) {
+                        fuse_ino_t target_node, off_t target_offset, fuse_file_info* target,
+                        size_t length, int) {
   FuseContext& context = context_of(request);
   const CopyRange copy{.source = source->fh,
                        .source_offset = static_cast<uint64_t>(source_offset),
                        .target = target->fh,
                        .target_offset = static_cast<uint64_t>(target_offset),
                        .length = std::min<uint64_t>(length, longest_copy)};
+  may_drop_set_ids(request, target_node, *target);
   FuseReply reply(request, context.reply(), "copy_file_range");
   std::stop_token cancel = reply.cancel();
   context.file_system->copy_range(

@@ -69,6 +69,7 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
     const fuse_lowlevel_ops operations = fuse_operations();
     session_ = fuse_session_new(&args_, &operations, sizeof operations,
                                 static_cast<FuseContext*>(&context_));
+    context_.session = session_;
     if (session_ == nullptr)
       return Error(Code::internal, "libfuse refused the mount options " + mount_options);
     if (fuse_session_mount(session_, options_.mountpoint.c_str()) != 0) {

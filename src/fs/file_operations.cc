@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/file_operations.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -445,17 +447,18 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
        });
 }
 
-void FileOperations::drop_set_ids(FileHandle& handle) {
+bool FileOperations::drop_set_ids(FileHandle& handle, bool all) {
   const MutexLock lock(core_.tree.mutex);
-  drop_inode_set_ids(*handle.inode);
+  return drop_inode_set_ids(*handle.inode, all);
 }
 
-void FileOperations::drop_inode_set_ids(Inode& inode) {
+bool FileOperations::drop_inode_set_ids(Inode& inode, bool all) {
   const Attributes now = core_.tree.attributes(inode);
-  const uint32_t kept = without_set_ids(now.mode);
-  if (kept == now.mode) return;
+  const uint32_t kept = without_set_ids(now.mode) & ~(all ? uint32_t{S_ISGID} : 0U);
+  if (kept == now.mode) return false;
   inode.stored.mode = kept;
   inode.stored_dirty = true;
+  return true;
 }
 
 }  // namespace penstock

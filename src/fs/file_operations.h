@@ -63,7 +63,7 @@ class FileOperations {
   void resize(const InodePtr& inode, uint64_t size, bool drop_ids, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   /// See FileSystem::drop_set_ids.
-  void drop_set_ids(FileHandle& handle) EXCLUDES(core_.tree.mutex);
+  bool drop_set_ids(FileHandle& handle, bool all) EXCLUDES(core_.tree.mutex);
 
  private:
   /// Whether a creation with O_EXCL makes the object at once: MountOptions::exclusive_create.
@@ -77,7 +77,7 @@ class FileOperations {
   Opened make_handle(const InodePtr& inode, OpenFlags flags) REQUIRES(core_.tree.mutex);
   static void set_unflushed(FileHandle& handle, bool unflushed);
   static void note_written(Inode& inode);
-  void drop_inode_set_ids(Inode& inode) REQUIRES(core_.tree.mutex);
+  bool drop_inode_set_ids(Inode& inode, bool all = false) REQUIRES(core_.tree.mutex);
   std::shared_ptr<ObjectReader> reader_for(FileHandle& handle) REQUIRES(core_.tree.mutex);
   /// Not older than what this mount has stored by then.
   void read_present(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,

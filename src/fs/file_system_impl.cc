@@ -188,7 +188,9 @@ class FileSystemImpl final : public MountedFileSystem {
              Done<void> done) override {
     files_.write(*file(handle), offset, data, std::move(done));
   }
-  void drop_set_ids(HandleId handle) override { files_.drop_set_ids(*file(handle)); }
+  bool drop_set_ids(HandleId handle, bool all) override {
+    return files_.drop_set_ids(*file(handle), all);
+  }
   void allocate(HandleId handle, Allocation request, Done<void> done) override {
     files_.allocate(*file(handle), request, std::move(done));
   }

@@ -113,7 +113,7 @@ class FakeFileSystem final : public FileSystem {
   void read_directory(ReadDirectory, Done<std::vector<DirectoryEntry>>) override {}
   void release_directory(HandleId) override {}
   void sync_directory(InodeId, Done<void>) override {}
-  void drop_set_ids(HandleId) override {}
+  bool drop_set_ids(HandleId, bool) override { return false; }
   void get_xattr(InodeId, std::string, Done<std::string>) override {}
   void list_xattrs(InodeId, Done<std::vector<std::string>>) override {}
   void set_xattr(InodeId, std::string, std::string, XattrMode, Done<void>) override {}
