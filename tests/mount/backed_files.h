@@ -65,7 +65,7 @@ class BackedFiles final : public FileSystem {
   }
   void release_directory(HandleId) override {}
   void sync_directory(InodeId, Done<void> done) override { refuse(done); }
-  void drop_set_ids(HandleId) override {}
+  bool drop_set_ids(HandleId, bool) override { return false; }
   void get_xattr(InodeId, std::string, Done<std::string> done) override { refuse(done); }
   void list_xattrs(InodeId, Done<std::vector<std::string>> done) override { refuse(done); }
   void set_xattr(InodeId, std::string, std::string, XattrMode, Done<void> done) override {
