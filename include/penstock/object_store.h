@@ -137,6 +137,17 @@ struct CopyRequest {
   Precondition condition;
 };
 
+/// Gives an object another key without copying it.
+struct RenameRequest {
+  std::string source;
+  std::string target;
+  ETag source_if_match;         ///< Not empty: the version that is meant.
+  Precondition condition = {};  ///< Of what is under the target's key.
+  /// Names the rename: a store that knows the name already does nothing more. Empty: the store
+  /// that repeats requests makes one.
+  std::string token;
+};
+
 struct CreateUpload {
   std::string key;
   Metadata metadata;
@@ -197,6 +208,7 @@ struct StoreLimits {
                              << 40;  ///< Bytes; AWS documents 10,000 parts of 5 GiB = 48.8 TiB.
   uint32_t max_key_bytes = 1024;
   bool utf8_keys = true;  ///< Keys must be UTF-8.
+  bool renames = false;   ///< ObjectStore::rename may work; else it never does.
 };
 
 /// An object store as S3 defines it: the seam that everything above is tested at.
@@ -229,6 +241,15 @@ class ObjectStore {
                            Done<std::vector<DeleteFailure>> done) = 0;
   /// Up to limits().max_put_size; larger sources need UploadPartCopy.
   virtual void copy(CopyRequest request, Done<ObjectInfo> done) = 0;
+
+  /// Atomic: the object has one of the two keys at any time, and what had the target's is replaced.
+  /// It stays as it is, ETag, time and metadata; the result has key and ETag alone. not_found
+  /// without a source, changed where it is another version. not_supported: nothing has happened,
+  /// and what copy and remove do must do. Keys that end in "/" are never renamed.
+  virtual void rename(RenameRequest request, Done<ObjectInfo> done) {
+    done(Error(Code::not_supported,
+               Error::Detail{.message = "the store does not rename", .key = request.source}));
+  }
 
   virtual void create_upload(CreateUpload request, Done<std::string> done) = 0;
   virtual void upload_part(UploadPart request, Done<CompletedPart> done) = 0;

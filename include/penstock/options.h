@@ -18,6 +18,10 @@ struct StoreOptions {
   std::string ca_bundle;  ///< PEM file; empty: the system's.
   enum class PathStyle : uint8_t { automatic, always, never };
   PathStyle path_style = PathStyle::automatic;
+  /// Whether renames use S3's RenameObject: in directory buckets, wherever the server turns out to
+  /// have it, or never.
+  enum class RenameObject : uint8_t { automatic, on, off };
+  RenameObject rename_object = RenameObject::automatic;
   uint32_t max_connections = 128;  ///< In flight to the endpoint at once, over all event loops.
   uint32_t http_threads = 2;       ///< Event-loop threads.
 };

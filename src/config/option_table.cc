@@ -77,6 +77,21 @@ constexpr auto table = std::to_array<OptionRow>({
                   "every other server and for bucket names that are no host names.",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.store.path_style; }},
+    {.name = "rename-object",
+     .group = bucket,
+     .kind = Kind::choice,
+     .value = "auto|on|off",
+     .initial = "auto",
+     .help = "rename without a copy",
+     .paragraph =
+         "Whether renames of files use S3's RenameObject, which moves an object in one step and "
+         "copies nothing. "
+         "`auto`: in directory buckets (S3 Express One Zone), whose names end in `--x-s3`. `on`: "
+         "in every bucket, for servers that have it there as well, such as CoreWeave's. The first "
+         "rename tries it with an object of its own, below the hidden `.penstock`; where the "
+         "server turns out not to know it, renames copy and delete, as with `off`.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.store.rename_object; }},
     {.name = "max-connections",
      .group = bucket,
      .kind = Kind::count,

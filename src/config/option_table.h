@@ -43,9 +43,9 @@ enum class OptionGroup : uint8_t {
 /// DiskSpace, count/mode/user/group → uint32_t or uint64_t, duration → milliseconds or seconds.
 using OptionTarget =
     std::variant<bool*, std::string*, uint32_t*, uint64_t*, std::chrono::milliseconds*,
-                 std::chrono::seconds*, StoreOptions::PathStyle*, MetadataOptions::Attributes*,
-                 MountOptions::IoUring*, MountOptions::ExclusiveCreate*, WriteOptions::Fsync*,
-                 DiskSpace*>;
+                 std::chrono::seconds*, StoreOptions::PathStyle*, StoreOptions::RenameObject*,
+                 MetadataOptions::Attributes*, MountOptions::IoUring*,
+                 MountOptions::ExclusiveCreate*, WriteOptions::Fsync*, DiskSpace*>;
 
 /// One option: everything that the parser, the help, docs/options.md and the shell completion know
 /// about it.

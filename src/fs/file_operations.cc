@@ -249,6 +249,7 @@ void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
                   done = std::move(done)](Result<Slices> slices) mutable {
     bool own_change = false;
     bool wait = false;
+    bool moving = false;
     // A writer that was asked just before it was dropped answers that it was cancelled.
     const bool dropped = !slices && slices.code() == Code::cancelled;
     const bool other_version = !slices && (dropped || slices.code() == Code::changed);
@@ -256,12 +257,15 @@ void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
       const MutexLock lock(core_.tree.mutex);
       const Inode& inode = *handle->inode;
       wait = inode.commits_running > 0;
-      own_change = wait || dropped || inode.local_version != version;
+      // Its object may have another key by now, which is known when the rename is over.
+      moving = core_.leaving(inode);
+      own_change = wait || moving || dropped || inode.local_version != version;
     }
     if (!own_change) return done(std::move(slices));
     auto again = [this, handle, range, cancel, tries, done = std::move(done)]() mutable {
       read_present(handle, range, std::move(cancel), tries - 1, std::move(done));
     };
+    if (moving) return core_.when_name_settled(handle->inode, std::move(again));
     wait ? core_.after(own_change_pause, std::move(again)) : again();
   };
   read_once(handle, range, std::move(cancel), core_.tracked<Slices>(std::move(checked)));

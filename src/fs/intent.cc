@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -14,6 +15,21 @@ namespace penstock {
 namespace {
 
 constexpr std::string_view header = "penstock-rename 1";
+
+constexpr std::array phases = {Intent::Phase::copying, Intent::Phase::deleting,
+                               Intent::Phase::renaming};
+
+constexpr std::string_view phase_name(Intent::Phase phase) {
+  switch (phase) {
+    case Intent::Phase::copying:
+      return "copying";
+    case Intent::Phase::deleting:
+      return "deleting";
+    case Intent::Phase::renaming:
+      break;
+  }
+  return "renaming";
+}
 
 template <typename Number>
 bool read_number(std::string_view word, Number& number) {
@@ -47,8 +63,11 @@ bool read_line(std::string_view line, Intent& intent) {
   if (name == "step-since") return read_number(line, intent.step_since_ns);
   if (name == "step") return read_number(line, intent.step);
   if (name == "phase") {
-    intent.phase = line == "deleting" ? Intent::Phase::deleting : Intent::Phase::copying;
-    return line == "deleting" || line == "copying";
+    for (const Intent::Phase phase : phases) {
+      intent.phase = phase;
+      if (line == phase_name(phase)) return true;
+    }
+    return false;
   }
   const std::optional<std::string> text = decode_word(line);
   if (!text || name != "mount") return false;
@@ -92,9 +111,9 @@ std::optional<std::string> decode_word(std::string_view word) {
 }
 
 std::string to_text(const Intent& intent) {
-  std::string text = fmt::format("{}\nmount {}\nsince {}\nstep {}\nphase {}\n", header,
-                                 encode_word(intent.mount), intent.since_ns, intent.step,
-                                 intent.phase == Intent::Phase::deleting ? "deleting" : "copying");
+  std::string text =
+      fmt::format("{}\nmount {}\nsince {}\nstep {}\nphase {}\n", header, encode_word(intent.mount),
+                  intent.since_ns, intent.step, phase_name(intent.phase));
   // What is optional is written only where it says something: older versions know none of it.
   if (intent.until_ns != 0) text += fmt::format("until {}\n", intent.until_ns);
   if (intent.step_since_ns != 0) text += fmt::format("step-since {}\n", intent.step_since_ns);

@@ -27,14 +27,16 @@ struct Move {
 ///     mount MOUNT
 ///     since NANOSECONDS        by the store's clock; 0: the object is its first version
 ///     step N                   from 0: the move that is under way
-///     phase copying|deleting
+///     phase copying|deleting|renaming
 ///     until NANOSECONDS        optional: later than that its first mount made no copies
 ///     step-since NANOSECONDS   optional: when the step began; else the object was written then
 ///     move FROM TO KEEP [1]    one for each step; KEEP is 0 or 1; 1: Move::over_marker
 ///
 /// Words are percent-encoded, an empty one is "%".
 struct Intent {
-  enum class Phase : uint8_t { copying, deleting };
+  /// Of a step: its objects are copied, and taken back if that ends too soon; then deleted under
+  /// their old keys. Or each is renamed by itself, and whoever goes on with it renames the rest.
+  enum class Phase : uint8_t { copying, deleting, renaming };
 
   std::string id;  ///< The last part of its key; not in the text.
   std::string mount;

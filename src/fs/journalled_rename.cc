@@ -16,6 +16,9 @@ using Objects = std::map<std::string, ObjectInfo>;
 
 /// copy ─> note "deleting" ─> delete ─> note the next step ─> copy … ─> remove the intent
 ///   └─ failed, first step: delete the copies ─────────────────────────────┘
+///
+/// rename, or copy what cannot be ─> delete what was copied ─> remove the intent
+///   └─ failed: rename back, delete the copies ────────────────────┘
 class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
  public:
   Run(JournalledRenames& owner, RenameObjects request, std::shared_ptr<HeldIntent> held,
@@ -29,6 +32,10 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
       held_ = std::make_shared<HeldIntent>();
       held_->intent.id = request.id.empty() ? core_.new_own_id() : std::move(request.id);
       held_->intent.moves = std::move(request.moves);
+      const std::vector<Move>& steps = held_->intent.moves;
+      // A step of several leaves its original in place, or must never let its name be missing.
+      const bool whole = steps.size() == 1 && core_.parts.store.limits().renames;
+      if (whole) held_->intent.phase = Phase::renaming;
     }
     held_->intent.mount = core_.parts.identity.id;
     const std::vector<Move>& moves = held_->intent.moves;
@@ -57,6 +64,11 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
       if (!held) return self->leave_behind(held.error());
       const Intent& intent = self->held_->intent;
       if (intent.phase == Phase::deleting) return self->delete_originals_found();
+      if (intent.phase == Phase::renaming) {
+        self->resumed_since_ns_ = intent.since_ns;
+        self->taken_over_ = true;
+        return self->copy_step();
+      }
       if (intent.step > 0) {
         self->resumed_since_ns_ = intent.step_since_ns;
         return self->copy_step();
@@ -72,6 +84,7 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
 
  private:
   const Move& move() const { return held_->intent.moves[held_->intent.step]; }
+  bool renaming() const { return held_->intent.phase == Phase::renaming; }
 
   MoveProgress progress(RenameState::Phase phase) {
     return [self = shared_from_this(), phase](uint64_t done, uint64_t known) {
@@ -100,6 +113,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
       list_objects(self->core_, self->move().to,
                    [self, since, originals = std::move(*found)](const Result<Objects>& targets) {
                      if (!targets) return self->leave_behind(targets.error());
+                     if (self->renaming())
+                       return self->rename_the_rest(*since, originals, *targets);
                      self->copy_the_rest(since, originals, *targets);
                    });
     });
@@ -127,8 +142,35 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     copy_objects(std::move(copied_before), std::move(left_alone));
   }
 
+  /// What has been written since under either name stays there.
+  void rename_the_rest(int64_t since, const Objects& originals, const Objects& targets) {
+    const auto is_newer = [since](const ObjectInfo& object) {
+      return object.last_modified_ns > since + store_time_tolerance_ns;
+    };
+    std::set<std::string> copied_before;
+    std::set<std::string> left_alone;
+    for (const auto& [name, original] : originals) {
+      const auto target = targets.find(name);
+      const bool is_there = target != targets.end();
+      const bool marker = is_there && (name.empty() || name.ends_with('/'));
+      if (!is_newer(original) && is_there && (marker || same_contents(original, target->second))) {
+        copied_before.insert(name);
+      } else if (is_newer(original) || (is_there && is_newer(target->second))) {
+        left_alone.insert(name);
+      }
+    }
+    if (!left_alone.empty()) {
+      core_.parts.log->warning(
+          "a rename of '{}' to '{}' was not ended by its mount; {} names stay where they are, for "
+          "they were changed since",
+          move().from, move().to, left_alone.size());
+    }
+    copy_objects(std::move(copied_before), std::move(left_alone));
+  }
+
   void copy_objects(std::set<std::string> copied_before, std::set<std::string> left_alone) {
     CopyAll request{.move = move(), .progress = progress(RenameState::Phase::copying)};
+    request.renames = renaming();
     request.copied_before = std::move(copied_before);
     request.left_alone = std::move(left_alone);
     if (copied_ != nullptr) {
@@ -149,9 +191,11 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
   void step_copied(CopiedObjects copies) {
     keys_ = std::move(copies.relative_keys);
     if (copies.error) {
-      if (held_->intent.step > 0) return leave_behind(*copies.error);
+      if (held_->intent.step > 0 || taken_over_) return leave_behind(*copies.error);
+      if (!copies.renamed.empty()) return rename_back(std::move(copies.renamed), *copies.error);
       return undo(*copies.error);
     }
+    if (renaming()) return delete_originals();
     if (move().keeps_source) return next_step();
     if (!journalled_) return delete_originals();
     held_->intent.phase = Phase::deleting;
@@ -206,6 +250,28 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
       if (!written) return self->leave_behind(written.error());
       self->copy_step();
     });
+  }
+
+  void rename_back(std::vector<std::string> renamed, const Error& error) {
+    const auto take_back = [self = shared_from_this(), renamed = std::move(renamed), error] {
+      CopyAll request{.move = {.from = self->move().to, .to = self->move().from},
+                      .progress = self->progress(RenameState::Phase::undoing),
+                      .renames = true,
+                      .replaces = false,
+                      .only = std::set<std::string>(renamed.begin(), renamed.end())};
+      copy_all(self->core_, std::move(request), [self, error](const CopiedObjects& back) {
+        if (back.error) return self->leave_behind(error);
+        // What could only be copied back is deleted with the copies.
+        self->keys_.insert(self->keys_.end(), back.relative_keys.begin(), back.relative_keys.end());
+        self->undo(error);
+      });
+    };
+    if (!journalled_) return take_back();
+    // Whoever has taken it over goes on with it.
+    write_intent(core_, held_,
+                 [self = shared_from_this(), take_back, error](const Result<void>& mine) {
+                   mine ? take_back() : self->leave_behind(error);
+                 });
   }
 
   void undo(Error error) {
@@ -280,6 +346,7 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
   Done<void> done_;
   uint64_t row_ = 0;
   bool journalled_ = false;  ///< The intent is in the bucket, or may be.
+  bool taken_over_ = false;  ///< Another mount has begun to rename.
   std::vector<std::string> keys_;
   std::optional<int64_t> resumed_since_ns_;  ///< When the step began that is gone on with.
   std::set<std::string> left_;               ///< Keys that no later step may overwrite.

@@ -23,9 +23,11 @@ struct RenameObjects {
   std::function<void(size_t step, const std::string& relative_key, const ObjectInfo& info)> copied;
 };
 
-/// Renames of several objects: each step copies, then deletes what it has copied. Where there is
-/// more than one object, or step, an intent in the bucket says how far it is, so that one that its
-/// mount does not end is finished, or taken back, by another. Thread-safe; outlives its renames.
+/// Renames of several objects: each step copies, then deletes what it has copied. A directory in a
+/// store that renames takes one step of another kind, which renames what lies below it one by one.
+/// Where there is more than one object, or step, an intent in the bucket says how far it is, so
+/// that one that its mount does not end is finished, or taken back, by another. Thread-safe;
+/// outlives its renames.
 class JournalledRenames {
  public:
   JournalledRenames(FsCore& core, Lease& lease) : core_(core), lease_(lease), table_(core.parts) {}

@@ -39,13 +39,6 @@ class ListWalk : public std::enable_shared_from_this<ListWalk> {
   Objects found_;
 };
 
-/// ETags of multipart objects depend on their parts, which a copy may cut differently.
-bool same_contents(const ObjectInfo& one, const ObjectInfo& other) {
-  if (one.size != other.size) return false;
-  const bool of_parts = one.etag.find('-') != ETag::npos || other.etag.find('-') != ETag::npos;
-  return of_parts || one.etag == other.etag;
-}
-
 using Choose = std::function<bool(const ObjectInfo& original, const ObjectInfo& copy)>;
 
 /// Deletes below `of` the names on both sides that `choose` says.
@@ -85,6 +78,13 @@ void remove_chosen(FsCore& core, const Move& move, const std::string& of, Choose
 }
 
 }  // namespace
+
+bool same_contents(const ObjectInfo& one, const ObjectInfo& other) {
+  if (one.size != other.size) return false;
+  // ETags of multipart objects depend on their parts, which a copy may cut differently.
+  const bool of_parts = one.etag.find('-') != ETag::npos || other.etag.find('-') != ETag::npos;
+  return of_parts || one.etag == other.etag;
+}
 
 void list_objects(FsCore& core, const std::string& prefix, Done<Objects> done) {
   if (prefix.ends_with('/'))

@@ -18,6 +18,9 @@ constexpr int64_t store_time_tolerance_ns = 2'000'000'000;
 void list_objects(FsCore& core, const std::string& prefix,
                   Done<std::map<std::string, ObjectInfo>> done);
 
+/// Whether one is surely, or by its size and ETag may well be, a copy of the other.
+bool same_contents(const ObjectInfo& one, const ObjectInfo& other);
+
 /// Takes back the copies of a move that its mount did not end. Deletes only what is surely a copy
 /// of what is still under its old name, made in that time: what came later is somebody else's.
 void remove_left_copies(FsCore& core, const Move& move, int64_t since_ns, int64_t until_ns,

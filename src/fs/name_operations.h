@@ -111,6 +111,9 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   /// Commits what is dirty of a file, or below a directory, that was quiesced.
   void store_rest(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// In one request, where the store can.
+  void rename_object(const Rename& request, const InodePtr& inode, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
   void copy_and_remove(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   /// The file, or the files below the directory, that are not committed.

@@ -77,7 +77,8 @@ class Copies : public std::enable_shared_from_this<Copies> {
 
   void take_object(ObjectInfo object) REQUIRES(mutex_) {
     std::string relative = object.key.substr(request_.move.from.size());
-    if (request_.left_alone.contains(relative)) {
+    const bool asked_for = !request_.only || request_.only->contains(relative);
+    if (!asked_for || request_.left_alone.contains(relative)) {
       --known_;
     } else if (request_.copied_before.contains(relative)) {
       outcome_.relative_keys.push_back(std::move(relative));
@@ -106,9 +107,25 @@ class Copies : public std::enable_shared_from_this<Copies> {
                  (outcome_.error || (listed_all_ && waiting_.empty())) &&
                  !std::exchange(ended_, true);
     }
-    for (const ObjectInfo& object : begin) copy(object);
+    for (const ObjectInfo& object : begin) request_.renames ? rename(object) : copy(object);
     if (next_page) request_page(std::move(*next_page));
     if (finished) end();
+  }
+
+  void rename(const ObjectInfo& object) {
+    if (object.etag.empty()) return copy(object);
+    std::string relative = object.key.substr(request_.move.from.size());
+    RenameRequest request{.source = object.key,
+                          .target = request_.move.to + relative,
+                          .source_if_match = object.etag,
+                          .condition = {.if_none_match = !request_.replaces}};
+    core_.parts.store.rename(std::move(request),
+                             core_.tracked<ObjectInfo>([self = shared_from_this(), object,
+                                                        relative](const Result<ObjectInfo>& info) {
+                               if (!info && info.code() == Code::not_supported)
+                                 return self->copy(object);
+                               self->taken(relative, info, true);
+                             }));
   }
 
   void copy(const ObjectInfo& object) {
@@ -116,15 +133,16 @@ class Copies : public std::enable_shared_from_this<Copies> {
     CopyObject request{.source = object.key,
                        .target = request_.move.to + relative,
                        .size = object.size,
-                       .etag = object.etag};
+                       .etag = object.etag,
+                       .condition = {.if_none_match = !request_.replaces}};
     core_.parts.copier.copy(std::move(request),
                             core_.tracked<ObjectInfo>([self = shared_from_this(),
                                                        relative](const Result<ObjectInfo>& info) {
-                              self->copied(relative, info);
+                              self->taken(relative, info, false);
                             }));
   }
 
-  void copied(const std::string& relative, const Result<ObjectInfo>& info) {
+  void taken(const std::string& relative, const Result<ObjectInfo>& info, bool renamed) {
     if (info && request_.copied) request_.copied(relative, *info);
     uint64_t done = 0;
     uint64_t known = 0;
@@ -132,11 +150,11 @@ class Copies : public std::enable_shared_from_this<Copies> {
       const MutexLock lock(mutex_);
       --in_flight_;
       if (info) {
-        outcome_.relative_keys.push_back(relative);
+        (renamed ? outcome_.renamed : outcome_.relative_keys).push_back(relative);
       } else if (!outcome_.error) {
         outcome_.error = info.error();
       }
-      done = outcome_.relative_keys.size();
+      done = outcome_.relative_keys.size() + outcome_.renamed.size();
       known = known_;
     }
     if (request_.progress) request_.progress(done, known);

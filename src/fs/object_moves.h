@@ -15,8 +15,8 @@ namespace penstock {
 /// How many objects of a move are done, and how many are known of so far.
 using MoveProgress = std::function<void(uint64_t done, uint64_t known)>;
 
-/// The first half of a move: every object is copied, many at a time. The caller has committed what
-/// is dirty.
+/// The first half of a move: every object is copied, or renamed, many at a time. The caller has
+/// committed what is dirty.
 struct CopyAll {
   Move move;
   /// Gets each copy's new information, by the key relative to the prefix.
@@ -25,6 +25,10 @@ struct CopyAll {
   /// answered. Null: nothing to wait for.
   std::function<void(Done<void>)> several;
   MoveProgress progress;
+  bool renames = false;  ///< Objects are renamed where the store can; what it cannot is copied.
+  bool replaces = true;  ///< Else it fails where there is an object under a target's key.
+  /// Only these relative keys; all where it is absent.
+  std::optional<std::set<std::string>> only;
   std::set<std::string> copied_before;  ///< Relative keys that count as copied.
   std::set<std::string> left_alone;     ///< Relative keys that are as if they were not there.
 };
@@ -33,6 +37,7 @@ struct CopyAll {
 struct CopiedObjects {
   std::optional<Error> error;
   std::vector<std::string> relative_keys;
+  std::vector<std::string> renamed;  ///< Instead: these have no original any more.
 };
 
 void copy_all(FsCore& core, CopyAll request, Callback<void(CopiedObjects)> done);

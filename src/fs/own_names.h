@@ -13,6 +13,7 @@ namespace penstock {
 ///     .penstock/renames/MOUNT-N    intent: a rename of several objects is under way
 ///     .penstock/held/MOUNT-N[/…]   one side of an exchange, while the other takes its place
 ///     .penstock/deleted/MOUNT-N    a deleted file that a program of that mount has still open
+///     .penstock/trials/NUMBER-…    an object that shows whether the server renames (src/store/s3)
 constexpr std::string_view own_name = ".penstock";
 
 /// Where they are, for a mount whose keys begin with `prefix`.

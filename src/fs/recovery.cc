@@ -230,6 +230,7 @@ void Recovery::sweep(const std::shared_ptr<Look>& look) {
   for (const Found& found : look->found) {
     const std::string mount = mount_of(found.name);
     const bool belongs = found.folder == "mounts" || found.folder == "deleted" ||
+                         found.folder == "trials" ||
                          (found.folder == "held" &&
                           !look->left.contains(found.name.substr(0, found.name.find('/'))));
     if (belongs && mount != core_.parts.identity.id && dead(*look, mount))

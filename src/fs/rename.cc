@@ -179,6 +179,8 @@ void NameOperations::rename_stored(const Rename& request, const InodePtr& inode,
   core_.quiesce(inode, [this, request, inode, done = Done<void>(std::move(resumed))]() mutable {
     store_rest(inode, [this, request, inode, done = std::move(done)](Result<void> stored) mutable {
       if (!stored) return done(std::move(stored));
+      const bool at_once = core_.limits.renames && inode->type == FileType::file;
+      if (at_once) return rename_object(request, inode, std::move(done));
       copy_and_remove(request, inode, std::move(done));
     });
   });
@@ -207,6 +209,39 @@ void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
       part(gone ? Result<void>() : std::move(committed));
     });
   }
+}
+
+void NameOperations::rename_object(const Rename& request, const InodePtr& inode, Done<void> done) {
+  RenameRequest rename;
+  uint64_t size = 0;
+  {
+    MutexLock lock(core_.tree.mutex);
+    if (inode->parent == nullptr) {
+      lock.unlock();
+      return done(Error(Code::not_found));
+    }
+    rename.source = core_.tree.key_of(*inode);
+    rename.target = core_.tree.child_key(*request.new_parent, request.new_name, inode->type);
+    rename.source_if_match = inode->etag;
+    rename.condition.if_none_match = request.no_replace;
+    size = inode->size;
+  }
+  // Some servers have objects without ETags.
+  if (rename.source_if_match.empty()) return copy_and_remove(request, inode, std::move(done));
+  auto renamed = [this, request, inode, size, from = rename.source, to = rename.target,
+                  done = std::move(done)](Result<ObjectInfo> info) mutable {
+    if (!info && info.code() == Code::not_supported)
+      return copy_and_remove(request, inode, std::move(done));
+    if (!info) {
+      // It may have happened all the same.
+      for (const std::string& key : {from, to}) core_.look_anew(key);
+      return done(info.error());
+    }
+    info->size = size;
+    file_moved(request, inode, *info);
+    done({});
+  };
+  core_.parts.store.rename(std::move(rename), core_.tracked<ObjectInfo>(std::move(renamed)));
 }
 
 void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inode,

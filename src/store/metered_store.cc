@@ -43,6 +43,7 @@ StoreCounters MeteredStore::counters() const {
           .lists = read(from.lists),
           .removes = read(from.removes),
           .copies = read(from.copies),
+          .renames = read(from.renames),
           .multipart = read(from.multipart),
           .failed = read(from.failed),
           .bytes_received = read(from.bytes_received),
@@ -78,6 +79,10 @@ void MeteredStore::remove_many(std::vector<std::string> keys,
 
 void MeteredStore::copy(CopyRequest request, Done<ObjectInfo> done) {
   inner_.copy(std::move(request), metered(&Meters::copies, std::move(done)));
+}
+
+void MeteredStore::rename(RenameRequest request, Done<ObjectInfo> done) {
+  inner_.rename(std::move(request), metered(&Meters::renames, std::move(done)));
 }
 
 void MeteredStore::create_upload(CreateUpload request, Done<std::string> done) {

@@ -29,6 +29,7 @@ class MeteredStore final : public ObjectStore {
   void remove(std::string key, Done<void> done) override;
   void remove_many(std::vector<std::string> keys, Done<std::vector<DeleteFailure>> done) override;
   void copy(CopyRequest request, Done<ObjectInfo> done) override;
+  void rename(RenameRequest request, Done<ObjectInfo> done) override;
   void create_upload(CreateUpload request, Done<std::string> done) override;
   void upload_part(UploadPart request, Done<CompletedPart> done) override;
   void upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) override;
@@ -41,7 +42,7 @@ class MeteredStore final : public ObjectStore {
  private:
   using Count = std::atomic<uint64_t>;
   struct Meters {
-    Count gets{0}, heads{0}, puts{0}, lists{0}, removes{0}, copies{0}, multipart{0};
+    Count gets{0}, heads{0}, puts{0}, lists{0}, removes{0}, copies{0}, renames{0}, multipart{0};
     Count failed{0}, bytes_received{0}, bytes_sent{0};
   };
   class CountingSink;

@@ -144,6 +144,10 @@ void RetryingStore::copy(CopyRequest request, Done<ObjectInfo> done) {
       std::move(done));
 }
 
+void RetryingStore::rename(RenameRequest request, Done<ObjectInfo> done) {
+  std::make_shared<VerifiedRename>(shared_, std::move(request), std::move(done))->start();
+}
+
 void RetryingStore::create_upload(CreateUpload request, Done<std::string> done) {
   write<std::string>(
       "create_upload",

@@ -12,7 +12,7 @@ namespace penstock {
 /// Repeats what failed for reasons that pass, with full-jitter exponential backoff, until it works
 /// or the policy's time is over; the error then says how often and how long it was tried. See
 /// RetryPolicy, Throttle (which slows all calls down when the store asks for it), ResumingGet,
-/// VerifiedPut and VerifiedComplete for what is more than repetition.
+/// VerifiedPut, VerifiedComplete and VerifiedRename for what is more than repetition.
 ///
 /// `inner` and `scheduler` must outlive it. Its destructor ends calls that wait for another try
 /// with Code::cancelled and returns when the tries at work have ended. A Done must not destroy the
@@ -36,6 +36,7 @@ class RetryingStore final : public ObjectStore {
   void remove(std::string key, Done<void> done) override;
   void remove_many(std::vector<std::string> keys, Done<std::vector<DeleteFailure>> done) override;
   void copy(CopyRequest request, Done<ObjectInfo> done) override;
+  void rename(RenameRequest request, Done<ObjectInfo> done) override;
   void create_upload(CreateUpload request, Done<std::string> done) override;
   void upload_part(UploadPart request, Done<CompletedPart> done) override;
   void upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) override;

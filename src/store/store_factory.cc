@@ -50,6 +50,12 @@ Result<std::unique_ptr<ObjectStore>> open_directory(const StoreUrl& url, Schedul
   return std::unique_ptr<ObjectStore>(std::make_unique<DirStore>(url.directory, scheduler, log));
 }
 
+/// Below the hidden name (src/fs/own_names.h), where later mounts remove what is left.
+std::string trial_prefix(const StoreUrl& url) {
+  std::random_device random;
+  return fmt::format("{}.penstock/trials/{:08x}{:08x}", url.prefix, random(), random());
+}
+
 Result<std::unique_ptr<ObjectStore>> open_s3(const StoreOptions& given, const StoreUrl& url,
                                              Scheduler& scheduler,
                                              const std::shared_ptr<Log>& log) {
@@ -73,7 +79,9 @@ Result<std::unique_ptr<ObjectStore>> open_s3(const StoreOptions& given, const St
   auto store = S3Store::create({.bucket = url.bucket,
                                 .endpoint = options.endpoint_url,
                                 .region = options.region,
-                                .path_style = options.path_style},
+                                .path_style = options.path_style,
+                                .rename_object = options.rename_object,
+                                .rename_trial_prefix = trial_prefix(url)},
                                std::move(credentials), std::move(http), log);
   if (!store.has_value()) return store.error();
   return std::unique_ptr<ObjectStore>(std::move(store).value());

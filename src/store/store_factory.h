@@ -26,7 +26,8 @@ Result<StoreUrl> parse_store_url(const std::string& url);
 
 /// Requests, bytes and retries since the store was made; for logs, tests and benchmarks.
 struct StoreCounters {
-  uint64_t gets = 0, heads = 0, puts = 0, lists = 0, removes = 0, copies = 0, multipart = 0;
+  uint64_t gets = 0, heads = 0, puts = 0, lists = 0, removes = 0, copies = 0, renames = 0,
+           multipart = 0;
   uint64_t failed = 0, retried = 0;
   uint64_t bytes_received = 0, bytes_sent = 0;
 };

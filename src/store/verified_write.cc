@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/verified_write.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstring>
+#include <random>
 #include <utility>
 
 #include "store/expected_etag.h"
@@ -53,6 +56,14 @@ bool has_metadata(const ObjectInfo& info, const Metadata& wanted) {
     const auto found = info.metadata->find(entry.first);
     return found != info.metadata->end() && found->second == entry.second;
   });
+}
+
+/// Each rename has another one, in whichever process.
+RenameRequest with_token(RenameRequest request) {
+  std::random_device random;
+  if (request.token.empty())
+    request.token = fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
+  return request;
 }
 
 }  // namespace
@@ -117,6 +128,48 @@ void VerifiedComplete::look(const Error& refusal) {
     const bool sure = foretold || self->doubtful_tries() > 0;
     if (!sure || !is_made_of(*found, self->request_->parts)) return self->failed(refusal);
     self->succeed(std::move(found));
+  });
+}
+
+VerifiedRename::VerifiedRename(const std::shared_ptr<RetryShared>& shared, RenameRequest request,
+                               Done<ObjectInfo> done)
+    : VerifiedRename(shared, std::make_shared<const RenameRequest>(with_token(std::move(request))),
+                     std::move(done)) {}
+
+VerifiedRename::VerifiedRename(const std::shared_ptr<RetryShared>& shared,
+                               const std::shared_ptr<const RenameRequest>& request,
+                               Done<ObjectInfo> done)
+    : SimpleCall(
+          shared, "rename", shared->policy.write_limit, {},
+          [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
+            store.rename(*request, std::move(then));
+          },
+          std::move(done)),
+      request_(request) {}
+
+void VerifiedRename::ended(Result<ObjectInfo> result) {
+  // As with Complete: a transport may have repeated the request by itself.
+  if (!result && result.code() == Code::not_found) return look_at_target(result.error());
+  if (!result && is_refusal(result.code()) && doubtful_tries() > 0)
+    return look_at_source(result.error());
+  SimpleCall::ended(std::move(result));
+}
+
+void VerifiedRename::look_at_source(const Error& refusal) {
+  const auto self = std::static_pointer_cast<VerifiedRename>(shared_from_this());
+  shared_->inner.head({.key = request_->source}, [self, refusal](const Result<ObjectInfo>& found) {
+    if (!found && found.code() == Code::not_found) return self->look_at_target(refusal);
+    self->failed(!found && is_retryable(found.code()) ? found.error() : refusal);
+  });
+}
+
+void VerifiedRename::look_at_target(const Error& refusal) {
+  const auto self = std::static_pointer_cast<VerifiedRename>(shared_from_this());
+  shared_->inner.head({.key = request_->target}, [self, refusal](const Result<ObjectInfo>& found) {
+    const ETag& etag = self->request_->source_if_match;
+    if (found && found->etag == etag)
+      return self->succeed(ObjectInfo{.key = self->request_->target, .etag = etag});
+    self->failed(!found && is_retryable(found.code()) ? found.error() : refusal);
   });
 }
 

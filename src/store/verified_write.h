@@ -40,4 +40,24 @@ class VerifiedComplete final : public SimpleCall<ObjectInfo> {
   const std::shared_ptr<const CompleteUpload> request_;
 };
 
+/// A rename that finds its source gone, or its condition violated, may have been done by a try
+/// whose answer was lost: it was where the target is the source's version and the source is gone.
+/// All tries have the same token, so that stores which know it need not be asked.
+class VerifiedRename final : public SimpleCall<ObjectInfo> {
+ public:
+  VerifiedRename(const std::shared_ptr<RetryShared>& shared, RenameRequest request,
+                 Done<ObjectInfo> done);
+
+ protected:
+  void ended(Result<ObjectInfo> result) override;
+
+ private:
+  VerifiedRename(const std::shared_ptr<RetryShared>& shared,
+                 const std::shared_ptr<const RenameRequest>& request, Done<ObjectInfo> done);
+  void look_at_source(const Error& refusal);
+  void look_at_target(const Error& refusal);
+
+  const std::shared_ptr<const RenameRequest> request_;
+};
+
 }  // namespace penstock

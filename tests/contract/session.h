@@ -57,6 +57,10 @@ class Session {
   Result<ObjectInfo> copy(CopyRequest request) {
     return await<ObjectInfo>([&](auto done) { store_.copy(std::move(request), std::move(done)); });
   }
+  Result<ObjectInfo> rename(RenameRequest request) {
+    return await<ObjectInfo>(
+        [&](auto done) { store_.rename(std::move(request), std::move(done)); });
+  }
   Result<std::string> create_upload(const std::string& key, Metadata metadata = {}) {
     return await<std::string>([&](auto done) {
       store_.create_upload({.key = key, .metadata = std::move(metadata), .content_type = {}},

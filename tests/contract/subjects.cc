@@ -23,7 +23,7 @@ class MemorySubject final : public Subject {
   ObjectStore& store() override { return store_; }
 
  private:
-  MemoryStore store_;
+  MemoryStore store_{{.limits = {.renames = true}}};
 };
 
 class TemporaryFolder {
@@ -79,9 +79,12 @@ class S3Subject final : public Subject {
   explicit S3Subject(const Bucket& bucket) {
     auto credentials = std::make_shared<FixedCredentials>(
         Credentials{.access_key = bucket.access_key, .secret_key = bucket.secret_key});
-    auto created = S3Store::create(
-        {.bucket = bucket.name, .endpoint = bucket.endpoint, .region = "us-east-1"},
-        std::move(credentials), std::make_shared<HttpClient>(HttpOptions{}), Log::none());
+    auto created = S3Store::create({.bucket = bucket.name,
+                                    .endpoint = bucket.endpoint,
+                                    .region = "us-east-1",
+                                    .rename_trial_prefix = "contract-trial"},
+                                   std::move(credentials),
+                                   std::make_shared<HttpClient>(HttpOptions{}), Log::none());
     if (!created) throw std::runtime_error(created.error().describe());
     store_ = std::move(*created);
   }
@@ -94,9 +97,9 @@ class S3Subject final : public Subject {
 /// A server of its own for every test: nothing is left from the one before.
 class OwnServerSubject final : public Subject {
  public:
-  OwnServerSubject()
-      : client_({server_.endpoint(), options_.access_key, options_.secret_key,
-                 options_.buckets.front()}) {}
+  explicit OwnServerSubject(const std::string& bucket = "test")
+      : options_{.buckets = {bucket}},
+        client_({server_.endpoint(), options_.access_key, options_.secret_key, bucket}) {}
   ObjectStore& store() override { return client_.store(); }
 
  private:
@@ -124,6 +127,7 @@ std::vector<SubjectKind> subject_kinds() {
       {"memory", [] { return std::make_unique<MemorySubject>(); }},
       {"dir", [] { return std::make_unique<DirSubject>(); }},
       {"s3", [] { return std::make_unique<OwnServerSubject>(); }},
+      {"s3-directory", [] { return std::make_unique<OwnServerSubject>("test--x-s3"); }},
   };
   const char* servers = std::getenv("PENSTOCK_CONTRACT_SERVERS");
   std::istringstream words(servers == nullptr ? "" : servers);

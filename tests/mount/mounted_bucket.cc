@@ -115,7 +115,7 @@ TempFolder::~TempFolder() {
 }
 
 Mounted::Mounted(const TestServer& server, MountSettings settings) {
-  start("s3://test/" + settings.prefix, settings,
+  start("s3://" + settings.bucket + "/" + settings.prefix, settings,
         {"--endpoint-url", server.endpoint(), "--region", "us-east-1"});
 }
 

@@ -33,13 +33,14 @@ bool says(const Ran& ran, const std::string& part);
 /// How a mount of a test is made.
 struct MountSettings {
   std::vector<std::string> options;  ///< For `penstock mount`.
-  std::string prefix;                ///< Below the bucket: "a/b/" or empty.
+  std::string bucket = "test";
+  std::string prefix;  ///< Below the bucket: "a/b/" or empty.
   std::string secret_key = "testsecret";
   std::filesystem::path keep;  ///< Where cache, journal and state lie, and stay. Empty: its own.
 };
 
 /// The program mounted, in the foreground, with an empty disk cache of its own, on a folder of its
-/// own, over a TestServer's bucket "test" (or any URL). It is unmounted and ended when the test is
+/// own, over a TestServer's bucket (or any URL). It is unmounted and ended when the test is
 /// over, however the test ends; the test fails where it cannot be ended in order or where a
 /// sanitizer has found a fault in it.
 /// Throws std::runtime_error where mounting fails.

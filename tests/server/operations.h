@@ -21,6 +21,8 @@ Response put_object(const OperationContext& context, const Request& request);
 Response delete_object(const OperationContext& context, const Request& request);
 Response delete_objects(const OperationContext& context, const Request& request);
 Response copy_object(const OperationContext& context, const Request& request);
+/// Of directory buckets, whose names end in "--x-s3".
+Response rename_object(const OperationContext& context, const Request& request);
 Response list_objects(const OperationContext& context, const Request& request);  // versions 1 and 2
 Response create_upload(const OperationContext& context, const Request& request);
 Response upload_part(const OperationContext& context, const Request& request);

@@ -41,6 +41,9 @@ constexpr std::array unknown_subresources = {"accelerate",
                                              "versions",
                                              "website"};
 
+/// Like AWS: only there are objects renamed.
+bool is_directory_bucket(std::string_view name) { return name.ends_with("--x-s3"); }
+
 bool is_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
@@ -85,6 +88,7 @@ std::string object_operation(const Request& request) {
   if (request.method == "DELETE") return of_upload ? "AbortMultipartUpload" : "DeleteObject";
   if (request.method == "PUT") {
     if (of_upload) return copy ? "UploadPartCopy" : "UploadPart";
+    if (request.has_query("renameObject")) return "RenameObject";
     return copy ? "CopyObject" : "PutObject";
   }
   if (request.method == "POST") {
@@ -114,6 +118,7 @@ std::optional<Response> route(Request& request) {
     request.key = path->substr(1);
   }
   for (const auto& item : request.query) {
+    if (item.first == "renameObject" && is_directory_bucket(request.bucket)) continue;
     if (std::find(unknown_subresources.begin(), unknown_subresources.end(), item.first) !=
         unknown_subresources.end()) {
       return error_response(501, "NotImplemented", "This server does not know ?" + item.first);

@@ -177,6 +177,8 @@ Exchange Service::begin(Request request) {
   Exchange exchange{.request = std::move(request)};
   const std::shared_ptr<const ServerOptions> held = this->options();
   const ServerOptions& options = *held;
+  if (options.renames_are_puts)
+    std::erase_if(exchange.request.query, [](const auto& p) { return p.first == "renameObject"; });
   exchange.refusal = route(exchange.request);
   const std::string& operation = exchange.request.operation;
   if (operation == "Control") return exchange;
@@ -217,6 +219,7 @@ Response Service::perform(const Exchange& exchange) {
   if (operation == "DeleteObject") return delete_object(here, request);
   if (operation == "DeleteObjects") return delete_objects(here, request);
   if (operation == "CopyObject") return copy_object(here, request);
+  if (operation == "RenameObject") return rename_object(here, request);
   if (operation == "CreateMultipartUpload") return create_upload(here, request);
   if (operation == "UploadPart") return upload_part(here, request);
   if (operation == "UploadPartCopy") return upload_part_copy(here, request);

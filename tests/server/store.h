@@ -43,9 +43,16 @@ struct Upload {
   std::map<uint64_t, Part> parts;
 };
 
+/// A RenameObject that was done, by its x-amz-client-token.
+struct RenameDone {
+  std::string source;
+  std::string target;
+};
+
 struct Bucket {
   std::map<std::string, std::shared_ptr<const Object>> objects;
   std::map<std::string, Upload> uploads;
+  std::map<std::string, RenameDone> renames;
 };
 
 /// All the server holds. Objects never change, they are replaced: a reader keeps the one it began

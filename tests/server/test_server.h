@@ -41,13 +41,17 @@ struct ServerOptions {
   /// For benchmarks only: of bodies over 1 MiB nothing is kept but the size; GET gives zero bytes
   /// for them, and neither checksums nor ETags depend on their content.
   bool discard_bodies = false;
+  /// As servers that do not know a subresource and take no notice of it: a RenameObject puts the
+  /// bytes that it came with, none.
+  bool renames_are_puts = false;
 };
 
 /// Something that goes wrong with the requests that match: `times` times, after `skip` matches went
 /// well. The first fault added that matches is used. `operation` is the S3 name ("GetObject",
 /// "HeadObject", "PutObject", "ListObjectsV2", "DeleteObject", "DeleteObjects", "CopyObject",
-/// "CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CompleteMultipartUpload",
-/// "AbortMultipartUpload", "ListParts", "ListMultipartUploads", "HeadBucket", ...) or "*".
+/// "RenameObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy",
+/// "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts", "ListMultipartUploads",
+/// "HeadBucket", ...) or "*".
 struct Fault {
   std::string operation = "*";
   std::string key = "*";  ///< Exact, or "*".

@@ -190,6 +190,10 @@ void FaultyStore::copy(CopyRequest request, Done<ObjectInfo> done) {
   const std::string key = request.target;
   pass_request(&ObjectStore::copy, "Copy", key, std::move(request), std::move(done));
 }
+void FaultyStore::rename(RenameRequest request, Done<ObjectInfo> done) {
+  const std::string key = request.target;
+  pass_request(&ObjectStore::rename, "Rename", key, std::move(request), std::move(done));
+}
 void FaultyStore::create_upload(CreateUpload request, Done<std::string> done) {
   const std::string key = request.key;
   pass_request(&ObjectStore::create_upload, "CreateUpload", key, std::move(request),

@@ -25,8 +25,9 @@ struct MemoryStoreOptions {
 /// One call as it arrived, in order.
 struct LoggedRequest {
   std::string
-      operation;    ///< As the method, in upper camel case: "Get", "UploadPart", "RemoveMany".
-  std::string key;  ///< The prefix of listings, the target of copies, the first of RemoveMany.
+      operation;  ///< As the method, in upper camel case: "Get", "UploadPart", "RemoveMany".
+  std::string
+      key;  ///< The prefix of listings, the target of copies and renames, the first of RemoveMany.
   std::optional<ByteRange> range;  ///< Of Get and UploadPartCopy.
 };
 
@@ -49,6 +50,7 @@ class MemoryStore final : public ObjectStore {
   void remove(std::string key, Done<void> done) override;
   void remove_many(std::vector<std::string> keys, Done<std::vector<DeleteFailure>> done) override;
   void copy(CopyRequest request, Done<ObjectInfo> done) override;
+  void rename(RenameRequest request, Done<ObjectInfo> done) override;
   void create_upload(CreateUpload request, Done<std::string> done) override;
   void upload_part(UploadPart request, Done<CompletedPart> done) override;
   void upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) override;

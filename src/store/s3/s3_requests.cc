@@ -148,6 +148,16 @@ Result<S3Request> copy_request(const CopyRequest& request, const std::string& bu
   return s3;
 }
 
+S3Request rename_request(const RenameRequest& request) {
+  S3Request s3{.method = HttpMethod::put, .key = request.target, .query = {{"renameObject", ""}}};
+  // The slash tells a key that begins with one from its name without it.
+  s3.headers.emplace_back("x-amz-rename-source", '/' + uri_encode_path(request.source));
+  s3.headers.emplace_back("x-amz-rename-source-if-match", quote_etag(request.source_if_match));
+  if (!request.token.empty()) s3.headers.emplace_back("x-amz-client-token", request.token);
+  add_condition(s3, request.condition);
+  return s3;
+}
+
 Result<S3Request> create_upload_request(const CreateUpload& request) {
   if (auto error = check_metadata(request.metadata, request.key)) return *std::move(error);
   S3Request s3{.method = HttpMethod::post, .key = request.key, .query = {{"uploads", ""}}};

@@ -9,11 +9,24 @@
 #include "store/s3/s3_completion.h"
 #include "store/s3/s3_copies.h"
 #include "store/s3/s3_operations.h"
+#include "store/s3/s3_renames.h"
 #include "store/s3/s3_requests.h"
 #include "store/s3/s3_responses.h"
 #include "store/s3/s3_session.h"
 
 namespace penstock {
+namespace {
+
+/// AWS gives the names of directory buckets this end, and no other bucket may have it.
+constexpr std::string_view directory_bucket_suffix = "--x-s3";
+
+bool may_rename(const S3Options& options) {
+  if (options.rename_object != StoreOptions::RenameObject::automatic)
+    return options.rename_object == StoreOptions::RenameObject::on;
+  return options.bucket.ends_with(directory_bucket_suffix);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
                                                  std::shared_ptr<CredentialsProvider> credentials,
@@ -24,18 +37,24 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
                                     .region = options.region,
                                     .path_style = options.path_style});
   if (!endpoint) return endpoint.error();
+  const bool renames = may_rename(options);
   auto session = std::make_unique<S3Session>(S3Session::Parts{.endpoint = std::move(*endpoint),
                                                               .bucket = std::move(options.bucket),
                                                               .credentials = std::move(credentials),
                                                               .http = std::move(http),
-                                                              .log = std::move(log),
+                                                              .log = log,
                                                               .clock = std::move(options.clock)});
-  return std::unique_ptr<S3Store>(new S3Store(std::move(session)));
+  auto renamer = std::make_unique<S3Renames>(
+      *session, renames ? std::move(options.rename_trial_prefix) : std::string(), std::move(log));
+  return std::unique_ptr<S3Store>(new S3Store(std::move(session), std::move(renamer)));
 }
 
-S3Store::S3Store(std::unique_ptr<S3Session> session) : session_(std::move(session)) {}
+S3Store::S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames)
+    : renames_(std::move(renames)), session_(std::move(session)) {}
 
 S3Store::~S3Store() = default;
+
+StoreLimits S3Store::limits() const { return {.renames = renames_->possible()}; }
 
 std::string S3Store::identity() const {
   return fmt::format("s3://{} at {}", session_->bucket(), session_->base_url());
@@ -114,6 +133,15 @@ void S3Store::copy(CopyRequest request, Done<ObjectInfo> done) {
     if (auto error = check_key(key)) return done(*std::move(error));
   }
   copy_object(*session_, std::move(request), std::move(done));
+}
+
+void S3Store::rename(RenameRequest request, Done<ObjectInfo> done) {
+  for (const std::string& key : {request.source, request.target}) {
+    if (auto error = check_key(key)) return done(*std::move(error));
+  }
+  if (request.source_if_match.empty())
+    return done(Error(Code::invalid_argument, "a rename of whatever is there"));
+  renames_->rename(std::move(request), std::move(done));
 }
 
 void S3Store::create_upload(CreateUpload request, Done<std::string> done) {

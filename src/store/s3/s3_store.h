@@ -16,6 +16,7 @@
 
 namespace penstock {
 
+class S3Renames;
 class S3Session;
 
 struct S3Options {
@@ -23,6 +24,9 @@ struct S3Options {
   std::string endpoint;  ///< "http(s)://host[:port][/path]"; empty: AWS for the region.
   std::string region;    ///< Empty: us-east-1 until the server names another.
   StoreOptions::PathStyle path_style = StoreOptions::PathStyle::automatic;
+  StoreOptions::RenameObject rename_object = StoreOptions::RenameObject::automatic;
+  /// Keys that begin so are free for what rename() tries first; empty: it never does anything.
+  std::string rename_trial_prefix;
   /// The clock that requests are signed by; empty: the system's.
   std::function<std::chrono::system_clock::time_point()> clock;
 };
@@ -32,9 +36,9 @@ struct S3Options {
 /// - where the answer itself says how to put it right: another region or endpoint, a clock that is
 ///   off, credentials that expired. Each of these is learnt for all later requests and the request
 ///   repeated once;
-/// - where servers do less than S3 promises and do not say so: see s3_copies.h, s3_completion.h and
-///   send_if_match. Conditions on Complete and on the target of a copy are looked at first (HEAD);
-///   atomic they are only where the server keeps them.
+/// - where servers do less than S3 promises and do not say so: see s3_copies.h, s3_completion.h,
+///   s3_renames.h and send_if_match. Conditions on Complete and on the target of a copy are looked
+///   at first (HEAD); atomic they are only where the server keeps them.
 /// Retries of failures are RetryingStore's.
 ///
 /// `done` is called on a thread of the HTTP client or of the credentials provider, or before the
@@ -50,7 +54,7 @@ class S3Store final : public ObjectStore {
   /// Waits for the operations in flight.
   ~S3Store() override;
 
-  StoreLimits limits() const override { return {}; }
+  StoreLimits limits() const override;
   std::string identity() const override;
 
   void get(GetRequest request, Done<ObjectInfo> done) override;
@@ -61,6 +65,7 @@ class S3Store final : public ObjectStore {
   void remove_many(std::vector<std::string> keys, Done<std::vector<DeleteFailure>> done) override;
   /// The result's size is 0: the answer does not tell it.
   void copy(CopyRequest request, Done<ObjectInfo> done) override;
+  void rename(RenameRequest request, Done<ObjectInfo> done) override;
 
   void create_upload(CreateUpload request, Done<std::string> done) override;
   void upload_part(UploadPart request, Done<CompletedPart> done) override;
@@ -72,9 +77,10 @@ class S3Store final : public ObjectStore {
   void list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) override;
 
  private:
-  explicit S3Store(std::unique_ptr<S3Session> session);
+  S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames);
 
-  std::unique_ptr<S3Session> session_;
+  std::unique_ptr<S3Renames> renames_;
+  std::unique_ptr<S3Session> session_;  ///< Last: it waits for what uses the rest.
 };
 
 }  // namespace penstock

@@ -51,6 +51,7 @@ TEST_CASE("Requests are counted by kind, with their bytes and failures") {
   store.remove("a", nothing.done());
   store.remove_many({"a"}, failures.done());
   store.copy({}, info.done());
+  store.rename({}, info.done());
   store.create_upload({}, id.done());
   store.upload_part_copy({}, part.done());
   store.complete_upload({}, info.done());
@@ -62,9 +63,10 @@ TEST_CASE("Requests are counted by kind, with their bytes and failures") {
   CHECK(counters.lists == 1);
   CHECK(counters.removes == 2);
   CHECK(counters.copies == 1);
+  CHECK(counters.renames == 1);
   CHECK(counters.multipart == 7);
-  CHECK(counters.failed == 11);
-  CHECK(info.calls == 5);
+  CHECK(counters.failed == 12);
+  CHECK(info.calls == 6);
   CHECK(info.code() == Code::not_supported);
 }
 

@@ -23,6 +23,7 @@ class ScriptedStore final : public ObjectStore {
   std::function<void(std::string, Done<void>)> on_remove;
   std::function<void(std::vector<std::string>, Done<std::vector<DeleteFailure>>)> on_remove_many;
   std::function<void(CopyRequest, Done<ObjectInfo>)> on_copy;
+  std::function<void(RenameRequest, Done<ObjectInfo>)> on_rename;
   std::function<void(CreateUpload, Done<std::string>)> on_create;
   std::function<void(UploadPart, Done<CompletedPart>)> on_part;
   std::function<void(UploadPartCopy, Done<CompletedPart>)> on_part_copy;
@@ -53,6 +54,9 @@ class ScriptedStore final : public ObjectStore {
   }
   void copy(CopyRequest request, Done<ObjectInfo> done) override {
     run(on_copy, std::move(done), std::move(request));
+  }
+  void rename(RenameRequest request, Done<ObjectInfo> done) override {
+    run(on_rename, std::move(done), std::move(request));
   }
   void create_upload(CreateUpload request, Done<std::string> done) override {
     run(on_create, std::move(done), std::move(request));

@@ -199,5 +199,77 @@ TEST_CASE("The ETag of an object is foretold from its parts") {
   CHECK_FALSE(multipart_etag({{1, "zzz175b9c0f1b6a831c399e269772661", 1}}));
 }
 
+struct RenameGround : Ground {
+  bool source_is_there = false;
+  ETag target_etag = "version";
+  std::vector<std::string> tokens;
+
+  RenameGround() {
+    inner.on_rename = [this, answer = scripted<RenameRequest>()](RenameRequest request,
+                                                                 Done<ObjectInfo> done) {
+      tokens.push_back(request.token);
+      answer(request, std::move(done));
+    };
+    inner.on_head = [this](const HeadRequest& request, Done<ObjectInfo> done) {
+      ++looks;
+      const bool source = request.key == "from";
+      if (source ? !source_is_there : target_etag.empty()) return done(Error(Code::not_found));
+      done(ObjectInfo{.key = request.key, .etag = source ? "version" : target_etag});
+    };
+  }
+  void rename() {
+    store.rename({.source = "from", .target = "k", .source_if_match = "version"}, outcome.done());
+    scheduler.advance(3s);
+  }
+};
+
+TEST_CASE("A rename that its own lost try has done is a success") {
+  RenameGround ground;
+  ground.answers = {lost(), Error(GENERATE(Code::not_found, Code::changed, Code::already_exists))};
+  ground.rename();
+  REQUIRE(ground.outcome.ok());
+  CHECK((*ground.outcome.result)->key == "k");
+  CHECK((*ground.outcome.result)->etag == "version");
+  REQUIRE(ground.tokens.size() == 2);
+  CHECK(ground.tokens[0] == ground.tokens[1]);
+  CHECK(ground.tokens[0].size() == 32);
+}
+
+TEST_CASE("A rename that somebody else prevents fails") {
+  RenameGround ground;
+  SECTION("there is no source, and was none") {
+    ground.answers = {Error(Code::not_found)};
+    ground.target_etag = "another";
+    ground.rename();
+    CHECK(ground.outcome.code() == Code::not_found);
+  }
+  SECTION("the source is there still") {
+    ground.answers = {lost(), refused()};
+    ground.source_is_there = true;
+    ground.rename();
+    CHECK(ground.outcome.code() == Code::already_exists);
+  }
+  SECTION("the target is another object") {
+    ground.answers = {lost(), refused(Code::changed)};
+    ground.target_etag = GENERATE("", "another");
+    ground.rename();
+    CHECK(ground.outcome.code() == Code::changed);
+  }
+  SECTION("it is refused at once") {
+    ground.answers = {refused()};
+    ground.rename();
+    CHECK(ground.outcome.code() == Code::already_exists);
+    CHECK(ground.looks == 0);
+  }
+}
+
+TEST_CASE("Each rename has a name of its own") {
+  RenameGround ground;
+  ground.rename();
+  ground.rename();
+  REQUIRE(ground.tokens.size() == 2);
+  CHECK(ground.tokens[0] != ground.tokens[1]);
+}
+
 }  // namespace
 }  // namespace penstock

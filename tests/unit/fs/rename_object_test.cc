@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+// Renames in a store that has them.
+#include <algorithm>
+
+#include "fs/intent.h"
+#include "support/catch.h"
+#include "unit/fs/world.h"
+
+namespace penstock::test {
+namespace {
+
+struct Bucket {
+  MemoryStore bucket{{.limits = {.renames = true}}};
+};
+
+struct RenamingWorld : Bucket, World {
+  explicit RenamingWorld(MountIdentity identity = {})
+      : World({.ttl = milliseconds(10'000)}, "", std::move(identity), &bucket) {}
+
+  Result<void> rename(const std::string& from, const std::string& to, bool no_replace = false) {
+    return run<void>([&](Done<void> done) {
+      file_system->rename(root_inode, from, root_inode, to, no_replace, std::move(done));
+    });
+  }
+  using Later = std::shared_ptr<std::optional<Result<void>>>;
+  Later begin_rename(const std::string& from, const std::string& to, bool no_replace = false) {
+    auto result = std::make_shared<std::optional<Result<void>>>();
+    file_system->rename(root_inode, from, root_inode, to, no_replace,
+                        [result](Result<void> answer) { *result = std::move(answer); });
+    settle();
+    return result;
+  }
+  void settle() {
+    for (int i = 0; i < 100; ++i) scheduler.advance(milliseconds(1));
+  }
+  HandleId open(const std::string& name, OpenFlags flags = {.read = true}) {
+    return open(inode(name), flags);
+  }
+  HandleId open(InodeId file, OpenFlags flags = {.read = true}) {
+    return run<Opened>([&](Done<Opened> done) { file_system->open(file, flags, std::move(done)); })
+        .value()
+        .handle;
+  }
+  static std::string text(const Slices& slices) {
+    std::string bytes;
+    for (const auto& span : slices.spans)
+      bytes.append(reinterpret_cast<const char*>(span.data()), span.size());
+    return bytes;
+  }
+  std::string read(HandleId handle) {
+    const Result<Slices> slices = run<Slices>([&](Done<Slices> done) {
+      file_system->read(handle, {0, 1000}, {}, std::move(done));
+    });
+    return slices ? text(*slices) : std::string(to_string(slices.code()));
+  }
+};
+
+TEST_CASE("a rename of a file is one request, and copies nothing") {
+  RenamingWorld world;
+  world.bucket.set("a", "bytes", {{"mode", "33152"}});
+  const InodeId inode = world.inode("a");
+  CHECK(world.lookup(root_inode, "b").code() == Code::not_found);
+  const HandleId handle = world.open(inode);
+  const ETag etag = world.bucket.info("a")->etag;
+  const bool exclusive = GENERATE(false, true);
+  world.bucket.clear_requests();
+  REQUIRE(world.rename("a", "b", exclusive));
+  CHECK(world.bucket.count("Rename") == 1);
+  CHECK(world.bucket.count("Copy") + world.bucket.count("Remove") + world.bucket.count("Put") == 0);
+  CHECK(world.bucket.keys() == std::vector<std::string>{"b"});
+  CHECK(world.bucket.info("b")->etag == etag);
+  CHECK(world.read(handle) == "bytes");
+  CHECK(world.inode("b") == inode);
+  CHECK(world.lookup(root_inode, "a").code() == Code::not_found);
+}
+
+TEST_CASE("an exclusive rename does not replace what came meanwhile") {
+  RenamingWorld world;
+  world.bucket.set("a", "mine");
+  world.store.hold("Rename");
+  const RenamingWorld::Later renamed = world.begin_rename("a", "b", true);
+  world.bucket.set("b", "theirs");
+  world.store.release_all();
+  world.settle();
+  REQUIRE(*renamed);
+  CHECK((*renamed)->code() == Code::already_exists);
+  CHECK(world.bucket.contents("a") == "mine");
+  CHECK(world.bucket.contents("b") == "theirs");
+  CHECK(world.lookup(root_inode, "b"));
+}
+
+TEST_CASE("a file that another node has replaced is not renamed") {
+  RenamingWorld world;
+  world.bucket.set("a", "old");
+  world.store.hold("Rename");
+  const RenamingWorld::Later renamed = world.begin_rename("a", "b");
+  world.bucket.set("a", "new");
+  world.store.release_all();
+  world.settle();
+  REQUIRE(*renamed);
+  CHECK((*renamed)->code() == Code::changed);
+  CHECK(world.bucket.contents("a") == "new");
+  CHECK_FALSE(world.bucket.contents("b"));
+}
+
+TEST_CASE("what the store does not rename is copied and deleted") {
+  RenamingWorld world;
+  world.bucket.set("a", "bytes");
+  world.store.add({.operation = "Rename", .error = Error(Code::not_supported)});
+  REQUIRE(world.rename("a", "b"));
+  CHECK(world.bucket.count("Copy") == 1);
+  CHECK(world.bucket.keys() == std::vector<std::string>{"b"});
+}
+
+TEST_CASE("who has the replaced file open reads it on") {
+  RenamingWorld world;
+  world.bucket.set("a", "new bytes");
+  world.bucket.set("b", "old bytes");
+  const HandleId handle = world.open("b");
+  REQUIRE(world.rename("a", "b"));
+  CHECK(world.read(handle) == "old bytes");
+  const HandleId second = world.open("b");
+  CHECK(world.read(second) == "new bytes");
+  world.file_system->release(handle);
+  world.settle();
+  CHECK(world.bucket.keys() == std::vector<std::string>{"b"});
+}
+
+TEST_CASE("a file that is open for writing is stored under its new name") {
+  RenamingWorld world;
+  world.bucket.set("a", "0123456789");
+  const HandleId handle = world.open("a", {.read = true, .write = true});
+  REQUIRE(world.rename("a", "b"));
+  REQUIRE(world.write_and_close(handle, "new"));
+  CHECK(world.bucket.keys() == std::vector<std::string>{"b"});
+  CHECK(world.bucket.contents("b") == "new3456789");
+}
+
+TEST_CASE("what was written is stored first, then renamed") {
+  RenamingWorld world;
+  world.bucket.set("a", "0123456789");
+  const HandleId handle = world.open("a", {.write = true});
+  const std::string bytes = "new";
+  REQUIRE(world.run<void>([&](Done<void> done) {
+    world.file_system->write(handle, 0, std::as_bytes(std::span(bytes)), std::move(done));
+  }));
+  REQUIRE(world.rename("a", "b"));
+  CHECK(world.bucket.contents("b") == "new3456789");
+  CHECK(world.bucket.count("Rename") == 1);
+  world.file_system->release(handle);
+  world.settle();
+  CHECK(world.bucket.keys() == std::vector<std::string>{"b"});
+}
+
+TEST_CASE("after a rename without an answer the names are asked for") {
+  RenamingWorld world;
+  world.bucket.set("a", "bytes");
+  world.store.add(
+      {.operation = "Rename", .error = Error(Code::unavailable), .when = StoreFault::When::after});
+  CHECK(world.rename("a", "b").code() == Code::unavailable);
+  CHECK(world.lookup(root_inode, "a").code() == Code::not_found);
+  CHECK(world.lookup(root_inode, "b"));
+}
+
+/// A directory "old/" with two files, a directory with a marker, and one in it.
+struct Directory : RenamingWorld {
+  explicit Directory(MountIdentity identity = {}) : RenamingWorld(std::move(identity)) {
+    bucket.set("old/", "");
+    bucket.set("old/a", "1");
+    bucket.set("old/b", "22");
+    bucket.set("old/d/", "", {{"mode", "16832"}});
+    bucket.set("old/d/c", "333");
+  }
+  std::vector<std::string> keys() const {
+    std::vector<std::string> all = bucket.keys();
+    std::erase_if(all, [](const std::string& key) { return key.starts_with(".penstock/"); });
+    return all;
+  }
+  static std::vector<std::string> below(const std::string& name) {
+    std::vector<std::string> all;
+    for (const char* relative : {"", "a", "b", "d/", "d/c"}) all.push_back(name + "/" + relative);
+    return all;
+  }
+  bool nothing_left() const { return bucket.keys() == keys(); }
+};
+
+TEST_CASE("below a directory each object is renamed, and markers are copied") {
+  Directory world;
+  const InodeId old = world.inode("old");
+  const InodeId file = world.lookup(old, "b")->attributes.inode;
+  const HandleId handle = world.open(file);
+  REQUIRE(world.rename("old", "new"));
+  CHECK(world.keys() == Directory::below("new"));
+  CHECK(world.nothing_left());
+  CHECK(world.bucket.count("Copy") == 2);
+  CHECK(world.bucket.info("new/d/")->metadata == Metadata{{"mode", "16832"}});
+  CHECK(world.read(handle) == "22");
+  CHECK(world.lookup(world.inode("new"), "b")->attributes.inode == file);
+}
+
+TEST_CASE("a read below a directory that is being renamed waits for its end") {
+  Directory world;
+  const HandleId handle = world.open(world.lookup(world.inode("old"), "b")->attributes.inode);
+  world.store.hold("Rename");
+  const RenamingWorld::Later renamed = world.begin_rename("old", "new");
+  while (world.bucket.contents("old/b")) REQUIRE(world.store.release_one("Rename"));
+  std::optional<Result<Slices>> read;
+  world.file_system->read(handle, {0, 1000}, {},
+                          [&](Result<Slices> slices) { read = std::move(slices); });
+  world.settle();
+  CHECK_FALSE(read);
+  world.store.release_all();
+  world.settle();
+  REQUIRE(*renamed);
+  CHECK(**renamed);
+  REQUIRE(read);
+  REQUIRE(*read);
+  CHECK(RenamingWorld::text(**read) == "22");
+}
+
+TEST_CASE("a rename of a directory that fails is taken back") {
+  Directory world;
+  world.bucket.set("new/", "", {{"note", "of the target"}});
+  world.store.add(
+      {.operation = "Rename", .key = "new/d/c", .error = Error(Code::access_denied, "policy")});
+  CHECK(world.rename("old", "new").code() == Code::access_denied);
+  std::vector<std::string> expected = Directory::below("old");
+  expected.insert(expected.begin(), "new/");
+  CHECK(world.keys() == expected);
+  CHECK(world.nothing_left());
+  const HandleId handle = world.open(world.lookup(world.inode("old"), "a")->attributes.inode);
+  CHECK(world.read(handle) == "1");
+}
+
+TEST_CASE("a directory in a store that renames nothing after all is copied and deleted") {
+  Directory world;
+  world.store.add({.operation = "Rename", .times = 100, .error = Error(Code::not_supported)});
+  SECTION("to its end") {
+    REQUIRE(world.rename("old", "new"));
+    CHECK(world.keys() == Directory::below("new"));
+  }
+  SECTION("and back") {
+    world.store.add({.operation = "Copy", .key = "new/d/c", .error = Error(Code::access_denied)});
+    CHECK(world.rename("old", "new").code() == Code::access_denied);
+    CHECK(world.keys() == Directory::below("old"));
+  }
+  CHECK(world.nothing_left());
+}
+
+/// Of the mount "first", which has died after `renames` of the objects were renamed.
+struct HalfRenamed : Directory {
+  explicit HalfRenamed(int renames) : Directory({.id = "first"}) {
+    store.hold("Rename");
+    renamed = begin_rename("old", "new");
+    for (int i = 0; i < renames; ++i) store.release_one("Rename");
+    settle();
+    store.cut_off();
+    settle();
+  }
+  Later renamed;
+};
+
+struct Second : World {
+  explicit Second(MemoryStore& bucket)
+      : World({.ttl = milliseconds(10'000)}, "",
+              {.id = "second",
+               .known_dead = [](const std::string& mount) { return mount == "first"; }},
+              &bucket) {
+    file_system->recover();
+    for (int i = 0; i < 200; ++i) scheduler.advance(milliseconds(1));
+  }
+};
+
+TEST_CASE("a rename of a directory whose mount died is ended") {
+  HalfRenamed world(GENERATE(0, 1, 2));
+  CHECK_FALSE(world.nothing_left());
+  Second second(world.bucket);
+  CHECK(world.keys() == Directory::below("new"));
+  CHECK(world.bucket.contents("new/d/c") == "333");
+  CHECK(world.nothing_left());
+}
+
+TEST_CASE("what was written since the mount died stays where it is") {
+  HalfRenamed world(1);
+  world.bucket.turn_clock(std::chrono::minutes(10));
+  world.bucket.set("old/later", "of another");
+  world.bucket.set("old/b", "changed");
+  world.bucket.set("new/d/c", "of another");
+  Second second(world.bucket);
+  CHECK(world.bucket.contents("old/later") == "of another");
+  CHECK(world.bucket.contents("old/b") == "changed");
+  CHECK(world.bucket.contents("new/d/c") == "of another");
+  CHECK(world.bucket.contents("old/d/c") == "333");
+  CHECK(world.bucket.contents("new/a") == "1");
+  CHECK_FALSE(world.bucket.contents("old/a"));
+  CHECK(world.nothing_left());
+}
+
+TEST_CASE("an intent of objects that are renamed reads as it was written") {
+  const Intent intent{.mount = "m",
+                      .phase = Intent::Phase::renaming,
+                      .moves = {{.from = "a/", .to = "b/", .over_marker = true}}};
+  const Result<Intent> read = parse_intent(to_text(intent));
+  REQUIRE(read);
+  CHECK(read->phase == Intent::Phase::renaming);
+  CHECK(read->moves[0].over_marker);
+}
+
+}  // namespace
+}  // namespace penstock::test
