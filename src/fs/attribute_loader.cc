@@ -18,42 +18,53 @@ constexpr uint32_t most_skipped = 16;
 
 /// The metadata of the object are in the tree, or nobody can know more of it than the tree does.
 bool known(const Inode& inode) {
-  return inode.stored_known || inode.local_only || inode.unlinked || inode.parent == nullptr ||
+  const bool nameless = inode.parent == nullptr && inode.id != root_inode;
+  return inode.stored_known || inode.local_only || inode.unlinked || nameless ||
          inode.writer != nullptr;
 }
 
-/// The root of a mount with a prefix has an object too.
-bool unread_root(const Inode& inode, const std::string& key) {
-  return inode.id == root_inode && !inode.stored_known && !key.empty();
+/// Its directory is being sampled: soon more is known.
+bool is_sampled(const Inode& inode) {
+  return inode.parent != nullptr && inode.parent->directory->sampling > 0;
+}
+
+/// A bucket's root is asked for where nothing says that it has changed. Its time is newer here
+/// where names were made in it.
+bool is_as_known(const FsCore& core, const Inode& inode, const ObjectInfo& info) {
+  constexpr int64_t ns_per_second = 1'000'000'000;
+  return core.is_bucket_root(inode) && inode.etag == info.etag &&
+         inode.modified_s == info.last_modified_ns / ns_per_second;
 }
 
 }  // namespace
 
+bool AttributeLoader::has_no_object(const Inode& inode) const {
+  const DirectoryState* own = inode.directory.get();
+  return own != nullptr && own->complete && !own->has_marker && !core_.is_bucket_root(inode);
+}
+
 bool AttributeLoader::may_carry(const Inode& inode) const {
   if (known(inode) || core_.attributes == Mode::none) return false;
-  // A directory whose listing had no marker has no object that could carry anything.
-  const DirectoryState* own = inode.directory.get();
-  if (own != nullptr && own->complete && !own->has_marker) return false;
-  if (core_.attributes == Mode::full || (own != nullptr && own->has_marker)) return true;
+  if (has_no_object(inode)) return false;
+  const bool marked = inode.directory != nullptr && inode.directory->has_marker;
+  if (core_.attributes == Mode::full || marked || inode.parent == nullptr) return true;
   return inode.parent->directory->carried == Carried::some;
 }
 
 bool AttributeLoader::settled(const Inode& inode) const {
   if (known(inode) || core_.attributes == Mode::none) return true;
-  return !may_carry(inode) && inode.parent->directory->sampling == 0;
+  return !may_carry(inode) && !is_sampled(inode);
 }
 
 void AttributeLoader::learn(const InodePtr& inode, Done<void> done) {
   std::string key;
   {
     MutexLock lock(core_.tree.mutex);
-    const bool implicit =
-        inode->directory != nullptr && inode->directory->complete && !inode->directory->has_marker;
-    key = core_.tree.key_of(*inode);
-    if ((known(*inode) && !unread_root(*inode, key)) || implicit) {
+    if (known(*inode) || has_no_object(*inode)) {
       lock.unlock();
       return done({});  // nothing to ask for
     }
+    key = object_key(*inode);
     const bool asked = inode->attribute_waiters != nullptr;
     if (!asked) inode->attribute_waiters = std::make_unique<std::vector<Done<void>>>();
     inode->attribute_waiters->push_back(std::move(done));
@@ -72,9 +83,10 @@ void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
     const MutexLock lock(core_.tree.mutex);
     waiters = std::move(inode->attribute_waiters);
     // Renamed meanwhile: the answer is about something else, and whoever asks next asks anew.
-    const bool same =
-        core_.tree.key_of(*inode) == key && (!known(*inode) || unread_root(*inode, key));
-    if (info && same) {
+    const bool same = object_key(*inode) == key && !known(*inode);
+    if (info && same && is_as_known(core_, *inode, *info)) {
+      inode->stored_known = true;
+    } else if (info && same) {
       core_.tree.learn_object(*inode, *info);
     } else if (!info && info.code() == Code::not_found && same && inode->directory != nullptr) {
       inode->stored_known = true;  // a directory without a marker
@@ -84,20 +96,32 @@ void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
   for (Done<void>& waiter : *waiters) waiter(result);
 }
 
+std::string AttributeLoader::object_key(const Inode& inode) const {
+  return inode.directory != nullptr ? core_.marker_key(inode) : core_.tree.key_of(inode);
+}
+
 void AttributeLoader::ensure(const InodePtr& inode, Done<void> done) {
   InodePtr directory;
+  bool root = false;
   std::vector<InodePtr> further;
   {
     const MutexLock lock(core_.tree.mutex);
     if (!settled(*inode)) {
       directory = inode->parent;
+      root = directory == nullptr;
     } else if (inode->parent != nullptr && inode->parent->directory->carried == Carried::some) {
       further = neighbours(inode);  // this one was asked for ahead: go on
     }
   }
   for (const InodePtr& next : further) learn(next, [](const Result<void>&) {});
-  if (directory == nullptr) return done({});
-  when_sampled(directory, [this, inode, done = std::move(done)]() mutable {
+  auto shown = [done = std::move(done)](const Result<void>& learned) mutable {
+    const bool shown_as_listed =
+        !learned && (learned.code() == Code::not_found || learned.code() == Code::access_denied);
+    done(shown_as_listed ? Result<void>() : learned);
+  };
+  if (root) return learn(inode, std::move(shown));
+  if (directory == nullptr) return shown({});
+  when_sampled(directory, [this, inode, shown = std::move(shown)]() mutable {
     std::vector<InodePtr> ahead;
     bool wanted = false;
     {
@@ -105,12 +129,8 @@ void AttributeLoader::ensure(const InodePtr& inode, Done<void> done) {
       wanted = may_carry(*inode);
       if (wanted) ahead = neighbours(inode);
     }
-    if (!wanted) return done({});
-    learn(inode, [done = std::move(done)](const Result<void>& learned) mutable {
-      const bool shown_as_listed =
-          !learned && (learned.code() == Code::not_found || learned.code() == Code::access_denied);
-      done(shown_as_listed ? Result<void>() : learned);
-    });
+    if (!wanted) return shown({});
+    learn(inode, std::move(shown));
     for (const InodePtr& next : ahead) learn(next, [](const Result<void>&) {});
   });
 }
@@ -160,6 +180,9 @@ void AttributeLoader::listed(const InodePtr& directory) {
       pick(type, state.children.begin(), state.children.end());
       pick(type, state.children.rbegin(), state.children.rend());
     }
+    // What it says of them itself; those of others are read when their names are looked up.
+    if (directory->parent == nullptr && !known(*directory) && !has_no_object(*directory))
+      sample.push_back(directory);
     if (sample.empty()) return;  // all of it was written here
     state.carried = Carried::none;
     state.sampling = static_cast<uint32_t>(sample.size());

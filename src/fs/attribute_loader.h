@@ -44,6 +44,9 @@ class AttributeLoader {
  private:
   void write_note(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
   bool may_carry(const Inode& inode) const REQUIRES(core_.tree.mutex);
+  /// A directory whose listing had no marker has no object that could carry anything.
+  bool has_no_object(const Inode& inode) const REQUIRES(core_.tree.mutex);
+  std::string object_key(const Inode& inode) const REQUIRES(core_.tree.mutex);
   void learned(const InodePtr& inode, const std::string& key, Result<ObjectInfo> info)
       EXCLUDES(core_.tree.mutex);
   void sample_answered(const InodePtr& directory) EXCLUDES(core_.tree.mutex);

@@ -11,9 +11,7 @@ void AttributeLoader::note_carried(const InodePtr& inode) {
   {
     const MutexLock lock(core_.tree.mutex);
     directory = inode->parent;
-    // A bucket's root has no object.
-    const bool nowhere = directory == nullptr || core_.tree.key_of(*directory).empty();
-    if (nowhere || !inode->stored.any() || core_.leaving(*directory)) return;
+    if (directory == nullptr || !inode->stored.any() || core_.leaving(*directory)) return;
     if (directory->stored.children_carry || directory->directory->noting_carried) return;
     directory->directory->noting_carried = true;
     core_.begin_work(*directory);

@@ -88,8 +88,14 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   void begin_work(Inode& inode) REQUIRES(tree.mutex);
   void end_work(Inode& inode) EXCLUDES(tree.mutex);
 
-  /// Writes the directory's own object with the attributes that the tree has by then. Nothing to do
-  /// for a bucket's root, which has none.
+  /// The root of a mount without a prefix: its marker is under a key of its own, and in no listing.
+  bool is_bucket_root(const Inode& inode) const {
+    return inode.id == root_inode && own.prefix.empty();
+  }
+  std::string marker_key(const Inode& directory) const REQUIRES(tree.mutex) {
+    return is_bucket_root(directory) ? own.root_marker() : tree.key_of(directory);
+  }
+  /// Writes the directory's own object with the attributes that the tree has by then.
   void store_marker(const InodePtr& directory, Done<void> done) EXCLUDES(tree.mutex);
   /// The name of something of this mount's in the bucket, other than any before.
   std::string new_own_id() { return parts.identity.id + "-" + std::to_string(++own_ids); }

@@ -241,6 +241,9 @@ void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
   state.listed_at = listing.started;
   state.own = false;
   state.has_marker = listing.saw_marker;
+  // It may have changed: who wants to know looks, once for each listing.
+  if (core_.is_bucket_root(*directory) && !state.marker_writing && directory->busy == 0)
+    directory->stored_known = false;
   state.spans_pages = listing.pages > 1;
   state.absent.clear();
 }

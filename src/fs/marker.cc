@@ -18,8 +18,7 @@ void FsCore::store_marker(const InodePtr& directory, Done<void> done) {
   bool begins = false;
   {
     const MutexLock lock(tree.mutex);
-    // A bucket's root has no object.
-    if (has_name(*directory) && !tree.key_of(*directory).empty()) {
+    if (has_name(*directory)) {
       DirectoryState& state = *directory->directory;
       state.marker_waiters.push_back(std::move(done));
       if (state.marker_writing) return;
@@ -41,7 +40,7 @@ void FsCore::write_marker(const InodePtr& directory) {
     // Another mount may have removed it meanwhile.
     gone = !has_name(*directory);
     if (gone) directory->directory->marker_writing = false;
-    marker.key = tree.key_of(*directory);
+    if (!gone) marker.key = marker_key(*directory);
     marker.metadata = to_metadata(directory->stored, FileType::directory);
   }
   if (gone) {

@@ -40,6 +40,7 @@ TEST_CASE("the mount's options give owner and mode to what has none") {
 
 TEST_CASE("attributes set before the commit travel with it, without a request of their own") {
   TestServer server;
+  note_attributes_in_root(server);
   Mounted mount(server);
   const int fd = open(mount.path("f").c_str(), O_WRONLY | O_CREAT, 0600);
   REQUIRE(fd >= 0);
@@ -102,6 +103,7 @@ TEST_CASE("attributes that change between two writes of an open file lose neithe
   const bool write_back = GENERATE(false, true);
   CAPTURE(write_back);
   TestServer server;
+  note_attributes_in_root(server);
   std::string bytes = random_bytes(20 * mib, 2);
   server.put_object("test", "f", bytes);
   MountSettings settings;
@@ -112,7 +114,8 @@ TEST_CASE("attributes that change between two writes of an open file lose neithe
   REQUIRE(fchmod(fd, 0640) == 0);
   REQUIRE(pwrite(fd, "one", 3, 9 * mib) == 3);
   REQUIRE(fsync(fd) == 0);
-  REQUIRE(eventually([&] { return server.object("test", "f")->compare(9 * mib, 3, "one") == 0; }, 20));
+  REQUIRE(
+      eventually([&] { return server.object("test", "f")->compare(9 * mib, 3, "one") == 0; }, 20));
   REQUIRE(fsetxattr(fd, "user.color", "blue", 4, 0) == 0);
   REQUIRE(pwrite(fd, "two", 3, mib) == 3);
   REQUIRE(close(fd) == 0);
@@ -121,7 +124,7 @@ TEST_CASE("attributes that change between two writes of an open file lose neithe
   CHECK(read_file(mount.path("f")) == bytes);
   CHECK(server.metadata("test", "f")->at("mode") == std::to_string(S_IFREG | 0640));
   CHECK(server.metadata("test", "f")->at("color") == "blue");
-  CHECK(server.keys("test").size() == 1);
+  CHECK(server.keys("test") == std::vector<std::string>{".penstock/root", "f"});
 }
 
 TEST_CASE("a directory keeps its mode in its marker, and a rename keeps a file's") {
@@ -336,6 +339,31 @@ TEST_CASE("what another mount changes of the attributes alone is seen, and not u
   CHECK(modes(one) == changed);
   CHECK(server.metadata("test", "d/")->at("mode") == std::to_string(S_IFDIR | 0711));
   CHECK(server.metadata("test", "d/f")->at("mode") == std::to_string(S_IFREG | 0600));
+}
+
+TEST_CASE("the root of a bucket is for the next mount what it was") {
+  TestServer server;
+  for (int i = 0; i < 60; ++i) server.put_object("test", "file" + std::to_string(100 + i), "x");
+  {
+    Mounted mount(server);
+    REQUIRE(chmod(mount.path().c_str(), 01777) == 0);
+    REQUIRE(symlink("file130", mount.path("file130-link").c_str()) == 0);
+    CHECK(mount.unmount() == 0);
+  }
+  const auto metadata = server.metadata("test", ".penstock/root");
+  REQUIRE(metadata.has_value());
+  CHECK(metadata->at("mode") == std::to_string(S_IFDIR | 01777));
+  Mounted mount(server);
+  CHECK(stat_of(mount.path()).st_mode == (S_IFDIR | 01777));
+  size_t names = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(mount.path())) {
+    ++names;
+    CHECK(entry.is_symlink() == (entry.path().filename() == "file130-link"));
+  }
+  CHECK(names == 61);
+  CHECK(std::filesystem::read_symlink(mount.path("file130-link")) == "file130");
+  CHECK(chmod(mount.path(".penstock").c_str(), 0755) == -1);
+  CHECK(errno == ENOENT);
 }
 
 }  // namespace

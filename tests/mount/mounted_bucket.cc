@@ -103,6 +103,10 @@ bool eventually(const std::function<bool()>& condition, double seconds) {
   return true;
 }
 
+void note_attributes_in_root(TestServer& server, const std::string& bucket) {
+  server.put_object(bucket, ".penstock/root", "", {{"penstock-children", "carry-attributes"}});
+}
+
 TempFolder::TempFolder() {
   std::string name = (fs::temp_directory_path() / "penstock-test-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) fail("mkdtemp", name);

@@ -76,6 +76,10 @@ class Mounted {
   pid_t pid_ = -1;
 };
 
+/// As if something in the bucket's root had carried attributes before: then a mount has no note of
+/// that to write, at a time of its own.
+void note_attributes_in_root(TestServer& server, const std::string& bucket = "test");
+
 /// A folder that is removed with everything in it.
 class TempFolder {
  public:
