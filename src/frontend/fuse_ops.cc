@@ -311,17 +311,16 @@ void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
     reply.again();
     return;
   }
-  context.file_system->open(
-      OpenModes::inode_of(node), wanted,
-      [&context, node, flags, dropped = wanted.drop_set_ids,
-       reply = std::move(reply)](const Result<Opened>& opened) mutable {
-        if (opened && dropped) forget_attributes(context, node);
-        if (opened) {
-          answer_opened(context, reply, node, *opened, flags);
-        } else {
-          reply.error(opened.error());
-        }
-      });
+  context.file_system->open(OpenModes::inode_of(node), wanted,
+                            [&context, node, flags, dropped = wanted.drop_set_ids,
+                             reply = std::move(reply)](const Result<Opened>& opened) mutable {
+                              if (opened && dropped) forget_attributes(context, node);
+                              if (opened) {
+                                answer_opened(context, reply, node, *opened, flags);
+                              } else {
+                                reply.error(opened.error());
+                              }
+                            });
 }
 
 void op_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {

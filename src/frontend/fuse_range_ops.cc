@@ -34,8 +34,8 @@ std::optional<Allocation> allocation_of(int mode, ByteRange range) {
 }
 
 /// Of these the kernel does not say whether the program may keep the bits: only root is taken to.
-/// Linux takes the set-group-ID bit of a file that its group may not execute, too, where the program
-/// is not of the group.
+/// Linux takes the set-group-ID bit of a file that its group may not execute, too, where the
+/// program is not of the group.
 void may_drop_set_ids(fuse_req_t request, fuse_ino_t node, const fuse_file_info& info) {
   if (fuse_req_ctx(request)->uid != 0) drop_set_ids(context_of(request), node, info, true);
 }

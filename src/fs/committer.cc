@@ -97,9 +97,8 @@ void Committer::close(const InodePtr& inode, Done<void> done) {
       });
     }
     if (inode->saving_attributes) {
-      inode->after_commits.emplace_back([this, inode, done = std::move(done)]() mutable {
-        close(inode, std::move(done));
-      });
+      inode->after_commits.emplace_back(
+          [this, inode, done = std::move(done)]() mutable { close(inode, std::move(done)); });
       return;
     }
     writer = dirty_writer(*inode);
@@ -296,9 +295,8 @@ void Committer::save_stored(const InodePtr& inode, Done<void> done) {
     promised_again = with_contents && promised(*inode);
     begin = owes && !with_contents;
     if (begin && inode->commits_running > 0) {
-      inode->after_commits.emplace_back([this, inode, done = std::move(done)]() mutable {
-        save_stored(inode, std::move(done));
-      });
+      inode->after_commits.emplace_back(
+          [this, inode, done = std::move(done)]() mutable { save_stored(inode, std::move(done)); });
       return;
     }
     inode->saving_attributes |= begin;
@@ -344,7 +342,8 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
     if (result) {
       note_stored(*inode, *result);
       // What is written from now on is an edit of the copy.
-      if (inode->writer != nullptr) inode->writer->base_moved(core_.tree.key_of(*inode), result->etag);
+      if (inode->writer != nullptr)
+        inode->writer->base_moved(core_.tree.key_of(*inode), result->etag);
     } else {
       inode->stored_dirty = true;
     }

@@ -26,9 +26,9 @@ void check_condition(S3Session& session, const std::string& key, const Precondit
 /// where there is no object, which S3 calls NoSuchKey.
 void send_if_match(S3Session& session, S3Request request, ETag if_match, Done<HttpResponse> done);
 
-/// PutObject over the version `request.condition.if_match`, which is not empty, as send_if_match. An
-/// object that is there already as the request would make it, from a try whose answer was lost, is
-/// no refusal.
+/// PutObject over the version `request.condition.if_match`, which is not empty, as send_if_match.
+/// An object that is there already as the request would make it, from a try whose answer was lost,
+/// is no refusal.
 void put_if_match(S3Session& session, PutRequest request, Done<ObjectInfo> done);
 
 /// Calls `done` with the object of that key if it has the size and the ETag of `wanted`, and where

@@ -13,7 +13,9 @@ struct OpenForWriting : World {
     inode = World::inode("a");
     handle = run<Opened>([&](Done<Opened> done) {
                file_system->open(inode, {.read = true, .write = true}, std::move(done));
-             }).value().handle;
+             })
+                 .value()
+                 .handle;
   }
 
   void change_mode(uint32_t mode, std::optional<Result<Attributes>>& answer) {
