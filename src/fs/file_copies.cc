@@ -63,14 +63,16 @@ void FileOperations::copy_parts(const CopyRunPtr& run) {
   const InodePtr source = run->source->inode;
   std::shared_ptr<FileWriter> writer;
   CopySource object;
+  std::shared_ptr<ObjectReader> present;  // let go of without the lock, see reader_for
   {
     const MutexLock lock(core_.tree.mutex);
+    present = source->reader.lock();
     const bool changes =
         source->writer != nullptr && (source->writer->dirty() || source->commits_running > 0);
     // The program may have begun to read a version that another one has taken the place of.
     const bool newest =
-        run->source->reader == nullptr || (run->source->reader_version == source->local_version &&
-                                           run->source->reader == source->reader.lock());
+        run->source->reader == nullptr ||
+        (run->source->reader_version == source->local_version && run->source->reader == present);
     const bool stored = !changes && !source->etag.empty() && source->parent != nullptr && newest;
     const bool settled = !core_.leaving(*source) && !core_.leaving(*run->target);
     if (stored && settled && source != run->target && !core_.stopping) {

@@ -165,6 +165,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
   }
   std::shared_ptr<FileWriter> truncate;
   std::shared_ptr<ObjectReader> reader;
+  std::shared_ptr<ObjectReader> dropped;
   Opened opened;
   {
     const MutexLock lock(core_.tree.mutex);
@@ -184,7 +185,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
     }
     opened = make_handle(inode, flags);
     if (!flags.write && inode->writer == nullptr && inode->size > 0)
-      reader = reader_for(*reinterpret_cast<FileHandle*>(opened.handle));
+      reader = reader_for(*reinterpret_cast<FileHandle*>(opened.handle), dropped);
   }
   if (reader != nullptr) return find_backing(*reader, std::move(opened), std::move(done));
   if (truncate == nullptr) return done(std::move(opened));
@@ -207,7 +208,8 @@ void FileOperations::find_backing(ObjectReader& reader, Opened opened, Done<Open
       }));
 }
 
-std::shared_ptr<ObjectReader> FileOperations::reader_for(FileHandle& handle) {
+std::shared_ptr<ObjectReader> FileOperations::reader_for(FileHandle& handle,
+                                                         std::shared_ptr<ObjectReader>& dropped) {
   Inode& inode = *handle.inode;
   if (handle.reader != nullptr && handle.reader_version == inode.local_version)
     return handle.reader;
@@ -227,7 +229,7 @@ std::shared_ptr<ObjectReader> FileOperations::reader_for(FileHandle& handle) {
         });
     inode.reader = reader;
   }
-  handle.reader = reader;
+  dropped = std::exchange(handle.reader, reader);
   handle.reader_version = inode.local_version;
   handle.delivered = false;
   return reader;
@@ -291,17 +293,20 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
                                  const std::stop_token& cancel, bool may_restart,
                                  Done<Slices> done) {
   std::shared_ptr<ObjectReader> reader;
+  std::shared_ptr<ObjectReader> dropped;
   bool empty = false;
   {
     const MutexLock lock(core_.tree.mutex);
     empty = handle->inode->size == 0;
-    if (!empty) reader = reader_for(*handle);
+    if (!empty) reader = reader_for(*handle, dropped);
   }
+  dropped.reset();
   if (empty) return done(Slices{});
   reader->read(range, cancel,
                core_.tracked<Slices>([this, handle, range, cancel, may_restart,
                                       done = std::move(done)](Result<Slices> slices) mutable {
                  bool restart = false;
+                 std::shared_ptr<ObjectReader> old;
                  {
                    const MutexLock lock(core_.tree.mutex);
                    if (slices) handle->delivered = true;
@@ -310,7 +315,7 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
                    restart = !slices && slices.code() == Code::changed && may_restart &&
                              !handle->delivered && handle->inode->handles == 1 &&
                              handle->inode->parent != nullptr;
-                   if (restart) handle->reader.reset();
+                   if (restart) old = std::move(handle->reader);
                  }
                  if (!restart) return done(std::move(slices));
                  resolver_.revalidate(handle->inode,
@@ -325,11 +330,12 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
 
 void FileOperations::cache_share(FileHandle& handle, Done<CacheShare> done) {
   std::shared_ptr<ObjectReader> reader;
+  std::shared_ptr<ObjectReader> dropped;
   {
     const MutexLock lock(core_.tree.mutex);
     const Inode& inode = *handle.inode;
     // What is not stored yet is nothing that a cache could have.
-    if (inode.writer == nullptr && !inode.etag.empty()) reader = reader_for(handle);
+    if (inode.writer == nullptr && !inode.etag.empty()) reader = reader_for(handle, dropped);
   }
   if (reader == nullptr) return done(CacheShare{});
   // The kernel releases the handle, which holds the reader, only after the reply.

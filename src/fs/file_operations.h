@@ -78,7 +78,11 @@ class FileOperations {
   static void set_unflushed(FileHandle& handle, bool unflushed);
   static void note_written(Inode& inode);
   bool drop_inode_set_ids(Inode& inode, bool all = false) REQUIRES(core_.tree.mutex);
-  std::shared_ptr<ObjectReader> reader_for(FileHandle& handle) REQUIRES(core_.tree.mutex);
+  /// `dropped` gets the reader of the version before, to be let go of without the lock: that may
+  /// end reads of it, whose answers take the lock.
+  std::shared_ptr<ObjectReader> reader_for(FileHandle& handle,
+                                           std::shared_ptr<ObjectReader>& dropped)
+      REQUIRES(core_.tree.mutex);
   /// Not older than what this mount has stored by then.
   void read_present(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
                     uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);

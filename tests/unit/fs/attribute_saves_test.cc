@@ -104,5 +104,30 @@ TEST_CASE("a change that fails is told, and goes with the next commit") {
   CHECK(world.stored_mode() == "33152");
 }
 
+TEST_CASE("a read that waits while the file becomes another version is answered from that one") {
+  OpenForWriting world;
+  world.store.hold("Get");
+  std::optional<Result<Slices>> first;
+  std::optional<Result<Slices>> second;
+  const auto read = [&world](std::optional<Result<Slices>>& answer) {
+    world.file_system->read(world.handle, {0, 100}, {},
+                            [&answer](Result<Slices> slices) { answer = std::move(slices); });
+  };
+  read(first);
+  std::optional<Result<Attributes>> changed;
+  world.change_mode(0600, changed);
+  world.pass_time();
+  REQUIRE(changed);
+  read(second);  // lets go of the version that the first one waits for
+  world.store.release_all();
+  for (int i = 0; i < 50; ++i) world.pass_time();
+  for (auto* answer : {&first, &second}) {
+    REQUIRE(*answer);
+    REQUIRE(**answer);
+    REQUIRE((*answer)->value().spans.size() == 1);
+    CHECK((*answer)->value().spans[0].size() == 12);
+  }
+}
+
 }  // namespace
 }  // namespace penstock::test
