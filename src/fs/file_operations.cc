@@ -302,11 +302,15 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
   }
   dropped.reset();
   if (empty) return done(Slices{});
+  const ObjectReader* version = reader.get();
   reader->read(range, cancel,
-               core_.tracked<Slices>([this, handle, range, cancel, may_restart,
+               core_.tracked<Slices>([this, handle, range, cancel, may_restart, version,
                                       done = std::move(done)](Result<Slices> slices) mutable {
                  bool restart = false;
+                 std::string replaced;
+                 // Let go of without the lock, see reader_for.
                  std::shared_ptr<ObjectReader> old;
+                 std::shared_ptr<ObjectReader> present;
                  {
                    const MutexLock lock(core_.tree.mutex);
                    if (slices) handle->delivered = true;
@@ -315,8 +319,16 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
                    restart = !slices && slices.code() == Code::changed && may_restart &&
                              !handle->delivered && handle->inode->handles == 1 &&
                              handle->inode->parent != nullptr;
-                   if (restart) old = std::move(handle->reader);
+                   present = handle->inode->reader.lock();
+                   if (restart) {
+                     old = std::move(handle->reader);
+                   } else if (!slices && present.get() == version &&
+                              is_replaced(slices.error(), *handle->inode)) {
+                     replaced = core_.tree.key_of(*handle->inode);
+                   }
                  }
+                 // The next open shall see what the store has, however young our knowledge is.
+                 if (!replaced.empty()) core_.look_anew(replaced);
                  if (!restart) return done(std::move(slices));
                  resolver_.revalidate(handle->inode,
                                       [this, handle, range, cancel,
@@ -326,6 +338,10 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
                                         read_object(handle, range, cancel, false, std::move(done));
                                       });
                }));
+}
+
+bool FileOperations::is_replaced(const Error& error, const Inode& inode) {
+  return error.code() == Code::changed && inode.parent != nullptr && inode.commits_running == 0;
 }
 
 void FileOperations::cache_share(FileHandle& handle, Done<CacheShare> done) {

@@ -90,6 +90,9 @@ class FileOperations {
                  Done<Slices> done) EXCLUDES(core_.tree.mutex);
   void read_object(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
                    bool may_restart, Done<Slices> done) EXCLUDES(core_.tree.mutex);
+  /// True where a read of the present version failed because the store has another one, of which
+  /// nothing is known here yet.
+  static bool is_replaced(const Error& error, const Inode& inode);
   void open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
   void write_to(const InodePtr& inode, bool append, uint64_t offset,
                 std::span<const std::byte> data, Done<void> done) EXCLUDES(core_.tree.mutex);

@@ -166,6 +166,22 @@ TEST_CASE("an object that is replaced under an open file is never mixed with the
   CHECK(read_file(mount.path("f")) == std::string(40 * mib, 'n'));
 }
 
+TEST_CASE(
+    "a read that finds its object replaced makes the next open see the new one, before the TTL") {
+  TestServer server;
+  server.put_object("test", "f", std::string(40 * mib, 'o'));
+  Mounted mount(server);
+  const Fd file(mount.path("f"), O_RDONLY);
+  REQUIRE(pread_all(file.number, 0, 4096) == std::string(4096, 'o'));
+  const std::string new_bytes(41 * mib, 'n');
+  server.put_object("test", "f", new_bytes);
+  CHECK_THROWS_AS(pread_all(file.number, 39 * mib, 4096), std::system_error);
+  CHECK(
+      eventually([&] { return std::filesystem::file_size(mount.path("f")) == new_bytes.size(); }));
+  CHECK(read_file(mount.path("f")) == new_bytes);
+  CHECK_THROWS_AS(pread_all(file.number, 38 * mib, 4096), std::system_error);
+}
+
 TEST_CASE("faults while reading cost time, not bytes") {
   const std::string kind = GENERATE("error:503:SlowDown", "error:500:InternalError", "reset",
                                     "reset-mid", "truncate", "skewed");
