@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/name_operations.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/wall_clock.h"
@@ -175,16 +176,37 @@ void NameOperations::remove_quiet_directory(const InodePtr& parent, const std::s
 
 void NameOperations::keep_parent(const InodePtr& parent, const std::string& leaving,
                                  Done<void> done) {
-  bool vanishes = false;
+  // Enough to see the marker, what leaves, and one more.
+  ListRequest request{.by_directory = true, .max_keys = 3};
+  std::string key;
+  bool stays = false;
+  bool known = false;
   {
     const MutexLock lock(core_.tree.mutex);
     const DirectoryState& state = *parent->directory;
-    const bool last =
-        state.complete && state.children.size() == 1 && state.children.begin()->first == leaving;
-    vanishes = last && !state.has_marker && parent->parent != nullptr;
+    const InodePtr child = core_.tree.child(*parent, leaving);
+    stays = state.has_marker || parent->parent == nullptr || child == nullptr ||
+            state.children.size() > 1;
+    known = state.complete;
+    request.prefix = core_.tree.key_of(*parent);
+    if (child != nullptr) key = core_.tree.key_of(*child);
   }
-  if (!vanishes) return done({});
-  core_.store_marker(parent, std::move(done));
+  if (stays) return done({});
+  if (known) return core_.store_marker(parent, std::move(done));
+  auto listed = [this, parent, key = std::move(key), own = request.prefix,
+                 done = std::move(done)](Result<ListPage> page) mutable {
+    if (!page) return done(page.error());
+    bool others = std::ranges::any_of(page->common_prefixes,
+                                      [&](const std::string& below) { return below != key; });
+    bool marker = false;
+    for (const ObjectInfo& object : page->objects) {
+      marker |= object.key == own;
+      others |= object.key != own && object.key != key;
+    }
+    if (others || marker) return done({});
+    core_.store_marker(parent, std::move(done));
+  };
+  core_.parts.store.list(std::move(request), core_.tracked<ListPage>(std::move(listed)));
 }
 
 void NameOperations::unlink(const InodePtr& parent, const std::string& name, Done<void> done) {

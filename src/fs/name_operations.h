@@ -73,7 +73,8 @@ class NameOperations {
   void check_empty(const InodePtr& directory, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_quiet_directory(const InodePtr& parent, const std::string& name,
                               const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
-  /// Writes the marker of a directory that would vanish with its last name.
+  /// Writes the marker of a directory that would vanish with its last name. Asks the store where
+  /// nobody has listed the directory.
   void keep_parent(const InodePtr& parent, const std::string& leaving, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void make_directory(const MakeDirectory& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);

@@ -113,12 +113,14 @@ void NameOperations::rename_settled(const Rename& request, const InodePtr& inode
                       rename_settled(request, inode, std::move(again));
                     }))
     return;
-  keep_parent(request.parent, request.name,
-              [this, request, inode, done = std::move(done)](Result<void> kept) mutable {
-                if (!kept) return done(std::move(kept));
-                if (inode->type == FileType::file && rename_unsent(request, inode, done)) return;
-                rename_stored(request, inode, std::move(done));
-              });
+  auto go = [this, request, inode, done = std::move(done)](Result<void> kept) mutable {
+    if (!kept) return done(std::move(kept));
+    if (inode->type == FileType::file && rename_unsent(request, inode, done)) return;
+    rename_stored(request, inode, std::move(done));
+  };
+  // The new name keeps its own directory.
+  if (request.parent == request.new_parent) return go({});
+  keep_parent(request.parent, request.name, std::move(go));
 }
 
 void NameOperations::moved(const Rename& request, const InodePtr& inode) {

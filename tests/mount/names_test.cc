@@ -86,9 +86,18 @@ TEST_CASE("a directory without a marker stays when its last file is deleted") {
   TestServer server;
   server.put_object("test", "d/only", "x");
   Mounted mount(server);
-  REQUIRE(names_in(mount.path("d")) == std::set<std::string>{"only"});
-  REQUIRE(unlink(mount.path("d/only").c_str()) == 0);
+  SECTION("which was listed") {
+    REQUIRE(names_in(mount.path("d")) == std::set<std::string>{"only"});
+    REQUIRE(unlink(mount.path("d/only").c_str()) == 0);
+  }
+  SECTION("of which nothing is known but that file") {
+    REQUIRE(unlink(mount.path("d/only").c_str()) == 0);
+  }
+  SECTION("or is moved to another") {
+    REQUIRE(rename(mount.path("d/only").c_str(), mount.path("moved").c_str()) == 0);
+  }
   CHECK(fs::is_directory(mount.path("d")));
+  CHECK(server.object("test", "d/"));
   Mounted other(server);
   CHECK(fs::is_directory(other.path("d")));
 }
