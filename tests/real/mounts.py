@@ -28,14 +28,15 @@ def mounted_type(path):
 
 
 class Mount:
-    """A prefix of the test bucket of its own, mounted at `path`. Use it in a with statement.
+    """A prefix of the test bucket of its own, mounted at `path`, or what `url` names. Use it in a with statement.
 
     Leaving unmounts and removes every local trace, also after a failure; what the log says is shown then.
     """
 
-    def __init__(self, *options):
+    def __init__(self, *options, url=None):
         self.client = Client.from_environment()
         self.prefix = f"{uuid.uuid4().hex[:12]}/"
+        self.url = url or f"s3://{self.client.bucket}/{self.prefix}"
         self.options = options
         self.mounts = 0
         self.folder = os.path.realpath(tempfile.mkdtemp(prefix="penstock-test-"))
@@ -74,7 +75,7 @@ class Mount:
         command = [PENSTOCK, "mount", "--endpoint-url", f"http://{self.client.host}", "--log-file", self.log,
                    "--state-dir", os.path.join(self.folder, "state"), "--staging-dir", self.folder,
                    "--cache-dir", os.path.join(self.folder, f"cache-{self.mounts}"), *self.options,
-                   f"s3://{self.client.bucket}/{self.prefix}", self.path]
+                   self.url, self.path]
         result = subprocess.run(command, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True,
                                 text=True, timeout=60, check=False)
         if result.returncode != 0:
@@ -115,7 +116,9 @@ class Mount:
         if mounted_type(self.path) is not None:
             subprocess.run(["fusermount3", "-u", "-z", self.path], check=False)
             wait_until(lambda: mounted_type(self.path) is None, 10, "the mount to go")
-        shutil.rmtree(self.folder)
+        # A process whose mount was taken away may still write to its cache.
+        wait_until(lambda: shutil.rmtree(self.folder, ignore_errors=True) or not os.path.exists(self.folder), 10,
+                   f"{self.folder} to go")
 
 
 def wait_until(condition, seconds, what):

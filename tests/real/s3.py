@@ -87,14 +87,20 @@ class Client:
             if error.status != 409:  # 409: it exists
                 raise
 
-    def put(self, key, body, storage_class=None):
-        self.request("PUT", key, body=body, headers={"x-amz-storage-class": storage_class} if storage_class else {})
+    def put(self, key, body, storage_class=None, metadata=None):
+        headers = {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
+        if storage_class:
+            headers["x-amz-storage-class"] = storage_class
+        self.request("PUT", key, body=body, headers=headers)
 
     def get(self, key):
         return self.request("GET", key)[1]
 
     def head(self, key):
         return self.request("HEAD", key)[0]
+
+    def delete(self, key):
+        self.request("DELETE", key)
 
     def restore(self, key):
         body = b"<RestoreRequest><Days>1</Days></RestoreRequest>"

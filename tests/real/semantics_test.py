@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""docs/semantics.md is a contract: its examples are played on mounts of a real server, and every answer is compared.
+
+Each mount of an example is a node: it has a shell and a Python that live as long as the example, and caches and state
+of its own. A test is named after the line of its block, so `-k line_120` plays one.
+"""
+import contextlib
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import uuid
+
+from mounts import PENSTOCK, ROOT, Mount, mounted_type
+from s3 import S3Error
+from transcripts import difference, read_page, without_examples
+
+PAGE = "docs/semantics.md"
+LIMIT = 30  # seconds for one line of an example
+
+# section: why it has no example
+EXCUSED = {}
+
+SHELL = ["bash", "--norc", "--noprofile"]
+PYTHON = ["/usr/bin/python3", "-u", "-c", r'''
+import ctypes, mmap, os, sys, traceback
+end, names = sys.argv[1], {"ctypes": ctypes, "mmap": mmap, "os": os}
+for line in iter(os.fdopen(os.dup(0)).readline, ""):
+    try:
+        exec(compile(line, "example", "single"), names)
+    except Exception as error:
+        print("".join(traceback.format_exception_only(error)), end="")
+    print(end, 0)
+''']
+
+
+class Interpreter:
+    """A shell or a Python whose working directory is the root of a mount; it is told one line at a time."""
+
+    def __init__(self, command, folder, variables):
+        self.end = uuid.uuid4().hex
+        self.is_shell = command is SHELL
+        self.process = subprocess.Popen([*command] if self.is_shell else [*command, self.end], cwd=folder,
+                                        env={**os.environ, "LC_ALL": "C.UTF-8", **variables}, start_new_session=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def answer(self, text):
+        """All that it says to the line. A command that fails and says nothing is answered with (exit STATUS)."""
+        line = f"eval {shlex.quote(text)} </dev/null; echo {self.end} $?\n" if self.is_shell else text + "\n"
+        self.process.stdin.write(line.encode())
+        self.process.stdin.flush()
+        said = self._read_to_end(text)
+        output, status = said.rsplit(self.end, 1)
+        output = re.sub(r"(?m)^bash: (?:eval: )?line \d+: ", "bash: ", output)
+        return output or (f"(exit {int(status)})" if int(status) else "")
+
+    def _read_to_end(self, text):
+        deadline = time.monotonic() + LIMIT
+        said = b""
+        while not re.search(self.end.encode() + rb" \d+\n\Z", said):
+            wait = deadline - time.monotonic()
+            if wait <= 0 or not select.select([self.process.stdout], [], [], wait)[0]:
+                raise AssertionError(f"no end after {LIMIT} s: {text}\n{said.decode(errors='replace')}")
+            piece = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not piece:
+                raise AssertionError(f"ended by itself: {text}\n{said.decode(errors='replace')}")
+            said += piece
+        return said.decode(errors="backslashreplace")
+
+    def close(self):
+        """With all that it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class Bucket:
+    """The prompt `s3$`: the objects below the mounted prefix as another S3 client sees them."""
+
+    def __init__(self, client, prefix):
+        self.client = client
+        self.prefix = prefix
+
+    def answer(self, text):
+        try:
+            match shlex.split(text):
+                case ["put", key, value, *metadata]:
+                    self.client.put(self.prefix + key, value.encode(),
+                                    metadata=dict(word.split("=", 1) for word in metadata))
+                    return ""
+                case ["get", key]:
+                    return self.client.get(self.prefix + key).decode()
+                case ["meta", key]:
+                    headers = self.client.head(self.prefix + key)
+                    start = "x-amz-meta-"
+                    return "\n".join(f"{name[len(start):]}: {headers[name]}" for name in sorted(headers)
+                                     if name.startswith(start))
+                case ["ls"]:
+                    objects = self.client.list(self.prefix)
+                    return "\n".join(f"{size} {self._shown(key)}" for key, size in objects.items() if key != self.prefix)
+                case ["rm", key]:
+                    self.client.delete(self.prefix + key)
+                    return ""
+        except S3Error as error:
+            return f"HTTP {error.status}"
+        raise AssertionError(f"s3$ knows put, get, meta, ls and rm, not: {text}")
+
+    def _shown(self, key):
+        """Code points of private use as \\uXXXX: they have no shape."""
+        return re.sub("[\ue000-\uf8ff]", lambda match: f"\\u{ord(match[0]):x}", key[len(self.prefix):])
+
+
+def process_of(mount):
+    """The process that serves a mount, by its last argument."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+            if file.read().split("\0")[-2:] == [mount.path, ""]:
+                return int(pid)
+    raise AssertionError(f"nobody serves {mount.path}")
+
+
+class Node(Mount):
+    """A mount that the example may end itself."""
+
+    def unmount(self):
+        if mounted_type(self.path) is not None:
+            super().unmount()
+
+
+class Stage(contextlib.ExitStack):
+    """What one example needs, made when it is first mentioned. Leaving ends the programs, then unmounts."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.options = [option for option in options if option != "file://"]
+        self.in_folder = "file://" in options
+        self.mounts = {}
+        self.prompts = {}
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="penstock-stage-"))
+        self.callback(shutil.rmtree, self.folder)
+        self.store = os.path.join(self.folder, "store")
+        os.mkdir(self.store)
+        self.url = f"file://{self.store}" if self.in_folder else None
+
+    def play(self, step):
+        """What the prompt answers."""
+        key = (step.kind, step.node)
+        if key not in self.prompts:
+            self.prompts[key] = self._new_prompt(step)
+        return self.prompts[key].answer(step.text)
+
+    def _new_prompt(self, step):
+        if step.kind == "s3$":
+            first = self._mount("a")
+            return Bucket(first.client, first.prefix)
+        if step.kind == "dir$":
+            return self._interpreter(SHELL, self.store, {})
+        mount = self._mount(step.node or "a")
+        local = os.path.join(self.folder, f"local-{step.node or 'a'}")
+        os.makedirs(local, exist_ok=True)
+        variables = {"M": mount.path, "L": local, "PID": str(process_of(mount)), "PATH": f"{os.path.dirname(PENSTOCK)}:{os.environ['PATH']}"}
+        return self._interpreter(SHELL if step.kind == "$" else PYTHON, mount.path, variables)
+
+    def _interpreter(self, *arguments):
+        interpreter = Interpreter(*arguments)
+        self.callback(interpreter.close)
+        return interpreter
+
+    def _mount(self, node):
+        if node not in self.mounts:
+            mount = Node(*self.options, url=self.url)
+            self.url = mount.url
+            self.mounts[node] = self.enter_context(mount)
+        return self.mounts[node]
+
+
+class Semantics(unittest.TestCase):
+    """Has a test for each example, see below."""
+
+    def play(self, example):
+        with Stage(example.options) as stage:
+            for step in example.steps:
+                wrong = difference(PAGE, step, stage.play(step))
+                if wrong:
+                    raise AssertionError(wrong)
+
+
+class Sections(unittest.TestCase):
+    def test_each_section_has_an_example(self):
+        self.assertEqual(list(without_examples(CONTRACT, EXCUSED)), [])
+
+
+def contract():
+    with open(os.path.join(ROOT, PAGE), encoding="utf-8") as file:
+        return read_page(PAGE, file.read())
+
+
+def test_of(example):
+    return lambda self: self.play(example)
+
+
+CONTRACT = contract()
+for each in CONTRACT.examples:
+    words = "_".join(re.findall(r"\w+", each.section.lower()))
+    setattr(Semantics, f"test_{words}_line_{each.line}", test_of(each))
+
+
+if __name__ == "__main__":
+    # A step that is stopped leaves nothing mounted.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    unittest.main(verbosity=2)
