@@ -16,7 +16,8 @@ def page(*lines):
 
 class Reading(unittest.TestCase):
     def test_prompts_and_their_answers(self):
-        example = page("(mounted with --read-only --no-cache)", "a$ ls", "x", "# y", "b>>> 1 + 1", "2", "s3$ ls", "$ true").examples[0]
+        example = page("(mounted with --read-only --no-cache)", "a$ ls", "x", "# y", "b>>> 1 + 1", "2", "s3$ ls",
+                       "$ true").examples[0]
         self.assertEqual((example.section, example.line, example.options), ("One", 3, ["--read-only", "--no-cache"]))
         self.assertEqual([(step.line, step.node, step.kind, step.text, step.expected) for step in example.steps],
                          [(5, "a", "$", "ls", ["x", "# y"]), (8, "b", ">>>", "1 + 1", ["2"]), (10, "", "s3$", "ls", []),

@@ -13,14 +13,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 import uuid
 
-from mounts import PENSTOCK, ROOT, Mount, mounted_type
-from s3 import S3Error
+from mounts import ROOT, Mount, mounted_type
+from s3 import Client, S3Error
 from transcripts import difference, read_page, without_examples
 
 PAGE = "docs/semantics.md"
@@ -142,34 +141,38 @@ class Stage(contextlib.ExitStack):
 
     def __init__(self, options):
         super().__init__()
-        self.options = [option for option in options if option != "file://"]
-        self.in_folder = "file://" in options
-        self.mounts = {}
-        self.prompts = {}
         self.folder = os.path.realpath(tempfile.mkdtemp(prefix="penstock-stage-"))
         self.callback(shutil.rmtree, self.folder)
-        self.store = os.path.join(self.folder, "store")
-        os.mkdir(self.store)
-        self.url = f"file://{self.store}" if self.in_folder else None
+        self.client = Client.from_environment()
+        self.prefix = f"{uuid.uuid4().hex[:12]}/"
+        self.url = f"s3://{self.client.bucket}/{self.prefix}"
+        if "file://" in options:
+            self.url = f"file://{self._folder('store')}"
+        self.options = [option for option in options if option != "file://"]
+        self.mounts = {}
+        self.prompts = {}
 
     def play(self, step):
-        """What the prompt answers."""
-        key = (step.kind, step.node)
+        """What the prompt answers. A prompt without a letter is that of node a."""
+        key = (step.kind, step.node or "a")
         if key not in self.prompts:
-            self.prompts[key] = self._new_prompt(step)
+            self.prompts[key] = self._new_prompt(*key)
         return self.prompts[key].answer(step.text)
 
-    def _new_prompt(self, step):
-        if step.kind == "s3$":
-            first = self._mount("a")
-            return Bucket(first.client, first.prefix)
-        if step.kind == "dir$":
-            return self._interpreter(SHELL, self.store, {})
-        mount = self._mount(step.node or "a")
-        local = os.path.join(self.folder, f"local-{step.node or 'a'}")
-        os.makedirs(local, exist_ok=True)
-        variables = {"M": mount.path, "L": local, "PID": str(process_of(mount)), "PATH": f"{os.path.dirname(PENSTOCK)}:{os.environ['PATH']}"}
-        return self._interpreter(SHELL if step.kind == "$" else PYTHON, mount.path, variables)
+    def _new_prompt(self, kind, node):
+        match kind:
+            case "s3$":
+                return Bucket(self.client, self.prefix)
+            case "dir$":
+                return self._interpreter(SHELL, self._folder("store"), {})
+        mount = self._mount(node)
+        variables = {"M": mount.path, "L": self._folder(f"local-{node}"), "PID": str(process_of(mount))}
+        return self._interpreter(SHELL if kind == "$" else PYTHON, mount.path, variables)
+
+    def _folder(self, name):
+        path = os.path.join(self.folder, name)
+        os.makedirs(path, exist_ok=True)
+        return path
 
     def _interpreter(self, *arguments):
         interpreter = Interpreter(*arguments)
@@ -178,9 +181,7 @@ class Stage(contextlib.ExitStack):
 
     def _mount(self, node):
         if node not in self.mounts:
-            mount = Node(*self.options, url=self.url)
-            self.url = mount.url
-            self.mounts[node] = self.enter_context(mount)
+            self.mounts[node] = self.enter_context(Node(*self.options, url=self.url))
         return self.mounts[node]
 
 
