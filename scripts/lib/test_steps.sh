@@ -15,6 +15,7 @@ STEPS=(
   "programs-radosgw 600 everyday programs on Ceph radosgw"
   "programs-s3proxy 600 everyday programs on s3proxy"
   "matrix 600 git, sqlite, rsync, tar, editors, HDF5 and others, with and without --write-back"
+  "crates 900 fsx and pjdfstest, the crates, on the own server"
   "semantics 120 every example of docs/semantics.md, on the own server"
   "crash-testserver 900 --write-back, killed at random and at chosen moments, on the own server"
   "crash-radosgw 900 the same on Ceph radosgw"
@@ -133,6 +134,7 @@ step_programs_s3proxy() { on_server s3proxy tests/real/programs_test.py; }
 step_crash_testserver() { PENSTOCK_CRASH_CONTROL=1 on_server testserver tests/real/crash_test.py; }
 step_crash_radosgw() { on_server radosgw tests/real/crash_test.py; }
 step_matrix() { on_server testserver tests/real/matrix_test.py; }
+step_crates() { tests/real/crates install && on_server testserver tests/real/crates_test.py; }
 step_semantics() { on_server testserver tests/real/semantics_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
 step_pytorch_testserver() { on_server testserver tests/pytorch/pytorch_test.py; }
