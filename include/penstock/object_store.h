@@ -10,6 +10,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "penstock/result.h"
@@ -247,8 +248,8 @@ class ObjectStore {
   /// without a source, changed where it is another version. not_supported: nothing has happened,
   /// and what copy and remove do must do. Keys that end in "/" are never renamed.
   virtual void rename(RenameRequest request, Done<ObjectInfo> done) {
-    done(Error(Code::not_supported,
-               Error::Detail{.message = "the store does not rename", .key = request.source}));
+    done(Error(Code::not_supported, Error::Detail{.message = "the store does not rename",
+                                                  .key = std::move(request.source)}));
   }
 
   virtual void create_upload(CreateUpload request, Done<std::string> done) = 0;

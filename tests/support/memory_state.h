@@ -21,23 +21,23 @@ namespace penstock::test {
 
 using Bytes = std::shared_ptr<const std::string>;
 
-struct Version {
+struct StoredVersion {
   Bytes bytes;
   ETag etag;
   int64_t modified_ns = 0;
   Metadata metadata;
 };
 
-struct Part {
+struct StoredPart {
   Bytes bytes;
   ETag etag;
 };
 
-struct Upload {
+struct StoredUpload {
   std::string key;
   Metadata metadata;
   int64_t initiated_ns = 0;
-  std::map<uint32_t, Part> parts;
+  std::map<uint32_t, StoredPart> parts;
 };
 
 inline Error failure(Code code, const std::string& key, std::string message,
@@ -69,7 +69,8 @@ inline std::string end_of_prefix(std::string prefix) {
   return prefix;
 }
 
-inline ObjectInfo describe(const std::string& key, const Version& version, bool with_metadata) {
+inline ObjectInfo describe(const std::string& key, const StoredVersion& version,
+                           bool with_metadata) {
   ObjectInfo info{.key = key,
                   .size = version.bytes->size(),
                   .etag = version.etag,
@@ -84,8 +85,8 @@ struct MemoryStore::State {
 
   const MemoryStoreOptions options;
   mutable Mutex mutex;
-  std::map<std::string, Version> objects GUARDED_BY(mutex);
-  std::map<std::string, Upload> uploads GUARDED_BY(mutex);
+  std::map<std::string, StoredVersion> objects GUARDED_BY(mutex);
+  std::map<std::string, StoredUpload> uploads GUARDED_BY(mutex);
   std::vector<LoggedRequest> log GUARDED_BY(mutex);
   uint64_t last_etag GUARDED_BY(mutex) = 0;
   uint64_t last_upload GUARDED_BY(mutex) = 0;
@@ -108,7 +109,7 @@ struct MemoryStore::State {
     return std::nullopt;
   }
 
-  Result<Version> find(const std::string& key, const ETag& if_match) EXCLUDES(mutex) {
+  Result<StoredVersion> find(const std::string& key, const ETag& if_match) EXCLUDES(mutex) {
     if (auto error = check_key(key)) return *error;
     const MutexLock lock(mutex);
     const auto found = objects.find(key);
@@ -143,8 +144,8 @@ struct MemoryStore::State {
 
   ObjectInfo write(const std::string& key, Bytes bytes, Metadata metadata, ETag etag)
       REQUIRES(mutex) {
-    Version version{std::move(bytes), std::move(etag), server_time_ns() + clock_ahead.count(),
-                    std::move(metadata)};
+    StoredVersion version{std::move(bytes), std::move(etag), server_time_ns() + clock_ahead.count(),
+                          std::move(metadata)};
     ObjectInfo info = describe(key, version, false);
     objects[key] = std::move(version);
     return info;
@@ -198,9 +199,9 @@ struct MemoryStore::State {
 
   // Orders iterators by their key, the end last.
   struct ByKey {
-    const std::map<std::string, Version>& all;
-    bool operator()(std::map<std::string, Version>::iterator a,
-                    std::map<std::string, Version>::iterator b) const {
+    const std::map<std::string, StoredVersion>& all;
+    bool operator()(std::map<std::string, StoredVersion>::iterator a,
+                    std::map<std::string, StoredVersion>::iterator b) const {
       if (a == all.end()) return false;
       return b == all.end() || a->first < b->first;
     }
@@ -254,11 +255,11 @@ struct MemoryStore::State {
     if (auto error = check_key(request.key)) return *error;
     const MutexLock lock(mutex);
     std::string id = fmt::format("upload-{:04}", ++last_upload);
-    uploads[id] = Upload{request.key, request.metadata, server_time_ns(), {}};
+    uploads[id] = StoredUpload{request.key, request.metadata, server_time_ns(), {}};
     return id;
   }
 
-  Upload* find_upload(const std::string& key, const std::string& id) REQUIRES(mutex) {
+  StoredUpload* find_upload(const std::string& key, const std::string& id) REQUIRES(mutex) {
     const auto found = uploads.find(id);
     return found == uploads.end() || found->second.key != key ? nullptr : &found->second;
   }
@@ -276,10 +277,10 @@ struct MemoryStore::State {
       return failure(Code::too_large, key, "larger than a part may be", "EntityTooLarge");
     }
     const MutexLock lock(mutex);
-    Upload* upload = find_upload(key, id);
+    StoredUpload* upload = find_upload(key, id);
     if (upload == nullptr) return no_upload(key);
     CompletedPart part{number, next_etag(), bytes->size()};
-    upload->parts[number] = Part{std::move(bytes), part.etag};
+    upload->parts[number] = StoredPart{std::move(bytes), part.etag};
     return part;
   }
 
@@ -297,7 +298,7 @@ struct MemoryStore::State {
 
   Result<ObjectInfo> complete_upload(const CompleteUpload& request) EXCLUDES(mutex) {
     const MutexLock lock(mutex);
-    Upload* upload = find_upload(request.key, request.upload_id);
+    StoredUpload* upload = find_upload(request.key, request.upload_id);
     if (upload == nullptr) return no_upload(request.key);
     if (request.parts.empty()) {
       return failure(Code::invalid_argument, request.key, "an upload needs a part", "MalformedXML");
@@ -336,7 +337,7 @@ struct MemoryStore::State {
   Result<std::vector<CompletedPart>> list_parts(const std::string& key, const std::string& id)
       EXCLUDES(mutex) {
     const MutexLock lock(mutex);
-    const Upload* upload = find_upload(key, id);
+    const StoredUpload* upload = find_upload(key, id);
     if (upload == nullptr) return no_upload(key);
     std::vector<CompletedPart> parts;
     for (const auto& [number, part] : upload->parts)

@@ -13,7 +13,7 @@ namespace {
 // Gives one version to a sink, piece by piece.
 class Delivery : public std::enable_shared_from_this<Delivery> {
  public:
-  Delivery(GetRequest request, Version version, Done<ObjectInfo> done)
+  Delivery(GetRequest request, StoredVersion version, Done<ObjectInfo> done)
       : request_(std::move(request)), version_(std::move(version)), done_(std::move(done)) {
     range_ = request_.range.value_or(ByteRange{0, version_.bytes->size()});
   }
@@ -59,7 +59,7 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
   }
 
   GetRequest request_;
-  Version version_;
+  StoredVersion version_;
   Done<ObjectInfo> done_;
   ByteRange range_;
   Scheduler* scheduler_ = nullptr;
