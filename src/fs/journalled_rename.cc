@@ -142,7 +142,9 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     copy_objects(std::move(copied_before), std::move(left_alone));
   }
 
-  /// What has been written since under either name stays there.
+  /// What has come since under either name stays there. Its time does not always tell: what was
+  /// renamed in this store has kept it. So a target is either what the rename has made, byte for
+  /// byte, or somebody else's.
   void rename_the_rest(int64_t since, const Objects& originals, const Objects& targets) {
     const auto is_newer = [since](const ObjectInfo& object) {
       return object.last_modified_ns > since + store_time_tolerance_ns;
@@ -152,10 +154,16 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     for (const auto& [name, original] : originals) {
       const auto target = targets.find(name);
       const bool is_there = target != targets.end();
-      const bool marker = is_there && (name.empty() || name.ends_with('/'));
-      if (!is_newer(original) && is_there && (marker || same_contents(original, target->second))) {
+      const bool marker = (name.empty() || name.ends_with('/')) && original.size == 0;
+      if (is_newer(original)) {
+        left_alone.insert(name);
+      } else if (is_there && marker) {
+        // That of the directory that was renamed over may still be there instead of the copy.
+        const bool older = name.empty() && move().over_marker && !is_newer(target->second);
+        if (!older) copied_before.insert(name);
+      } else if (is_there && original.etag == target->second.etag) {
         copied_before.insert(name);
-      } else if (is_newer(original) || (is_there && is_newer(target->second))) {
+      } else if (is_there) {
         left_alone.insert(name);
       }
     }
@@ -171,6 +179,7 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
   void copy_objects(std::set<std::string> copied_before, std::set<std::string> left_alone) {
     CopyAll request{.move = move(), .progress = progress(RenameState::Phase::copying)};
     request.renames = renaming();
+    request.replaces = !taken_over_ || !renaming();
     request.copied_before = std::move(copied_before);
     request.left_alone = std::move(left_alone);
     if (copied_ != nullptr) {
@@ -192,7 +201,9 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     keys_ = std::move(copies.relative_keys);
     if (copies.error) {
       if (held_->intent.step > 0 || taken_over_) return leave_behind(*copies.error);
-      if (!copies.renamed.empty()) return rename_back(std::move(copies.renamed), *copies.error);
+      std::vector<std::string> back = std::move(copies.renamed);
+      back.insert(back.end(), copies.in_doubt.begin(), copies.in_doubt.end());
+      if (!back.empty()) return rename_back(std::move(back), *copies.error);
       return undo(*copies.error);
     }
     if (renaming()) return delete_originals();
@@ -206,17 +217,19 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     });
   }
 
+  std::function<void(Done<void>)> while_it_is_mine() {
+    return [self = shared_from_this()](Done<void> done) {
+      // Who was silent for long may have been taken for dead: the intent tells.
+      if (self->owner_.lease_.valid()) return done({});
+      write_intent(self->core_, self->held_, std::move(done));
+    };
+  }
+
   void delete_originals() {
     RemoveAll request{.prefix = move().from,
                       .relative_keys = std::move(keys_),
                       .progress = progress(RenameState::Phase::deleting)};
-    if (journalled_) {
-      request.may_go_on = [self = shared_from_this()](Done<void> done) {
-        // Who was silent for long may have been taken for dead: the intent tells.
-        if (self->owner_.lease_.valid()) return done({});
-        write_intent(self->core_, self->held_, std::move(done));
-      };
-    }
+    if (journalled_) request.may_go_on = while_it_is_mine();
     remove_all(core_, std::move(request), [self = shared_from_this()](Result<void> removed) {
       self->originals_deleted(std::move(removed));
     });
@@ -274,12 +287,22 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
                  });
   }
 
-  void undo(Error error) {
+  void undo(const Error& error) {
+    // Of copies the originals are there until the intent says otherwise.
+    if (!journalled_ || !renaming()) return remove_copies(error);
+    // Whoever has taken it over goes on with it: these may be the only ones by now.
+    write_intent(core_, held_, [self = shared_from_this(), error](const Result<void>& mine) {
+      mine ? self->remove_copies(error) : self->leave_behind(error);
+    });
+  }
+
+  void remove_copies(Error error) {
     // Copied over, it is still the directory that was there before.
     if (move().over_marker) std::erase(keys_, std::string());
     RemoveAll request{.prefix = move().to,
                       .relative_keys = std::move(keys_),
                       .progress = progress(RenameState::Phase::undoing)};
+    if (journalled_ && renaming()) request.may_go_on = while_it_is_mine();
     remove_all(core_, std::move(request),
                [self = shared_from_this(), error = std::move(error)](const Result<void>& removed) {
                  if (removed) return self->end(error);

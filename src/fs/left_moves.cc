@@ -113,8 +113,11 @@ void remove_left_copies(FsCore& core, const Move& move, int64_t since_ns, int64_
 }
 
 void remove_left_originals(FsCore& core, const Move& move, int64_t since_ns, Done<void> done) {
-  const auto is_done_with = [since_ns](const ObjectInfo& original, const ObjectInfo& copy) {
-    return original.last_modified_ns < since_ns - store_time_tolerance_ns ||
+  // What was renamed in the store, over an original, has kept a time of before.
+  const bool times_tell = !core.parts.store.limits().renames;
+  const auto is_done_with = [since_ns, times_tell](const ObjectInfo& original,
+                                                   const ObjectInfo& copy) {
+    return (times_tell && original.last_modified_ns < since_ns - store_time_tolerance_ns) ||
            same_contents(original, copy);
   };
   remove_chosen(core, move, move.from, is_done_with, std::move(done));

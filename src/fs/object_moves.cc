@@ -13,6 +13,10 @@ constexpr size_t delete_batch = 1000;
 /// Keys that are listed but not yet copied; a directory of millions is not held in memory twice.
 constexpr size_t listed_ahead = 4000;
 
+bool is_marker(const std::string& relative_key) {
+  return relative_key.empty() || relative_key.ends_with('/');
+}
+
 /// Pages come in, copies go out.
 class Copies : public std::enable_shared_from_this<Copies> {
  public:
@@ -134,7 +138,7 @@ class Copies : public std::enable_shared_from_this<Copies> {
                        .target = request_.move.to + relative,
                        .size = object.size,
                        .etag = object.etag,
-                       .condition = {.if_none_match = !request_.replaces}};
+                       .condition = {.if_none_match = !request_.replaces && !is_marker(relative)}};
     core_.parts.copier.copy(std::move(request),
                             core_.tracked<ObjectInfo>([self = shared_from_this(),
                                                        relative](const Result<ObjectInfo>& info) {
@@ -151,8 +155,9 @@ class Copies : public std::enable_shared_from_this<Copies> {
       --in_flight_;
       if (info) {
         (renamed ? outcome_.renamed : outcome_.relative_keys).push_back(relative);
-      } else if (!outcome_.error) {
-        outcome_.error = info.error();
+      } else {
+        if (renamed && is_retryable(info.code())) outcome_.in_doubt.push_back(relative);
+        if (!outcome_.error) outcome_.error = info.error();
       }
       done = outcome_.relative_keys.size() + outcome_.renamed.size();
       known = known_;

@@ -26,7 +26,8 @@ struct CopyAll {
   std::function<void(Done<void>)> several;
   MoveProgress progress;
   bool renames = false;  ///< Objects are renamed where the store can; what it cannot is copied.
-  bool replaces = true;  ///< Else it fails where there is an object under a target's key.
+  /// Else it fails where there is an object under a target's key that is no directory's marker.
+  bool replaces = true;
   /// Only these relative keys; all where it is absent.
   std::optional<std::set<std::string>> only;
   std::set<std::string> copied_before;  ///< Relative keys that count as copied.
@@ -37,7 +38,8 @@ struct CopyAll {
 struct CopiedObjects {
   std::optional<Error> error;
   std::vector<std::string> relative_keys;
-  std::vector<std::string> renamed;  ///< Instead: these have no original any more.
+  std::vector<std::string> renamed;   ///< Instead: these have no original any more.
+  std::vector<std::string> in_doubt;  ///< Renamed or not: the store did not say.
 };
 
 void copy_all(FsCore& core, CopyAll request, Callback<void(CopiedObjects)> done);

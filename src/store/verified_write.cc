@@ -148,9 +148,11 @@ VerifiedRename::VerifiedRename(const std::shared_ptr<RetryShared>& shared,
       request_(request) {}
 
 void VerifiedRename::ended(Result<ObjectInfo> result) {
-  // As with Complete: a transport may have repeated the request by itself.
-  if (!result && result.code() == Code::not_found) return look_at_target(result.error());
-  if (!result && is_refusal(result.code()) && doubtful_tries() > 0)
+  // Only then: of two that rename one object, the other one finds it gone as well. What a transport
+  // repeats by itself the store knows by its token.
+  const bool doubtful = !result && doubtful_tries() > 0;
+  if (doubtful && result.code() == Code::not_found) return look_at_target(result.error());
+  if (doubtful && (is_refusal(result.code()) || result.code() == Code::not_supported))
     return look_at_source(result.error());
   SimpleCall::ended(std::move(result));
 }
