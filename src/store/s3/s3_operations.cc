@@ -15,6 +15,7 @@ namespace penstock {
 namespace {
 
 /// quoted ──412──> look (HEAD) ──same ETag──> bare ──> done
+///   └──"not implemented"──> look ──same ETag──> without ──> done
 class IfMatchWrite : public std::enable_shared_from_this<IfMatchWrite> {
  public:
   IfMatchWrite(S3Session& session, S3Request request, ETag if_match, Done<HttpResponse> done)
@@ -25,21 +26,37 @@ class IfMatchWrite : public std::enable_shared_from_this<IfMatchWrite> {
         done_(std::move(done)) {}
 
   void start() {
+    if (session_.traits().no_if_match) return send_without(Error(Code::changed));
     if (session_.traits().bare_if_match) return send_bare();
     session_.send(request_, [self = shared_from_this()](Result<HttpResponse> response) {
-      const bool doubtful = !response && response.code() == Code::changed;
-      if (!doubtful) return self->finish(std::move(response));
-      self->look(response.error());
+      if (response) return self->finish(std::move(response));
+      if (response.code() == Code::not_supported) return self->send_without(response.error());
+      if (response.code() != Code::changed) return self->finish(std::move(response));
+      self->look(response.error(), [self] { self->send_bare(); });
     });
   }
 
  private:
-  void look(const Error& refusal) {
+  /// Goes on where the object is still that version.
+  void look(const Error& refusal, Callback<void()> go_on) {
     head_object(session_, {.key = request_.key, .cancel = request_.cancel},
-                [self = shared_from_this(), refusal](const Result<ObjectInfo>& found) {
+                [self = shared_from_this(), refusal,
+                 go_on = std::move(go_on)](const Result<ObjectInfo>& found) mutable {
+                  if (!found && found.code() != Code::not_found) return self->finish(found.error());
                   if (!found || found->etag != self->if_match_) return self->finish(refusal);
-                  self->send_bare();
+                  go_on();
                 });
+  }
+
+  void send_without(const Error& refusal) {
+    look(refusal.with_code(Code::changed), [self = shared_from_this()] {
+      std::erase_if(self->request_.headers,
+                    [](const auto& header) { return header.first == "if-match"; });
+      self->session_.send(self->request_, [self](Result<HttpResponse> response) {
+        if (response) self->session_.traits().no_if_match = true;
+        self->finish(std::move(response));
+      });
+    });
   }
 
   void send_bare() {

@@ -22,8 +22,9 @@ void check_condition(S3Session& session, const std::string& key, const Precondit
 
 /// Sends a write that carries `if_match` (in `request.headers`, quoted). Some servers (Ceph 16)
 /// refuse a quoted, correct If-Match of a PUT: where a refusal contradicts what HEAD says of the
-/// object, it goes once more without the quotes, and the session remembers it. Code::changed also
-/// where there is no object, which S3 calls NoSuchKey.
+/// object, it goes once more without the quotes; where it "is not implemented", after a HEAD,
+/// without the condition. The session remembers both. Code::changed also where there is no object,
+/// which S3 calls NoSuchKey.
 void send_if_match(S3Session& session, S3Request request, ETag if_match, Done<HttpResponse> done);
 
 /// PutObject over the version `request.condition.if_match`, which is not empty, as send_if_match.

@@ -16,6 +16,8 @@ struct ServerTraits {
   std::atomic<Kind> kind = Kind::unknown;
   /// If-Match of a PUT is compared with the ETag as it is, quotes included.
   std::atomic<bool> bare_if_match = false;
+  /// A write with If-Match is answered "not implemented".
+  std::atomic<bool> no_if_match = false;
   /// What UploadPartCopy does with x-amz-copy-source-if-match.
   std::atomic<Guard> part_copy_guard = Guard::unknown;
   /// How often UploadPartCopy decodes x-amz-copy-source.
