@@ -32,8 +32,6 @@ CommitRequest Committer::take_request(Inode& inode) const {
   if (inode.writer->persistent()) {
     // Its object comes late: who made or changed one meanwhile is not to lose it.
     request.condition.if_match = inode.local_only ? inode.replaces : inode.etag;
-  } else {
-    request.condition.if_none_match = inode.exclusive && inode.local_only;
   }
   inode.stored_dirty = false;
   return request;
@@ -346,6 +344,7 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
         inode->writer->base_moved(core_.tree.key_of(*inode), result->etag);
     } else {
       inode->stored_dirty = true;
+      inode->fetched_at = {};  // what the store told meanwhile was not looked at
     }
   }
   end_commit(inode, std::move(ended), std::move(result), std::move(done));

@@ -80,11 +80,11 @@ Created FileOperations::make_new(const Create& request, const ObjectInfo* stored
   inode->stored_known = true;
   inode->local_only = stored == nullptr;
   if (stored != nullptr) inode->etag = stored->etag;
-  inode->exclusive = request.exclusive;
   inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
   core_.tree.note_change(*request.parent, request.name);
   Tree::names_changed(*request.parent);
   open_writer(inode, stored == nullptr);
+  inode->writer->set_exclusive(request.exclusive && stored == nullptr);
   return {.entry = core_.tree.entry(inode), .opened = make_handle(inode, request.flags)};
 }
 
@@ -325,6 +325,7 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
                    } else if (!slices && present.get() == version &&
                               is_replaced(slices.error(), *handle->inode)) {
                      replaced = core_.tree.key_of(*handle->inode);
+                     handle->inode->reader.reset();  // one look is enough
                    }
                  }
                  // The next open shall see what the store has, however young our knowledge is.

@@ -113,7 +113,6 @@ struct Inode {
   /// Who waits for all of them to end.
   std::vector<Callback<void()>> after_commits;
   bool stored_dirty = false;  ///< `stored` was changed and waits for the next commit.
-  bool exclusive = false;     ///< Created with O_EXCL: its first commit must not replace anything.
   ETag replaces;  ///< While `local_only`: the object whose name it was given by a rename; or none.
   uint64_t local_version =
       0;  ///< Rises with each own commit or rename: readers made before it are old.

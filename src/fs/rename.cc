@@ -152,7 +152,7 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
     if (local) {
       promised = inode->writer->persistent();
       // O_EXCL was about the old name.
-      inode->exclusive = request.no_replace;
+      inode->writer->set_exclusive(request.no_replace);
       if (target != nullptr) {
         inode->replaces = target->local_only ? target->replaces : target->etag;
         const ETag known =

@@ -176,6 +176,7 @@ void FileWriterImpl::prepare_parts(Deferred& after) {
 Precondition FileWriterImpl::condition_on(const std::string& key) const {
   const Precondition& asked = commit_->request.condition;
   if (!written_ && (asked.if_none_match || !asked.if_match.empty())) return asked;
+  if (!written_ && exclusive_) return {.if_match = {}, .if_none_match = true};
   if (!base_ || base_->key != key || replaces_base_) return {};
   return {.if_match = base_->etag, .if_none_match = false};
 }

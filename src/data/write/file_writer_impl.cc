@@ -33,6 +33,11 @@ uint64_t FileWriterImpl::size() const {
   return map_.size();
 }
 
+void FileWriterImpl::set_exclusive(bool exclusive) {
+  const MutexLock lock(mutex_);
+  exclusive_ = exclusive;
+}
+
 bool FileWriterImpl::dirty() const {
   const MutexLock lock(mutex_);
   return contents_dirty_ || metadata_dirty_ || unreported_;
@@ -125,6 +130,9 @@ uint64_t FileWriterImpl::apply(const Change& change, Reservation memory, Deferre
 
 void FileWriterImpl::apply_truncate(uint64_t size, Deferred& after) {
   const uint64_t old_size = map_.size();
+  // Also where it is empty already: what another node has stored since has an end then.
+  replaces_base_ |= size == 0;
+  if (size == 0 && base_) contents_dirty_ = true;
   if (size == old_size) return;
   contents_dirty_ = true;
   if (size > old_size) {
@@ -140,7 +148,6 @@ void FileWriterImpl::apply_truncate(uint64_t size, Deferred& after) {
   map_.resize(size);
   blocks_.drop({size, old_size - size}, after);
   base_limit_ = std::min(base_limit_, size);
-  replaces_base_ |= size == 0;
   if (!leaves_parts_out(size)) return;
   retire(std::move(upload_), after);
   forget_sent_parts();

@@ -69,6 +69,7 @@ class FileWriterImpl final : public MemoryHolder,
   bool rename(const std::string& key) EXCLUDES(mutex_);
   void abandon(Callback<void()> done) EXCLUDES(mutex_);
   uint64_t size() const EXCLUDES(mutex_);
+  void set_exclusive(bool exclusive) EXCLUDES(mutex_);
   bool dirty() const EXCLUDES(mutex_);
   std::optional<ObjectInfo> base() const EXCLUDES(mutex_);
   void base_moved(const std::string& key, const ETag& etag) EXCLUDES(mutex_);
@@ -243,6 +244,7 @@ class FileWriterImpl final : public MemoryHolder,
   std::optional<ObjectInfo> base_ GUARDED_BY(mutex_);
   uint64_t base_limit_ GUARDED_BY(mutex_) = 0;  ///< How much of the base no truncation has cut off.
   bool written_ GUARDED_BY(mutex_) = false;     ///< `base_` is our own, with `stored_metadata_`.
+  bool exclusive_ GUARDED_BY(mutex_) = false;
   bool replaces_base_ GUARDED_BY(mutex_) = false;  ///< Truncated to nothing: no edit of the base.
   Metadata stored_metadata_ GUARDED_BY(mutex_);
   bool contents_dirty_ GUARDED_BY(mutex_);

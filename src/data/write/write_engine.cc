@@ -53,6 +53,7 @@ class FileWriterHandle final : public DirectFileWriter {
     file_->commit(std::move(request), std::move(done));
   }
   bool rename(const std::string& key) override { return file_->rename(key); }
+  void set_exclusive(bool exclusive) override { file_->set_exclusive(exclusive); }
   void abandon(Callback<void()> done) override { file_->abandon(std::move(done)); }
   void try_again() override { file_->try_again(); }
   void write_block(uint64_t offset, std::shared_ptr<Buffer> block, Done<void> done) override {

@@ -78,6 +78,10 @@ class FileWriter {
   virtual void commit(CommitRequest request, Done<ObjectInfo> done) = 0;
   /// Takes another key if nothing was sent under the old one yet; false (and no change) otherwise.
   virtual bool rename(const std::string& key) = 0;
+  /// Whether its first commit fails with already_exists where there is an object, also one that it
+  /// makes by itself, to have back bytes that only the store has. For writers that are not
+  /// persistent.
+  virtual void set_exclusive(bool /*exclusive*/) {}
   /// Drops everything and aborts the multipart upload; later calls fail with Code::cancelled. For
   /// unlink and for a writer that is not needed any more.
   virtual void abandon(Callback<void()> done) = 0;
