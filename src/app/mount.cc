@@ -41,6 +41,7 @@ Mount::Mount(const Options& options, std::string prefix, std::shared_ptr<Log> lo
     : prefix_(std::move(prefix)),
       log_(std::move(log)),
       workers_("worker", worker_threads),
+      notifier_("notifier", 1),
       journal_workers_("journal", journal_threads),
       budget_(options.mount.memory_limit != 0 ? options.mount.memory_limit
                                               : default_memory_limit()),
@@ -180,6 +181,7 @@ void Mount::open_engines(const Options& options) {
                         .writes = *writes,
                         .copier = *copier_,
                         .scheduler = workers_,
+                        .notifier = notifier_,
                         .log = log_,
                         .sync_to_store = !options.write.write_back ||
                                          options.write.fsync == WriteOptions::Fsync::bucket,

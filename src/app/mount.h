@@ -74,6 +74,7 @@ class Mount {
   const std::string prefix_;
   const std::shared_ptr<Log> log_;
   WorkerPool workers_;
+  WorkerPool notifier_;
   RenameReport report_renames_;
   std::unique_ptr<MountMark> mark_;
   WorkerPool journal_workers_;  ///< May wait for the journal's disk.

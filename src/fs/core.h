@@ -103,6 +103,8 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   /// What is under the key, or the prefix that ends in "/", changed in the store: what is known of
   /// it is asked for again.
   void look_anew(const std::string& key) EXCLUDES(tree.mutex);
+  /// Has the kernel ask again for these names, by their directories.
+  void forget_in_kernel(std::vector<std::pair<InodeId, std::string>> names);
 
   struct NameWaiter {
     InodePtr inode;

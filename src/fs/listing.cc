@@ -222,19 +222,21 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
 void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
   DirectoryState& state = *directory->directory;
   std::vector<InodePtr> gone;
+  // What is missing may have been renamed already, with the directory.
+  const bool moving = core_.leaving(*directory);
   for (const auto& [name, inode] : state.children) {
     if (inode->seen_by == listing.number) continue;
     const auto changed = state.changed.find(name);
     const bool own_change =
         changed != state.changed.end() && changed->second > listing.changes_at_start;
-    if (own_change || core_.tree.keeps(*inode)) {
+    if (own_change || moving || core_.tree.keeps(*inode)) {
       listing.entries.push_back({name, inode});
     } else {
       gone.push_back(inode);
     }
   }
   for (const InodePtr& inode : gone) core_.tree.detach(inode);
-  state.complete = true;
+  state.complete = !moving;
   // What was new to this listing has not been looked at.
   if (state.carried == DirectoryState::Carried::none)
     state.carried = DirectoryState::Carried::unknown;
@@ -254,10 +256,7 @@ void DirectoryLoader::evict() {
     const MutexLock lock(core_.tree.mutex);
     kernel_holds = core_.tree.evict();
   }
-  if (kernel_holds.empty() || core_.kernel == nullptr) return;
-  core_.parts.scheduler.post([this, pass = core_.gate.pass(), names = std::move(kernel_holds)] {
-    for (const auto& [parent, name] : names) core_.kernel->invalidate_entry(parent, name);
-  });
+  core_.forget_in_kernel(std::move(kernel_holds));
 }
 
 void DirectoryLoader::note_opened(const InodePtr& directory) {

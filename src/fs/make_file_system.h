@@ -35,6 +35,9 @@ struct FileSystemParts {
   WriteEngine& writes;
   ObjectCopier& copier;
   Scheduler& scheduler;
+  /// Talks to the kernel, which may hold that up until an operation that it has under way has its
+  /// answer: nothing that an answer needs may wait behind it.
+  Scheduler& notifier;
   std::shared_ptr<Log> log;
   bool sync_to_store = false;  ///< fsync waits for the store where writers keep promises, too.
   MountIdentity identity = {};

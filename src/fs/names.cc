@@ -104,8 +104,7 @@ void FsCore::look_anew(const std::string& key) {
   if (!key.starts_with(own.prefix) || key.starts_with(own.root)) return;
   std::string_view path = std::string_view(key).substr(own.prefix.size());
   if (path.ends_with('/')) path.remove_suffix(1);
-  InodeId parent = 0;
-  std::string name;
+  std::pair<InodeId, std::string> held;
   {
     const MutexLock lock(tree.mutex);
     InodePtr directory = tree.root();
@@ -122,12 +121,16 @@ void FsCore::look_anew(const std::string& key) {
     const auto last = tree.keys.name_of(path);
     if (!last) return;
     if (const InodePtr known = tree.child(*directory, *last)) forget_age(*known);
-    parent = directory->id;
-    name = *last;
+    held = {directory->id, *last};
   }
-  if (kernel == nullptr) return;
-  parts.scheduler.post(
-      [this, pass = gate.pass(), parent, name] { kernel->invalidate_entry(parent, name); });
+  forget_in_kernel({std::move(held)});
+}
+
+void FsCore::forget_in_kernel(std::vector<std::pair<InodeId, std::string>> names) {
+  if (names.empty() || kernel == nullptr) return;
+  parts.notifier.post([this, pass = gate.pass(), names = std::move(names)] {
+    for (const auto& [parent, name] : names) kernel->invalidate_entry(parent, name);
+  });
 }
 
 }  // namespace penstock

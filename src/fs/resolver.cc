@@ -125,6 +125,8 @@ void Resolver::single_answered(const std::shared_ptr<Single>& single) {
     // then counts.
     superseded = state.change_count != single->changes_at_start;
     const InodePtr known = core_.tree.child(*single->directory, single->name);
+    // What is missing may have been renamed already, with the directory.
+    const bool moving = core_.leaving(*single->directory);
     // NOLINTNEXTLINE(bugprone-branch-clone): the cases are in the order in which they count.
     if (superseded && known != nullptr && core_.tree.fresh(*known)) {
       inode = known;
@@ -135,11 +137,11 @@ void Resolver::single_answered(const std::shared_ptr<Single>& single) {
         Tree::compare_modified(*inode, below->objects.front().last_modified_ns);
     } else if (file) {
       inode = core_.tree.learn_file(single->directory, single->name, *file);
-    } else if (known != nullptr && core_.tree.keeps(*known)) {
+    } else if (known != nullptr && (moving || core_.tree.keeps(*known))) {
       inode = known;
     } else {
       if (known != nullptr) core_.tree.detach(known);
-      if (!superseded) core_.tree.note_absent(*single->directory, single->name);
+      if (!superseded && !moving) core_.tree.note_absent(*single->directory, single->name);
     }
   }
   if (inode == nullptr) return single->done(no_such_name());

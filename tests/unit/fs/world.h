@@ -35,6 +35,7 @@ struct World {
                                     .writes = *writes,
                                     .copier = copier,
                                     .scheduler = scheduler,
+                                    .notifier = scheduler,
                                     .log = log,
                                     .identity = std::move(identity)},
                                    std::move(prefix), mount, metadata);
