@@ -104,6 +104,45 @@ TEST_CASE("a change that fails is told, and goes with the next commit") {
   CHECK(world.stored_mode() == "33152");
 }
 
+TEST_CASE("a change that fails is not made to the object that another node has put there") {
+  OpenForWriting world;
+  world.store.add({.operation = "Copy", .error = Error(Code::access_denied, "no")});
+  std::optional<Result<Attributes>> changed;
+  world.change_mode(0600, changed);
+  world.pass_time();
+  REQUIRE(changed);
+  const Metadata theirs = {{"mode", "33188"}, {"user.x", "y"}};
+  world.memory.set("a", "of another", theirs);
+  world.scheduler.advance(milliseconds(11'000));
+  world.list(root_inode);
+  std::optional<Result<void>> flushed;
+  world.flush(flushed);
+  world.pass_time();
+  REQUIRE(flushed);
+  CHECK(*flushed);
+  CHECK(world.memory.info("a")->metadata == theirs);
+  CHECK(world.lookup(root_inode, "a")->attributes.mode == 0644);
+}
+
+TEST_CASE("what is looked up during a change of attributes does not undo it") {
+  World world;
+  world.memory.set("a", "bytes", {{"mode", "33188"}});
+  const InodeId inode = world.inode("a");
+  world.store.hold("Copy");
+  std::optional<Result<Attributes>> changed;
+  world.file_system->setattr(inode, {.mode = 0600},
+                             [&](Result<Attributes> result) { changed = std::move(result); });
+  world.scheduler.advance(milliseconds(11'000));
+  REQUIRE_FALSE(changed);
+  CHECK(world.lookup(root_inode, "a"));
+  world.store.release_all();
+  for (int i = 0; i < 20; ++i) world.scheduler.advance(milliseconds(1));
+  REQUIRE(changed);
+  REQUIRE(*changed);
+  CHECK((*changed)->mode == 0600);
+  CHECK(world.lookup(root_inode, "a")->attributes.mode == 0600);
+}
+
 TEST_CASE("a read that waits while the file becomes another version is answered from that one") {
   OpenForWriting world;
   world.store.hold("Get");

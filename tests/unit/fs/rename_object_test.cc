@@ -10,7 +10,7 @@ namespace penstock::test {
 namespace {
 
 struct Bucket {
-  MemoryStore bucket{{.limits = {.renames = true}}};
+  MemoryStore bucket{{.limits = {.renames = true}, .content_etags = true}};
 };
 
 struct RenamingWorld : Bucket, World {
@@ -218,6 +218,51 @@ TEST_CASE("a read below a directory that is being renamed waits for its end") {
   CHECK(RenamingWorld::text(**read) == "22");
 }
 
+TEST_CASE("a directory that is listed while it is being renamed loses no names") {
+  Directory world;
+  const InodeId old = world.inode("old");
+  const std::set<std::string> names = {"a", "b", "d"};
+  CHECK(world.list(old) == names);
+  const InodeId file = world.lookup(old, "b")->attributes.inode;
+  const HandleId handle = world.open(file);
+  world.store.hold("Rename");
+  const RenamingWorld::Later renamed = world.begin_rename("old", "new");
+  while (world.bucket.contents("old/b")) REQUIRE(world.store.release_one("Rename"));
+  world.scheduler.advance(milliseconds(11'000));
+  const bool listed = GENERATE(true, false);
+  CAPTURE(listed);
+  if (listed) {
+    CHECK(world.list(old) == names);
+  } else {
+    CHECK(world.lookup(old, "b")->attributes.inode == file);
+  }
+  std::optional<Result<Slices>> read;
+  world.file_system->read(handle, {0, 1000}, {},
+                          [&](Result<Slices> slices) { read = std::move(slices); });
+  world.settle();
+  CHECK_FALSE(read);
+  world.store.release_all();
+  world.settle();
+  REQUIRE(*renamed);
+  CHECK(**renamed);
+  REQUIRE(read);
+  REQUIRE(*read);
+  CHECK(RenamingWorld::text(**read) == "22");
+  CHECK(world.list(world.inode("new")) == names);
+  CHECK(world.lookup(world.inode("new"), "b")->attributes.inode == file);
+}
+
+TEST_CASE("what was renamed without an answer is taken back as well") {
+  Directory world;
+  world.store.add({.operation = "Rename",
+                   .key = "new/d/c",
+                   .error = Error(Code::unavailable),
+                   .when = StoreFault::When::after});
+  CHECK(world.rename("old", "new").code() == Code::unavailable);
+  CHECK(world.keys() == Directory::below("old"));
+  CHECK(world.nothing_left());
+}
+
 TEST_CASE("a rename of a directory that fails is taken back") {
   Directory world;
   world.bucket.set("new/", "", {{"note", "of the target"}});
@@ -252,7 +297,7 @@ struct HalfRenamed : Directory {
   explicit HalfRenamed(int renames) : Directory({.id = "first"}) {
     store.hold("Rename");
     renamed = begin_rename("old", "new");
-    for (int i = 0; i < renames; ++i) store.release_one("Rename");
+    for (int i = 0; i < renames; ++i) REQUIRE(store.release_one("Rename"));
     settle();
     store.cut_off();
     settle();
@@ -294,6 +339,50 @@ TEST_CASE("what was written since the mount died stays where it is") {
   CHECK(world.bucket.contents("new/a") == "1");
   CHECK_FALSE(world.bucket.contents("old/a"));
   CHECK(world.nothing_left());
+}
+
+TEST_CASE("what was moved in since the mount died, with a time of before, stays where it is") {
+  HalfRenamed world(2);  // "old/", a marker, was copied instead
+  REQUIRE_FALSE(world.bucket.contents("old/a"));
+  world.bucket.set("old/a", "moved in");
+  world.bucket.set("new/b", "moved in as well");
+  Second second(world.bucket);
+  CHECK(world.bucket.contents("old/a") == "moved in");
+  CHECK(world.bucket.contents("new/a") == "1");
+  CHECK(world.bucket.contents("old/b") == "22");
+  CHECK(world.bucket.contents("new/b") == "moved in as well");
+  CHECK(world.bucket.contents("new/d/c") == "333");
+  CHECK(world.nothing_left());
+}
+
+TEST_CASE("a directory that was renamed over another keeps its attributes, also after a crash") {
+  Directory world({.id = "first"});
+  const Metadata mine = {{"mode", "16832"}};
+  world.bucket.set("old/", "", mine);
+  world.bucket.set("new/", "", {{"mode", "16877"}});
+  world.store.hold("Copy");
+  const RenamingWorld::Later renamed = world.begin_rename("old", "new");
+  world.store.cut_off();
+  world.settle();
+  Second second(world.bucket);
+  CHECK(world.keys() == Directory::below("new"));
+  CHECK(world.bucket.info("new/")->metadata == mine);
+}
+
+TEST_CASE("who was silent for too long deletes nothing of what another has gone on with") {
+  Directory world({.id = "first"});
+  world.store.add({.operation = "Rename", .times = 100, .error = Error(Code::not_supported)});
+  world.store.hold("Copy");
+  const RenamingWorld::Later renamed = world.begin_rename("old", "new");
+  while (!world.bucket.contents("new/a")) REQUIRE(world.store.release_one("Copy"));
+  world.settle();
+  Second second(world.bucket);
+  CHECK(world.keys() == Directory::below("new"));
+  world.store.release_all();
+  world.settle();
+  REQUIRE(*renamed);
+  CHECK_FALSE(**renamed);
+  CHECK(world.keys() == Directory::below("new"));
 }
 
 TEST_CASE("an intent of objects that are renamed reads as it was written") {

@@ -247,6 +247,31 @@ TEST_CASE("an exclusive file does not replace what somebody else stored first") 
   fixture.close(file);
 }
 
+TEST_CASE("an exclusive file replaces nothing with a commit that nobody asked for either") {
+  WriteFixture fixture;
+  auto file = fixture.create("large");
+  file->set_exclusive(true);
+  CHECK(fixture.write(*file, 0, pattern(20 * part)));
+  fixture.memory.set("large", "theirs");
+  // Only the store has these bytes.
+  CHECK(fixture.read(*file, 5 * part, 20).code() == Code::already_exists);
+  CHECK(fixture.stored("large") == "theirs");
+  fixture.close(file);
+}
+
+TEST_CASE("what is truncated to nothing is written anew, also where it was empty") {
+  WriteFixture fixture;
+  fixture.memory.set("e", "");
+  auto file = fixture.edit("e");
+  fixture.memory.set("e", "of another node");
+  CHECK(fixture.truncate(*file, 0));
+  const std::string bytes = GENERATE("", "two");
+  CHECK(fixture.write(*file, 0, bytes));
+  CHECK(fixture.commit(*file));
+  CHECK(fixture.stored("e") == bytes);
+  fixture.close(file);
+}
+
 TEST_CASE("an update does not replace a version that nobody here has seen") {
   WriteFixture fixture;
   for (const uint64_t size : {100 + part / 2, 3 * part}) {
