@@ -170,7 +170,9 @@ TEST_CASE("a small write survives faults too") {
 
 TEST_CASE("the edit of an object survives lost answers") {
   const size_t size = GENERATE(size_t{100}, 20 * mib);
-  CAPTURE(size);
+  // Of the looks at what has become of it one fails, too.
+  const int failed_look = GENERATE(-1, 0, 1, 2);
+  CAPTURE(size, failed_look);
   TestServer server;
   std::string bytes = random_bytes(size, 3);
   server.put_object("test", "f", bytes);
@@ -181,6 +183,13 @@ TEST_CASE("the edit of an object survives lost answers") {
                     .times = 1});
   const int fd = open(mount.path("f").c_str(), O_WRONLY);
   REQUIRE(fd >= 0);
+  if (failed_look >= 0) {
+    server.add_fault({.operation = "HeadObject",
+                      .key = "f",
+                      .kind = "error:503:SlowDown",
+                      .times = 1,
+                      .skip = failed_look});
+  }
   REQUIRE(pwrite(fd, "edit", 4, 50) == 4);
   CHECK(fsync(fd) == 0);
   REQUIRE(pwrite(fd, "again", 5, 60) == 5);

@@ -280,6 +280,8 @@ void finish_if_stored(S3Session& session, ObjectInfo wanted, const Error& refusa
                 const bool stored = found && !wanted.etag.empty() && found->etag == wanted.etag &&
                                     found->size == wanted.size &&
                                     (!wanted.metadata || found->metadata == wanted.metadata);
+                // Tried again as a whole it finds out.
+                if (!found && is_retryable(found.code())) return done(found.error());
                 if (!stored) return done(refusal);
                 found->metadata.reset();
                 done(std::move(found));

@@ -33,7 +33,8 @@ void send_if_match(S3Session& session, S3Request request, ETag if_match, Done<Ht
 void put_if_match(S3Session& session, PutRequest request, Done<ObjectInfo> done);
 
 /// Calls `done` with the object of that key if it has the size and the ETag of `wanted`, and where
-/// `wanted` has metadata those too; else with `refusal`.
+/// `wanted` has metadata those too; with the error of a look that is worth another try; else with
+/// `refusal`.
 void finish_if_stored(S3Session& session, ObjectInfo wanted, const Error& refusal,
                       Done<ObjectInfo> done);
 
