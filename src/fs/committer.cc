@@ -342,9 +342,12 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
       // What is written from now on is an edit of the copy.
       if (inode->writer != nullptr)
         inode->writer->base_moved(core_.tree.key_of(*inode), result->etag);
+    } else if (result.code() == Code::changed && dirty_writer(*inode) == nullptr) {
+      // It was a change of an object that has gone: what is there now is somebody else's.
+      inode->stored_known = false;
+      inode->fetched_at = {};
     } else {
       inode->stored_dirty = true;
-      inode->fetched_at = {};  // what the store told meanwhile was not looked at
     }
   }
   end_commit(inode, std::move(ended), std::move(result), std::move(done));

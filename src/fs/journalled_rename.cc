@@ -161,7 +161,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
         // That of the directory that was renamed over may still be there instead of the copy.
         const bool older = name.empty() && move().over_marker && !is_newer(target->second);
         if (!older) copied_before.insert(name);
-      } else if (is_there && original.etag == target->second.etag) {
+      } else if (is_there && original.etag == target->second.etag &&
+                 original.size == target->second.size) {
         copied_before.insert(name);
       } else if (is_there) {
         left_alone.insert(name);
@@ -273,7 +274,7 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
                       .replaces = false,
                       .only = std::set<std::string>(renamed.begin(), renamed.end())};
       copy_all(self->core_, std::move(request), [self, error](const CopiedObjects& back) {
-        if (back.error) return self->leave_behind(error);
+        if (back.error) return self->not_back(error);
         // What could only be copied back is deleted with the copies.
         self->keys_.insert(self->keys_.end(), back.relative_keys.begin(), back.relative_keys.end());
         self->undo(error);
@@ -287,9 +288,17 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
                  });
   }
 
+  void not_back(const Error& error) {
+    if (journalled_) return leave_behind(error);
+    core_.parts.log->error("renaming '{}' to '{}': what was renamed may be under either name: {}",
+                           move().from, move().to, error.describe());
+    end(error);
+  }
+
   void undo(const Error& error) {
     // Of copies the originals are there until the intent says otherwise.
-    if (!journalled_ || !renaming()) return remove_copies(error);
+    // Without its ETag it was never surely written, and nothing was done for it.
+    if (!journalled_ || !renaming() || held_->etag.empty()) return remove_copies(error);
     // Whoever has taken it over goes on with it: these may be the only ones by now.
     write_intent(core_, held_, [self = shared_from_this(), error](const Result<void>& mine) {
       mine ? self->remove_copies(error) : self->leave_behind(error);

@@ -93,7 +93,7 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
           DirectoryState& state = *directory->directory;
           if (page && core_.tree.key_of(*directory) == prefix) {
             apply(directory, *page_names, prefix, *page);
-            if (covers(*page, prefix + component) &&
+            if (covers(*page, prefix + component) && !core_.leaving(*directory) &&
                 core_.tree.child(*directory, name) == nullptr) {
               core_.tree.note_absent(*directory, name);
             }

@@ -332,15 +332,20 @@ void NameOperations::rename_directory(const Rename& request, const InodePtr& ino
     over_marker =
         target != nullptr && target->directory != nullptr && target->directory->has_marker;
   }
+  const std::string from = std::move(copy.source);
+  const std::string to = std::move(copy.target);
   renames_.rename(
-      {.moves = {{.from = std::move(copy.source),
-                  .to = std::move(copy.target),
-                  .over_marker = over_marker}},
+      {.moves = {{.from = from, .to = to, .over_marker = over_marker}},
        .copied = [this, inode, known](
                      size_t, const std::string& relative,
                      const ObjectInfo& info) { note_copy(inode, relative, info, *known); }},
-      [this, request, inode, known, done = std::move(done)](Result<void> renamed) mutable {
-        if (renamed) directory_moved(request, inode, *known);
+      [this, request, inode, known, from, to,
+       done = std::move(done)](Result<void> renamed) mutable {
+        if (renamed) {
+          directory_moved(request, inode, *known);
+        } else {
+          for (const std::string& key : {from, to}) core_.look_anew(key);
+        }
         done(std::move(renamed));
       });
 }

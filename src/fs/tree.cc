@@ -253,22 +253,31 @@ void Tree::learn_object(Inode& inode, const ObjectInfo& info) {
   inode.fetched_at = scheduler_.now();
   // What is being written here is newer than anything the store tells; its commit will meet the
   // difference.
-  if (inode.commits_running > 0 || (inode.writer != nullptr && inode.writer->dirty())) return;
+  if (inode.writer != nullptr && inode.writer->dirty()) return;
+  // Of attributes that are being stored the answer may still tell what was before them, or already
+  // their object.
+  const bool storing = inode.commits_running > 0;
   if (inode.etag != info.etag || inode.size != info.size) {
     inode.etag = info.etag;
     inode.size = info.size;
-    inode.stored = {};
-    inode.stored_known = false;
-    inode.stored_dirty = false;  // it was a change of what has gone
     inode.reader.reset();
-    inode.link_target.clear();
-    inode.mtime_ns = inode.ctime_ns = info.last_modified_ns;
+    if (!storing) {
+      inode.stored = {};
+      inode.stored_known = false;
+      inode.stored_dirty = false;  // it was a change of what has gone
+      inode.link_target.clear();
+      inode.mtime_ns = inode.ctime_ns = info.last_modified_ns;
+    }
   }
   compare_modified(inode, info.last_modified_ns);
   inode.local_only = false;
-  if (!inode.stored_known && inode.type == FileType::file) inode.mtime_ns = info.last_modified_ns;
-  // This answer may be older than the change that waits.
-  if (info.metadata && !inode.stored_dirty) learn_metadata(inode, info);
+  if (storing || inode.stored_dirty) {
+    inode.stored_known = true;
+  } else if (info.metadata) {
+    learn_metadata(inode, info);
+  } else if (!inode.stored_known && inode.type == FileType::file) {
+    inode.mtime_ns = info.last_modified_ns;
+  }
 }
 
 void Tree::modified_here(Inode& inode, int64_t answered_ns) {

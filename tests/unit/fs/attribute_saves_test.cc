@@ -143,6 +143,37 @@ TEST_CASE("what is looked up during a change of attributes does not undo it") {
   CHECK(world.lookup(root_inode, "a")->attributes.mode == 0600);
 }
 
+TEST_CASE("who opens and reads an object does not wait for the end of a change of its attributes") {
+  World world;
+  world.memory.set("a", "bytes", {{"mode", "33188"}});
+  const InodeId inode = world.inode("a");
+  const auto open = [&](OpenFlags flags) {
+    return world
+        .run<Opened>(
+            [&](Done<Opened> done) { world.file_system->open(inode, flags, std::move(done)); })
+        .value()
+        .handle;
+  };
+  const HandleId handle = open({.read = true});
+  world.store.hold("Copy");
+  std::optional<Result<Attributes>> changed;
+  world.file_system->setattr(inode, {.mode = 0600},
+                             [&](Result<Attributes> result) { changed = std::move(result); });
+  world.scheduler.advance(milliseconds(1));
+  // As the store has it when only the answer to the copy is missing.
+  world.memory.set("a", "bytes", {{"mode", "33152"}});
+  const auto slices = world.run<Slices>([&](Done<Slices> done) {
+    world.file_system->read(handle, {0, 100}, {}, std::move(done));
+  });
+  REQUIRE(slices);
+  CHECK(slices->size() == 5);
+  CHECK(open({.write = true}) != 0);
+  CHECK_FALSE(changed);
+  world.store.release_all();
+  for (int i = 0; i < 20; ++i) world.scheduler.advance(milliseconds(1));
+  REQUIRE(changed);
+}
+
 TEST_CASE("a read that waits while the file becomes another version is answered from that one") {
   OpenForWriting world;
   world.store.hold("Get");

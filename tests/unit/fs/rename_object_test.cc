@@ -263,6 +263,36 @@ TEST_CASE("what was renamed without an answer is taken back as well") {
   CHECK(world.nothing_left());
 }
 
+TEST_CASE("a rename whose intent was stored without an answer does not happen later") {
+  Directory world({.id = "first"});
+  world.file_system->recover();
+  world.settle();
+  world.store.add({.operation = "Put",
+                   .key = ".penstock/renames/first-1",
+                   .error = Error(Code::unavailable),
+                   .when = StoreFault::When::after});
+  CHECK(world.rename("old", "new").code() == Code::unavailable);
+  for (int i = 0; i < 200; ++i) world.scheduler.advance(std::chrono::seconds(1));
+  CHECK(world.keys() == Directory::below("old"));
+  CHECK(world.nothing_left());
+}
+
+TEST_CASE("a lone object that is not renamed back leaves the mount its sign of life") {
+  RenamingWorld world({.id = "first"});
+  for (const char* key : {"lone/a", "several/a", "several/b"}) world.bucket.set(key, "1");
+  world.store.add({.operation = "Rename",
+                   .key = "new/a",
+                   .error = Error(Code::unavailable),
+                   .when = StoreFault::When::after});
+  world.store.add({.operation = "Rename", .key = "lone/a", .error = Error(Code::unavailable)});
+  CHECK(world.rename("lone", "new").code() == Code::unavailable);
+  CHECK(world.bucket.contents("new/a") == "1");
+  CHECK(world.lookup(world.inode("new"), "a"));
+  // Held once, let go of once: nothing of the next rename stays.
+  REQUIRE(world.rename("several", "moved"));
+  CHECK(world.bucket.keys() == std::vector<std::string>{"moved/a", "moved/b", "new/a"});
+}
+
 TEST_CASE("a rename of a directory that fails is taken back") {
   Directory world;
   world.bucket.set("new/", "", {{"note", "of the target"}});
