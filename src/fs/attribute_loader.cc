@@ -53,6 +53,7 @@ bool AttributeLoader::may_carry(const Inode& inode) const {
 
 bool AttributeLoader::settled(const Inode& inode) const {
   if (known(inode) || core_.attributes == Mode::none) return true;
+  if (inode.parent == nullptr && inode.id != root_inode) return true;  // its object has gone
   return !may_carry(inode) && !is_sampled(inode);
 }
 
@@ -84,12 +85,11 @@ void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
     waiters = std::move(inode->attribute_waiters);
     // Renamed meanwhile: the answer is about something else, and whoever asks next asks anew.
     const bool same = object_key(*inode) == key && !known(*inode);
-    if (info && same && is_as_known(core_, *inode, *info)) {
+    const bool no_marker = !info && info.code() == Code::not_found && inode->directory != nullptr;
+    if (same && (no_marker || (info && is_as_known(core_, *inode, *info)))) {
       inode->stored_known = true;
-    } else if (info && same) {
+    } else if (same && info) {
       core_.tree.learn_object(*inode, *info);
-    } else if (!info && info.code() == Code::not_found && same && inode->directory != nullptr) {
-      inode->stored_known = true;  // a directory without a marker
     }
   }
   const Result<void> result = info ? Result<void>() : Result<void>(info.error());

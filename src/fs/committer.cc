@@ -256,10 +256,10 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
     attributes_.note_carried(inode);
     return store_attributes(inode, std::move(done));
   }
-  end_commit(inode, std::move(ended), std::move(result), std::move(done));
+  end_commit(inode, std::move(ended), result, std::move(done));
 }
 
-void Committer::end_commit(const InodePtr& inode, Ended ended, Result<ObjectInfo> result,
+void Committer::end_commit(const InodePtr& inode, Ended ended, const Result<ObjectInfo>& result,
                            Done<void> done) {
   core_.end_work(*inode);
   if (result) {
@@ -350,7 +350,7 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
       inode->stored_dirty = true;
     }
   }
-  end_commit(inode, std::move(ended), std::move(result), std::move(done));
+  end_commit(inode, std::move(ended), result, std::move(done));
 }
 
 void Committer::log_failure(const InodePtr& inode, const Error& error) {

@@ -79,8 +79,8 @@ class Committer {
     bool more = false;        ///< More was promised meanwhile.
     std::vector<Callback<void()>> waiting;
   };
-  void end_commit(const InodePtr& inode, Ended ended, Result<ObjectInfo> result, Done<void> done)
-      EXCLUDES(core_.tree.mutex);
+  void end_commit(const InodePtr& inode, Ended ended, const Result<ObjectInfo>& result,
+                  Done<void> done) EXCLUDES(core_.tree.mutex);
   void retry_later(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
   void log_failure(const InodePtr& inode, const Error& error) EXCLUDES(core_.tree.mutex);
 

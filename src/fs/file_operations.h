@@ -93,6 +93,7 @@ class FileOperations {
   /// True where a read of the present version failed because the store has another one, of which
   /// nothing is known here yet.
   static bool is_replaced(const Error& error, const Inode& inode);
+  bool has_name(const InodePtr& inode) const EXCLUDES(core_.tree.mutex);
   void open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
   void write_to(const InodePtr& inode, bool append, uint64_t offset,
                 std::span<const std::byte> data, Done<void> done) EXCLUDES(core_.tree.mutex);

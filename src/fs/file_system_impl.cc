@@ -99,13 +99,15 @@ class FileSystemImpl final : public MountedFileSystem {
 
   void getattr(InodeId id, Done<Attributes> done) override {
     with_inode(id, std::move(done), [&](const InodePtr& inode, Done<Attributes> reply) {
-      resolver_.refresh(inode,
-                        [this, inode, reply = std::move(reply)](const Result<void>& fresh) mutable {
-                          if (!fresh) return reply(fresh.error());
-                          with_attributes(inode, std::move(reply),
-                                          [](Tree& tree, const InodePtr& known)
-                                              REQUIRES(tree.mutex) { return tree.show(*known); });
-                        });
+      resolver_.refresh(
+          inode, [this, inode, reply = std::move(reply)](const Result<void>& fresh) mutable {
+            // Who has it open goes on with it, whatever has the name now.
+            const bool stays = !fresh && fresh.code() == Code::not_found && is_open(inode);
+            if (!fresh && !stays) return reply(fresh.error());
+            with_attributes(inode, std::move(reply),
+                            [](Tree& tree, const InodePtr& known)
+                                REQUIRES(tree.mutex) { return tree.show(*known); });
+          });
     });
   }
 
@@ -337,6 +339,11 @@ class FileSystemImpl final : public MountedFileSystem {
                           REQUIRES(tree.mutex) { return tree.entry(known); });
     };
     resolver_.resolve(directory, name, std::move(found));
+  }
+
+  bool is_open(const InodePtr& inode) const {
+    const MutexLock lock(core_->tree.mutex);
+    return inode->handles > 0;
   }
 
   /// Answers with what `make` makes of the tree once the inode's attributes are known; changed

@@ -155,18 +155,14 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
       const auto target = targets.find(name);
       const bool is_there = target != targets.end();
       const bool marker = (name.empty() || name.ends_with('/')) && original.size == 0;
-      if (is_newer(original)) {
-        left_alone.insert(name);
-      } else if (is_there && marker) {
-        // That of the directory that was renamed over may still be there instead of the copy.
-        const bool older = name.empty() && move().over_marker && !is_newer(target->second);
-        if (!older) copied_before.insert(name);
-      } else if (is_there && original.etag == target->second.etag &&
-                 original.size == target->second.size) {
-        copied_before.insert(name);
-      } else if (is_there) {
-        left_alone.insert(name);
-      }
+      if (!is_there && !is_newer(original)) continue;
+      // That of the directory that was renamed over may still be there instead of the copy.
+      const bool to_copy =
+          marker && name.empty() && move().over_marker && is_there && !is_newer(target->second);
+      if (to_copy && !is_newer(original)) continue;
+      const bool copied = is_there && (marker || (original.etag == target->second.etag &&
+                                                  original.size == target->second.size));
+      (copied && !is_newer(original) ? copied_before : left_alone).insert(name);
     }
     if (!left_alone.empty()) {
       core_.parts.log->warning(

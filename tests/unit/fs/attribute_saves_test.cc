@@ -174,6 +174,25 @@ TEST_CASE("who opens and reads an object does not wait for the end of a change o
   REQUIRE(changed);
 }
 
+TEST_CASE("who has a file open is told of it, whatever has its name by then") {
+  World world;
+  world.memory.set("a", "1");
+  const InodeId inode = world.inode("a");
+  REQUIRE(world.run<Opened>(
+      [&](Done<Opened> done) { world.file_system->open(inode, {.read = true}, std::move(done)); }));
+  const bool deleted = GENERATE(true, false);
+  CAPTURE(deleted);
+  deleted ? world.memory.erase("a") : static_cast<void>(world.memory.set("a", "longer"));
+  for (int i = 0; i < 2; ++i) {
+    world.scheduler.advance(milliseconds(11'000));
+    const auto attributes = world.run<Attributes>(
+        [&](Done<Attributes> done) { world.file_system->getattr(inode, std::move(done)); });
+    REQUIRE(attributes);
+    CHECK(attributes->size == 1);
+  }
+  CHECK(world.lookup(root_inode, "a").has_value() == !deleted);
+}
+
 TEST_CASE("a read that waits while the file becomes another version is answered from that one") {
   OpenForWriting world;
   world.store.hold("Get");
