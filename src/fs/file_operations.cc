@@ -334,8 +334,10 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
                  resolver_.revalidate(handle->inode,
                                       [this, handle, range, cancel,
                                        done = std::move(done)](const Result<void>& known) mutable {
+                                        if (!known)
+                                          return done(known.error().with_code(Code::changed));
                                         // Its name may have got another inode meanwhile.
-                                        if (!known || !has_name(handle->inode))
+                                        if (!has_name(handle->inode))
                                           return done(Error(Code::changed));
                                         read_object(handle, range, cancel, false, std::move(done));
                                       });

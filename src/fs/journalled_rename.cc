@@ -152,17 +152,18 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     std::set<std::string> copied_before;
     std::set<std::string> left_alone;
     for (const auto& [name, original] : originals) {
-      const auto target = targets.find(name);
-      const bool is_there = target != targets.end();
-      const bool marker = (name.empty() || name.ends_with('/')) && original.size == 0;
-      if (!is_there && !is_newer(original)) continue;
+      if (is_newer(original)) {
+        left_alone.insert(name);
+        continue;
+      }
+      const auto found = targets.find(name);
+      if (found == targets.end()) continue;
+      const ObjectInfo& target = found->second;
+      const bool marker = is_marker(name) && original.size == 0;
       // That of the directory that was renamed over may still be there instead of the copy.
-      const bool to_copy =
-          marker && name.empty() && move().over_marker && is_there && !is_newer(target->second);
-      if (to_copy && !is_newer(original)) continue;
-      const bool copied = is_there && (marker || (original.etag == target->second.etag &&
-                                                  original.size == target->second.size));
-      (copied && !is_newer(original) ? copied_before : left_alone).insert(name);
+      if (marker && name.empty() && move().over_marker && !is_newer(target)) continue;
+      const bool made = marker || (original.etag == target.etag && original.size == target.size);
+      (made ? copied_before : left_alone).insert(name);
     }
     if (!left_alone.empty()) {
       core_.parts.log->warning(
@@ -277,11 +278,15 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
       });
     };
     if (!journalled_) return take_back();
-    // Whoever has taken it over goes on with it.
-    write_intent(core_, held_,
-                 [self = shared_from_this(), take_back, error](const Result<void>& mine) {
-                   mine ? take_back() : self->leave_behind(error);
-                 });
+    if_it_is_mine(error, take_back);
+  }
+
+  /// Whoever has taken it over goes on with it.
+  void if_it_is_mine(const Error& error, Callback<void()> go_on) {
+    write_intent(
+        core_, held_,
+        [self = shared_from_this(), error, go_on = std::move(go_on)](
+            const Result<void>& mine) mutable { mine ? go_on() : self->leave_behind(error); });
   }
 
   void not_back(const Error& error) {
@@ -295,10 +300,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     // Of copies the originals are there until the intent says otherwise.
     // Without its ETag it was never surely written, and nothing was done for it.
     if (!journalled_ || !renaming() || held_->etag.empty()) return remove_copies(error);
-    // Whoever has taken it over goes on with it: these may be the only ones by now.
-    write_intent(core_, held_, [self = shared_from_this(), error](const Result<void>& mine) {
-      mine ? self->remove_copies(error) : self->leave_behind(error);
-    });
+    // Else these may be the only ones by now.
+    if_it_is_mine(error, [self = shared_from_this(), error] { self->remove_copies(error); });
   }
 
   void remove_copies(Error error) {

@@ -13,10 +13,6 @@ constexpr size_t delete_batch = 1000;
 /// Keys that are listed but not yet copied; a directory of millions is not held in memory twice.
 constexpr size_t listed_ahead = 4000;
 
-bool is_marker(const std::string& relative_key) {
-  return relative_key.empty() || relative_key.ends_with('/');
-}
-
 /// Pages come in, copies go out.
 class Copies : public std::enable_shared_from_this<Copies> {
  public:
@@ -233,6 +229,10 @@ class Removal : public std::enable_shared_from_this<Removal> {
 };
 
 }  // namespace
+
+bool is_marker(const std::string& relative_key) {
+  return relative_key.empty() || relative_key.ends_with('/');
+}
 
 void copy_all(FsCore& core, CopyAll request, Callback<void(CopiedObjects)> done) {
   std::make_shared<Copies>(core, std::move(request), std::move(done))->start();

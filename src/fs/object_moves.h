@@ -12,6 +12,9 @@
 
 namespace penstock {
 
+/// Whether a key relative to a directory's is that of its own marker, or of one below.
+bool is_marker(const std::string& relative_key);
+
 /// How many objects of a move are done, and how many are known of so far.
 using MoveProgress = std::function<void(uint64_t done, uint64_t known)>;
 

@@ -2,6 +2,7 @@
 // If-Match where the server says that it does not implement it.
 #include <memory>
 
+#include "contract/fixed_credentials.h"
 #include "contract/session.h"
 #include "http/http_client.h"
 #include "server/test_server.h"
@@ -9,13 +10,6 @@
 
 namespace penstock::test {
 namespace {
-
-struct TestKeys final : CredentialsProvider {
-  void get(Done<Credentials> done) override {
-    done(Credentials{.access_key = "testaccess", .secret_key = "testsecret"});
-  }
-  void invalidate(const Credentials&) override {}
-};
 
 /// Answers the first PutObject 501, as if it implemented no If-Match.
 struct NoIfMatch {
@@ -28,8 +22,8 @@ struct NoIfMatch {
   TestServer server;
   std::unique_ptr<S3Store> s3 =
       S3Store::create({.bucket = "test", .endpoint = server.endpoint(), .region = "us-east-1"},
-                      std::make_shared<TestKeys>(), std::make_shared<HttpClient>(HttpOptions{}),
-                      Log::none())
+                      std::make_shared<FixedCredentials>(),
+                      std::make_shared<HttpClient>(HttpOptions{}), Log::none())
           .value();
   Session session{"s3", *s3};
   ETag etag;

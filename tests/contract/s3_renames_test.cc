@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/worker_pool.h"
+#include "contract/fixed_credentials.h"
 #include "contract/session.h"
 #include "http/http_client.h"
 #include "server/test_server.h"
@@ -16,13 +17,6 @@ using RenameObject = StoreOptions::RenameObject;
 
 constexpr const char* directory_bucket = "fast--x-s3";
 
-struct OneKey final : CredentialsProvider {
-  void get(Done<Credentials> done) override {
-    done(Credentials{.access_key = "testaccess", .secret_key = "testsecret"});
-  }
-  void invalidate(const Credentials&) override {}
-};
-
 struct Ground {
   explicit Ground(std::string the_bucket = directory_bucket,
                   RenameObject option = RenameObject::automatic, ServerOptions options = {})
@@ -32,7 +26,7 @@ struct Ground {
                                     .region = "us-east-1",
                                     .rename_object = option,
                                     .rename_trial_prefix = "hidden/trial"},
-                                   std::make_shared<OneKey>(),
+                                   std::make_shared<FixedCredentials>(),
                                    std::make_shared<HttpClient>(HttpOptions{}), Log::none());
     s3 = std::move(*created);
     retrying = std::make_unique<RetryingStore>(*s3, pool, RetryPolicy{}, 1, Log::none());

@@ -8,10 +8,10 @@
 
 #include "base/log.h"
 #include "base/worker_pool.h"
+#include "contract/fixed_credentials.h"
 #include "http/http_client.h"
 #include "server/test_server.h"
 #include "store/dir/dir_store.h"
-#include "store/s3/credentials.h"
 #include "store/s3/s3_store.h"
 #include "support/memory_store.h"
 
@@ -62,16 +62,6 @@ struct Bucket {
   std::string access_key;
   std::string secret_key;
   std::string name;
-};
-
-class FixedCredentials final : public CredentialsProvider {
- public:
-  explicit FixedCredentials(Credentials credentials) : credentials_(std::move(credentials)) {}
-  void get(Done<Credentials> done) override { done(credentials_); }
-  void invalidate(const Credentials&) override {}
-
- private:
-  const Credentials credentials_;
 };
 
 class S3Subject final : public Subject {

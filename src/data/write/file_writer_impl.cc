@@ -132,9 +132,8 @@ void FileWriterImpl::apply_truncate(uint64_t size, Deferred& after) {
   const uint64_t old_size = map_.size();
   // Also where it is empty already: what another node has stored since has an end then.
   replaces_base_ |= size == 0;
-  if (size == 0 && base_) contents_dirty_ = true;
+  contents_dirty_ |= size != old_size || (size == 0 && base_);
   if (size == old_size) return;
-  contents_dirty_ = true;
   if (size > old_size) {
     touch(core_.layout.number_at(old_size));
     map_.resize(size);

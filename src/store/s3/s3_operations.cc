@@ -26,37 +26,38 @@ class IfMatchWrite : public std::enable_shared_from_this<IfMatchWrite> {
         done_(std::move(done)) {}
 
   void start() {
-    if (session_.traits().no_if_match) return send_without(Error(Code::changed));
+    if (session_.traits().no_if_match) return send_without();
     if (session_.traits().bare_if_match) return send_bare();
     session_.send(request_, [self = shared_from_this()](Result<HttpResponse> response) {
       if (response) return self->finish(std::move(response));
-      if (response.code() == Code::not_supported) return self->send_without(response.error());
+      if (response.code() == Code::not_supported) return self->send_without();
       if (response.code() != Code::changed) return self->finish(std::move(response));
-      self->look(response.error(), [self] { self->send_bare(); });
+      self->look(response.error());
     });
   }
 
  private:
-  /// Goes on where the object is still that version.
-  void look(const Error& refusal, Callback<void()> go_on) {
+  void look(const Error& refusal) {
     head_object(session_, {.key = request_.key, .cancel = request_.cancel},
-                [self = shared_from_this(), refusal,
-                 go_on = std::move(go_on)](const Result<ObjectInfo>& found) mutable {
+                [self = shared_from_this(), refusal](const Result<ObjectInfo>& found) {
                   if (!found && found.code() != Code::not_found) return self->finish(found.error());
                   if (!found || found->etag != self->if_match_) return self->finish(refusal);
-                  go_on();
+                  self->send_bare();
                 });
   }
 
-  void send_without(const Error& refusal) {
-    look(refusal.with_code(Code::changed), [self = shared_from_this()] {
-      std::erase_if(self->request_.headers,
-                    [](const auto& header) { return header.first == "if-match"; });
-      self->session_.send(self->request_, [self](Result<HttpResponse> response) {
-        if (response) self->session_.traits().no_if_match = true;
-        self->finish(std::move(response));
-      });
-    });
+  void send_without() {
+    const Precondition condition{.if_match = if_match_};
+    check_condition(session_, request_.key, condition,
+                    [self = shared_from_this()](const Result<void>& holds) {
+                      if (!holds) return self->finish(holds.error());
+                      std::erase_if(self->request_.headers,
+                                    [](const auto& header) { return header.first == "if-match"; });
+                      self->session_.send(self->request_, [self](Result<HttpResponse> response) {
+                        if (response) self->session_.traits().no_if_match = true;
+                        self->finish(std::move(response));
+                      });
+                    });
   }
 
   void send_bare() {

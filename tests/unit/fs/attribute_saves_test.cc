@@ -31,6 +31,15 @@ struct OpenForWriting : World {
   void flush(std::optional<Result<void>>& answer) {
     file_system->flush(handle, [&answer](Result<void> result) { answer = std::move(result); });
   }
+  /// A change of the mode that the store refuses.
+  Result<Attributes> refused_change() {
+    store.add({.operation = "Copy", .error = Error(Code::access_denied, "no")});
+    std::optional<Result<Attributes>> changed;
+    change_mode(0600, changed);
+    pass_time();
+    REQUIRE(changed);
+    return *changed;
+  }
   void pass_time() {
     for (int i = 0; i < 20; ++i) scheduler.advance(milliseconds(1));
   }
@@ -88,12 +97,7 @@ TEST_CASE("changes at one time become one copy after the other, and contents wai
 
 TEST_CASE("a change that fails is told, and goes with the next commit") {
   OpenForWriting world;
-  world.store.add({.operation = "Copy", .error = Error(Code::access_denied, "no")});
-  std::optional<Result<Attributes>> changed;
-  world.change_mode(0600, changed);
-  world.pass_time();
-  REQUIRE(changed);
-  CHECK(changed->code() == Code::access_denied);
+  CHECK(world.refused_change().code() == Code::access_denied);
   REQUIRE(world.write("edited"));
   std::optional<Result<void>> flushed;
   world.flush(flushed);
@@ -106,11 +110,7 @@ TEST_CASE("a change that fails is told, and goes with the next commit") {
 
 TEST_CASE("a change that fails is not made to the object that another node has put there") {
   OpenForWriting world;
-  world.store.add({.operation = "Copy", .error = Error(Code::access_denied, "no")});
-  std::optional<Result<Attributes>> changed;
-  world.change_mode(0600, changed);
-  world.pass_time();
-  REQUIRE(changed);
+  CHECK(world.refused_change().code() == Code::access_denied);
   const Metadata theirs = {{"mode", "33188"}, {"user.x", "y"}};
   world.memory.set("a", "of another", theirs);
   world.scheduler.advance(milliseconds(11'000));

@@ -198,58 +198,57 @@ TEST_CASE("below a directory each object is renamed, and markers are copied") {
   CHECK(world.lookup(world.inode("new"), "b")->attributes.inode == file);
 }
 
+/// "old/b" is open, and has its new name already; the rename of "old" to "new" is not over.
+struct BeingRenamed : Directory {
+  void begin() {
+    handle = open(file);
+    store.hold("Rename");
+    renamed = begin_rename("old", "new");
+    while (bucket.contents("old/b")) REQUIRE(store.release_one("Rename"));
+  }
+  void read_waits_for_the_end() {
+    std::optional<Result<Slices>> read;
+    file_system->read(handle, {0, 1000}, {},
+                      [&](Result<Slices> slices) { read = std::move(slices); });
+    settle();
+    CHECK_FALSE(read);
+    store.release_all();
+    settle();
+    REQUIRE(*renamed);
+    CHECK(**renamed);
+    REQUIRE(read);
+    REQUIRE(*read);
+    CHECK(text(**read) == "22");
+  }
+
+  const InodeId old = inode("old");
+  const InodeId file = lookup(old, "b")->attributes.inode;
+  HandleId handle = 0;
+  Later renamed;
+};
+
 TEST_CASE("a read below a directory that is being renamed waits for its end") {
-  Directory world;
-  const HandleId handle = world.open(world.lookup(world.inode("old"), "b")->attributes.inode);
-  world.store.hold("Rename");
-  const RenamingWorld::Later renamed = world.begin_rename("old", "new");
-  while (world.bucket.contents("old/b")) REQUIRE(world.store.release_one("Rename"));
-  std::optional<Result<Slices>> read;
-  world.file_system->read(handle, {0, 1000}, {},
-                          [&](Result<Slices> slices) { read = std::move(slices); });
-  world.settle();
-  CHECK_FALSE(read);
-  world.store.release_all();
-  world.settle();
-  REQUIRE(*renamed);
-  CHECK(**renamed);
-  REQUIRE(read);
-  REQUIRE(*read);
-  CHECK(RenamingWorld::text(**read) == "22");
+  BeingRenamed world;
+  world.begin();
+  world.read_waits_for_the_end();
 }
 
 TEST_CASE("a directory that is listed while it is being renamed loses no names") {
-  Directory world;
-  const InodeId old = world.inode("old");
+  BeingRenamed world;
   const std::set<std::string> names = {"a", "b", "d"};
-  CHECK(world.list(old) == names);
-  const InodeId file = world.lookup(old, "b")->attributes.inode;
-  const HandleId handle = world.open(file);
-  world.store.hold("Rename");
-  const RenamingWorld::Later renamed = world.begin_rename("old", "new");
-  while (world.bucket.contents("old/b")) REQUIRE(world.store.release_one("Rename"));
+  CHECK(world.list(world.old) == names);
+  world.begin();
   world.scheduler.advance(milliseconds(11'000));
   const bool listed = GENERATE(true, false);
   CAPTURE(listed);
   if (listed) {
-    CHECK(world.list(old) == names);
+    CHECK(world.list(world.old) == names);
   } else {
-    CHECK(world.lookup(old, "b")->attributes.inode == file);
+    CHECK(world.lookup(world.old, "b")->attributes.inode == world.file);
   }
-  std::optional<Result<Slices>> read;
-  world.file_system->read(handle, {0, 1000}, {},
-                          [&](Result<Slices> slices) { read = std::move(slices); });
-  world.settle();
-  CHECK_FALSE(read);
-  world.store.release_all();
-  world.settle();
-  REQUIRE(*renamed);
-  CHECK(**renamed);
-  REQUIRE(read);
-  REQUIRE(*read);
-  CHECK(RenamingWorld::text(**read) == "22");
+  world.read_waits_for_the_end();
   CHECK(world.list(world.inode("new")) == names);
-  CHECK(world.lookup(world.inode("new"), "b")->attributes.inode == file);
+  CHECK(world.lookup(world.inode("new"), "b")->attributes.inode == world.file);
 }
 
 TEST_CASE("what was renamed without an answer is taken back as well") {
