@@ -18,14 +18,13 @@ constexpr uint32_t most_skipped = 16;
 
 /// The metadata of the object are in the tree, or nobody can know more of it than the tree does.
 bool known(const Inode& inode) {
-  const bool nameless = inode.parent == nullptr && inode.id != root_inode;
-  return inode.stored_known || inode.local_only || inode.unlinked || nameless ||
+  return inode.stored_known || inode.local_only || inode.deleted() || inode.vanished() ||
          inode.writer != nullptr;
 }
 
 /// Its directory is being sampled: soon more is known.
 bool is_sampled(const Inode& inode) {
-  return inode.parent != nullptr && inode.parent->directory->sampling > 0;
+  return inode.named() && inode.parent->directory->sampling > 0;
 }
 
 /// A bucket's root is asked for where nothing says that it has changed. Its time is newer here
@@ -47,13 +46,12 @@ bool AttributeLoader::may_carry(const Inode& inode) const {
   if (known(inode) || core_.attributes == Mode::none) return false;
   if (has_no_object(inode)) return false;
   const bool marked = inode.directory != nullptr && inode.directory->has_marker;
-  if (core_.attributes == Mode::full || marked || inode.parent == nullptr) return true;
+  if (core_.attributes == Mode::full || marked || !inode.named()) return true;
   return inode.parent->directory->carried == Carried::some;
 }
 
 bool AttributeLoader::settled(const Inode& inode) const {
   if (known(inode) || core_.attributes == Mode::none) return true;
-  if (inode.parent == nullptr && inode.id != root_inode) return true;  // its object has gone
   return !may_carry(inode) && !is_sampled(inode);
 }
 
@@ -62,10 +60,17 @@ void AttributeLoader::learn(const InodePtr& inode, Done<void> done) {
   {
     MutexLock lock(core_.tree.mutex);
     if (known(*inode) || has_no_object(*inode)) {
+      const bool lost = inode->vanished() && !inode->stored_known;
       lock.unlock();
-      return done({});  // nothing to ask for
+      // Nothing to ask for.
+      return lost ? done(Tree::gone(*inode)) : done({});
     }
-    key = object_key(*inode);
+    Result<std::string> found = object_key(*inode);
+    if (!found) {
+      lock.unlock();
+      return done(found.error());
+    }
+    key = std::move(*found);
     const bool asked = inode->attribute_waiters != nullptr;
     if (!asked) inode->attribute_waiters = std::make_unique<std::vector<Done<void>>>();
     inode->attribute_waiters->push_back(std::move(done));
@@ -84,7 +89,8 @@ void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
     const MutexLock lock(core_.tree.mutex);
     waiters = std::move(inode->attribute_waiters);
     // Renamed meanwhile: the answer is about something else, and whoever asks next asks anew.
-    const bool same = object_key(*inode) == key && !known(*inode);
+    const Result<std::string> present = object_key(*inode);
+    const bool same = present && *present == key && !known(*inode);
     const bool no_marker = !info && info.code() == Code::not_found && inode->directory != nullptr;
     if (same && (no_marker || (info && is_as_known(core_, *inode, *info)))) {
       inode->stored_known = true;
@@ -96,7 +102,7 @@ void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
   for (Done<void>& waiter : *waiters) waiter(result);
 }
 
-std::string AttributeLoader::object_key(const Inode& inode) const {
+Result<std::string> AttributeLoader::object_key(const Inode& inode) const {
   return inode.directory != nullptr ? core_.marker_key(inode) : core_.tree.key_of(inode);
 }
 
@@ -109,7 +115,7 @@ void AttributeLoader::ensure(const InodePtr& inode, Done<void> done) {
     if (!settled(*inode)) {
       directory = inode->parent;
       root = directory == nullptr;
-    } else if (inode->parent != nullptr && inode->parent->directory->carried == Carried::some) {
+    } else if (inode->named() && inode->parent->directory->carried == Carried::some) {
       further = neighbours(inode);  // this one was asked for ahead: go on
     }
   }
@@ -181,7 +187,7 @@ void AttributeLoader::listed(const InodePtr& directory) {
       pick(type, state.children.rbegin(), state.children.rend());
     }
     // What it says of them itself; those of others are read when their names are looked up.
-    if (directory->parent == nullptr && !known(*directory) && !has_no_object(*directory))
+    if (directory->binding == Binding::root && !known(*directory) && !has_no_object(*directory))
       sample.push_back(directory);
     if (sample.empty()) return;  // all of it was written here
     state.carried = Carried::none;

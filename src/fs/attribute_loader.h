@@ -18,7 +18,8 @@ class AttributeLoader {
  public:
   explicit AttributeLoader(FsCore& core) : core_(core) {}
 
-  /// Makes Inode::stored what the object has, whatever the mount's option says.
+  /// Makes Inode::stored what the object has, whatever the mount's option says. Fails with changed
+  /// where the inode has vanished before that was known.
   void learn(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
   /// The same as far as the mount's option asks for it: before attributes are shown to a program.
@@ -46,7 +47,7 @@ class AttributeLoader {
   bool may_carry(const Inode& inode) const REQUIRES(core_.tree.mutex);
   /// A directory whose listing had no marker has no object that could carry anything.
   bool has_no_object(const Inode& inode) const REQUIRES(core_.tree.mutex);
-  std::string object_key(const Inode& inode) const REQUIRES(core_.tree.mutex);
+  Result<std::string> object_key(const Inode& inode) const REQUIRES(core_.tree.mutex);
   void learned(const InodePtr& inode, const std::string& key, Result<ObjectInfo> info)
       EXCLUDES(core_.tree.mutex);
   void sample_answered(const InodePtr& directory) EXCLUDES(core_.tree.mutex);

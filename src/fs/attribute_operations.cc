@@ -81,9 +81,10 @@ void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> do
     {
       const MutexLock lock(core_.tree.mutex);
       StoredAttributes stored = inode->stored;
-      changed = edit(*inode, stored);
-      if (changed && metadata_bytes(to_metadata(stored, inode->type)) + reserved_metadata_bytes >
-                         max_metadata_bytes) {
+      changed = inode->vanished() ? Result<bool>(Tree::gone(*inode)) : edit(*inode, stored);
+      if (changed && *changed &&
+          metadata_bytes(to_metadata(stored, inode->type)) + reserved_metadata_bytes >
+              max_metadata_bytes) {
         changed = Error(Code::no_space,
                         fmt::format("an object's metadata may have {} bytes in all, mode, owner "
                                     "and times included, of which {} are kept for those",
@@ -103,13 +104,13 @@ void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> do
 
 void AttributeOperations::save(const InodePtr& inode, Done<void> done) {
   const bool directory = inode->type == FileType::directory;
-  bool unlinked = false;
+  bool deleted = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    unlinked = inode->unlinked;
-    if (!directory && !unlinked) inode->stored_dirty = true;
+    deleted = inode->deleted();
+    if (!directory && !deleted) inode->stored_dirty = true;
   }
-  if (unlinked) return done({});
+  if (deleted) return done({});
   if (!directory) return committer_.save_stored(inode, std::move(done));
   core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
     core_.store_marker(inode, [this, inode, done = std::move(done)](Result<void> stored) mutable {
@@ -123,18 +124,22 @@ void AttributeOperations::read_link(const InodePtr& inode, Done<std::string> don
   std::shared_ptr<ObjectReader> reader;
   uint64_t size = 0;
   std::string known;
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.tree.attributes(*inode).type != FileType::symlink)
       return done(Error(Code::invalid_argument));
     known = inode->stored.target.value_or(inode->link_target);
     size = inode->size;
-    if (known.empty()) {
+    if (Result<std::string> key = core_.tree.key_of(*inode); !key) {
+      gone = key.error();
+    } else if (known.empty()) {
       reader = core_.parts.reads.open(
-          ObjectVersion{.key = core_.tree.key_of(*inode), .etag = inode->etag, .size = size},
+          ObjectVersion{.key = std::move(*key), .etag = inode->etag, .size = size},
           [](const ObjectInfo&) {});
     }
   }
+  if (gone) return done(*gone);
   if (!known.empty()) return done(std::move(known));
   // PATH_MAX, the byte behind it included: nothing that the kernel would follow.
   if (size == 0 || size >= 4096)

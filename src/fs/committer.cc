@@ -18,7 +18,7 @@ constexpr std::chrono::seconds rename_patience{5};
 }  // namespace
 
 std::shared_ptr<FileWriter> Committer::dirty_writer(const Inode& inode) const {
-  const bool dirty = !inode.unlinked && inode.writer != nullptr && inode.writer->dirty();
+  const bool dirty = !inode.deleted() && inode.writer != nullptr && inode.writer->dirty();
   return dirty ? inode.writer : nullptr;
 }
 
@@ -33,6 +33,8 @@ CommitRequest Committer::take_request(Inode& inode) const {
     // Its object comes late: who made or changed one meanwhile is not to lose it.
     request.condition.if_match = inode.local_only ? inode.replaces : inode.etag;
   }
+  // It may have the name that it had, where nothing else has that by now.
+  if (inode.vanished()) request.condition = {.if_match = {}, .if_none_match = true};
   inode.stored_dirty = false;
   return request;
 }
@@ -57,7 +59,7 @@ void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) 
       });
     }
     writer = dirty_writer(*inode);
-    save = writer == nullptr && !inode->unlinked && inode->stored_dirty;
+    save = writer == nullptr && inode->named() && inode->stored_dirty;
     if (inode->saving_attributes || (save && inode->commits_running > 0)) {
       inode->after_commits.emplace_back([this, inode, leaving, done = std::move(done)]() mutable {
         commit(inode, leaving, std::move(done));
@@ -139,7 +141,7 @@ void Committer::renew_promise(const InodePtr& inode, Done<void> done) {
   CommitRequest request;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (!inode->unlinked && promised(*inode)) writer = inode->writer;
+    if (!inode->deleted() && promised(*inode)) writer = inode->writer;
     if (writer != nullptr) request = take_request(*inode);
   }
   if (writer == nullptr) return done({});
@@ -199,7 +201,7 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) 
       });
       return;
     }
-    if (!inode->unlinked && promised(*inode)) writer = inode->writer;
+    if (!inode->deleted() && promised(*inode)) writer = inode->writer;
     if (writer != nullptr) begin_commit(*inode);
   }
   if (writer == nullptr) return done({});
@@ -223,10 +225,11 @@ void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
   ++inode.local_version;
   inode.reader.reset();
   inode.cached_pages.clear();
-  if (inode.parent == nullptr) return;
+  if (!inode.named()) return;
   core_.tree.note_change(*inode.parent, inode.name);
   // Stored beside somebody else's object, which has the name now: that one is to be looked at.
-  if (!info.key.empty() && !inode.unlinked && info.key != core_.tree.key_of(inode)) {
+  const Result<std::string> key = core_.tree.key_of(inode);
+  if (!info.key.empty() && (!key || info.key != *key)) {
     inode.fetched_at = {};
     inode.stored_known = false;
   }
@@ -242,7 +245,8 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
     ended.unattended = inode->write_handles == 0 || keeps;
     if (result) {
       note_stored(*inode, *result);
-      save = inode->stored_dirty && !inode->unlinked && inode->commits_running == 0 &&
+      if (inode->vanished()) ended.look_anew = result->key;
+      save = inode->stored_dirty && inode->named() && inode->commits_running == 0 &&
              dirty_writer(*inode) == nullptr;
       ended.more = promised(*inode);
     } else if (!keeps) {
@@ -262,6 +266,7 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
 void Committer::end_commit(const InodePtr& inode, Ended ended, const Result<ObjectInfo>& result,
                            Done<void> done) {
   core_.end_work(*inode);
+  if (!ended.look_anew.empty()) core_.look_anew(ended.look_anew);
   if (result) {
     attributes_.note_carried(inode);
     if (ended.more) plan_upload(inode);
@@ -288,7 +293,7 @@ void Committer::save_stored(const InodePtr& inode, Done<void> done) {
         save_stored(inode, std::move(done));
       });
     }
-    const bool owes = inode->stored_dirty && !inode->unlinked;
+    const bool owes = inode->stored_dirty && !inode->deleted();
     const bool with_contents = owes && dirty_writer(*inode) != nullptr;
     promised_again = with_contents && promised(*inode);
     begin = owes && !with_contents;
@@ -311,9 +316,14 @@ void Committer::save_stored(const InodePtr& inode, Done<void> done) {
 
 void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
   CopyObject copy;
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
-    copy.source = copy.target = core_.tree.key_of(*inode);
+    if (Result<std::string> key = core_.tree.key_of(*inode); key) {
+      copy.source = copy.target = std::move(*key);
+    } else {
+      gone = key.error();
+    }
     copy.size = inode->size;
     copy.etag = inode->etag;
     // The copy is a new object: without this its time would be that of the change.
@@ -321,6 +331,7 @@ void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
     copy.metadata = to_metadata(inode->stored, inode->type);
     inode->stored_dirty = false;
   }
+  if (gone) return attributes_stored(inode, *gone, std::move(done));
   core_.parts.copier.copy(
       std::move(copy), core_.tracked<ObjectInfo>(
                            [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
@@ -340,8 +351,8 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
     if (result) {
       note_stored(*inode, *result);
       // What is written from now on is an edit of the copy.
-      if (inode->writer != nullptr)
-        inode->writer->base_moved(core_.tree.key_of(*inode), result->etag);
+      const Result<std::string> key = core_.tree.key_of(*inode);
+      if (inode->writer != nullptr && key) inode->writer->base_moved(*key, result->etag);
     } else if (result.code() == Code::changed && dirty_writer(*inode) == nullptr) {
       // It was a change of an object that has gone: what is there now is somebody else's.
       inode->stored_known = false;
@@ -382,8 +393,9 @@ void Committer::writing_ended(const InodePtr& inode) {
   {
     const MutexLock lock(core_.tree.mutex);
     if (inode->writer == nullptr || inode->write_handles > 0 || inode->commits_running > 0) return;
-    if (inode->unlinked && inode->handles > 0) return;
-    if (!inode->writer->dirty() || inode->unlinked) drop = std::move(inode->writer);
+    if (inode->deleted() && inode->handles > 0) return;
+    if (!inode->writer->dirty() || inode->deleted()) drop = std::move(inode->writer);
+    if (drop != nullptr) core_.tree.forget(inode->id, 0);
     // What was promised has an upload that is planned.
     if (drop == nullptr && promised(*inode)) return;
   }
@@ -412,7 +424,7 @@ void Committer::retry_later(const InodePtr& inode) {
       known->retry_planned = false;
       kept = promised(*known);
       // Whoever opened it again for writing will commit it.
-      if ((known->write_handles > 0 && !kept) || known->unlinked || core_.stopping) return;
+      if ((known->write_handles > 0 && !kept) || known->deleted() || core_.stopping) return;
     }
     const auto ignore = [](const Result<void>&) {};
     kept ? upload(known, Leaving::waits, ignore) : close(known, ignore);

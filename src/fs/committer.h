@@ -18,7 +18,8 @@ class Committer {
   Committer(FsCore& core, AttributeLoader& attributes) : core_(core), attributes_(attributes) {}
 
   /// Makes the file's present contents and attributes its object. Succeeds at once where nothing is
-  /// dirty, or the file was unlinked.
+  /// dirty, or this mount deleted the file. A file that another client removed is stored under its
+  /// name where that is free; else this fails with changed, and the bytes are kept.
   void commit(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
   /// What close(2) waits for.
@@ -77,6 +78,7 @@ class Committer {
   struct Ended {
     bool unattended = false;  ///< Nobody will commit it again by closing it.
     bool more = false;        ///< More was promised meanwhile.
+    std::string look_anew;    ///< The key of a name that has got an object; or empty.
     std::vector<Callback<void()>> waiting;
   };
   void end_commit(const InodePtr& inode, Ended ended, const Result<ObjectInfo>& result,

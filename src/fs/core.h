@@ -92,8 +92,9 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   bool is_bucket_root(const Inode& inode) const {
     return inode.id == root_inode && own.prefix.empty();
   }
-  std::string marker_key(const Inode& directory) const REQUIRES(tree.mutex) {
-    return is_bucket_root(directory) ? own.root_marker() : tree.key_of(directory);
+  Result<std::string> marker_key(const Inode& directory) const REQUIRES(tree.mutex) {
+    if (is_bucket_root(directory)) return own.root_marker();
+    return tree.key_of(directory);
   }
   /// Writes the directory's own object with the attributes that the tree has by then.
   void store_marker(const InodePtr& directory, Done<void> done) EXCLUDES(tree.mutex);

@@ -11,7 +11,7 @@ void NameOperations::keep_open(const InodePtr& inode, Callback<void()> done) {
   bool open = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    open = inode->handles > 0 && inode->type == FileType::file && inode->parent != nullptr;
+    open = inode->handles > 0 && inode->type == FileType::file && inode->named();
     writer = inode->writer;
   }
   if (!open) return done();
@@ -28,11 +28,9 @@ void NameOperations::keep_open(const InodePtr& inode, Callback<void()> done) {
     CopyObject copy;
     {
       const MutexLock lock(core_.tree.mutex);
-      const bool nothing =
-          !stored || inode->parent == nullptr || inode->local_only || inode->etag.empty();
-      if (!nothing) {
-        copy = {.source = core_.tree.key_of(*inode), .size = inode->size, .etag = inode->etag};
-      }
+      const Result<std::string> key = core_.tree.name_key(*inode);
+      const bool nothing = !stored || !key || inode->local_only || inode->etag.empty();
+      if (!nothing) copy = {.source = *key, .size = inode->size, .etag = inode->etag};
     }
     if (copy.source.empty()) return done();
     copy_for_handles(inode, std::move(copy), std::move(done));
@@ -83,16 +81,16 @@ void NameOperations::keep_name(const InodePtr& inode) {
   std::shared_ptr<FileWriter> old;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (inode->kept_key.empty() || inode->unlinked) return;
+    if (inode->kept_key.empty() || !inode->named()) return;
     copy = DeletedFiles::take(*inode);
     inode->kept_key.clear();
+    const std::string key = core_.tree.key_of(*inode).value();
     if (inode->local_only && inode->writer != nullptr) {
-      inode->writer->rename(core_.tree.key_of(*inode));  // never stored
+      inode->writer->rename(key);  // never stored
       return;
     }
-    if (inode->writer != nullptr && inode->writer->persistent()) {
-      inode->writer->base_moved(core_.tree.key_of(*inode), inode->name_etag);
-    }
+    if (inode->writer != nullptr && inode->writer->persistent())
+      inode->writer->base_moved(key, inode->name_etag);
     old = follow_copy(*inode, std::exchange(inode->name_etag, {}));
   }
   abandon(std::move(old));

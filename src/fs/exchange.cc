@@ -83,19 +83,19 @@ void NameOperations::exchange_stored(const InodePtr& one, const InodePtr& other,
   std::string to;
   {
     MutexLock lock(core_.tree.mutex);
-    if (one->parent == nullptr || other->parent == nullptr) {
+    if (!one->named() || !other->named()) {
       lock.unlock();
       return done(Error(Code::not_found));
     }
     const bool files = one->type == FileType::file && other->type == FileType::file;
-    from = core_.tree.key_of(*one);
-    to = core_.tree.key_of(*other);
+    from = core_.tree.key_of(*one).value();
+    to = core_.tree.key_of(*other).value();
     std::string held = core_.own.held(request.id);
     if (one->type == FileType::directory) held += '/';
     request.moves = {
         {from, held, files},
-        {to, core_.tree.child_key(*one->parent, one->name, other->type), files},
-        {held, core_.tree.child_key(*other->parent, other->name, one->type)},
+        {to, core_.tree.child_key(*one->parent, one->name, other->type).value(), files},
+        {held, core_.tree.child_key(*other->parent, other->name, one->type).value()},
     };
   }
   request.copied = [this, one, other, known](size_t step, const std::string& relative,
@@ -119,17 +119,17 @@ void NameOperations::exchanged(const InodePtr& one, const InodePtr& other, const
   {
     const MutexLock lock(core_.tree.mutex);
     for (const InodePtr& inode : {one, other}) {
-      if (inode->parent != nullptr) core_.tree.note_change(*inode->parent, inode->name);
+      if (inode->named()) core_.tree.note_change(*inode->parent, inode->name);
     }
     // Else somebody has found one of them gone meanwhile, and what is there now is looked up.
-    if (one->parent != nullptr && other->parent != nullptr) {
+    if (one->named() && other->named()) {
       core_.tree.exchange(one, other);
       one->fetched_at = other->fetched_at = core_.parts.scheduler.now();
     } else {
-      for (const InodePtr& inode : {one, other}) core_.tree.detach(inode);
+      for (const InodePtr& inode : {one, other}) core_.tree.detach(inode, Binding::vanished);
     }
     for (const auto& [file, etag] : known) {
-      if (file->parent != nullptr) old.push_back(follow_copy(*file, etag));
+      if (file->named()) old.push_back(follow_copy(*file, etag));
     }
   }
   for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));

@@ -73,13 +73,13 @@ void FileOperations::copy_parts(const CopyRunPtr& run) {
     const bool newest =
         run->source->reader == nullptr ||
         (run->source->reader_version == source->local_version && run->source->reader == present);
-    const bool stored = !changes && !source->etag.empty() && source->parent != nullptr && newest;
+    const bool stored = !changes && !source->etag.empty() && source->named() && newest;
     const bool settled = !core_.leaving(*source) && !core_.leaving(*run->target);
-    if (stored && settled && source != run->target && !core_.stopping) {
+    const Result<std::string> key = core_.tree.key_of(*source);
+    if (stored && settled && key && source != run->target && !core_.stopping &&
+        !run->target->vanished()) {
       writer = run->target->writer;
-      object = {.key = core_.tree.key_of(*source),
-                .etag = source->etag,
-                .range = {run->source_offset, run->left}};
+      object = {.key = *key, .etag = source->etag, .range = {run->source_offset, run->left}};
     }
     if (writer != nullptr) {
       const uint64_t until = writer->until_part(run->target_offset);

@@ -23,7 +23,7 @@ constexpr uint64_t largest_unleased = 4ULL << 20;
 }  // namespace
 
 void FileOperations::create(const Create& request, Done<Created> done) {
-  Created created;
+  Result<Created> created = Created();
   PutRequest put;
   {
     const MutexLock lock(core_.tree.mutex);
@@ -33,7 +33,6 @@ void FileOperations::create(const Create& request, Done<Created> done) {
         create(request, std::move(done));
       });
     }
-    if (request.parent->unlinked) return done(Error(Code::not_found));
     Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
                                                core_.limits.max_key_bytes);
     if (!valid) return done(valid.error());
@@ -43,7 +42,7 @@ void FileOperations::create(const Create& request, Done<Created> done) {
     if (!request.exclusive || !asks_at_open(request.name)) {
       created = make_new(request, nullptr);
     } else {
-      put.key = core_.tree.child_key(*request.parent, request.name, FileType::file);
+      put.key = core_.tree.child_key(*request.parent, request.name, FileType::file).value();
       put.metadata = to_metadata(core_.tree.initial_attributes(*request.parent, FileType::file,
                                                                request.mode, request.caller),
                                  FileType::file);
@@ -51,19 +50,21 @@ void FileOperations::create(const Create& request, Done<Created> done) {
       core_.begin_work(*request.parent);
     }
   }
-  if (put.key.empty()) return done(created);
+  if (put.key.empty()) return done(std::move(created));
   core_.parts.store.put(
       std::move(put), core_.tracked<ObjectInfo>(
                           [this, request, done = std::move(done)](Result<ObjectInfo> info) mutable {
                             if (!info && info.code() == Code::changed)
                               info = Error(Code::already_exists);
-                            Created made;
+                            Result<Created> made = Created();
                             if (info) {
                               const MutexLock lock(core_.tree.mutex);
                               made = make_new(request, &*info);
+                            } else {
+                              made = info.error();
                             }
                             core_.end_work(*request.parent);
-                            info ? done(made) : done(info.error());
+                            done(std::move(made));
                           }));
 }
 
@@ -73,7 +74,7 @@ bool FileOperations::asks_at_open(const std::string& name) const {
   return when == When::at_open || (when == When::automatic && lock_name(name));
 }
 
-Created FileOperations::make_new(const Create& request, const ObjectInfo* stored) {
+Result<Created> FileOperations::make_new(const Create& request, const ObjectInfo* stored) {
   const InodePtr inode = core_.tree.add_child(request.parent, request.name, FileType::file);
   inode->stored =
       core_.tree.initial_attributes(*request.parent, FileType::file, request.mode, request.caller);
@@ -83,9 +84,10 @@ Created FileOperations::make_new(const Create& request, const ObjectInfo* stored
   inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
   core_.tree.note_change(*request.parent, request.name);
   Tree::names_changed(*request.parent);
-  open_writer(inode, stored == nullptr);
+  const Result<void> writing = open_writer(inode, stored == nullptr);
+  if (!writing) return writing.error();
   inode->writer->set_exclusive(request.exclusive && stored == nullptr);
-  return {.entry = core_.tree.entry(inode), .opened = make_handle(inode, request.flags)};
+  return Created{.entry = core_.tree.entry(inode), .opened = make_handle(inode, request.flags)};
 }
 
 void FileOperations::note_written(Inode& inode) {
@@ -94,16 +96,18 @@ void FileOperations::note_written(Inode& inode) {
   inode.stored.mtime_ns.reset();
 }
 
-void FileOperations::open_writer(const InodePtr& inode, bool truncate) {
-  if (inode->writer != nullptr) return;
+Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate) {
+  if (inode->writer != nullptr) return {};
+  const Result<std::string> key = core_.tree.key_of(*inode);
+  if (!key) return key.error();
   std::optional<WriteBase> base;
   const Metadata metadata = to_metadata(inode->stored, FileType::file);
-  const std::string key = core_.tree.key_of(*inode);
   if (!truncate) {
     base = WriteBase{
-        ObjectInfo{.key = key, .size = inode->size, .etag = inode->etag, .metadata = metadata}};
+        ObjectInfo{.key = *key, .size = inode->size, .etag = inode->etag, .metadata = metadata}};
   }
-  inode->writer = core_.parts.writes.open(key, std::move(base), metadata);
+  inode->writer = core_.parts.writes.open(*key, std::move(base), metadata);
+  return {};
 }
 
 Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags) {
@@ -153,7 +157,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
     bool known = false;
     {
       const MutexLock lock(core_.tree.mutex);
-      known = inode->stored_known || inode->writer != nullptr || inode->unlinked;
+      known = inode->stored_known || inode->writer != nullptr || !inode->named();
     }
     if (!known) {
       return attributes_.learn(
@@ -167,6 +171,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
   std::shared_ptr<ObjectReader> reader;
   std::shared_ptr<ObjectReader> dropped;
   Opened opened;
+  Result<void> possible;
   {
     const MutexLock lock(core_.tree.mutex);
     if (flags.write && core_.leaving(*inode)) {
@@ -174,19 +179,27 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
         open_fresh(inode, flags, std::move(done));
       });
     }
-    if (flags.write) {
+    if (inode->vanished()) possible = Tree::gone(*inode);
+    if (possible && flags.write) {
       if (inode->writer != nullptr && flags.truncate) truncate = inode->writer;
+      possible = open_writer(inode, flags.truncate);
+    }
+    if (possible && flags.write) {
       if (truncate != nullptr) core_.begin_work(*inode);
-      open_writer(inode, flags.truncate);
       if (flags.truncate) {
         note_written(*inode);
         if (flags.drop_set_ids) drop_inode_set_ids(*inode);
       }
     }
-    opened = make_handle(inode, flags);
-    if (!flags.write && inode->writer == nullptr && inode->size > 0)
-      reader = reader_for(*reinterpret_cast<FileHandle*>(opened.handle), dropped);
+    if (possible) {
+      opened = make_handle(inode, flags);
+      if (!flags.write && inode->writer == nullptr && inode->size > 0) {
+        auto found = reader_for(*reinterpret_cast<FileHandle*>(opened.handle), dropped);
+        if (found) reader = std::move(*found);
+      }
+    }
   }
+  if (!possible) return done(possible.error());
   if (reader != nullptr) return find_backing(*reader, std::move(opened), std::move(done));
   if (truncate == nullptr) return done(std::move(opened));
   truncate->truncate(
@@ -208,14 +221,16 @@ void FileOperations::find_backing(ObjectReader& reader, Opened opened, Done<Open
       }));
 }
 
-std::shared_ptr<ObjectReader> FileOperations::reader_for(FileHandle& handle,
-                                                         std::shared_ptr<ObjectReader>& dropped) {
+Result<std::shared_ptr<ObjectReader>> FileOperations::reader_for(
+    FileHandle& handle, std::shared_ptr<ObjectReader>& dropped) {
   Inode& inode = *handle.inode;
   if (handle.reader != nullptr && handle.reader_version == inode.local_version)
     return handle.reader;
   std::shared_ptr<ObjectReader> reader = inode.reader.lock();
   if (reader == nullptr) {
-    ObjectVersion version{.key = core_.tree.key_of(inode), .etag = inode.etag, .size = inode.size};
+    Result<std::string> key = core_.tree.key_of(inode);
+    if (!key) return key.error();
+    ObjectVersion version{.key = std::move(*key), .etag = inode.etag, .size = inode.size};
     // A get may end after the file system has: it must not keep either alive.
     reader = core_.parts.reads.open(
         std::move(version), [weak_core = core_.weak_from_this(),
@@ -282,7 +297,7 @@ void FileOperations::read_once(const FileHandlePtr& handle, ByteRange range, std
     // While its commit is being answered the writer is clean, and the object's ETag is not known.
     // Of a deleted file nothing is promised, or to be stored, any more: the writer has its bytes.
     const bool newer = inode.writer != nullptr &&
-                       (inode.writer->dirty() || inode.commits_running > 0 || inode.unlinked);
+                       (inode.writer->dirty() || inode.commits_running > 0 || inode.deleted());
     if (newer) writer = inode.writer;
   }
   if (writer != nullptr) return writer->read(range, std::move(cancel), std::move(done));
@@ -295,62 +310,65 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
   std::shared_ptr<ObjectReader> reader;
   std::shared_ptr<ObjectReader> dropped;
   bool empty = false;
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
     empty = handle->inode->size == 0;
-    if (!empty) reader = reader_for(*handle, dropped);
+    if (!empty) {
+      auto found = reader_for(*handle, dropped);
+      if (found) reader = std::move(*found);
+      if (!found) gone = found.error();
+    }
   }
   dropped.reset();
+  if (gone) return done(*gone);
   if (empty) return done(Slices{});
   const ObjectReader* version = reader.get();
-  reader->read(range, cancel,
-               core_.tracked<Slices>([this, handle, range, cancel, may_restart, version,
-                                      done = std::move(done)](Result<Slices> slices) mutable {
-                 bool restart = false;
-                 std::string replaced;
-                 // Let go of without the lock, see reader_for.
-                 std::shared_ptr<ObjectReader> old;
-                 std::shared_ptr<ObjectReader> present;
-                 {
-                   const MutexLock lock(core_.tree.mutex);
-                   if (slices) handle->delivered = true;
-                   // Nothing of the old version has been seen by anyone: start over with the new
-                   // one.
-                   restart = !slices && slices.code() == Code::changed && may_restart &&
-                             !handle->delivered && handle->inode->handles == 1 &&
-                             handle->inode->parent != nullptr;
-                   present = handle->inode->reader.lock();
-                   if (restart) {
-                     old = std::move(handle->reader);
-                   } else if (!slices && present.get() == version &&
-                              is_replaced(slices.error(), *handle->inode)) {
-                     replaced = core_.tree.key_of(*handle->inode);
-                     handle->inode->reader.reset();  // one look is enough
-                   }
-                 }
-                 // The next open shall see what the store has, however young our knowledge is.
-                 if (!replaced.empty()) core_.look_anew(replaced);
-                 if (!restart) return done(std::move(slices));
-                 resolver_.revalidate(handle->inode,
-                                      [this, handle, range, cancel,
-                                       done = std::move(done)](const Result<void>& known) mutable {
-                                        if (!known)
-                                          return done(known.error().with_code(Code::changed));
-                                        // Its name may have got another inode meanwhile.
-                                        if (!has_name(handle->inode))
-                                          return done(Error(Code::changed));
-                                        read_object(handle, range, cancel, false, std::move(done));
-                                      });
-               }));
+  reader->read(
+      range, cancel,
+      core_.tracked<Slices>([this, handle, range, cancel, may_restart, version,
+                             done = std::move(done)](Result<Slices> slices) mutable {
+        bool restart = false;
+        std::string replaced;
+        // Let go of without the lock, see reader_for.
+        std::shared_ptr<ObjectReader> old;
+        std::shared_ptr<ObjectReader> present;
+        {
+          const MutexLock lock(core_.tree.mutex);
+          if (slices) handle->delivered = true;
+          // Nothing of the old version has been seen by anyone: start over with the new
+          // one.
+          restart = !slices && slices.code() == Code::changed && may_restart &&
+                    !handle->delivered && handle->inode->handles == 1 && handle->inode->named();
+          present = handle->inode->reader.lock();
+          if (restart) {
+            old = std::move(handle->reader);
+          } else if (!slices && present.get() == version &&
+                     is_replaced(slices.error(), *handle->inode)) {
+            replaced = core_.tree.key_of(*handle->inode).value();
+            handle->inode->reader.reset();  // one look is enough
+          }
+        }
+        // The next open shall see what the store has, however young our knowledge is.
+        if (!replaced.empty()) core_.look_anew(replaced);
+        if (!restart) return done(std::move(slices));
+        resolver_.revalidate(handle->inode, [this, handle, range, cancel, done = std::move(done)](
+                                                const Result<void>& known) mutable {
+          if (!known) return done(known.error().with_code(Code::changed));
+          // Its name may have got another inode meanwhile.
+          if (!has_name(handle->inode)) return done(Error(Code::changed));
+          read_object(handle, range, cancel, false, std::move(done));
+        });
+      }));
 }
 
 bool FileOperations::has_name(const InodePtr& inode) const {
   const MutexLock lock(core_.tree.mutex);
-  return inode->parent != nullptr;
+  return inode->named();
 }
 
 bool FileOperations::is_replaced(const Error& error, const Inode& inode) {
-  return error.code() == Code::changed && inode.parent != nullptr && inode.commits_running == 0;
+  return error.code() == Code::changed && inode.named() && inode.commits_running == 0;
 }
 
 void FileOperations::cache_share(FileHandle& handle, Done<CacheShare> done) {
@@ -360,7 +378,10 @@ void FileOperations::cache_share(FileHandle& handle, Done<CacheShare> done) {
     const MutexLock lock(core_.tree.mutex);
     const Inode& inode = *handle.inode;
     // What is not stored yet is nothing that a cache could have.
-    if (inode.writer == nullptr && !inode.etag.empty()) reader = reader_for(handle, dropped);
+    if (inode.writer == nullptr && !inode.etag.empty()) {
+      auto found = reader_for(handle, dropped);
+      if (found) reader = std::move(*found);
+    }
   }
   if (reader == nullptr) return done(CacheShare{});
   // The kernel releases the handle, which holds the reader, only after the reply.
@@ -384,14 +405,18 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
   bool waits = false;
   bool lease = false;
   {
-    const MutexLock lock(core_.tree.mutex);
+    MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
+    if (inode->vanished()) {
+      lock.unlock();
+      return done(Tree::gone(*inode));
+    }
     waits = core_.leaving(*inode);
     if (!waits) writer = inode->writer;
     if (writer != nullptr) core_.begin_work(*inode);
     note_written(*inode);
     // Of a deleted file that was never stored there may be an object once it is large.
-    const bool kept_unstored = inode->unlinked && !inode->kept_key.empty() && !inode->kept_copy;
+    const bool kept_unstored = inode->deleted() && !inode->kept_key.empty() && !inode->kept_copy;
     if (writer != nullptr && kept_unstored)
       lease = std::max(offset, append ? writer->size() : 0) + data.size() > largest_unleased;
     if (lease) inode->kept_copy = true;
@@ -439,11 +464,12 @@ void FileOperations::release(FileHandle* handle) {
     core_.open_files.erase(handle);
     if (--inode->handles == 0) kept = DeletedFiles::take(*inode);
     // What was written to a deleted file is there for those who still read it.
-    ended = inode->unlinked && inode->handles == 0;
+    ended = inode->deleted() && inode->handles == 0;
     if (owned->flags.write && owned->flags.read) --inode->mappable_handles;
     set_unflushed(*owned, false);
     if (owned->flags.write && --inode->write_handles == 0) ended = true;
-    core_.tree.forget(inode->id, 0);  // drops an unlinked inode that nobody refers to any more
+    core_.tree.forget(inode->id,
+                      0);  // drops an inode without a name that nobody refers to any more
   }
   if (ended) committer_.writing_ended(inode);
   deleted_.drop(kept);

@@ -69,7 +69,8 @@ class FileOperations {
   /// Whether a creation with O_EXCL makes the object at once: MountOptions::exclusive_create.
   bool asks_at_open(const std::string& name) const;
   /// `stored`: its object, empty, where that is there already.
-  Created make_new(const Create& request, const ObjectInfo* stored) REQUIRES(core_.tree.mutex);
+  Result<Created> make_new(const Create& request, const ObjectInfo* stored)
+      REQUIRES(core_.tree.mutex);
   void open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done)
       EXCLUDES(core_.tree.mutex);
   void find_backing(ObjectReader& reader, Opened opened, Done<Opened> done)
@@ -80,8 +81,8 @@ class FileOperations {
   bool drop_inode_set_ids(Inode& inode, bool all = false) REQUIRES(core_.tree.mutex);
   /// `dropped` gets the reader of the version before, to be let go of without the lock: that may
   /// end reads of it, whose answers take the lock.
-  std::shared_ptr<ObjectReader> reader_for(FileHandle& handle,
-                                           std::shared_ptr<ObjectReader>& dropped)
+  Result<std::shared_ptr<ObjectReader>> reader_for(FileHandle& handle,
+                                                   std::shared_ptr<ObjectReader>& dropped)
       REQUIRES(core_.tree.mutex);
   /// Not older than what this mount has stored by then.
   void read_present(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
@@ -94,7 +95,7 @@ class FileOperations {
   /// nothing is known here yet.
   static bool is_replaced(const Error& error, const Inode& inode);
   bool has_name(const InodePtr& inode) const EXCLUDES(core_.tree.mutex);
-  void open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
+  Result<void> open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
   void write_to(const InodePtr& inode, bool append, uint64_t offset,
                 std::span<const std::byte> data, Done<void> done) EXCLUDES(core_.tree.mutex);
   using ContentChange = Callback<void(FileWriter&, Done<void>)>;

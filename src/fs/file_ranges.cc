@@ -11,8 +11,12 @@ void FileOperations::change(const InodePtr& inode, ContentChange apply, Done<voi
   std::shared_ptr<FileWriter> writer;
   bool waits = false;
   {
-    const MutexLock lock(core_.tree.mutex);
+    MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
+    if (inode->vanished()) {
+      lock.unlock();
+      return done(Tree::gone(*inode));
+    }
     waits = core_.leaving(*inode);
     if (!waits) writer = inode->writer;
     if (writer != nullptr) {

@@ -98,11 +98,13 @@ class FileSystemImpl final : public MountedFileSystem {
   }
 
   void getattr(InodeId id, Done<Attributes> done) override {
-    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<Attributes> reply) {
+    with_known(id, std::move(done), [&](const InodePtr& inode, Done<Attributes> reply) {
       resolver_.refresh(
           inode, [this, inode, reply = std::move(reply)](const Result<void>& fresh) mutable {
             // Who has it open goes on with it, whatever has the name now.
-            const bool stays = !fresh && fresh.code() == Code::not_found && is_open(inode);
+            const bool lost =
+                !fresh && (fresh.code() == Code::not_found || fresh.code() == Code::changed);
+            const bool stays = lost && is_open(inode);
             if (!fresh && !stays) return reply(fresh.error());
             with_attributes(inode, std::move(reply),
                             [](Tree& tree, const InodePtr& known)
@@ -304,7 +306,7 @@ class FileSystemImpl final : public MountedFileSystem {
   static FileHandle* file(HandleId handle) { return reinterpret_cast<FileHandle*>(handle); }
 
   template <typename T, typename F>
-  void with_inode(InodeId id, Done<T> done, F&& action) {
+  void with_known(InodeId id, Done<T> done, F&& action) {
     InodePtr inode;
     {
       const MutexLock lock(core_->tree.mutex);
@@ -313,6 +315,15 @@ class FileSystemImpl final : public MountedFileSystem {
     if (inode == nullptr)
       return done(Error(Code::changed, "an inode number that is not known any more"));
     action(inode, std::move(done));
+  }
+
+  /// What has vanished can do nothing by its number; what programs have open goes on by its handle.
+  template <typename T, typename F>
+  void with_inode(InodeId id, Done<T> done, F&& action) {
+    with_known(id, std::move(done), [&](const InodePtr& inode, Done<T> reply) {
+      if (has_vanished(inode)) return reply(Tree::gone(*inode));
+      action(inode, std::move(reply));
+    });
   }
 
   template <typename T, typename F>
@@ -341,13 +352,18 @@ class FileSystemImpl final : public MountedFileSystem {
     resolver_.resolve(directory, name, std::move(found));
   }
 
+  bool has_vanished(const InodePtr& inode) const {
+    const MutexLock lock(core_->tree.mutex);
+    return inode->vanished();
+  }
+
   bool is_open(const InodePtr& inode) const {
     const MutexLock lock(core_->tree.mutex);
     return inode->handles > 0;
   }
 
   /// Answers with what `make` makes of the tree once the inode's attributes are known; changed
-  /// where its name has another inode by then.
+  /// where it has vanished by then.
   template <typename T, typename Make>
   void with_attributes(const InodePtr& inode, Done<T> done, Make make) {
     attributes_.ensure(inode, [core = core_, inode, make,
@@ -357,9 +373,11 @@ class FileSystemImpl final : public MountedFileSystem {
       {
         const MutexLock lock(core->tree.mutex);
         // clang 14 looks for the lock in `make` itself unless the call is spelt out.
-        if (!inode->replaced) answer = make.operator()(core->tree, inode);
+        const bool usable =
+            !inode->vanished() || (std::is_same_v<T, Attributes> && inode->handles > 0);
+        if (usable) answer = make.operator()(core->tree, inode);
       }
-      if (!answer) return done(Error(Code::changed, "the file has become one of another type"));
+      if (!answer) return done(Tree::gone(*inode));
       done(std::move(*answer));
     });
   }
@@ -393,8 +411,7 @@ class FileSystemImpl final : public MountedFileSystem {
       more = !listing->done;
       uint64_t cookie = request.cookie;
       for (; cookie < first_entry_cookie; ++cookie) {
-        const InodePtr inode =
-            cookie == 0 || directory->parent == nullptr ? directory : directory->parent;
+        const InodePtr inode = cookie == 0 || !directory->named() ? directory : directory->parent;
         entries.push_back({.name = cookie == 0 ? "." : "..",
                            .next_cookie = cookie + 1,
                            .attributes = core_->tree.attributes(*inode)});
@@ -402,9 +419,9 @@ class FileSystemImpl final : public MountedFileSystem {
       for (size_t i = cookie - first_entry_cookie; i < known; ++i) {
         if (entries.size() >= request.max_entries) break;
         const Listing::Entry& found = listing->entries[i];
-        const InodePtr inode =
-            found.inode->replaced ? core_->tree.child(*directory, found.name) : found.inode;
-        if (inode == nullptr || inode->unlinked) continue;
+        // What has the name now.
+        const InodePtr inode = core_->tree.child(*directory, found.name);
+        if (inode == nullptr) continue;
         DirectoryEntry entry{.name = found.name,
                              .next_cookie = i + 1 + first_entry_cookie,
                              .attributes = core_->tree.attributes(*inode),

@@ -61,6 +61,17 @@ struct DirectoryState {
   Scheduler::Time used_at{};  ///< For eviction.
 };
 
+/// What an inode stands for.
+enum class Binding : uint8_t {
+  root,      ///< The mountpoint.
+  named,     ///< A name in a directory: `parent` and `name`.
+  deleted,   ///< This mount deleted it, or renamed something over it. Programs that have it open go
+             ///< on with a copy of its own.
+  vanished,  ///< Another client of the bucket removed it or put something else in its place.
+             ///< Programs that have it open go on with what they have of it; everything else that
+             ///< meets it fails with Code::changed.
+};
+
 /// One file or directory. Every field is guarded by Tree::mutex, except the constant ones.
 struct Inode {
   Inode(InodeId the_id, FileType the_type) : id(the_id), type(the_type) {
@@ -70,8 +81,9 @@ struct Inode {
   const InodeId id;
   const FileType type;  ///< What the key tells: a directory, or a file for everything else.
 
-  InodePtr parent;          ///< Null for the root and for what was unlinked.
-  std::string name;         ///< In `parent`.
+  Binding binding = Binding::named;
+  InodePtr parent;          ///< While `named`; else null.
+  std::string name;         ///< In `parent`, or the last one that it had.
   uint64_t references = 0;  ///< Lookups that the kernel has not forgotten yet.
   uint32_t handles = 0;     ///< Open handles of any kind.
 
@@ -85,15 +97,13 @@ struct Inode {
   int64_t modified_s = 0;
   bool modified_told = false;
   std::optional<FileType> shown_as;  ///< What programs were told it is: that does not change.
-  bool replaced = false;    ///< Its name has another inode since the store told another type.
-  std::string link_target;  ///< Of a symbolic link, for `etag`; empty: not read yet.
+  std::string link_target;           ///< Of a symbolic link, for `etag`; empty: not read yet.
   bool stored_known =
       false;  ///< `stored` is what the object has (a HEAD or GET told, or we wrote it).
   /// Who waits for the HEAD that is under way; null where none is.
   std::unique_ptr<std::vector<Done<void>>> attribute_waiters;
   Scheduler::Time fetched_at{};  ///< When the store last told of this inode.
   bool local_only = false;       ///< Not in the store yet: a created file before its first commit.
-  bool unlinked = false;
   /// Deleted, or about to be, while it is open: the key of the copy that those who have it open go
   /// on with.
   std::string kept_key;
@@ -122,6 +132,10 @@ struct Inode {
   ETag cached_pages;  ///< The version whose pages the kernel may hold; empty: unknown.
 
   std::unique_ptr<DirectoryState> directory;  ///< Directories only.
+
+  bool named() const { return binding == Binding::named; }
+  bool deleted() const { return binding == Binding::deleted; }
+  bool vanished() const { return binding == Binding::vanished; }
 };
 
 /// An open file. `inode` and the flags are constant, the rest is guarded by Tree::mutex.

@@ -70,13 +70,19 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
                                      Callback<void()> done) {
   ListRequest request{.by_directory = true};
   auto page_names = std::make_shared<Listing>();
+  bool gone = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    ++directory->directory->partial_listings;
-    page_names->number = next_number_++;
-    page_names->changes_at_start = directory->directory->change_count;
-    request.prefix = core_.tree.key_of(*directory);
+    Result<std::string> prefix = core_.tree.key_of(*directory);
+    gone = !prefix;
+    if (prefix) {
+      request.prefix = std::move(*prefix);
+      ++directory->directory->partial_listings;
+      page_names->number = next_number_++;
+      page_names->changes_at_start = directory->directory->change_count;
+    }
   }
+  if (gone) return done();
   // Everything after the name without its last character begins with the name's nearest neighbours.
   const std::string component = core_.tree.keys.component_of(name);
   size_t shorter = component.empty() ? 0 : component.size() - 1;
@@ -91,7 +97,8 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
         {
           const MutexLock lock(core_.tree.mutex);
           DirectoryState& state = *directory->directory;
-          if (page && core_.tree.key_of(*directory) == prefix) {
+          const Result<std::string> present = core_.tree.key_of(*directory);
+          if (page && present && *present == prefix) {
             apply(directory, *page_names, prefix, *page);
             if (covers(*page, prefix + component) && !core_.leaving(*directory) &&
                 core_.tree.child(*directory, name) == nullptr) {
@@ -123,10 +130,14 @@ void DirectoryLoader::request_page(const InodePtr& directory,
                                    const std::shared_ptr<Listing>& listing,
                                    std::string continuation) {
   ListRequest request;
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
-    request.prefix = core_.tree.key_of(*directory);
+    Result<std::string> prefix = core_.tree.key_of(*directory);
+    if (prefix) request.prefix = std::move(*prefix);
+    if (!prefix) gone = prefix.error();
   }
+  if (gone) return take_page(directory, listing, "", *gone);
   request.by_directory = true;
   request.continuation = std::move(continuation);
   std::string prefix = request.prefix;
@@ -145,7 +156,10 @@ void DirectoryLoader::take_page(const InodePtr& directory, const std::shared_ptr
     const MutexLock lock(core_.tree.mutex);
     // A directory that was renamed meanwhile is listed again under its new key by the next who
     // asks.
-    if (page && core_.tree.key_of(*directory) != prefix) {
+    const Result<std::string> present = core_.tree.key_of(*directory);
+    if (page && !present) {
+      page = present.error();
+    } else if (page && *present != prefix) {
       page = Error(Code::changed, "the directory was renamed while it was being listed");
     }
     if (page) {
@@ -235,7 +249,7 @@ void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
       gone.push_back(inode);
     }
   }
-  for (const InodePtr& inode : gone) core_.tree.detach(inode);
+  for (const InodePtr& inode : gone) core_.tree.detach(inode, Binding::vanished);
   state.complete = !moving;
   // What was new to this listing has not been looked at.
   if (state.carried == DirectoryState::Carried::none)

@@ -15,12 +15,12 @@ void NameOperations::make_node(const MakeNode& request, Done<Entry> done) {
 
 std::optional<Error> NameOperations::refuse_node(const MakeNode& request) const {
   if (core_.stopping) return mount_is_ending();
-  if (request.parent->unlinked) return Error(Code::not_found);
-  if (core_.tree.child(*request.parent, request.name) != nullptr)
-    return Error(Code::already_exists);
   const Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
                                                    core_.limits.max_key_bytes);
-  return valid ? std::nullopt : std::optional(valid.error());
+  if (!valid) return valid.error();
+  if (core_.tree.child(*request.parent, request.name) != nullptr)
+    return Error(Code::already_exists);
+  return std::nullopt;
 }
 
 void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
@@ -38,7 +38,7 @@ void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
       const bool is_device =
           request.type == FileType::character_device || request.type == FileType::block_device;
       if (is_device) stored.device = request.device;
-      put.key = core_.tree.child_key(*request.parent, request.name, FileType::file);
+      put.key = core_.tree.child_key(*request.parent, request.name, FileType::file).value();
       put.metadata = to_metadata(stored, FileType::file);
       put.condition.if_none_match = true;
       core_.tree.note_change(*request.parent, request.name);

@@ -5,46 +5,43 @@
 #include "fs/core.h"
 
 namespace penstock {
-namespace {
-
-/// The key of what has lost its name would be that of the mount's root.
-bool has_name(const Inode& directory) {
-  return directory.parent != nullptr || directory.id == root_inode;
-}
-
-}  // namespace
 
 void FsCore::store_marker(const InodePtr& directory, Done<void> done) {
-  bool begins = false;
+  std::optional<Error> gone;
   {
     const MutexLock lock(tree.mutex);
-    if (has_name(*directory)) {
+    if (const Result<std::string> key = marker_key(*directory); !key) {
+      gone = key.error();
+    } else {
       DirectoryState& state = *directory->directory;
       state.marker_waiters.push_back(std::move(done));
       if (state.marker_writing) return;
-      state.marker_writing = begins = true;
+      state.marker_writing = true;
       begin_work(*directory);
     }
   }
   // NOLINTNEXTLINE(bugprone-use-after-move): it was moved only where this begins.
-  begins ? write_marker(directory) : done({});
+  gone ? done(*gone) : write_marker(directory);
 }
 
 void FsCore::write_marker(const InodePtr& directory) {
   PutRequest marker;
   std::vector<Done<void>> waiters;
-  bool gone = false;
+  std::optional<Error> gone;
   {
     const MutexLock lock(tree.mutex);
     waiters.swap(directory->directory->marker_waiters);
-    // Another mount may have removed it meanwhile.
-    gone = !has_name(*directory);
-    if (gone) directory->directory->marker_writing = false;
-    if (!gone) marker.key = marker_key(*directory);
+    if (Result<std::string> key = marker_key(*directory); key) {
+      marker.key = std::move(*key);
+    } else {
+      // Another mount may have removed it meanwhile.
+      gone = key.error();
+      directory->directory->marker_writing = false;
+    }
     marker.metadata = to_metadata(directory->stored, FileType::directory);
   }
   if (gone) {
-    for (Done<void>& waiter : waiters) waiter(Error(Code::not_found));
+    for (Done<void>& waiter : waiters) waiter(*gone);
     return end_work(*directory);
   }
   parts.store.put(std::move(marker),

@@ -42,7 +42,6 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
   {
     const MutexLock lock(core_.tree.mutex);
     if (core_.stopping) return done(mount_is_ending());
-    if (request.parent->unlinked) return done(Error(Code::not_found));
     Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::directory,
                                                core_.limits.max_key_bytes);
     if (!valid) return done(valid.error());
@@ -50,7 +49,7 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
       return done(Error(Code::already_exists));
     stored = core_.tree.initial_attributes(*request.parent, FileType::directory, request.mode,
                                            request.caller);
-    marker.key = core_.tree.child_key(*request.parent, request.name, FileType::directory);
+    marker.key = core_.tree.child_key(*request.parent, request.name, FileType::directory).value();
     marker.metadata = to_metadata(stored, FileType::directory);
     marker.condition.if_none_match = true;
     core_.tree.note_change(*request.parent, request.name);
@@ -96,12 +95,16 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
 void NameOperations::check_empty(const InodePtr& directory, Done<void> done) {
   ListRequest request{.max_keys = 2};
   bool busy = false;
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
-    request.prefix = core_.tree.key_of(*directory);
+    Result<std::string> prefix = core_.tree.key_of(*directory);
+    if (prefix) request.prefix = std::move(*prefix);
+    if (!prefix) gone = prefix.error();
     for (const auto& [name, inode] : directory->directory->children)
       busy |= inode->local_only || inode->writer;
   }
+  if (gone) return done(*gone);
   if (busy) return done(Error(Code::not_empty));
   const std::string marker = request.prefix;
   core_.parts.store.list(std::move(request),
@@ -163,13 +166,13 @@ void NameOperations::remove_quiet_directory(const InodePtr& parent, const std::s
         if (!empty) return done(std::move(empty));
         keep_parent(parent, name, [this, inode, done = std::move(done)](Result<void> kept) mutable {
           if (!kept) return done(std::move(kept));
-          std::string key;
+          Result<std::string> key = std::string();
           {
             const MutexLock lock(core_.tree.mutex);
-            if (inode->parent == nullptr) return done(Error(Code::not_found));
-            key = core_.tree.key_of(*inode);
+            key = core_.tree.name_key(*inode);
           }
-          remove_key(inode, key, std::move(done));
+          if (!key) return done(Error(Code::not_found));
+          remove_key(inode, *key, std::move(done));
         });
       });
 }
@@ -181,16 +184,20 @@ void NameOperations::keep_parent(const InodePtr& parent, const std::string& leav
   std::string key;
   bool stays = false;
   bool known = false;
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
     const DirectoryState& state = *parent->directory;
     const InodePtr child = core_.tree.child(*parent, leaving);
-    stays = state.has_marker || parent->parent == nullptr || child == nullptr ||
+    stays = state.has_marker || parent->binding == Binding::root || child == nullptr ||
             state.children.size() > 1;
     known = state.complete;
-    request.prefix = core_.tree.key_of(*parent);
-    if (child != nullptr) key = core_.tree.key_of(*child);
+    Result<std::string> prefix = core_.tree.key_of(*parent);
+    if (prefix) request.prefix = std::move(*prefix);
+    if (!prefix) gone = prefix.error();
+    if (prefix && child != nullptr) key = core_.tree.key_of(*child).value();
   }
+  if (gone) return done(*gone);
   if (stays) return done({});
   if (known) return core_.store_marker(parent, std::move(done));
   auto listed = [this, parent, key = std::move(key), own = request.prefix,
@@ -243,7 +250,7 @@ void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
   std::shared_ptr<FileWriter> keeper;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (inode->parent == nullptr) return done(Error(Code::not_found));
+    if (!inode->named()) return done(Error(Code::not_found));
     if (inode->writer != nullptr && inode->writer->persistent()) keeper = inode->writer;
   }
   if (keeper != nullptr) return remove_pending(inode, keeper, std::move(done));
@@ -279,15 +286,15 @@ void NameOperations::remove_kept(const InodePtr& inode, Done<void> done) {
   bool gone = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    gone = inode->parent == nullptr;
+    gone = !inode->named();
     // What it has replaced by a rename may still be there.
     if (!gone && (!inode->local_only || !inode->replaces.empty())) {
-      key = core_.tree.name_key(*inode);
+      key = core_.tree.name_key(*inode).value();
     } else if (!gone) {
       core_.tree.note_change(*inode->parent, inode->name);
       Tree::names_changed(*inode->parent);
       inode->ctime_ns = wall_clock_ns();
-      core_.tree.detach(inode);
+      core_.tree.detach(inode, Binding::deleted);
     }
   }
   if (gone) return done(Error(Code::not_found));
@@ -319,15 +326,15 @@ void NameOperations::remove_pending(const InodePtr& inode,
     bool there = false;
     {
       const MutexLock lock(core_.tree.mutex);
-      there = inode->parent != nullptr;
+      there = inode->named();
       const bool never_sent = sent && !*sent && inode->local_only && inode->replaces.empty();
       if (there && never_sent) {
         core_.tree.note_change(*inode->parent, inode->name);
         Tree::names_changed(*inode->parent);
         inode->ctime_ns = wall_clock_ns();
-        core_.tree.detach(inode);
+        core_.tree.detach(inode, Binding::deleted);
       } else if (there) {
-        key = core_.tree.name_key(*inode);
+        key = core_.tree.name_key(*inode).value();
       }
     }
     if (!there) return gone(Error(Code::not_found));
@@ -354,12 +361,12 @@ void NameOperations::remove_key(const InodePtr& inode, const std::string& key, D
         if (!removed) return done(std::move(removed));
         {
           const MutexLock lock(core_.tree.mutex);
-          if (inode->parent != nullptr) {
+          if (inode->named()) {
             core_.tree.note_change(*inode->parent, inode->name);
             core_.tree.note_absent(*inode->parent, inode->name);
             Tree::names_changed(*inode->parent);
             inode->ctime_ns = wall_clock_ns();
-            core_.tree.detach(inode);
+            core_.tree.detach(inode, Binding::deleted);
           }
         }
         committer_.writing_ended(inode);

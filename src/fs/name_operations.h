@@ -112,6 +112,8 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   /// Commits what is dirty of a file, or below a directory, that was quiesced.
   void store_rest(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// not_found where the inode has lost its name meanwhile.
+  Result<Move> keys_of(const Rename& request, const Inode& inode) const REQUIRES(core_.tree.mutex);
   /// In one request, where the store can.
   void rename_object(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);

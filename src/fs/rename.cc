@@ -131,10 +131,10 @@ void NameOperations::moved(const Rename& request, const InodePtr& inode) {
   Tree::names_changed(*request.new_parent);
   inode->ctime_ns = wall_clock_ns();
   inode->modified_s = 0;
-  if (inode->parent != nullptr) return core_.tree.move(inode, request.new_parent, request.new_name);
+  if (inode->named()) return core_.tree.move(inode, request.new_parent, request.new_name);
   // Somebody found the old name gone before the answer was here: the new one is to be looked up.
   if (const InodePtr old = core_.tree.child(*request.new_parent, request.new_name))
-    core_.tree.detach(old);
+    core_.tree.detach(old, Binding::deleted);
   request.new_parent->directory->complete = false;
 }
 
@@ -143,12 +143,13 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
   bool promised = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    const std::string key =
+    const Result<std::string> key =
         core_.tree.child_key(*request.new_parent, request.new_name, FileType::file);
+    if (!key) return false;  // which rename_stored tells
     const InodePtr target = core_.tree.child(*request.new_parent, request.new_name);
     local = inode->local_only && inode->replaces.empty() && inode->writer != nullptr &&
             (inode->commits_running == 0 || inode->writer->persistent()) &&
-            inode->writer->rename(key);
+            inode->writer->rename(*key);
     if (local) {
       promised = inode->writer->persistent();
       // O_EXCL was about the old name.
@@ -192,7 +193,7 @@ void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
   std::vector<InodePtr> dirty;
   {
     MutexLock lock(core_.tree.mutex);
-    if (inode->parent == nullptr) {
+    if (!inode->named()) {
       lock.unlock();
       return done(Error(Code::not_found));
     }
@@ -213,17 +214,26 @@ void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
   }
 }
 
+Result<Move> NameOperations::keys_of(const Rename& request, const Inode& inode) const {
+  Result<std::string> from = core_.tree.name_key(inode);
+  if (!from) return Error(Code::not_found);
+  Result<std::string> to = core_.tree.child_key(*request.new_parent, request.new_name, inode.type);
+  if (!to) return to.error();
+  return Move{.from = std::move(*from), .to = std::move(*to)};
+}
+
 void NameOperations::rename_object(const Rename& request, const InodePtr& inode, Done<void> done) {
   RenameRequest rename;
   uint64_t size = 0;
   {
     MutexLock lock(core_.tree.mutex);
-    if (inode->parent == nullptr) {
+    const Result<Move> keys = keys_of(request, *inode);
+    if (!keys) {
       lock.unlock();
-      return done(Error(Code::not_found));
+      return done(keys.error());
     }
-    rename.source = core_.tree.key_of(*inode);
-    rename.target = core_.tree.child_key(*request.new_parent, request.new_name, inode->type);
+    rename.source = keys->from;
+    rename.target = keys->to;
     rename.source_if_match = inode->etag;
     rename.condition.if_none_match = request.no_replace;
     size = inode->size;
@@ -252,16 +262,13 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
   CopyObject copy;
   {
     MutexLock lock(core_.tree.mutex);
-    if (inode->parent == nullptr) {
+    const Result<Move> keys = keys_of(request, *inode);
+    if (!keys) {
       lock.unlock();
-      return done(Error(Code::not_found));
+      return done(keys.error());
     }
-    from = core_.tree.key_of(*inode);
-    copy = CopyObject{
-        .source = from,
-        .target = core_.tree.child_key(*request.new_parent, request.new_name, inode->type),
-        .size = inode->size,
-        .etag = inode->etag};
+    from = keys->from;
+    copy = CopyObject{.source = from, .target = keys->to, .size = inode->size, .etag = inode->etag};
     // The copy is a new object, and would have its own time. What carries nothing stays so: a
     // later mount shows the copy's.
     if (inode->stored.any()) inode->stored.mtime_ns = inode->mtime_ns;
@@ -291,7 +298,7 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
 std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) const {
   const auto is_dirty = [](const Inode& inode) {
     const bool dirty = inode.stored_dirty || (inode.writer != nullptr && inode.writer->dirty());
-    return dirty && !inode.unlinked;
+    return dirty && inode.named();
   };
   std::vector<InodePtr> found;
   std::vector<InodePtr> look{above};
@@ -384,11 +391,12 @@ std::shared_ptr<FileWriter> NameOperations::follow_copy(Inode& inode, const ETag
   // that is gone; the close that cannot store it says so.
   if (inode.writer == nullptr || inode.writer->dirty()) return nullptr;
   // Open for writing: it goes on as an edit of the object at its new key.
-  const std::string key = core_.tree.key_of(inode);
+  const Result<std::string> key = core_.tree.key_of(inode);
+  if (!key) return nullptr;
   const Metadata metadata = to_metadata(inode.stored, FileType::file);
-  ObjectInfo base{.key = key, .size = inode.size, .etag = etag, .metadata = metadata};
+  ObjectInfo base{.key = *key, .size = inode.size, .etag = etag, .metadata = metadata};
   return std::exchange(inode.writer,
-                       core_.parts.writes.open(key, WriteBase{std::move(base)}, metadata));
+                       core_.parts.writes.open(*key, WriteBase{std::move(base)}, metadata));
 }
 
 void NameOperations::abandon(std::shared_ptr<FileWriter> writer) {

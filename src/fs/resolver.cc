@@ -34,8 +34,10 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
   bool denied = false;
   bool list = false;
   bool large = false;
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
+    if (directory->deleted() || directory->vanished()) gone = Tree::gone(*directory);
     DirectoryState& state = *directory->directory;
     const Scheduler::Time now = core_.parts.scheduler.now();
     state.used_at = now;
@@ -52,6 +54,7 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
       if (!list) state.last_single_lookup = now;
     }
   }
+  if (gone) return done(*gone);
   if (known != nullptr) return done(std::move(known));
   if (denied) return done(no_such_name());
   if (!list) return resolve_single(directory, name, std::move(done));
@@ -79,11 +82,15 @@ void Resolver::resolve_single(const InodePtr& directory, const std::string& name
   single->directory = directory;
   single->name = name;
   single->done = std::move(done);
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
-    single->key = core_.tree.child_key(*directory, name, FileType::file);
+    Result<std::string> key = core_.tree.child_key(*directory, name, FileType::file);
+    if (key) single->key = std::move(*key);
+    if (!key) gone = key.error();
     single->changes_at_start = directory->directory->change_count;
   }
+  if (gone) return single->done(*gone);
   if (single->key.size() > core_.limits.max_key_bytes) return single->done(no_such_name());
   core_.parts.store.head({.key = single->key},
                          core_.tracked<ObjectInfo>([this, single](Result<ObjectInfo> info) {
@@ -140,7 +147,7 @@ void Resolver::single_answered(const std::shared_ptr<Single>& single) {
     } else if (known != nullptr && (moving || core_.tree.keeps(*known))) {
       inode = known;
     } else {
-      if (known != nullptr) core_.tree.detach(known);
+      if (known != nullptr) core_.tree.detach(known, Binding::vanished);
       if (!superseded && !moving) core_.tree.note_absent(*single->directory, single->name);
     }
   }
@@ -156,15 +163,16 @@ void Resolver::single_answered(const std::shared_ptr<Single>& single) {
 void Resolver::refresh(const InodePtr& inode, Done<void> done) {
   InodePtr parent;
   std::string name;
+  bool vanished = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (core_.tree.fresh(*inode)) {
-      parent = nullptr;
-    } else {
+    vanished = inode->vanished();
+    if (!core_.tree.fresh(*inode)) {
       parent = inode->parent;
       name = inode->name;
     }
   }
+  if (vanished) return done(Tree::gone(*inode));
   if (parent == nullptr) return done({});
   resolve(parent, name, [inode, done = std::move(done)](Result<InodePtr> now) mutable {
     if (!now) return done(now.error());

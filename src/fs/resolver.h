@@ -19,11 +19,13 @@ class Resolver {
   Resolver(FsCore& core, DirectoryLoader& loader, AttributeLoader& attributes)
       : core_(core), loader_(loader), attributes_(attributes) {}
 
-  /// The inode under the name, fresh; not_found where there is none.
+  /// The inode under the name, fresh; not_found where there is none, changed where the directory
+  /// has vanished.
   void resolve(const InodePtr& directory, const std::string& name, Done<InodePtr> done)
       EXCLUDES(core_.tree.mutex);
 
-  /// Brings an inode up to date. not_found: its name is gone or is something else by now.
+  /// Brings an inode up to date. not_found: its name is gone or is something else by now; changed:
+  /// it was so before.
   void refresh(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
   /// Asks the store about this file now, whatever is cached: its version turned out to be old.

@@ -34,6 +34,7 @@ Tree::Tree(std::string prefix, const MountOptions& mount, const MetadataOptions&
       mounted_at_ns_(wall_clock_ns()) {
   const MutexLock lock(mutex);
   root_ = make(FileType::directory);
+  root_->binding = Binding::root;
   root_->references = 1;
 }
 
@@ -60,7 +61,9 @@ InodePtr Tree::find(InodeId id) {
 
 std::string Tree::path_of(const Inode& inode) const {
   std::vector<const Inode*> chain;
-  for (const Inode* at = &inode; at->parent != nullptr; at = at->parent.get()) chain.push_back(at);
+  const Inode* at = &inode;
+  for (; at->named(); at = at->parent.get()) chain.push_back(at);
+  if (at != root_.get()) chain.push_back(at);
   std::string path;
   for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
     if (!path.empty()) path += '/';
@@ -69,10 +72,18 @@ std::string Tree::path_of(const Inode& inode) const {
   return path;
 }
 
-std::string Tree::key_of(const Inode& inode) const {
+Error Tree::gone(const Inode& inode) {
+  if (inode.deleted() && inode.type == FileType::directory)
+    return Error(Code::not_found, "the directory was removed");
+  return Error(Code::changed, fmt::format("'{}' was removed or replaced meanwhile", inode.name));
+}
+
+Result<std::string> Tree::key_of(const Inode& inode) const {
   if (!inode.kept_key.empty()) return inode.kept_key;
   std::vector<const Inode*> chain;
-  for (const Inode* at = &inode; at->parent != nullptr; at = at->parent.get()) chain.push_back(at);
+  const Inode* at = &inode;
+  for (; at->named(); at = at->parent.get()) chain.push_back(at);
+  if (at->binding != Binding::root) return gone(*at);
   std::string key = prefix_;
   for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
     key += keys.component_of((*it)->name);
@@ -81,10 +92,17 @@ std::string Tree::key_of(const Inode& inode) const {
   return key;
 }
 
-std::string Tree::child_key(const Inode& directory, std::string_view name, FileType type) const {
-  std::string key = key_of(directory);
-  key += keys.component_of(name);
-  if (type == FileType::directory) key += '/';
+Result<std::string> Tree::name_key(const Inode& inode) const {
+  if (!inode.named()) return gone(inode);
+  return child_key(*inode.parent, inode.name, inode.type);
+}
+
+Result<std::string> Tree::child_key(const Inode& directory, std::string_view name,
+                                    FileType type) const {
+  Result<std::string> key = key_of(directory);
+  if (!key) return key;
+  *key += keys.component_of(name);
+  if (type == FileType::directory) *key += '/';
   return key;
 }
 
@@ -101,7 +119,9 @@ Result<void> Tree::check_name(const Inode& directory, std::string_view name, Fil
     return Error(Code::access_denied, fmt::format("'{}' here is kept for Penstock itself", name));
   if (name.size() > max_name_bytes)
     return Error(Code::name_too_long, "a name has at most 255 bytes");
-  if (child_key(directory, name, type).size() > max_key_bytes) {
+  const Result<std::string> key = child_key(directory, name, type);
+  if (!key) return key.error();
+  if (key->size() > max_key_bytes) {
     return Error(
         Code::name_too_long,
         fmt::format("the object's key, path included, would pass {} bytes", max_key_bytes));
@@ -119,7 +139,7 @@ InodePtr Tree::child(const Inode& directory, std::string_view name) const {
 }
 
 InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, FileType type) {
-  if (const InodePtr old = child(*directory, name)) detach(old);
+  if (const InodePtr old = child(*directory, name)) detach(old, Binding::vanished);
   InodePtr inode = make(type);
   inode->parent = directory;
   inode->name = name;
@@ -148,8 +168,8 @@ StoredAttributes Tree::initial_attributes(const Inode& directory, FileType type,
   return stored;
 }
 
-void Tree::detach(const InodePtr& inode) {
-  if (inode->parent == nullptr) return;
+void Tree::detach(const InodePtr& inode, Binding how) {
+  if (!inode->named()) return;
   auto& siblings = inode->parent->directory->children;
   const auto it = siblings.find(inode->name);
   if (it != siblings.end() && it->second == inode) {
@@ -157,16 +177,17 @@ void Tree::detach(const InodePtr& inode) {
     if (inode->directory) --inode->parent->directory->subdirectories;
   }
   inode->parent.reset();
-  inode->unlinked = true;
+  inode->binding = how;
   if (inode->directory) {
     while (!inode->directory->children.empty())
-      detach(InodePtr(inode->directory->children.begin()->second));
+      detach(InodePtr(inode->directory->children.begin()->second), Binding::vanished);
   }
   drop_if_unused(inode);
 }
 
 bool Tree::keeps(const Inode& inode) const {
   if (inode.local_only || inode.writer != nullptr) return true;
+  if (inode.busy > 0 || inode.leaving > 0 || !inode.kept_key.empty()) return true;
   if (inode.directory == nullptr) return false;
   const auto& children = inode.directory->children;
   return std::any_of(children.begin(), children.end(),
@@ -174,7 +195,8 @@ bool Tree::keeps(const Inode& inode) const {
 }
 
 void Tree::move(const InodePtr& inode, const InodePtr& directory, const std::string& name) {
-  if (const InodePtr old = child(*directory, name); old && old != inode) detach(old);
+  if (const InodePtr old = child(*directory, name); old && old != inode)
+    detach(old, Binding::deleted);
   inode->parent->directory->children.erase(inode->name);
   if (inode->directory) --inode->parent->directory->subdirectories;
   if (inode->directory) ++directory->directory->subdirectories;
@@ -205,10 +227,15 @@ void Tree::exchange(const InodePtr& one, const InodePtr& other) {
 InodePtr Tree::learn_file(const InodePtr& directory, const std::string& name,
                           const ObjectInfo& info) {
   InodePtr inode = child(*directory, name);
+  const bool other_type = inode != nullptr && inode->type != FileType::file;
+  // A name that is about to go has what it had, until that is settled; a directory below which
+  // something is written here hides the file.
+  const bool going = inode != nullptr && (inode->leaving > 0 || !inode->kept_key.empty());
+  if (going || (other_type && keeps(*inode))) return inode;
   // An open file keeps its version: the new one gets an inode, and so a page cache, of its own.
   const bool replaced = inode != nullptr && inode->handles > 0 && inode->writer == nullptr &&
                         !inode->etag.empty() && inode->etag != info.etag;
-  if (inode == nullptr || inode->type != FileType::file || replaced) {
+  if (inode == nullptr || other_type || replaced) {
     inode = add_child(directory, name, FileType::file);
   }
   learn_object(*inode, info);
@@ -242,7 +269,7 @@ InodePtr Tree::restore(RestoredFile file) {
 InodePtr Tree::learn_directory(const InodePtr& directory, const std::string& name) {
   InodePtr inode = child(*directory, name);
   // A file that is being written here keeps its name until it is done with.
-  if (inode != nullptr && inode->type == FileType::file && inode->writer != nullptr) return inode;
+  if (inode != nullptr && inode->type == FileType::file && keeps(*inode)) return inode;
   if (inode == nullptr || inode->type != FileType::directory)
     inode = add_child(directory, name, FileType::directory);
   inode->fetched_at = scheduler_.now();
@@ -300,11 +327,10 @@ void Tree::compare_modified(Inode& inode, int64_t last_modified_ns) {
 
 void Tree::learn_metadata(Inode& inode, const ObjectInfo& info) {
   StoredAttributes stored = parse_attributes(*info.metadata);
-  if (inode.shown_as && inode.parent != nullptr && inode.type == FileType::file &&
+  if (inode.shown_as && inode.named() && inode.type == FileType::file &&
       *inode.shown_as != stored.type.value_or(inode.type)) {
     // A kernel that sees an inode change its type gives it up: the name gets another one.
     const InodePtr directory = inode.parent;
-    inode.replaced = true;
     Inode& other = *add_child(directory, std::string(inode.name), FileType::file);
     return learn_object(other, info);
   }
@@ -323,7 +349,7 @@ void Tree::names_changed(Inode& directory) {
 }
 
 void Tree::note_carried(const Inode& inode) {
-  if (inode.parent != nullptr && inode.stored.any())
+  if (inode.named() && inode.stored.any())
     inode.parent->directory->carried = DirectoryState::Carried::some;
 }
 
@@ -345,7 +371,8 @@ std::chrono::milliseconds Tree::negative_ttl() const {
 }
 
 bool Tree::fresh(const Inode& inode) const {
-  return inode.parent == nullptr || inode.local_only || inode.unlinked || inode.writer != nullptr ||
+  if (inode.vanished()) return false;
+  return !inode.named() || inode.local_only || inode.writer != nullptr ||
          scheduler_.now() - inode.fetched_at < metadata_.ttl;
 }
 
@@ -372,10 +399,11 @@ Attributes Tree::attributes(const Inode& inode) const {
   result.mode = inode.stored.mode.value_or(directory ? mount_.dir_mode : mount_.file_mode);
   result.uid = inode.stored.uid.value_or(mount_.uid);
   result.gid = inode.stored.gid.value_or(mount_.gid);
-  result.links = inode.unlinked ? 0 : 1;
+  const bool has_place = inode.named() || inode.binding == Binding::root;
+  result.links = has_place ? 1 : 0;
   // A directory's own, "." and the ".." of each below, where it was listed; else 1, which programs
   // take for "unknown" as Btrfs has it too.
-  if (directory && !inode.unlinked && inode.directory->complete)
+  if (directory && has_place && inode.directory->complete)
     result.links = 2 + inode.directory->subdirectories;
   result.device = inode.stored.device.value_or(0);
   result.mtime_ns = inode.mtime_ns;
@@ -404,9 +432,11 @@ void Tree::forget(InodeId id, uint64_t count) {
 }
 
 void Tree::drop_if_unused(const InodePtr& inode) {
-  if (inode->parent == nullptr && inode != root_ && inode->references == 0 && inode->handles == 0) {
+  // The bytes of a vanished file that could not be stored are kept, for later tries.
+  const bool owed = inode->vanished() && inode->writer != nullptr && inode->writer->dirty();
+  const bool has_place = inode->named() || inode == root_;
+  if (!has_place && !owed && inode->references == 0 && inode->handles == 0)
     inodes_.erase(inode->id);
-  }
 }
 
 bool Tree::disposable(const Inode& inode) {
@@ -438,6 +468,7 @@ std::vector<std::pair<InodeId, std::string>> Tree::evict() {
         it = children.erase(it);
         if (inode->directory) --directory->directory->subdirectories;
         inode->parent.reset();
+        inode->binding = Binding::vanished;
         inodes_.erase(inode->id);
         directory->directory->complete = false;
       } else {

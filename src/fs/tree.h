@@ -36,15 +36,17 @@ class Tree {
   InodePtr find(InodeId id) REQUIRES(mutex);
 
   /// The object key of a file ("p/a/b") or the key prefix of a directory ("p/a/b/"; the mount's
-  /// prefix for the root).
-  std::string key_of(const Inode& inode) const REQUIRES(mutex);
+  /// prefix for the root); of a deleted file that of the copy which its handles go on with. The
+  /// error of `gone` where it has none.
+  Result<std::string> key_of(const Inode& inode) const REQUIRES(mutex);
   /// The same of a file that is about to be deleted: of its name, not of what its handles go on
   /// with.
-  std::string name_key(const Inode& inode) const REQUIRES(mutex) {
-    return child_key(*inode.parent, inode.name, inode.type);
-  }
-  std::string child_key(const Inode& directory, std::string_view name, FileType type) const
+  Result<std::string> name_key(const Inode& inode) const REQUIRES(mutex);
+  Result<std::string> child_key(const Inode& directory, std::string_view name, FileType type) const
       REQUIRES(mutex);
+  /// Why an inode that is neither named nor the root has no key: not_found for a directory that
+  /// this mount deleted, else changed, which has the kernel walk the path once more.
+  static Error gone(const Inode& inode);
   /// For messages: the path below the mountpoint.
   std::string path_of(const Inode& inode) const REQUIRES(mutex);
 
@@ -64,15 +66,16 @@ class Tree {
   /// on.
   StoredAttributes initial_attributes(const Inode& directory, FileType type, uint32_t mode,
                                       const Caller& caller) const REQUIRES(mutex);
-  /// Takes the inode out of its directory: it was unlinked, or is gone from the store.
-  void detach(const InodePtr& inode) REQUIRES(mutex);
+  /// Takes the inode out of its directory, and what lies below it: `how` is deleted or vanished.
+  void detach(const InodePtr& inode, Binding how) REQUIRES(mutex);
   void move(const InodePtr& inode, const InodePtr& directory, const std::string& name)
       REQUIRES(mutex);
 
   /// Each gets the other's place; both must have one.
   void exchange(const InodePtr& one, const InodePtr& other) REQUIRES(mutex);
 
-  /// Whether it, or something below it, is here what the store does not have (yet).
+  /// Whether it, or something below it, is here what the store does not have (yet), or is about to
+  /// be changed by this mount: then its name stays, whatever the store tells.
   bool keeps(const Inode& inode) const REQUIRES(mutex);
 
   /// Takes in what the store says of a name: makes the inode or brings it up to date. The kind

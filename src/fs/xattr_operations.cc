@@ -56,8 +56,9 @@ void AttributeOperations::get_own(const InodePtr& inode, std::string_view name,
   bool stored = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    stored = !inode->local_only && !inode->unlinked;
-    if (name == "user.s3.key") text = core_.tree.key_of(*inode);
+    stored = !inode->local_only && !inode->deleted();
+    const Result<std::string> key = core_.tree.key_of(*inode);
+    if (name == "user.s3.key" && key) text = *key;
     if (name == "user.s3.etag" && stored) text = inode->etag;
   }
   if (!text.empty()) return done(std::move(text));
@@ -70,14 +71,15 @@ void AttributeOperations::get_own(const InodePtr& inode, std::string_view name,
 
 void AttributeOperations::get_from_store(const InodePtr& inode, bool restore,
                                          Done<std::string> done) {
-  std::string key;
+  Result<std::string> key = std::string();
   {
     const MutexLock lock(core_.tree.mutex);
     key = core_.tree.key_of(*inode);
   }
+  if (!key) return done(key.error());
   // Asked each time: a restoration goes on by itself.
   core_.parts.store.head(
-      {.key = key},
+      {.key = *key},
       core_.tracked<ObjectInfo>([restore, done = std::move(done)](Result<ObjectInfo> info) mutable {
         if (!info) return done(info.error());
         if (restore && info->restore.empty()) return done(no_such_attribute());
@@ -88,12 +90,18 @@ void AttributeOperations::get_from_store(const InodePtr& inode, bool restore,
 
 void AttributeOperations::get_cached(const InodePtr& inode, Done<std::string> done) {
   std::shared_ptr<ObjectReader> reader;
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
-    reader = core_.parts.reads.open(
-        ObjectVersion{.key = core_.tree.key_of(*inode), .etag = inode->etag, .size = inode->size},
-        [](const ObjectInfo&) {});
+    if (Result<std::string> key = core_.tree.key_of(*inode); key) {
+      reader = core_.parts.reads.open(
+          ObjectVersion{.key = std::move(*key), .etag = inode->etag, .size = inode->size},
+          [](const ObjectInfo&) {});
+    } else {
+      gone = key.error();
+    }
   }
+  if (gone) return done(*gone);
   ObjectReader& asked = *reader;
   asked.cache_share(core_.tracked<CacheShare>(
       [reader = std::move(reader), done = std::move(done)](Result<CacheShare> share) mutable {
