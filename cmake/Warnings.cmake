@@ -1,8 +1,13 @@
 # Flags for every target of the project: warnings are errors, sanitizers come from PENSTOCK_SANITIZE.
 # Designated initialisers leave fields at their defaults on purpose: -Wmissing-field-initializers is off.
 add_library(penstock_warnings INTERFACE)
+set(shadow -Wshadow)
+if(PENSTOCK_UNITY)
+  # What one source names for itself may be the name of something local in the next: that hides nothing.
+  set(shadow $<IF:$<CXX_COMPILER_ID:GNU>,-Wshadow=local,-Wno-shadow>)
+endif()
 target_compile_options(penstock_warnings INTERFACE
-  -Wall -Wextra -Werror -Wno-missing-field-initializers -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  -Wall -Wextra -Werror -Wno-missing-field-initializers ${shadow} -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
   "$<$<CXX_COMPILER_ID:Clang>:-Wthread-safety;-Wreserved-identifier>"
   # gcc 12 sees uninitialised reads in moves of std::variant (that is, of Result) once it inlines them into a Callback.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
