@@ -1,37 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# The steps of scripts/test, in order: name, time limit in seconds, title. Step a-b runs the function step_a_b, in a
-# process of its own with PENSTOCK_TEST_WORK and TMPDIR set; it succeeds or fails as a whole. Source after common.sh.
+# The steps of scripts/test: name, lane, time limit in seconds, the steps that must have ended before ("-": none), title.
+# The lanes run side by side, each in this order, see run_steps.py: "build" computes, "run" tests. What mounts must be in
+# the lane "run", for some tests look at all mounts of the machine. Step a-b runs the function step_a_b, in a process of
+# its own with PENSTOCK_TEST_WORK and TMPDIR set; it succeeds or fails as a whole. Source after common.sh.
 
 # shellcheck disable=SC2034  # used by scripts/test
 STEPS=(
-  "packages 1200 installing what is missing"
-  "checks 120 layers, sizes, documentation, shell scripts"
-  "format 120 clang-format"
-  "build 1800 everything, with gcc"
-  "contract 900 every store: memory, folder, own server, radosgw, s3proxy"
-  "ctest 1500 unit, mount and model tests"
-  "programs-testserver 600 everyday programs on the own server"
-  "programs-radosgw 600 everyday programs on Ceph radosgw"
-  "programs-s3proxy 600 everyday programs on s3proxy"
-  "matrix 600 git, sqlite, rsync, tar, editors, HDF5 and others, with and without --write-back"
-  "crates 900 fsx and pjdfstest, the crates, on the own server"
-  "semantics 120 every example of docs/semantics.md, on the own server"
-  "crash-testserver 900 --write-back, killed at random and at chosen moments, on the own server"
-  "crash-radosgw 900 the same on Ceph radosgw"
-  "archive-moto 300 archived objects on moto"
-  "pytorch-testserver 600 PyTorch on the own server"
-  "pytorch-radosgw 600 PyTorch on Ceph radosgw"
-  "quickstart 1200 scripts/quickstart, twice"
-  "asan 1800 unit, contract and model tests with AddressSanitizer and UBSan"
-  "tsan 1800 unit, contract and model tests with ThreadSanitizer"
-  "tidy 1800 clang-tidy, and the locks by clang"
+  "packages run 1200 - installing what is missing"
+  "build build 1800 packages everything, with gcc"
+  "servers run 900 packages installing the servers that others wrote"
+  "checks run 300 packages layers, sizes, documentation, shell scripts"
+  "format run 300 packages clang-format"
+  "asan-build build 1800 packages what is tested with AddressSanitizer and UBSan"
+  "tsan-build build 1800 packages what is tested with ThreadSanitizer"
+  "tidy build 1800 packages clang-tidy, and the locks by clang"
+  "crates-install run 900 packages building fsx and pjdfstest, the crates"
+  "contract run 900 build every store: memory, folder, own server, radosgw, s3proxy"
+  "ctest run 1500 build unit, mount and model tests"
+  "programs-testserver run 600 build everyday programs on the own server"
+  "programs-radosgw run 600 build everyday programs on Ceph radosgw"
+  "programs-s3proxy run 600 build everyday programs on s3proxy"
+  "matrix run 600 build git, sqlite, rsync, tar, editors, HDF5 and others, with and without --write-back"
+  "crates run 600 build fsx and pjdfstest, on the own server"
+  "semantics run 300 build every example of docs/semantics.md, on the own server"
+  "crash-testserver run 900 build --write-back, killed at random and at chosen moments, on the own server"
+  "crash-radosgw run 900 build the same on Ceph radosgw"
+  "archive-moto run 300 build archived objects on moto"
+  "pytorch-testserver run 600 build PyTorch on the own server"
+  "pytorch-radosgw run 600 build PyTorch on Ceph radosgw"
+  "quickstart run 1200 build scripts/quickstart, twice"
+  "asan run 1800 asan-build unit, contract and model tests with AddressSanitizer and UBSan"
+  "tsan run 1800 tsan-build unit, contract and model tests with ThreadSanitizer"
 )
 
 list_steps() {
   local line name limit title
   for line in "${STEPS[@]}"; do
-    read -r name limit title <<<"$line"
+    read -r name _ limit _ title <<<"$line"
     printf '%-20s %s (at most %s s)\n' "$name" "$title" "$limit"
   done
 }
@@ -71,10 +77,13 @@ sweep() {
 
 step_packages() {
   install_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_LIBFUSE[@]}" "${PACKAGES_DEMO[@]}" "${PACKAGES_TEST[@]}" || return 1
-  local server
-  for server in radosgw s3proxy moto; do "tests/real/$server" install || return 1; done
   scripts/build-libfuse --if-useful || return 1
   [[ -c /dev/fuse ]] || { complain "there is no /dev/fuse: no test can mount anything here"; return 1; }
+}
+
+step_servers() {
+  local server
+  for server in radosgw s3proxy moto; do "tests/real/$server" install || return 1; done
 }
 
 shell_scripts() {
@@ -99,13 +108,23 @@ step_format() {
     xargs -0 -n 20 -P "$(nproc)" clang-format --dry-run -Werror
 }
 
-step_build() { cmake --preset dev && cmake --build --preset dev -- -k 0; }
+# build_preset PRESET TARGETS...: all that can be built, although something cannot.
+build_preset() {
+  local preset=$1 targets=()
+  shift
+  [[ $# -gt 0 ]] && targets=(--target "$@")
+  cmake --build --preset "$preset" -j "$(nproc)" "${targets[@]}" -- -k 0
+}
 
-# run_ctest BUILD ARGUMENTS...: with each program's own summary in the output.
+step_build() { cmake --preset test && build_preset test; }
+
+ctest_under=()
+
+# run_ctest BUILD ARGUMENTS...: with each program's own summary in the output, by the command ctest_under if there is one.
 run_ctest() {
   local build=$1
   shift
-  ctest --test-dir "$build" --verbose --no-tests=error -j "$(nproc)" "$@"
+  "${ctest_under[@]}" ctest --test-dir "$build" --verbose --no-tests=error -j "$(nproc)" "$@"
 }
 
 # with_contract_servers COMMAND...: with the servers that the contract suite shall also run against.
@@ -118,14 +137,17 @@ with_contract_servers() {
   PENSTOCK_CONTRACT_SERVERS=$servers "$@"
 }
 
-step_contract() { with_contract_servers run_ctest build/dev -L contract; }
+step_contract() { with_contract_servers run_ctest build/test -L contract; }
 
-step_ctest() { run_ctest build/dev -LE contract; }
+step_ctest() { run_ctest build/test -LE contract; }
+
+# Which server tests/real/testserver starts.
+export PENSTOCK_TEST_SERVER=$PWD/build/test/s3-testserver
 
 # on_server NAME TEST: a test program of tests/real or tests/pytorch on a bucket of that server.
 on_server() {
   start_server "$1" || return 1
-  PENSTOCK=$PWD/build/dev/penstock /usr/bin/python3 "$2"
+  PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 "$2"
 }
 
 step_programs_testserver() { on_server testserver tests/real/programs_test.py; }
@@ -134,7 +156,8 @@ step_programs_s3proxy() { on_server s3proxy tests/real/programs_test.py; }
 step_crash_testserver() { PENSTOCK_CRASH_CONTROL=1 on_server testserver tests/real/crash_test.py; }
 step_crash_radosgw() { on_server radosgw tests/real/crash_test.py; }
 step_matrix() { on_server testserver tests/real/matrix_test.py; }
-step_crates() { tests/real/crates install && on_server testserver tests/real/crates_test.py; }
+step_crates_install() { tests/real/crates install; }
+step_crates() { on_server testserver tests/real/crates_test.py; }
 step_semantics() { on_server testserver tests/real/semantics_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
 step_pytorch_testserver() { on_server testserver tests/pytorch/pytorch_test.py; }
@@ -154,24 +177,27 @@ step_quickstart() {
   grep -q '1797 were there' "$second" && grep -q 'after epoch 16' "$second"
 }
 
-# sanitized PRESET PROOFS [COMMAND...]: builds and runs, with that command before ctest, what has the labels unit, contract
-# and model. PROOFS are the tests that the sanitizers are on: without them there is nothing to build, and it fails.
-sanitized() {
-  local preset=$1 proofs=$2 labels='^(unit|contract|model)$' targets
-  shift 2
+sanitized_labels='^(unit|contract|model)$'
+
+# build_sanitized PRESET PROOFS...: what has those labels. PROOFS are the tests that the sanitizers are on: without them
+# there is nothing to build, and it fails.
+build_sanitized() {
+  local preset=$1 targets
+  shift
   cmake --preset "$preset" || return 1
-  targets=$(ctest --test-dir "build/$preset" -L "$labels" --show-only=json-v1 | /usr/bin/python3 -c '
+  targets=$(ctest --test-dir "build/$preset" -L "$sanitized_labels" --show-only=json-v1 | /usr/bin/python3 -c '
 import json, sys
 # Every test is named after its program; the program itself is only told once it is built.
 print(*{test["name"] for test in json.load(sys.stdin)["tests"]}, "penstock")') || return 1
   # shellcheck disable=SC2086  # several targets
-  cmake --build --preset "$preset" --target $proofs $targets || return 1
-  "$@" ctest --test-dir "build/$preset" --verbose --no-tests=error -j "$(nproc)" -L "$labels"
+  build_preset "$preset" "$@" $targets
 }
 
-step_asan() { sanitized asan "address_sanitizer_test undefined_sanitizer_test"; }
+step_asan_build() { build_sanitized asan address_sanitizer_test undefined_sanitizer_test; }
+step_tsan_build() { build_sanitized tsan thread_sanitizer_test; }
+step_asan() { run_ctest build/asan -L "$sanitized_labels"; }
 
 # Without randomised addresses: the sanitizer of gcc 12 and clang 14 does not know where newer kernels put things.
-step_tsan() { sanitized tsan thread_sanitizer_test setarch -R; }
+step_tsan() { ctest_under=(setarch -R) && run_ctest build/tsan -L "$sanitized_labels"; }
 
 step_tidy() { cmake --preset tidy && scripts/check_tidy.py build/tidy; }
