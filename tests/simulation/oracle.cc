@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/oracle.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "simulation/oracle_text.h"
+
+namespace penstock::sim {
+namespace {
+
+constexpr std::string_view own_prefix = ".penstock/";
+
+}  // namespace
+
+Oracle::Oracle(World& world, OracleOptions options) : world_(world), options_(std::move(options)) {}
+
+std::string Oracle::path_of_key(const std::string& key) const {
+  return key.substr(options_.prefix.size());
+}
+
+// The bucket
+
+void Oracle::object_there(const std::string& key, const std::string& bytes) {
+  store_changed({key, foreign_client, "there", {}, {.exists = true, .bytes = bytes}});
+}
+
+PathState Oracle::now(const std::string& path) const {
+  const auto found = history_.find(path);
+  return found == history_.end() ? PathState{.from = -forever} : found->second.back();
+}
+
+void Oracle::look_again(const std::string& path, int actor) {
+  PathState state{.from = begun_ ? world_.now() : -forever, .actor = actor, .version = ++versions_};
+  const auto child = objects_.lower_bound(path + "/");
+  if (child != objects_.end() && child->first.starts_with(path + "/")) {
+    state.kind = PathState::Kind::directory;
+  } else if (const auto object = objects_.find(path); object != objects_.end()) {
+    state.kind = PathState::Kind::file;
+    state.bytes = object->second;
+  }
+  std::vector<PathState>& states = history_[path];
+  if (states.empty()) states.push_back({.from = -forever, .version = 0});
+  PathState& last = states.back();
+  if (last.kind == state.kind && last.bytes == state.bytes) return;
+  if (!begun_) {
+    last = std::move(state);
+    return;
+  }
+  last.to = world_.now();
+  states.push_back(std::move(state));
+}
+
+void Oracle::store_changed(const StoreChange& change) {
+  if (!change.key.starts_with(options_.prefix)) {
+    if (change.actor != foreign_client)
+      violation("a key outside the prefix",
+                fmt::format("{} of '{}' by node {}", change.operation, change.key, change.actor));
+    return;
+  }
+  const std::string path = path_of_key(change.key);
+  // The root's own object is written for what is done in it, and is no name.
+  if (path.starts_with(own_prefix) || path.empty()) return;
+  if (change.actor != foreign_client) check_licence(change, path);
+  if (change.after.exists) {
+    auto bytes = std::make_shared<const std::string>(change.after.bytes);
+    if (change.actor != foreign_client && !path.ends_with('/') &&
+        !commit_points_[change.actor].contains(*bytes) && !stored_.contains(*bytes) &&
+        !bytes->empty())
+      violation("half a file", fmt::format("node {} stores '{}' with contents that it had at no "
+                                           "close or fsync: {}",
+                                           change.actor, path, shown(*bytes)));
+    stored_.insert(*bytes);
+    // The same bytes with other metadata are the same version to who reads them.
+    const auto before = objects_.find(path);
+    if (before == objects_.end() || *before->second != *bytes) objects_[path] = bytes;
+    puts_[path].push_back({bytes, world_.now(), change.actor});
+  } else {
+    objects_.erase(path);
+  }
+  std::string at = path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
+  for (; !at.empty(); at = parent_of(at)) look_again(at, change.actor);
+}
+
+// Licences
+
+uint64_t Oracle::may_change(int node, std::vector<std::string> paths, bool all_below) {
+  for (const std::string& path : paths) {
+    for (std::string at = parent_of(path);; at = parent_of(at)) {
+      visited_directories_.emplace(node, at);
+      if (at.empty()) break;
+    }
+  }
+  licences_[++last_licence_] = {node, std::move(paths), all_below};
+  return last_licence_;
+}
+
+void Oracle::may_change_no_more(uint64_t id) { licences_.erase(id); }
+
+bool Oracle::licensed(const Licence& licence, const std::string& path, bool) const {
+  return std::ranges::any_of(licence.paths, [&](const std::string& named) {
+    return named == path || (licence.below && below(path, named));
+  });
+}
+
+void Oracle::check_licence(const StoreChange& change, const std::string& full) {
+  const bool marker = full.ends_with('/');
+  const std::string path = marker ? full.substr(0, full.size() - 1) : without_conflict(full);
+  // A directory's own object is written for what is done in it.
+  if (marker && visited_directories_.contains({change.actor, path})) return;
+  for (const auto& [id, licence] : licences_) {
+    if (licence.node == change.actor && licensed(licence, path, marker)) return;
+  }
+  const auto writer = writers_.find({change.actor, path});
+  if (writer != writers_.end() && world_.now() <= writer->second) return;
+  violation("a key that nobody named",
+            fmt::format("node {}: {} of '{}' ({}), and no program of it has asked for that",
+                        change.actor, change.operation, full,
+                        change.after.exists ? shown(change.after.bytes) : "removed"));
+}
+
+// What is known of a path
+
+std::vector<PathState> Oracle::window(int node, const std::string& path, Span span,
+                                      bool with_floors) const {
+  Nanos own = -forever;
+  if (const auto name = names_.find({node, path}); name != names_.end()) {
+    if (name->second.done <= span.from) own = name->second.since;
+  }
+  Nanos floor = -forever;
+  if (const auto floors = floors_.find({node, path}); with_floors && floors != floors_.end()) {
+    for (const Floor& each : floors->second) {
+      if (each.told <= span.from) floor = std::max(floor, each.moment);
+    }
+  }
+  std::vector<PathState> states;
+  const auto add = [&](const PathState& state) {
+    if (state.from > span.to || state.to + options_.bound < span.from) return;
+    if (state.from < own || state.to <= floor) return;
+    states.push_back(state);
+  };
+  const auto found = history_.find(path);
+  if (found == history_.end()) {
+    add({.from = -forever});
+  } else {
+    for (const PathState& state : found->second) add(state);
+  }
+  return states;
+}
+
+const Oracle::LocalName* Oracle::local_name(int node, const std::string& path, Span span) const {
+  const auto found = names_.find({node, path});
+  if (found == names_.end()) return nullptr;
+  const LocalName& name = found->second;
+  const bool dirty = name.file != nullptr && name.file->writers > 0;
+  if (dirty) return &name;
+  // What others have made of it since is known at some time.
+  const auto states = history_.find(path);
+  if (states == history_.end()) return &name;
+  for (const PathState& state : states->second) {
+    if (state.actor != node && state.from >= name.since && state.from + options_.bound < span.from)
+      return nullptr;
+  }
+  return &name;
+}
+
+bool Oracle::may_be(int node, const std::string& path, Span span, bool present) const {
+  if (path.empty()) return present;
+  const auto is = [&](PathState::Kind kind) {
+    return (kind != PathState::Kind::absent) == present;
+  };
+  const std::vector<PathState> states = window(node, path, span, true);
+  if (std::ranges::any_of(states, [&](const PathState& s) { return is(s.kind); })) return true;
+  if (const LocalName* name = local_name(node, path, span); name != nullptr && is(name->kind))
+    return true;
+  if (busy(node, path, span)) return true;
+  // Where a directory above is gone, so is the name.
+  return !present && !parent_of(path).empty() && may_be(node, parent_of(path), span, false);
+}
+
+bool Oracle::busy(int node, const std::string& path, Span span) const {
+  for (std::string at = path; !at.empty(); at = parent_of(at)) {
+    const auto found = busy_.find({node, at});
+    if (found != busy_.end() && (found->second.now > 0 || found->second.last > span.from))
+      return true;
+    const auto name = names_.find({node, at});
+    if (name != names_.end() && name->second.done > span.from) return true;
+  }
+  return false;
+}
+
+void Oracle::name_busy(int node, const std::string& path) {
+  ++busy_[{node, path}].now;
+  // What is about to lose its name may be stored before, for who has it open.
+  may_store(node, path);
+}
+
+/// Whoever has the path, or what is below it, open: what they have written may be stored now.
+void Oracle::may_store(int node, const std::string& path) {
+  for (const auto& [file, info] : open_) {
+    const bool named = std::ranges::any_of(
+        info.paths, [&](const std::string& each) { return each == path || below(each, path); });
+    if (named && info.local != nullptr)
+      commit_points_[node].insert(info.local->contents.begin(), info.local->contents.end());
+  }
+}
+
+void Oracle::name_settled(int node, const std::string& path) {
+  busy_[{node, path}].last = world_.now();
+}
+
+bool Oracle::changed_by_others(int node, const std::string& path, Nanos from, Nanos to) const {
+  const auto found = history_.find(path);
+  return found != history_.end() && std::ranges::any_of(found->second, [&](const PathState& state) {
+           return state.actor != node && state.from >= from && state.from <= to;
+         });
+}
+
+void Oracle::told(int node, const std::string& path, Span span,
+                  const std::vector<PathState>& matching) {
+  if (matching.empty()) return;
+  Nanos moment = forever;
+  for (const PathState& state : matching)
+    moment = std::min(moment, std::max(state.from, span.from - options_.bound));
+  floors_[{node, path}].push_back({span.to, moment});
+}
+
+void Oracle::set_local(int node, const std::string& path, LocalName name) {
+  name.done = world_.now();
+  names_[{node, path}] = std::move(name);
+}
+
+std::string Oracle::explain(int node, const std::string& path, Span span) const {
+  std::string text = fmt::format("asked {:.6f} to {:.6f}; believed for {:.3f} s", span.from / 1e9,
+                                 span.to / 1e9, options_.bound / 1e9);
+  const auto found = history_.find(path);
+  if (found == history_.end()) return text + "; never in the bucket";
+  for (const PathState& state : found->second) {
+    if (state.to + 4 * options_.bound < span.from) continue;
+    text +=
+        fmt::format("\n    from {:.6f} by {}: {}{}", std::max<Nanos>(state.from, 0) / 1e9,
+                    state.actor, name_of(state.kind), state.bytes ? " " + shown(*state.bytes) : "");
+  }
+  if (const auto name = names_.find({node, path}); name != names_.end())
+    text += fmt::format("\n    here since {:.6f}: {}", name->second.since / 1e9,
+                        name_of(name->second.kind));
+  return text;
+}
+
+void Oracle::fail(std::string_view kind, int node, const std::string& path, Span span,
+                  const std::string& text) const {
+  violation(kind,
+            fmt::format("node {}, '{}': {}\n  {}", node, path, text, explain(node, path, span)));
+}
+
+void Oracle::check_error(int node, const std::string& path, Span span, int error,
+                         const char* what) {
+  switch (error) {
+    case 0:
+    case EINTR:
+      return;
+    case ENOENT:
+      if (may_be(node, path, span, false)) return;
+      fail("does not exist", node, path, span, fmt::format("{}: ENOENT, and it exists", what));
+    case ESTALE: {
+      for (std::string at = path; !at.empty(); at = parent_of(at)) {
+        if (changed_by_others(node, at, span.from - options_.bound, span.to)) return;
+      }
+      fail("ESTALE", node, path, span, fmt::format("{}: ESTALE, and nobody else changed it", what));
+    }
+    case EEXIST:
+      if (may_be(node, path, span, true)) return;
+      fail("exists", node, path, span, fmt::format("{}: EEXIST, and it does not exist", what));
+    case ENOTDIR:
+    case EISDIR:
+    case ENOTEMPTY:
+    case EBUSY:
+    case EINVAL:
+    case ELOOP:
+    case EXDEV:
+      return;
+    case ENAMETOOLONG:
+      if (path.size() > 255) return;
+      [[fallthrough]];
+    default:
+      fail("unexpected error", node, path, span,
+           fmt::format("{}: {}", what, strerrorname_np(error)));
+  }
+}
+
+void Oracle::unsaved(int node, const std::string& path) const {
+  // Where others had changed it, the program was told, and the bytes are nobody's.
+  if (changed_by_others(node, path, 0, world_.now())) return;
+  fail("not saved", node, path, {world_.now(), world_.now()}, "it could not be stored at the end");
+}
+
+void Oracle::ended() const {
+  for (const auto& [where, promise] : promises_) {
+    const auto& [node, path] = where;
+    bool kept = false;
+    for (const auto& [stored, puts] : puts_) {
+      if (without_conflict(stored) != path) continue;
+      for (const Put& put : puts) kept = kept || promise.contents.contains(*put.bytes);
+    }
+    if (!kept)
+      fail("promise broken", node, path, {promise.at, promise.at},
+           fmt::format("it was closed with {}, which was never stored",
+                       shown(*promise.contents.begin())));
+  }
+}
+
+void Oracle::crashed(int node) {
+  std::erase_if(names_, [&](const auto& entry) { return entry.first.first == node; });
+  std::erase_if(locals_, [&](const auto& entry) { return entry.first.first == node; });
+  std::erase_if(licences_, [&](const auto& entry) { return entry.second.node == node; });
+}
+
+}  // namespace penstock::sim

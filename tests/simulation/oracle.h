@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "simulation/cloud.h"
+#include "simulation/kernel.h"
+#include "simulation/world.h"
+
+namespace penstock::sim {
+
+constexpr Nanos forever = INT64_MAX / 2;
+
+/// What a path is in the bucket, or was told to be, for a time.
+struct PathState {
+  enum class Kind : uint8_t { absent, file, directory };
+  Kind kind = Kind::absent;
+  std::shared_ptr<const std::string> bytes;  ///< Of files.
+  Nanos from = 0;
+  Nanos to = forever;
+  int actor = foreign_client;
+  uint64_t version = 0;  ///< Different for every state.
+};
+
+/// A file that a node's programs have changed, or may: what it may hold by now.
+struct LocalFile {
+  /// More than one while it is not known which version the kernel opened.
+  std::set<std::string> contents;
+  /// Everything that it held since it was opened for writing first.
+  std::set<std::string> ever;
+  Nanos opened = 0;
+  Nanos changed = 0;       ///< When the last change was acknowledged; 0: never.
+  Nanos change_began = 0;  ///< A change is under way since; 0: none.
+  uint32_t writers = 0;    ///< Open files.
+  bool deleted = false;
+  bool unknown = false;  ///< Too many possibilities: nothing is checked any more.
+};
+using LocalFilePtr = std::shared_ptr<LocalFile>;
+
+/// How long one operation took.
+struct Span {
+  Nanos from = 0;
+  Nanos to = 0;
+};
+
+struct OracleOptions {
+  std::string prefix;
+  Nanos bound = second;  ///< For how long what others changed may be believed.
+  bool write_back = false;
+};
+
+/// Knows what the bucket had at each moment and what each node's programs did, and fails the run
+/// where an answer or a change of the bucket is none that docs/semantics.md allows.
+class Oracle final : public KernelWatcher {
+ public:
+  Oracle(World& world, OracleOptions options);
+
+  // The bucket.
+  /// Before the world begins.
+  void object_there(const std::string& key, const std::string& bytes);
+  void begin() { begun_ = true; }
+  void store_changed(const StoreChange& change);
+
+  // Licences to change keys.
+  uint64_t may_change(int node, std::vector<std::string> paths, bool below) override;
+  void may_change_no_more(uint64_t id) override;
+
+  // What programs did, and were told. `error` is an errno; paths are relative to the mountpoint.
+  void stat_done(int node, const std::string& path, Span span, int error, const struct stat& found);
+  void open_done(int node, const std::string& path, Span span, int error, const OpenFilePtr& file,
+                 int flags);
+  void change_begins(int node, const OpenFile& file);
+  void write_done(int node, const OpenFile& file, Span span, int error, uint64_t at,
+                  const std::string& bytes);
+  void truncate_done(int node, const OpenFile& file, Span span, int error, uint64_t size);
+  void read_done(int node, const OpenFile& file, Span span, int error, uint64_t offset, size_t size,
+                 const std::string& bytes);
+  /// What a commit that begins now may store is what its file holds.
+  std::set<std::string> commit_begins(int node, const OpenFile& file);
+  void commit_done(int node, const OpenFile& file, Span span, int error,
+                   const std::set<std::string>& contents, const char* what);
+  void closed(int node, const OpenFile& file);
+  void removed(int node, const std::string& path, Span span, int error, bool directory);
+  void renamed(int node, const std::string& from, const std::string& to, Span span, int error);
+  void made_directory(int node, const std::string& path, Span span, int error);
+  void attributes_change(int node, const std::string& path) { may_store(node, path); }
+  void attributes_changed(int node, const std::string& path, Span span, int error);
+  void list_done(int node, const std::string& path, Span span, int error,
+                 const std::vector<std::string>& names);
+  /// A change of the name is asked for: what others are told of it until it is done may be either.
+  void name_busy(int node, const std::string& path);
+  /// It has its answer, which is checked next; and then that is done.
+  void name_answered(int node, const std::string& path) { --busy_[{node, path}].now; }
+  void name_settled(int node, const std::string& path);
+
+  /// The mount has ended, and could not store that.
+  void unsaved(int node, const std::string& path) const;
+  /// Everything has ended: what was promised is in the bucket.
+  void ended() const;
+  /// The node's process was killed: what it had not stored may be lost.
+  void crashed(int node);
+
+ private:
+  struct Licence {
+    int node = 0;
+    std::vector<std::string> paths;
+    bool below = false;
+  };
+  struct OpenInfo {
+    Span span;
+    std::set<std::string> paths;
+    LocalFilePtr local;
+    /// Of which everything that was read so far may be; absent: nothing was read.
+    std::optional<std::set<uint64_t>> versions;
+  };
+  struct LocalName {
+    PathState::Kind kind = PathState::Kind::absent;
+    LocalFilePtr file;
+    Nanos since = 0;  ///< When the change was asked for.
+    Nanos done = 0;   ///< When it was acknowledged.
+  };
+  struct Floor {
+    Nanos told = 0;    ///< Counts for operations that begin later.
+    Nanos moment = 0;  ///< What had ended by then is not told any more.
+  };
+
+  std::string path_of_key(const std::string& key) const;
+  void look_again(const std::string& path, int actor);
+  PathState now(const std::string& path) const;
+  void check_licence(const StoreChange& change, const std::string& path);
+  bool licensed(const Licence& licence, const std::string& path, bool marker) const;
+  std::vector<PathState> window(int node, const std::string& path, Span span, bool floors) const;
+  const LocalName* local_name(int node, const std::string& path, Span span) const;
+  bool may_be(int node, const std::string& path, Span span, bool present) const;
+  bool busy(int node, const std::string& path, Span span) const;
+  bool changed_by_others(int node, const std::string& path, Nanos from, Nanos to) const;
+  void may_store(int node, const std::string& path);
+  void told(int node, const std::string& path, Span span, const std::vector<PathState>& matching);
+  void set_local(int node, const std::string& path, LocalName name);
+  void check_error(int node, const std::string& path, Span span, int error, const char* what);
+  std::string explain(int node, const std::string& path, Span span) const;
+  [[noreturn]] void fail(std::string_view kind, int node, const std::string& path, Span span,
+                         const std::string& text) const;
+
+  World& world_;
+  const OracleOptions options_;
+  bool begun_ = false;
+  uint64_t versions_ = 0;
+  std::map<std::string, std::vector<PathState>> history_;              ///< By path.
+  std::map<std::string, std::shared_ptr<const std::string>> objects_;  ///< By path, or path + "/".
+  struct Put {
+    std::shared_ptr<const std::string> bytes;
+    Nanos at = 0;
+    int actor = 0;
+  };
+  std::map<std::string, std::vector<Put>> puts_;
+  std::map<uint64_t, Licence> licences_;
+  std::map<std::pair<int, std::string>, Nanos> writers_;  ///< Licensed until then.
+  std::set<std::pair<int, std::string>> visited_directories_;
+  uint64_t last_licence_ = 0;
+  std::map<const OpenFile*, OpenInfo> open_;
+  std::map<std::pair<int, fuse_ino_t>, LocalFilePtr> locals_;
+  std::map<std::pair<int, std::string>, LocalName> names_;
+  std::map<std::pair<int, std::string>, std::vector<Floor>> floors_;
+  std::map<int, std::set<std::string>> commit_points_;
+  std::set<std::string> stored_;
+  /// With write-back: what was closed last under a path, and must be stored some time.
+  struct Promise {
+    std::set<std::string> contents;
+    Nanos at = 0;
+  };
+  std::map<std::pair<int, std::string>, Promise> promises_;
+  /// Own changes of names: under way, and when the last one ended.
+  struct Busy {
+    uint32_t now = 0;
+    Nanos last = -1;
+  };
+  std::map<std::pair<int, std::string>, Busy> busy_;
+};
+
+}  // namespace penstock::sim

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/oracle.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "simulation/oracle_text.h"
+
+namespace penstock::sim {
+namespace {
+
+/// More possibilities than that are not followed.
+constexpr size_t most_contents = 64;
+
+}  // namespace
+
+void Oracle::stat_done(int node, const std::string& path, Span span, int error,
+                       const struct stat& found) {
+  check_error(node, path, span, error, "stat");
+  if (path.empty()) return;
+  const bool directory = S_ISDIR(found.st_mode);
+  const auto size = static_cast<uint64_t>(found.st_size);
+  const std::vector<PathState> states = window(node, path, span, true);
+  std::vector<PathState> matching;
+  for (const PathState& state : states) {
+    const bool same = error != 0 ? error == ENOENT && state.kind == PathState::Kind::absent
+                      : directory
+                          ? state.kind == PathState::Kind::directory
+                          : state.kind == PathState::Kind::file && state.bytes->size() == size;
+    if (same) matching.push_back(state);
+  }
+  const LocalName* local = local_name(node, path, span);
+  if (local != nullptr || busy(node, path, span)) {
+    if (error != 0 || busy(node, path, span) || !matching.empty()) return;
+    if (directory && local->kind == PathState::Kind::directory) return;
+    if (!directory && local->file != nullptr) {
+      const LocalFile& file = *local->file;
+      const bool changing = file.change_began != 0 || file.changed >= span.from || file.unknown;
+      const auto fits = [&](const std::string& bytes) { return bytes.size() == size; };
+      if (std::ranges::any_of(changing ? file.ever : file.contents, fits) || file.unknown) return;
+    }
+  } else if (error != 0 || !matching.empty()) {
+    return told(node, path, span, matching);
+  }
+  fail("stat", node, path, span,
+       directory ? "stat: a directory" : fmt::format("stat: a file of {} bytes", size));
+}
+
+void Oracle::open_done(int node, const std::string& path, Span span, int error,
+                       const OpenFilePtr& file, int flags) {
+  check_error(node, path, span, error, "open");
+  if (error != 0 || file->directory) return;
+  OpenInfo& info = open_[file.get()];
+  info.span = span;
+  info.paths = {path};
+  if (!file->writes() && (flags & O_TRUNC) == 0) {
+    const auto local = locals_.find({node, file->node->id});
+    if (local != locals_.end()) info.local = local->second;
+    return;
+  }
+  writers_[{node, path}] = forever;
+  LocalFilePtr& local = locals_[{node, file->node->id}];
+  const bool fresh = local == nullptr || local->writers == 0;
+  if (fresh) {
+    auto begun = std::make_shared<LocalFile>();
+    begun->opened = span.from;
+    for (const PathState& state : window(node, path, span, false)) {
+      if (state.bytes != nullptr) begun->contents.insert(*state.bytes);
+      if (state.kind == PathState::Kind::absent) begun->contents.insert("");
+    }
+    // What was closed a moment ago.
+    if (local != nullptr) begun->contents.insert(local->contents.begin(), local->contents.end());
+    if (local != nullptr) begun->unknown = local->unknown;
+    begun->ever = begun->contents;
+    local = begun;
+  }
+  ++local->writers;
+  info.local = local;
+  const bool created = file->created;
+  if ((flags & O_TRUNC) != 0) {
+    local->contents = {""};
+    local->ever.insert("");
+    local->changed = world_.now();
+    local->unknown = false;
+  }
+  if ((flags & O_TRUNC) != 0 || created) {
+    set_local(node, path, {PathState::Kind::file, local, span.from});
+    commit_points_[node].insert("");
+  }
+}
+
+void Oracle::change_begins(int node, const OpenFile& file) {
+  const auto info = open_.find(&file);
+  if (info == open_.end() || info->second.local == nullptr) return;
+  info->second.local->change_began = world_.now();
+  (void)node;
+}
+
+void Oracle::write_done(int node, const OpenFile& file, Span span, int error, uint64_t at,
+                        const std::string& bytes) {
+  const auto found = open_.find(&file);
+  if (found == open_.end() || found->second.local == nullptr) return;
+  LocalFile& local = *found->second.local;
+  local.change_began = 0;
+  local.changed = world_.now();
+  const std::string path = *found->second.paths.begin();
+  if (error != 0 && error != EBADF) {
+    if (error == ESTALE || error == EINTR) {
+      local.unknown = true;
+      return;
+    }
+    check_error(node, path, span, error, "write");
+    local.unknown = true;
+    return;
+  }
+  if (error != 0) return;
+  std::set<std::string> after;
+  for (std::string content : local.contents) {
+    write_into(content, at, bytes);
+    after.insert(std::move(content));
+  }
+  local.contents = std::move(after);
+  local.ever.insert(local.contents.begin(), local.contents.end());
+  if (local.ever.size() > most_contents) local.ever = local.contents;
+  if (local.contents.size() > most_contents) local.unknown = true;
+  if (!local.deleted) {
+    for (const std::string& name : found->second.paths) {
+      const auto known = names_.find({node, name});
+      if (known != names_.end() && known->second.file == found->second.local) return;
+    }
+    if (found->second.paths.size() == 1)
+      set_local(node, path, {PathState::Kind::file, found->second.local, span.from});
+  }
+}
+
+void Oracle::truncate_done(int node, const OpenFile& file, Span span, int error, uint64_t size) {
+  const auto found = open_.find(&file);
+  if (found == open_.end() || found->second.local == nullptr) return;
+  LocalFile& local = *found->second.local;
+  local.change_began = 0;
+  local.changed = world_.now();
+  if (error != 0) {
+    local.unknown = true;
+    if (error != ESTALE) check_error(node, *found->second.paths.begin(), span, error, "truncate");
+    return;
+  }
+  std::set<std::string> after;
+  for (std::string content : local.contents) {
+    content.resize(size, '\0');
+    after.insert(std::move(content));
+  }
+  local.contents = std::move(after);
+  local.ever.insert(local.contents.begin(), local.contents.end());
+}
+
+void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uint64_t offset,
+                       size_t size, const std::string& bytes) {
+  const auto found = open_.find(&file);
+  if (found == open_.end() || error == EBADF || error == EINTR) return;
+  OpenInfo& info = found->second;
+  const std::string path = *info.paths.begin();
+  const Span since{info.span.from, span.to};
+  if (error != 0) {
+    if (error == ESTALE || error == ENOENT) {
+      for (const std::string& name : info.paths) {
+        for (std::string at = name; !at.empty(); at = parent_of(at)) {
+          if (changed_by_others(node, at, info.span.from - options_.bound, span.to)) return;
+        }
+      }
+      fail("ESTALE to a reader", node, path, since,
+           fmt::format("read: {}, and nobody but this node has changed the file",
+                       strerrorname_np(error)));
+    }
+    fail("unexpected error", node, path, since, fmt::format("read: {}", strerrorname_np(error)));
+  }
+  LocalFilePtr local = info.local;
+  if (const auto known = locals_.find({node, file.node->id}); known != locals_.end())
+    local = known->second;
+  if (local != nullptr) {
+    if (local->unknown || local->change_began != 0 || local->changed >= span.from) return;
+    for (const std::string& content : local->contents) {
+      if (piece(content, offset, size) == bytes) return;
+    }
+    const bool only = local->writers > 0 && local->changed != 0;
+    if (only && !changed_by_others(node, path, local->opened - options_.bound, span.to))
+      fail("read of a changed file", node, path, since,
+           fmt::format("read {}+{}: {}, not what this node has written ({})", offset, size,
+                       shown(bytes), shown(*local->contents.begin())));
+  }
+  std::set<uint64_t> matching;
+  for (const std::string& name : info.paths) {
+    for (const PathState& state : window(node, name, since, false)) {
+      if (state.bytes != nullptr && piece(*state.bytes, offset, size) == bytes)
+        matching.insert(state.version);
+    }
+    // What this node itself replaced was the newest when the file was opened.
+    if (const auto states = history_.find(name); states != history_.end()) {
+      for (const PathState& state : states->second) {
+        if (state.bytes != nullptr && state.from <= span.to &&
+            state.to + options_.bound >= info.span.from &&
+            piece(*state.bytes, offset, size) == bytes)
+          matching.insert(state.version);
+      }
+    }
+  }
+  if (matching.empty() && local != nullptr) {
+    // Earlier contents of this node, which an open handle may go on with.
+    for (const std::string& content : local->ever) {
+      if (piece(content, offset, size) == bytes) return;
+    }
+  }
+  if (matching.empty())
+    fail("read", node, path, since,
+         fmt::format("read {}+{}: {}: that is no version of it", offset, size, shown(bytes)));
+  if (local != nullptr) return;
+  if (info.versions) {
+    std::set<uint64_t> both;
+    std::ranges::set_intersection(*info.versions, matching, std::inserter(both, both.end()));
+    if (both.empty())
+      fail("two versions", node, path, since,
+           fmt::format("read {}+{}: {}: another version than this handle read before", offset, size,
+                       shown(bytes)));
+    matching = std::move(both);
+  }
+  info.versions = std::move(matching);
+}
+
+std::set<std::string> Oracle::commit_begins(int node, const OpenFile& file) {
+  const auto found = open_.find(&file);
+  if (found == open_.end() || found->second.local == nullptr) return {};
+  const std::set<std::string>& contents = found->second.local->contents;
+  commit_points_[node].insert(contents.begin(), contents.end());
+  return contents;
+}
+
+void Oracle::commit_done(int node, const OpenFile& file, Span span, int error,
+                         const std::set<std::string>& contents, const char* what) {
+  const auto found = open_.find(&file);
+  if (found == open_.end() || found->second.local == nullptr) return;
+  const OpenInfo& info = found->second;
+  const LocalFile& local = *info.local;
+  commit_points_[node].insert(local.contents.begin(), local.contents.end());
+  const std::string path = *info.paths.begin();
+  if (error != 0) {
+    if (error != ESTALE) check_error(node, path, span, error, what);
+    return;
+  }
+  if (options_.write_back || !file.writes() || local.unknown || local.changed == 0 || local.deleted)
+    return;
+  for (const std::string& name : info.paths) {
+    const auto other = busy_.find({node, name});
+    if (other != busy_.end() && (other->second.now > 0 || other->second.last > local.opened + 1))
+      return;
+    const auto puts = puts_.find(name);
+    if (puts == puts_.end()) continue;
+    for (const Put& put : puts->second) {
+      if (put.actor == node && put.at >= local.opened &&
+          (contents.contains(*put.bytes) || local.contents.contains(*put.bytes)))
+        return;
+    }
+    // Nothing may have changed after all.
+    if (const PathState state = now(name); state.bytes && contents.contains(*state.bytes)) return;
+  }
+  fail("lost", node, path, {local.opened, span.to},
+       fmt::format("{} succeeded, and {} was never in the bucket", what,
+                   contents.empty() ? "nothing" : shown(*contents.begin())));
+}
+
+void Oracle::closed(int node, const OpenFile& file) {
+  const auto found = open_.find(&file);
+  if (found == open_.end()) return;
+  if (found->second.local != nullptr && file.writes()) {
+    commit_begins(node, file);
+    --found->second.local->writers;
+    if (!options_.write_back) {
+      for (const std::string& path : found->second.paths)
+        writers_[{node, path}] = world_.now() + 600 * second;
+    }
+  }
+  open_.erase(found);
+}
+
+void Oracle::removed(int node, const std::string& path, Span span, int error, bool directory) {
+  check_error(node, path, span, error, directory ? "rmdir" : "unlink");
+  if (error != 0) return;
+  if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
+    name->second.file->deleted = true;
+  for (auto& [file, info] : open_) {
+    if (info.paths.contains(path) && info.local) info.local->deleted = true;
+  }
+  set_local(node, path, {PathState::Kind::absent, nullptr, span.from});
+  promises_.erase({node, path});
+}
+
+void Oracle::renamed(int node, const std::string& from, const std::string& to, Span span,
+                     int error) {
+  if (error == EEXIST || error == EISDIR || error == ENOTDIR || error == ENOTEMPTY) return;
+  if (from == to && error == 0) return;
+  if (error == ENOENT && may_be(node, parent_of(to), span, false)) return;
+  check_error(node, from, span, error, "rename");
+  if (error != 0) return;
+  std::vector<std::pair<std::string, LocalName>> moved;
+  for (auto it = names_.begin(); it != names_.end();) {
+    const std::string& path = it->first.second;
+    if (it->first.first == node && (path == from || below(path, from))) {
+      if (it->second.kind != PathState::Kind::absent)
+        moved.emplace_back(to + path.substr(from.size()), it->second);
+      it = names_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  if (const auto name = names_.find({node, to}); name != names_.end() && name->second.file)
+    name->second.file->deleted = true;
+  for (auto& [file, info] : open_) {
+    if (info.paths.contains(to) && info.local) info.local->deleted = true;
+    std::set<std::string> more;
+    for (const std::string& path : info.paths) {
+      if (path == from || below(path, from)) more.insert(to + path.substr(from.size()));
+    }
+    info.paths.insert(more.begin(), more.end());
+    if (info.local != nullptr) {
+      if (!more.empty()) info.local->deleted = false;
+      for (const std::string& path : more) writers_[{node, path}] = forever;
+    }
+  }
+  promises_.erase({node, to});
+  std::map<std::pair<int, std::string>, Promise> promised;
+  for (auto it = promises_.begin(); it != promises_.end();) {
+    const std::string& path = it->first.second;
+    if (it->first.first == node && (path == from || below(path, from))) {
+      promised[{node, to + path.substr(from.size())}] = it->second;
+      it = promises_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  promises_.merge(promised);
+  for (auto& [path, name] : moved) {
+    name.since = span.from;
+    if (name.file != nullptr) {
+      commit_points_[node].insert(name.file->contents.begin(), name.file->contents.end());
+      writers_[{node, path}] = forever;
+    }
+    set_local(node, path, name);
+  }
+  set_local(node, from, {PathState::Kind::absent, nullptr, span.from});
+}
+
+void Oracle::made_directory(int node, const std::string& path, Span span, int error) {
+  if (error == ENOENT && may_be(node, parent_of(path), span, false)) return;
+  check_error(node, path, span, error, "mkdir");
+  if (error == EEXIST) {
+    std::vector<PathState> there;
+    for (const PathState& state : window(node, path, span, true)) {
+      if (state.kind != PathState::Kind::absent) there.push_back(state);
+    }
+    if (local_name(node, path, span) == nullptr && !busy(node, path, span))
+      told(node, path, span, there);
+  }
+  if (error == 0) set_local(node, path, {PathState::Kind::directory, nullptr, span.from});
+}
+
+void Oracle::attributes_changed(int node, const std::string& path, Span span, int error) {
+  check_error(node, path, span, error, "chmod");
+  if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
+    commit_points_[node].insert(name->second.file->contents.begin(),
+                                name->second.file->contents.end());
+}
+
+void Oracle::list_done(int node, const std::string& path, Span span, int error,
+                       const std::vector<std::string>& names) {
+  check_error(node, path, span, error, "list");
+  if (error != 0 || busy(node, path, span)) return;
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    const std::string child = path.empty() ? name : path + "/" + name;
+    if (!seen.insert(name).second)
+      fail("listed twice", node, child, span,
+           fmt::format("the listing of '{}' has it twice", path));
+    if (name.find(".conflict-") == std::string::npos && !may_be(node, child, span, true))
+      fail("listed", node, child, span,
+           fmt::format("the listing of '{}' has it, and it does not exist", path));
+  }
+  std::set<std::string> all;
+  const auto add = [&](const std::string& child) {
+    if (parent_of(child) == path && child != path && !child.empty())
+      all.insert(child.substr(path.empty() ? 0 : path.size() + 1));
+  };
+  for (const auto& [child, states] : history_) add(child);
+  for (const auto& [key, name] : names_) {
+    if (key.first == node) add(key.second);
+  }
+  for (const std::string& name : all) {
+    const std::string child = path.empty() ? name : path + "/" + name;
+    if (!seen.contains(name) && !may_be(node, child, span, false))
+      fail("not listed", node, child, span,
+           fmt::format("the listing of '{}' lacks it, and it exists", path));
+  }
+}
+
+}  // namespace penstock::sim

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/run.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "simulation/oracle.h"
+
+namespace penstock::sim {
+namespace {
+
+constexpr Nanos start_of_programs = 100 * millisecond;
+/// In virtual time: retries give up long before.
+constexpr Nanos longest_run = 1200 * second;
+constexpr uint64_t most_events = 400'000;
+
+/// One run of one script.
+class Run {
+ public:
+  Run(const Script& script, const RunOptions& options)
+      : script_(script),
+        world_(mix(script.seed, options.variant)),
+        cloud_(world_, script.cloud),
+        oracle_(world_, {.prefix = script.node.prefix,
+                         .bound = static_cast<Nanos>(static_cast<double>(script.node.ttl.count()) *
+                                                     1e6 * options.belief),
+                         .write_back = script.node.write_back}),
+        disks_(static_cast<size_t>(script.nodes)),
+        nodes_(static_cast<size_t>(script.nodes)) {
+    world_.set_tracing(options.trace);
+    for (const auto& [path, bytes] : script.objects) {
+      const std::string key = script.node.prefix + path;
+      const std::string content =
+          content_of(mix(script.seed, std::hash<std::string>()(key)), bytes);
+      cloud_.memory.set(key, content);
+      oracle_.object_there(key, content);
+    }
+    oracle_.begin();
+    cloud_.on_change = [this](const StoreChange& change) { oracle_.store_changed(change); };
+  }
+
+  RunResult play() {
+    world_.set_preemption(script_.preempt_one_in);
+    const auto director = std::make_shared<Group>("director");
+    world_.at(0, director, [this] { direct(); });
+    if (!world_.run([this] { return ended_; }, longest_run, most_events))
+      violation("never answered", fmt::format("{}; waiting: {}", world_.why_stopped(), waiting()));
+    return {.events = world_.events(), .hash = world_.trace_hash(), .steps = steps_};
+  }
+
+ private:
+  struct Running {
+    Process process;
+    const Step* step = nullptr;
+    bool ended = false;
+  };
+
+  std::string waiting() const {
+    std::string text;
+    for (size_t i = 0; i < running_.size(); ++i) {
+      if (running_[i]->step != nullptr && !running_[i]->ended)
+        text += "\n  " + describe(script_.programs[i], static_cast<int>(i), *running_[i]->step);
+    }
+    return text.empty() ? where_ : text;
+  }
+
+  void direct() {
+    where_ = "start of a node";
+    for (int i = 0; i < script_.nodes; ++i) start_node(i);
+    wait_until([this] { return starting_ == 0; });
+    where_ = "programs";
+    programs_under_way_ = script_.programs.size();
+    for (size_t i = 0; i < script_.programs.size(); ++i) start_program(i);
+    wait_until([this] { return programs_under_way_ == 0; });
+    cloud_.faults = false;
+    where_ = "the last closes";
+    for (size_t i = 0; i < running_.size(); ++i) close_all(i);
+    wait_until([this] { return closing_ == 0; });
+    for (int i = 0; i < script_.nodes; ++i) come_to_rest(i);
+    wait_until([this] { return resting_ == 0; });
+    oracle_.ended();
+    ended_ = true;
+  }
+
+  void wait_until(const std::function<bool()>& condition) {
+    while (!condition()) world_.wait(changed_);
+  }
+
+  Node& node(int i) { return *nodes_[static_cast<size_t>(i)]; }
+
+  void start_node(int i) {
+    ++starting_;
+    auto group = std::make_shared<Group>(fmt::format("n{}", i));
+    world_.after(0, group, [this, i, group] {
+      const auto at = static_cast<size_t>(i);
+      nodes_[at] =
+          std::make_unique<Node>(world_, cloud_, i, group, script_.node, disks_[at], oracle_);
+      --starting_;
+      world_.wake_all(changed_);
+    });
+  }
+
+  void start_program(size_t i) {
+    running_.push_back(std::make_unique<Running>());
+    Running& running = *running_.back();
+    running.process.number = static_cast<int>(i) + 100;
+    const Program& program = script_.programs[i];
+    const GroupPtr group = program.node == foreign_client ? cloud_.group : node(program.node).group;
+    world_.after(start_of_programs, group, [this, i, &running, &program] {
+      if (program.node != foreign_client) {
+        running.process.cwd = node(program.node).kernel().root();
+        ++running.process.cwd->users;
+      }
+      const Nanos begun = world_.now();
+      for (const Step& step : program.steps) {
+        running.step = &step;
+        if (world_.now() < begun + step.at) world_.sleep(begun + step.at - world_.now());
+        ++steps_;
+        program.node == foreign_client ? foreign_step(step) : this->step(i, running, step);
+      }
+      running.ended = true;
+      --programs_under_way_;
+      world_.wake_all(changed_);
+    });
+  }
+
+  void foreign_step(const Step& step) {
+    const std::string key = script_.node.prefix + step.path;
+    world_.trace("client: {}", describe(script_.programs.back(), 0, step));
+    if (step.op == Op::put) {
+      cloud_.put(key, content_of(step.id, step.b));
+    } else if (step.op == Op::remove) {
+      cloud_.remove(key);
+    } else if (step.op == Op::remove_all) {
+      std::vector<std::string> keys;
+      {
+        const World::Atomic at_once;
+        keys = cloud_.memory.keys();
+      }
+      for (const std::string& each : keys) {
+        if (!each.starts_with(key + "/")) continue;
+        cloud_.remove(each);
+        world_.sleep(world_.between("client", 0, millisecond));
+      }
+    }
+  }
+
+  /// The path of `path` from where the step begins, as the node's kernel has it.
+  static std::string full_path(Kernel& kernel, const KNodePtr& start, const std::string& path) {
+    if (path.empty()) return kernel.path_of(*start);
+    return kernel.path_of(*start, path);
+  }
+
+  void step(size_t i, Running& running, const Step& step) {
+    const Program& program = script_.programs[i];
+    Kernel& kernel = node(program.node).kernel();
+    Process& process = running.process;
+    world_.trace("n{} {}", program.node, describe(program, static_cast<int>(i), step));
+    const auto open = process.files.find(step.slot);
+    OpenFilePtr file = open == process.files.end() ? nullptr : open->second;
+    KNodePtr start = kernel.root();
+    if (step.start == from_cwd) start = process.cwd;
+    if (step.start >= 0) {
+      const auto directory = process.files.find(step.start);
+      if (directory == process.files.end() || !directory->second->directory) return;
+      start = directory->second->node;
+    }
+    const std::string path = full_path(kernel, start, step.path);
+    const Nanos began = world_.now();
+    const int error = call(program.node, kernel, process, start, path, file, step);
+    world_.trace("n{} p{} -> {} ({:.3f} ms)", program.node, i,
+                 error <= 0 ? "ok" : strerrorname_np(error),
+                 static_cast<double>(world_.now() - began) / 1e6);
+  }
+
+  int call(int n, Kernel& kernel, Process& process, const KNodePtr& start, const std::string& path,
+           const OpenFilePtr& file, const Step& step) {
+    const Nanos began = world_.now();
+    const auto span = [&] { return Span{began, world_.now()}; };
+    switch (step.op) {
+      case Op::open: {
+        if (file != nullptr) return -1;
+        OpenFilePtr opened;
+        const bool creates = (step.flags & O_CREAT) != 0;
+        if (creates) oracle_.name_busy(n, path);
+        const int error = kernel.open(process, start, step.path, step.flags, opened);
+        if (error == 0) process.files[step.slot] = opened;
+        if (creates) oracle_.name_answered(n, path);
+        oracle_.open_done(n, path, span(), error, opened, step.flags);
+        return error;
+      }
+      case Op::write: {
+        if (file == nullptr || file->directory) return -1;
+        const std::string bytes = content_of(step.id, step.b);
+        uint64_t at = 0;
+        oracle_.change_begins(n, *file);
+        const int error = kernel.write(process, *file, step.a, bytes, at);
+        oracle_.write_done(n, *file, span(), error, at, bytes);
+        return error;
+      }
+      case Op::read: {
+        if (file == nullptr || file->directory) return -1;
+        std::string bytes;
+        const int error = kernel.read(process, *file, step.a, step.b, bytes);
+        oracle_.read_done(n, *file, span(), error, step.a, step.b, bytes);
+        return error;
+      }
+      case Op::close:
+        return file == nullptr ? -1 : close(n, kernel, process, step.slot);
+      case Op::fork_close: {
+        if (file == nullptr || file->directory) return -1;
+        ++file->descriptors;
+        Process child;
+        child.number = process.number + 1000;
+        return kernel.close(child, file);
+      }
+      case Op::stat: {
+        struct stat found {};
+        const int error = kernel.stat(process, start, step.path, found);
+        oracle_.stat_done(n, path, span(), error, found);
+        return error;
+      }
+      case Op::fstat: {
+        struct stat found {};
+        return file == nullptr ? -1 : kernel.fstat(process, *file, found);
+      }
+      case Op::list:
+        return list(n, kernel, process, start, path, step);
+      case Op::chdir:
+        return kernel.chdir(process, start, step.path);
+      case Op::fsync: {
+        if (file == nullptr || file->directory) return -1;
+        const auto contents = oracle_.commit_begins(n, *file);
+        const int error = kernel.fsync(process, *file);
+        oracle_.commit_done(n, *file, span(), error, contents, "fsync");
+        return error;
+      }
+      case Op::truncate: {
+        if (file == nullptr || file->directory || !file->writes()) return -1;
+        oracle_.change_begins(n, *file);
+        const int error = kernel.truncate(process, file->node, file.get(), step.a);
+        oracle_.truncate_done(n, *file, span(), error, step.a);
+        return error;
+      }
+      case Op::fchmod:
+        if (file == nullptr) return -1;
+        // Attributes that are set on what is written may be stored with it.
+        oracle_.commit_begins(n, *file);
+        return kernel.fchmod(process, *file, static_cast<mode_t>(step.a));
+      case Op::map:
+        if (file == nullptr || file->directory || file->mappings > 0) return -1;
+        return kernel.map(process, *file);
+      case Op::unmap:
+        if (file == nullptr || file->mappings == 0) return -1;
+        kernel.unmap(process, file);
+        return 0;
+      case Op::mapped_read: {
+        if (file == nullptr || file->mappings == 0) return -1;
+        std::string bytes;
+        return kernel.mapped_read(process, *file, step.a, step.b, bytes);
+      }
+      case Op::mapped_write: {
+        if (file == nullptr || file->mappings == 0) return -1;
+        // Not modelled by the oracle yet: only what it does to the file system.
+        return -1;
+      }
+      case Op::reclaim:
+        kernel.reclaim(step.a, step.b != 0);
+        return 0;
+      default:
+        return call_name(n, kernel, process, start, path, step);
+    }
+  }
+
+  /// System calls that take a path, but open.
+  int call_name(int n, Kernel& kernel, Process& process, const KNodePtr& start,
+                const std::string& path, const Step& step) {
+    const Nanos began = world_.now();
+    const auto span = [&] { return Span{began, world_.now()}; };
+    switch (step.op) {
+      case Op::unlink:
+      case Op::rmdir: {
+        oracle_.name_busy(n, path);
+        const int error = kernel.unlink(process, start, step.path, step.op == Op::rmdir);
+        oracle_.name_answered(n, path);
+        oracle_.removed(n, path, span(), error, step.op == Op::rmdir);
+        oracle_.name_settled(n, path);
+        return error;
+      }
+      case Op::mkdir: {
+        oracle_.name_busy(n, path);
+        const int error = kernel.mkdir(process, start, step.path);
+        oracle_.name_answered(n, path);
+        oracle_.made_directory(n, path, span(), error);
+        oracle_.name_settled(n, path);
+        return error;
+      }
+      case Op::rename: {
+        const std::string to = full_path(kernel, start, step.path2);
+        oracle_.name_busy(n, path);
+        oracle_.name_busy(n, to);
+        const int error = kernel.rename(process, start, step.path, step.path2, false);
+        oracle_.name_answered(n, path);
+        oracle_.name_answered(n, to);
+        oracle_.renamed(n, path, to, span(), error);
+        oracle_.name_settled(n, path);
+        oracle_.name_settled(n, to);
+        return error;
+      }
+      case Op::chmod: {
+        oracle_.attributes_change(n, path);
+        const int error = kernel.chmod(process, start, step.path, static_cast<mode_t>(step.a));
+        oracle_.attributes_changed(n, path, span(), error);
+        return error;
+      }
+      case Op::set_xattr: {
+        const int error =
+            kernel.set_xattr(process, start, step.path, "user.x", std::to_string(step.id % 1000));
+        oracle_.attributes_changed(n, path, span(), error);
+        return error;
+      }
+      default:
+        return -1;
+    }
+  }
+
+  int close(int n, Kernel& kernel, Process& process, int slot) {
+    const OpenFilePtr file = process.files[slot];
+    process.files.erase(slot);
+    if (file->mappings > 0) kernel.unmap(process, file);
+    const Nanos began = world_.now();
+    const auto contents = oracle_.commit_begins(n, *file);
+    const int error = kernel.close(process, file);
+    oracle_.commit_done(n, *file, {began, world_.now()}, error, contents, "close");
+    oracle_.closed(n, *file);
+    return error;
+  }
+
+  int list(int n, Kernel& kernel, Process& process, const KNodePtr& start, const std::string& path,
+           const Step& step) {
+    const Nanos began = world_.now();
+    OpenFilePtr directory;
+    std::vector<std::string> names;
+    int error = 0;
+    if (step.path.empty()) {
+      error = kernel.open(process, start, step.path, O_RDONLY | O_DIRECTORY, directory);
+    } else {
+      error = kernel.open(process, start, step.path, O_RDONLY | O_DIRECTORY, directory);
+    }
+    bool end = false;
+    while (error == 0 && !end) {
+      error = kernel.getdents(process, *directory, names, end);
+      if (!end && step.a != 0) world_.sleep(static_cast<Nanos>(step.a) * millisecond);
+    }
+    if (directory != nullptr) kernel.close(process, directory);
+    if (world_.tracing()) {
+      std::string all;
+      for (const std::string& name : names) all += " " + name;
+      world_.trace("n{} listed {}:{}", n, path, all);
+    }
+    oracle_.list_done(n, path, {began, world_.now()}, error, names);
+    return error;
+  }
+
+  void close_all(size_t i) {
+    const Program& program = script_.programs[i];
+    if (program.node == foreign_client) return;
+    ++closing_;
+    world_.after(0, node(program.node).group, [this, i] {
+      Running& running = *running_[i];
+      const int n = script_.programs[i].node;
+      while (!running.process.files.empty())
+        close(n, node(n).kernel(), running.process, running.process.files.begin()->first);
+      --running.process.cwd->users;
+      running.process.cwd = nullptr;
+      --closing_;
+      world_.wake_all(changed_);
+    });
+  }
+
+  void come_to_rest(int i) {
+    ++resting_;
+    world_.after(0, node(i).group, [this, i] {
+      Node& n = node(i);
+      where_ = fmt::format("node {} comes to rest", i);
+      while (n.kernel().requests_under_way() > 0 || n.pending_files() > 0) world_.sleep(second);
+      world_.sleep(second);
+      n.kernel().forget_all();
+      world_.sleep(second);
+      where_ = fmt::format("node {} ends", i);
+      for (const std::string& path : n.shut_down()) oracle_.unsaved(i, path);
+      nodes_[static_cast<size_t>(i)].reset();
+      --resting_;
+      world_.wake_all(changed_);
+    });
+  }
+
+  const Script& script_;
+  World world_;
+  Cloud cloud_;
+  Oracle oracle_;
+  std::vector<NodeDisk> disks_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<std::unique_ptr<Running>> running_;
+  std::string where_;
+  size_t programs_under_way_ = 0;
+  int starting_ = 0;
+  int closing_ = 0;
+  int resting_ = 0;
+  uint64_t steps_ = 0;
+  bool ended_ = false;
+  Signal changed_;
+};
+
+}  // namespace
+
+RunResult run_script(const Script& script, const RunOptions& options) {
+  return Run(script, options).play();
+}
+
+}  // namespace penstock::sim

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "simulation/program.h"
+
+namespace penstock::sim {
+
+struct RunOptions {
+  bool trace = false;
+  /// How long an answer of others may be old, in times of --metadata-ttl.
+  double belief = 1;
+  /// Which run of the script: its chances, but for those that made it.
+  uint64_t variant = 0;
+};
+
+struct RunResult {
+  uint64_t events = 0;
+  uint64_t hash = 0;
+  uint64_t steps = 0;
+};
+
+/// Plays the script from its beginning to its end, in this process, once. A broken promise goes to
+/// violation().
+RunResult run_script(const Script& script, const RunOptions& options);
+
+}  // namespace penstock::sim
