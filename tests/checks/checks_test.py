@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shows that each check of scripts/ accepts what is right and fails on what is wrong."""
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -151,6 +152,59 @@ class Docs(CheckTest):
             with self.subTest(place):
                 self.write("scripts/go", f"cd {place}\n")
                 self.assert_refuses("check_docs.py", "scripts/go:1")
+
+
+class Unity(CheckTest):
+    """What cmake/Unity.cmake puts together, and what clang-tidy says of it."""
+
+    def configure(self, **sources):
+        self.write("CMakeLists.txt", "cmake_minimum_required(VERSION 3.25)\nproject(example LANGUAGES CXX)\n"
+                   f"include({os.path.abspath(SCRIPTS)}/../cmake/Unity.cmake)\n"
+                   f"add_library(example {' '.join(f'src/{name}.cc' for name in sources)})\npenstock_unity(example)\n")
+        for name, text in sources.items():
+            self.write(f"src/{name}.cc", text)
+        subprocess.run(["cmake", "-G", "Ninja", "-S", self.root, "-B", os.path.join(self.root, "build"),
+                        "-DPENSTOCK_UNITY=ON", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DCMAKE_CXX_COMPILER=clang++"],
+                       check=True, capture_output=True)
+
+    def together(self):
+        """The sets of sources that are compiled at once."""
+        folder = os.path.join(self.root, "build", "CMakeFiles", "example.dir", "Unity")
+        found = []
+        for name in sorted(os.listdir(folder)):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                found.append({os.path.basename(path)[:-3] for path in re.findall(r'#include "(.*)"', file.read())})
+        return found
+
+    def tidy(self):
+        with open(os.path.join(SCRIPTS, "..", ".clang-tidy"), encoding="utf-8") as file:
+            self.write(".clang-tidy", file.read())
+        return subprocess.run([os.path.join(SCRIPTS, "check_tidy.py"), os.path.join(self.root, "build"), self.root],
+                              capture_output=True, text=True, check=False)
+
+    def test_keeps_apart_what_defines_the_same_names(self):
+        self.write("src/known.h", "struct Known {\n  int a;\n};\n")
+        self.configure(a="namespace {\nint helper() { return 1; }\n}\nint a() { return helper(); }\n",
+                       b="namespace {\nint helper() { return 2; }\n}\nint b() { return helper(); }\n",
+                       c="namespace {\nstruct Known {};\n}\nint c() { return sizeof(Known); }\n",
+                       d="namespace {\nconstexpr int most = 3;\n}\nint d() { return most; }\n",
+                       e="namespace {\nconstexpr int most{4};\n}\nint e() { return most; }\n")
+        self.assertEqual(self.together(), [{"a", "d"}, {"b", "e"}])
+
+    def test_tidy_names_the_place_in_the_source(self):
+        self.configure(a="int a();\nint a() { return 1; }\n", b="int* b();\nint* b() { return 0; }\n")
+        result = self.tidy()
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertRegex(result.stdout, r"/src/b\.cc:2:\d+: error: use nullptr")
+        self.write("src/b.cc", "int* b();\nint* b() { return nullptr; }\n")
+        self.assertEqual(self.tidy().returncode, 0)
+
+    def test_tidy_looks_at_each_source_alone(self):
+        self.configure(a="#include <string>\nint a(const std::string& s);\nint a(const std::string& s) { return s.empty(); }\n",
+                       b="int b(const std::string& s);\nint b(const std::string& s) { return s.empty(); }\n")
+        result = self.tidy()
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn("src/b.cc:1", result.stdout)
 
 
 if __name__ == "__main__":
