@@ -14,11 +14,11 @@ STEPS=(
   "format run 300 packages clang-format"
   "asan-build build 1800 packages what is tested with AddressSanitizer and UBSan"
   "tsan-build build 1800 packages what is tested with ThreadSanitizer"
+  "simulation build 900 build 10,000 seeds of a cluster on one thread"
   "tidy build 1800 packages clang-tidy, and the locks by clang"
   "crates-install run 900 packages building fsx and pjdfstest, the crates"
   "contract run 900 build every store: memory, folder, own server, radosgw, s3proxy"
   "ctest run 1500 build unit, mount and model tests"
-  "simulation run 600 build 10,000 seeds of a cluster on one thread"
   "programs-testserver run 600 build everyday programs on the own server"
   "programs-radosgw run 600 build everyday programs on Ceph radosgw"
   "programs-s3proxy run 600 build everyday programs on s3proxy"
@@ -117,19 +117,13 @@ build_preset() {
   cmake --build --preset "$preset" -j "$(nproc)" "${targets[@]}" -- -k 0
 }
 
-<<<<<<< HEAD
 step_build() { cmake --preset test && build_preset test; }
+
+step_simulation() { build/test/simulation --count 10000 --jobs "$(nproc)" --known tests/simulation/known.txt; }
 
 ctest_under=()
 
 # run_ctest BUILD ARGUMENTS...: with each program's own summary in the output, by the command ctest_under if there is one.
-=======
-step_simulation() {
-  build/dev/simulation --count 10000 --jobs "$(nproc)" --known tests/simulation/known.txt
-}
-
-# run_ctest BUILD ARGUMENTS...: with each program's own summary in the output.
->>>>>>> 7e664bc (wip)
 run_ctest() {
   local build=$1
   shift
