@@ -81,6 +81,7 @@ using OpenFilePtr = std::shared_ptr<OpenFile>;
 struct Process {
   int number = 0;
   KNodePtr cwd;
+  Nanos cwd_since = 0;
   std::map<int, OpenFilePtr> files;  ///< By the program's own numbers.
   bool being_stopped = false;
   fuse_req* waiting = nullptr;  ///< The request that it waits for.

@@ -65,12 +65,7 @@ void Oracle::store_changed(const StoreChange& change) {
   if (change.actor != foreign_client) check_licence(change, path);
   if (change.after.exists) {
     auto bytes = std::make_shared<const std::string>(change.after.bytes);
-    if (change.actor != foreign_client && !path.ends_with('/') &&
-        !commit_points_[change.actor].contains(*bytes) && !stored_.contains(*bytes) &&
-        !bytes->empty())
-      violation("half a file", fmt::format("node {} stores '{}' with contents that it had at no "
-                                           "close or fsync: {}",
-                                           change.actor, path, shown(*bytes)));
+    if (change.actor != foreign_client && !path.ends_with('/')) check_bytes(change, path);
     stored_.insert(*bytes);
     // The same bytes with other metadata are the same version to who reads them.
     const auto before = objects_.find(path);
@@ -81,6 +76,23 @@ void Oracle::store_changed(const StoreChange& change) {
   }
   std::string at = path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
   for (; !at.empty(); at = parent_of(at)) look_again(at, change.actor);
+}
+
+void Oracle::check_bytes(const StoreChange& change, const std::string& path) {
+  const std::string& bytes = change.after.bytes;
+  if (bytes.empty() || commit_points_[change.actor].contains(bytes) || stored_.contains(bytes))
+    return;
+  const bool was = std::ranges::any_of(locals_, [&](const auto& local) {
+    return local.first.first == change.actor &&
+           (local.second->unknown || local.second->ever.contains(bytes));
+  });
+  if (!was)
+    violation("never was", fmt::format("node {} stores '{}' with contents that no program of it "
+                                       "ever gave it: {}",
+                                       change.actor, path, shown(bytes)));
+  violation("half a file", fmt::format("node {} stores '{}' with contents that it had at no close "
+                                       "or fsync: {}",
+                                       change.actor, path, shown(bytes)));
 }
 
 // Licences
@@ -98,9 +110,23 @@ uint64_t Oracle::may_change(int node, std::vector<std::string> paths, bool all_b
 
 void Oracle::may_change_no_more(uint64_t id) { licences_.erase(id); }
 
-bool Oracle::licensed(const Licence& licence, const std::string& path, bool) const {
-  return std::ranges::any_of(licence.paths, [&](const std::string& named) {
+void Oracle::rename_begins(int node, const std::string& from, const std::string& to) {
+  moves_[node].emplace_back(from, to);
+}
+
+bool Oracle::licensed(const Licence& licence, const std::string& path) const {
+  const auto covers = [&](const std::string& named) {
     return named == path || (licence.below && below(path, named));
+  };
+  if (std::ranges::any_of(licence.paths, covers)) return true;
+  // The folder of what was named may have got another name since.
+  const auto moves = moves_.find(licence.node);
+  if (moves == moves_.end()) return false;
+  return std::ranges::any_of(moves->second, [&](const auto& move) {
+    return std::ranges::any_of(licence.paths, [&](const std::string& named) {
+      return (named == move.first || below(named, move.first)) &&
+             covers(move.second + named.substr(move.first.size()));
+    });
   });
 }
 
@@ -110,7 +136,7 @@ void Oracle::check_licence(const StoreChange& change, const std::string& full) {
   // A directory's own object is written for what is done in it.
   if (marker && visited_directories_.contains({change.actor, path})) return;
   for (const auto& [id, licence] : licences_) {
-    if (licence.node == change.actor && licensed(licence, path, marker)) return;
+    if (licence.node == change.actor && licensed(licence, path)) return;
   }
   const auto writer = writers_.find({change.actor, path});
   if (writer != writers_.end() && world_.now() <= writer->second) return;

@@ -86,6 +86,7 @@ class Oracle final : public KernelWatcher {
                    const std::set<std::string>& contents, const char* what);
   void closed(int node, const OpenFile& file);
   void removed(int node, const std::string& path, Span span, int error, bool directory);
+  void rename_begins(int node, const std::string& from, const std::string& to);
   void renamed(int node, const std::string& from, const std::string& to, Span span, int error);
   void made_directory(int node, const std::string& path, Span span, int error);
   void attributes_change(int node, const std::string& path) { may_store(node, path); }
@@ -133,7 +134,8 @@ class Oracle final : public KernelWatcher {
   void look_again(const std::string& path, int actor);
   PathState now(const std::string& path) const;
   void check_licence(const StoreChange& change, const std::string& path);
-  bool licensed(const Licence& licence, const std::string& path, bool marker) const;
+  void check_bytes(const StoreChange& change, const std::string& path);
+  bool licensed(const Licence& licence, const std::string& path) const;
   std::vector<PathState> window(int node, const std::string& path, Span span, bool floors) const;
   const LocalName* local_name(int node, const std::string& path, Span span) const;
   bool may_be(int node, const std::string& path, Span span, bool present) const;
@@ -163,6 +165,7 @@ class Oracle final : public KernelWatcher {
   std::map<std::pair<int, std::string>, Nanos> writers_;  ///< Licensed until then.
   std::set<std::pair<int, std::string>> visited_directories_;
   uint64_t last_licence_ = 0;
+  std::map<int, std::vector<std::pair<std::string, std::string>>> moves_;
   std::map<const OpenFile*, OpenInfo> open_;
   std::map<std::pair<int, fuse_ino_t>, LocalFilePtr> locals_;
   std::map<std::pair<int, std::string>, LocalName> names_;

@@ -297,6 +297,7 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
                      int error) {
   if (error == EEXIST || error == EISDIR || error == ENOTDIR || error == ENOTEMPTY) return;
   if (from == to && error == 0) return;
+  if (error == ENAMETOOLONG && to.size() > 255) return;
   if (error == ENOENT && may_be(node, parent_of(to), span, false)) return;
   check_error(node, from, span, error, "rename");
   if (error != 0) return;

@@ -173,9 +173,14 @@ class Run {
                  static_cast<double>(world_.now() - began) / 1e6);
   }
 
+  /// A directory that is held may have lost its name, or got another, since it was opened.
+  Nanos asked_since(const Process& process, const Step& step) const {
+    return step.start == from_cwd ? process.cwd_since : world_.now();
+  }
+
   int call(int n, Kernel& kernel, Process& process, const KNodePtr& start, const std::string& path,
            const OpenFilePtr& file, const Step& step) {
-    const Nanos began = world_.now();
+    const Nanos began = asked_since(process, step);
     const auto span = [&] { return Span{began, world_.now()}; };
     switch (step.op) {
       case Op::open: {
@@ -226,8 +231,11 @@ class Run {
       }
       case Op::list:
         return list(n, kernel, process, start, path, step);
-      case Op::chdir:
-        return kernel.chdir(process, start, step.path);
+      case Op::chdir: {
+        const int error = kernel.chdir(process, start, step.path);
+        if (error == 0) process.cwd_since = began;
+        return error;
+      }
       case Op::fsync: {
         if (file == nullptr || file->directory) return -1;
         const auto contents = oracle_.commit_begins(n, *file);
@@ -275,7 +283,7 @@ class Run {
   /// System calls that take a path, but open.
   int call_name(int n, Kernel& kernel, Process& process, const KNodePtr& start,
                 const std::string& path, const Step& step) {
-    const Nanos began = world_.now();
+    const Nanos began = asked_since(process, step);
     const auto span = [&] { return Span{began, world_.now()}; };
     switch (step.op) {
       case Op::unlink:
@@ -299,6 +307,7 @@ class Run {
         const std::string to = full_path(kernel, start, step.path2);
         oracle_.name_busy(n, path);
         oracle_.name_busy(n, to);
+        oracle_.rename_begins(n, path, to);
         const int error = kernel.rename(process, start, step.path, step.path2, false);
         oracle_.name_answered(n, path);
         oracle_.name_answered(n, to);
@@ -338,7 +347,7 @@ class Run {
 
   int list(int n, Kernel& kernel, Process& process, const KNodePtr& start, const std::string& path,
            const Step& step) {
-    const Nanos began = world_.now();
+    const Nanos began = asked_since(process, step);
     OpenFilePtr directory;
     std::vector<std::string> names;
     int error = 0;

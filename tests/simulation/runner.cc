@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,7 +86,8 @@ void on_violation(std::string_view kind, const std::string& text) {
 }
 
 [[noreturn]] void run_job(const Request& request, int requests) {
-  alarm(longest_seconds);
+  const rlimit limit{longest_seconds, longest_seconds};
+  setrlimit(RLIMIT_CPU, &limit);
   std::vector<uint8_t> left_out(request.left_out);
   if (!read_all(requests, left_out.data(), left_out.size())) _exit(3);
   set_violation_sink(on_violation);
