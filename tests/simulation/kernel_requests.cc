@@ -150,10 +150,17 @@ void Kernel::maybe_evict(const KNodePtr& node) {
   if (node == nullptr || node == root_ || node->users > 0 || node->hashed ||
       !node->children.empty() || node->lookups == 0)
     return;
+  // Whoever is below and in use holds it, also by a name that is not cached any more.
+  for (const auto& [id, other] : nodes_) {
+    if (other != node && other->parent.lock() == node) return;
+  }
+  const KNodePtr above = node->parent.lock();
   if (!node->pages.empty()) node->pages.clear();
   nodes_.erase(node->id);
   queue_forget(node->id, node->lookups);
   node->lookups = 0;
+  node->parent.reset();
+  maybe_evict(above);
 }
 
 void Kernel::unuse(const KNodePtr& node) {

@@ -109,6 +109,9 @@ Arguments parse(int argc, char** argv) {
   return arguments;
 }
 
+/// One seed in so many is played twice, to see that it goes the same way.
+constexpr uint64_t repeat_one_in = 100;
+
 Job job_of(const Arguments& arguments, uint64_t seed) {
   Job job{.seed = seed, .belief = arguments.belief, .trace = arguments.trace};
   const std::vector<std::string> names = motif_names();
@@ -163,7 +166,16 @@ class Campaign {
   }
 
   void end(size_t i) {
-    const JobResult result = servers_[i]->finish();
+    JobResult result = servers_[i]->finish();
+    if (!result.failed && jobs_[i].seed % repeat_one_in == 0) {
+      servers_[i]->start(jobs_[i]);
+      const JobResult again = servers_[i]->finish();
+      if (again.hash != result.hash) {
+        result.failed = true;
+        result.kind = "not repeatable";
+        result.text = "the same seed went another way when it was played again";
+      }
+    }
     running_[i] = false;
     --under_way_;
     ++done_;

@@ -321,6 +321,12 @@ void Oracle::unsaved(int node, const std::string& path) const {
   fail("not saved", node, path, {world_.now(), world_.now()}, "it could not be stored at the end");
 }
 
+bool Oracle::changed_by_others_ever(int node) const {
+  return std::ranges::any_of(history_, [&](const auto& path) {
+    return changed_by_others(node, path.first, 0, world_.now());
+  });
+}
+
 void Oracle::ended() const {
   for (const auto& [where, promise] : promises_) {
     const auto& [node, path] = where;
@@ -329,7 +335,8 @@ void Oracle::ended() const {
       if (without_conflict(stored) != path) continue;
       for (const Put& put : puts) kept = kept || promise.contents.contains(*put.bytes);
     }
-    if (!kept)
+    // What was an edit of bytes that are gone stays in the journal.
+    if (!kept && !changed_by_others(node, path, 0, world_.now()))
       fail("promise broken", node, path, {promise.at, promise.at},
            fmt::format("it was closed with {}, which was never stored",
                        shown(*promise.contents.begin())));

@@ -101,6 +101,8 @@ class Oracle final : public KernelWatcher {
 
   /// The mount has ended, and could not store that.
   void unsaved(int node, const std::string& path) const;
+  /// Whether anybody else than the node has changed anything.
+  bool changed_by_others_ever(int node) const;
   /// Everything has ended: what was promised is in the bucket.
   void ended() const;
   /// The node's process was killed: what it had not stored may be lost.

@@ -69,6 +69,7 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
       if (state.bytes != nullptr) begun->contents.insert(*state.bytes);
       if (state.kind == PathState::Kind::absent) begun->contents.insert("");
     }
+    if (file->created) begun->contents.insert("");
     // What was closed a moment ago.
     if (local != nullptr) begun->contents.insert(local->contents.begin(), local->contents.end());
     if (local != nullptr) begun->unknown = local->unknown;
