@@ -151,8 +151,10 @@ void Oracle::check_licence(const StoreChange& change, const std::string& full) {
 std::vector<PathState> Oracle::window(int node, const std::string& path, Span span,
                                       bool with_floors) const {
   Nanos own = -forever;
+  Nanos own_done = forever;
   if (const auto name = names_.find({node, path}); name != names_.end()) {
     if (name->second.done <= span.from) own = name->second.since;
+    own_done = name->second.done;
   }
   Nanos floor = -forever;
   if (const auto floors = floors_.find({node, path}); with_floors && floors != floors_.end()) {
@@ -163,7 +165,9 @@ std::vector<PathState> Oracle::window(int node, const std::string& path, Span sp
   std::vector<PathState> states;
   const auto add = [&](const PathState& state) {
     if (state.from > span.to || state.to + options_.bound < span.from) return;
-    if (state.from < own || state.to <= floor) return;
+    // A folder that this node took away, and that others keep there, is there.
+    const bool kept = state.kind == PathState::Kind::directory && state.to > own_done;
+    if ((state.from < own && !kept) || state.to <= floor) return;
     states.push_back(state);
   };
   const auto found = history_.find(path);

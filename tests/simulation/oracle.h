@@ -72,8 +72,9 @@ class Oracle final : public KernelWatcher {
 
   // What programs did, and were told. `error` is an errno; paths are relative to the mountpoint.
   void stat_done(int node, const std::string& path, Span span, int error, const struct stat& found);
+  /// `path_now`: a folder above may have got another name while the file was opened.
   void open_done(int node, const std::string& path, Span span, int error, const OpenFilePtr& file,
-                 int flags);
+                 int flags, const std::string& path_now);
   void change_begins(int node, const OpenFile& file);
   void write_done(int node, const OpenFile& file, Span span, int error, uint64_t at,
                   const std::string& bytes);

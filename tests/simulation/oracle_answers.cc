@@ -48,18 +48,19 @@ void Oracle::stat_done(int node, const std::string& path, Span span, int error,
 }
 
 void Oracle::open_done(int node, const std::string& path, Span span, int error,
-                       const OpenFilePtr& file, int flags) {
+                       const OpenFilePtr& file, int flags, const std::string& path_now) {
   check_error(node, path, span, error, "open");
   if (error != 0 || file->directory) return;
   OpenInfo& info = open_[file.get()];
   info.span = span;
-  info.paths = {path};
+  info.paths = {path, path_now};
   if (!file->writes() && (flags & O_TRUNC) == 0) {
     const auto local = locals_.find({node, file->node->id});
     if (local != locals_.end()) info.local = local->second;
     return;
   }
   writers_[{node, path}] = forever;
+  writers_[{node, path_now}] = forever;
   LocalFilePtr& local = locals_[{node, file->node->id}];
   const bool fresh = local == nullptr || local->writers == 0;
   if (fresh) {

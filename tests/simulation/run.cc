@@ -191,7 +191,8 @@ class Run {
         const int error = kernel.open(process, start, step.path, step.flags, opened);
         if (error == 0) process.files[step.slot] = opened;
         if (creates) oracle_.name_answered(n, path);
-        oracle_.open_done(n, path, span(), error, opened, step.flags);
+        oracle_.open_done(n, path, span(), error, opened, step.flags,
+                          error == 0 ? kernel.path_of(*opened->node) : path);
         return error;
       }
       case Op::write: {
