@@ -135,6 +135,9 @@ void Oracle::check_licence(const StoreChange& change, const std::string& full) {
   const std::string path = marker ? full.substr(0, full.size() - 1) : without_conflict(full);
   // A directory's own object is written for what is done in it.
   if (marker && visited_directories_.contains({change.actor, path})) return;
+  for (const auto& [from, to] : moves_[change.actor]) {
+    if (marker && (path == to || below(path, to))) return;
+  }
   for (const auto& [id, licence] : licences_) {
     if (licence.node == change.actor && licensed(licence, path)) return;
   }
@@ -294,8 +297,11 @@ void Oracle::check_error(int node, const std::string& path, Span span, int error
       if (may_be(node, path, span, false)) return;
       fail("does not exist", node, path, span, fmt::format("{}: ENOENT, and it exists", what));
     case ESTALE: {
+      Nanos since = span.from;
+      if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
+        since = std::min(since, name->second.file->opened);
       for (std::string at = path; !at.empty(); at = parent_of(at)) {
-        if (changed_by_others(node, at, span.from - options_.bound, span.to)) return;
+        if (changed_by_others(node, at, since - options_.bound, span.to)) return;
       }
       fail("ESTALE", node, path, span, fmt::format("{}: ESTALE, and nobody else changed it", what));
     }
