@@ -165,6 +165,9 @@ class FileSystem {
   virtual void lookup(InodeId parent, std::string name, Done<Entry> done) = 0;
   /// Gives back `count` references.
   virtual void forget(InodeId inode, uint64_t count) = 0;
+  /// The kernel did not hear what became of a change of this name, as its program was killed
+  /// meanwhile: it may have looked the name up during the change, and is asked to do so again.
+  virtual void name_unheard(InodeId /*parent*/, std::string /*name*/) {}
   virtual void getattr(InodeId inode, Done<Attributes> done) = 0;
   virtual void setattr(InodeId inode, AttributeChange change, Done<Attributes> done) = 0;
 

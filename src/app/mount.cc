@@ -41,7 +41,7 @@ Mount::Mount(const Options& options, std::string prefix, std::shared_ptr<Log> lo
     : prefix_(std::move(prefix)),
       log_(std::move(log)),
       workers_("worker", worker_threads),
-      notifier_("notifier", 1),
+      notifier_("notifier", 2),
       journal_workers_("journal", journal_threads),
       budget_(options.mount.memory_limit != 0 ? options.mount.memory_limit
                                               : default_memory_limit()),

@@ -11,8 +11,10 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "frontend/cache_request.h"
+#include "frontend/fuse_name_ops.h"
 #include "frontend/fuse_range_ops.h"
 #include "frontend/io_uring.h"
 #include "frontend/passthrough.h"
@@ -50,14 +52,26 @@ Done<void> answer(fuse_req_t request, const char* operation) {
   };
 }
 
-namespace {
-
-constexpr int64_t ns_per_second = 1'000'000'000;
-
 Caller caller_of(fuse_req_t request) {
   const fuse_ctx* context = fuse_req_ctx(request);
   return Caller{context->uid, context->gid};
 }
+
+void forget(FuseContext& context, NodeId node, uint64_t count) {
+  context.modes.forget(node, count);
+  context.file_system->forget(OpenModes::inode_of(node), count);
+}
+
+bool answer_with(FuseContext& context, FuseReply& reply, const Entry& entry) {
+  const NodeId node = context.modes.refer(entry.attributes.inode);
+  const bool heard = reply.entry(entry, node);
+  if (!heard) forget(context, node, 1);
+  return heard;
+}
+
+namespace {
+
+constexpr int64_t ns_per_second = 1'000'000'000;
 
 int64_t to_ns(const timespec& time) { return time.tv_sec * ns_per_second + time.tv_nsec; }
 
@@ -65,48 +79,6 @@ int64_t now_ns() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   return to_ns(now);
-}
-
-FileType type_of(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR:
-      return FileType::directory;
-    case S_IFLNK:
-      return FileType::symlink;
-    case S_IFIFO:
-      return FileType::fifo;
-    case S_IFSOCK:
-      return FileType::socket;
-    case S_IFCHR:
-      return FileType::character_device;
-    case S_IFBLK:
-      return FileType::block_device;
-    default:
-      return FileType::file;
-  }
-}
-
-/// What the kernel knows as `node` it refers to less often by `count`.
-void forget(FuseContext& context, NodeId node, uint64_t count) {
-  context.modes.forget(node, count);
-  context.file_system->forget(OpenModes::inode_of(node), count);
-}
-
-/// For operations that answer with a new reference to an inode.
-Done<Entry> answer_entry(fuse_req_t request, const char* operation) {
-  FuseContext& context = context_of(request);
-  return [&context,
-          reply = FuseReply(request, context.reply(), operation)](Result<Entry> entry) mutable {
-    if (!entry && entry.code() == Code::not_found && context.negative_ttl.count() > 0) {
-      reply.no_entry(context.negative_ttl);
-    } else if (!entry) {
-      reply.error(entry.error());
-    } else {
-      const InodeId inode = entry->attributes.inode;
-      const NodeId node = context.modes.refer(inode);
-      if (!reply.entry(*entry, node)) forget(context, node, 1);
-    }
-  };
 }
 
 Done<Attributes> answer_attributes(fuse_req_t request, const char* operation) {
@@ -157,7 +129,19 @@ fuse_file_info file_info(const Opened& opened, const OpenMode& mode, int flags) 
 }
 
 void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  context_of(request).file_system->lookup(parent, name, answer_entry(request, "lookup"));
+  FuseContext& context = context_of(request);
+  context.file_system->lookup(
+      parent, name,
+      [&context,
+       reply = FuseReply(request, context.reply(), "lookup")](const Result<Entry>& entry) mutable {
+        if (entry) {
+          answer_with(context, reply, *entry);
+        } else if (entry.code() == Code::not_found && context.negative_ttl.count() > 0) {
+          reply.no_entry(context.negative_ttl);
+        } else {
+          reply.error(entry.error());
+        }
+      });
 }
 
 void op_forget(fuse_req_t request, fuse_ino_t node, uint64_t count) {
@@ -199,26 +183,6 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int vali
                                            answer_attributes(request, "setattr"));
 }
 
-void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
-  context_of(request).file_system->mkdir(parent, name, mode & 07777, caller_of(request),
-                                         answer_entry(request, "mkdir"));
-}
-
-void op_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
-  context_of(request).file_system->make_node(parent, name,
-                                             {.type = type_of(mode),
-                                              .mode = mode & 07777,
-                                              .device = static_cast<uint32_t>(device),
-                                              .target = {}},
-                                             caller_of(request), answer_entry(request, "mknod"));
-}
-
-void op_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
-  context_of(request).file_system->make_node(
-      parent, name, {.type = FileType::symlink, .mode = 0777, .target = target}, caller_of(request),
-      answer_entry(request, "symlink"));
-}
-
 void op_readlink(fuse_req_t request, fuse_ino_t node) {
   context_of(request).file_system->read_link(
       OpenModes::inode_of(node),
@@ -228,36 +192,8 @@ void op_readlink(fuse_req_t request, fuse_ino_t node) {
       });
 }
 
-/// An object has one key.
-void op_link(fuse_req_t request, fuse_ino_t, fuse_ino_t, const char*) {
-  fuse_reply_err(request, EPERM);
-}
-
-void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  context_of(request).file_system->rmdir(parent, name, answer(request, "rmdir"));
-}
-
-void op_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  context_of(request).file_system->unlink(parent, name, answer(request, "unlink"));
-}
-
-void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
-               const char* new_name, unsigned int flags) {
-  if (flags == RENAME_EXCHANGE) {
-    context_of(request).file_system->exchange(parent, name, new_parent, new_name,
-                                              answer(request, "rename"));
-    return;
-  }
-  if ((flags & ~static_cast<unsigned int>(RENAME_NOREPLACE)) != 0) {
-    fuse_reply_err(
-        request, EINVAL);  // what rename(2) documents for flags that a file system does not support
-    return;
-  }
-  context_of(request).file_system->rename(parent, name, new_parent, new_name, flags != 0,
-                                          answer(request, "rename"));
-}
-
-void answer_created(FuseContext& context, FuseReply& reply, const Created& created, int flags) {
+/// False where nobody heard it.
+bool answer_created(FuseContext& context, FuseReply& reply, const Created& created, int flags) {
   const InodeId inode = created.entry.attributes.inode;
   NodeId node = context.modes.refer(inode);
   OpenMode mode = enter(context, node, created.opened, flags);
@@ -267,10 +203,11 @@ void answer_created(FuseContext& context, FuseReply& reply, const Created& creat
     node = context.modes.refer(inode);
     mode = enter(context, node, created.opened, flags);
   }
-  if (reply.created(created.entry, node, file_info(created.opened, mode, flags))) return;
+  if (reply.created(created.entry, node, file_info(created.opened, mode, flags))) return true;
   leave(context, node);
   context.file_system->release(created.opened.handle);
   forget(context, node, 1);
+  return false;
 }
 
 void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode,
@@ -279,13 +216,13 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
   const int flags = info->flags;
   context.file_system->create(
       parent, name, mode & 07777, open_flags(flags), (flags & O_EXCL) != 0, caller_of(request),
-      [&context, flags, reply = FuseReply(request, context.reply(), "create")](
-          const Result<Created>& created) mutable {
-        if (created) {
-          answer_created(context, reply, *created, flags);
-        } else {
-          reply.error(created.error());
-        }
+      [&context, flags, changed = ChangedNames(context, {{parent, name}}),
+       reply =
+           FuseReply(request, context.reply(), "create")](const Result<Created>& created) mutable {
+        if (created) return changed.answered(answer_created(context, reply, *created, flags));
+        // As for a rename.
+        if (created.code() == Code::already_exists) return changed.answered(reply.again());
+        changed.answered(reply.error(created.error()));
       });
 }
 
@@ -566,14 +503,7 @@ fuse_lowlevel_ops fuse_operations() {
   operations.forget_multi = op_forget_multi;
   operations.getattr = op_getattr;
   operations.setattr = op_setattr;
-  operations.mkdir = op_mkdir;
-  operations.mknod = op_mknod;
-  operations.symlink = op_symlink;
   operations.readlink = op_readlink;
-  operations.link = op_link;
-  operations.rmdir = op_rmdir;
-  operations.unlink = op_unlink;
-  operations.rename = op_rename;
   operations.create = op_create;
   operations.open = op_open;
   operations.read = op_read;
@@ -592,6 +522,7 @@ fuse_lowlevel_ops fuse_operations() {
   operations.setxattr = op_setxattr;
   operations.removexattr = op_removexattr;
   operations.statfs = op_statfs;
+  add_name_operations(operations);
   add_range_operations(operations);
   return operations;
 }

@@ -34,6 +34,12 @@ void drop_set_ids(FuseContext& context, fuse_ino_t node, const fuse_file_info& i
 /// For operations that answer with success or an error.
 Done<void> answer(fuse_req_t request, const char* operation);
 
+Caller caller_of(fuse_req_t request);
+/// What the kernel knows as `node` it refers to less often by `count`.
+void forget(FuseContext& context, NodeId node, uint64_t count);
+/// Answers with a new reference to the inode; false where nobody heard it.
+bool answer_with(FuseContext& context, FuseReply& reply, const Entry& entry);
+
 /// One function for each operation: decode, call the file system, reply from whichever thread
 /// finishes it.
 fuse_lowlevel_ops fuse_operations();

@@ -34,8 +34,8 @@ class FuseReply {
 
   bool ok() { return error_number(0); }
   bool error(const Error& error);
-  /// To an open: the kernel shall look the name up again and open what it finds then. It does so
-  /// once, as for every ESTALE of an open.
+  /// To an open, a creation or a rename: the kernel shall look the names up again and do it with
+  /// what it finds then. It does so once, as for every ESTALE.
   bool again() { return error_number(ESTALE); }
   /// `node` is what the kernel shall know the inode by.
   bool entry(const Entry& entry, fuse_ino_t node);

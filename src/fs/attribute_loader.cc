@@ -19,7 +19,7 @@ constexpr uint32_t most_skipped = 16;
 /// The metadata of the object are in the tree, or nobody can know more of it than the tree does.
 bool known(const Inode& inode) {
   return inode.stored_known || inode.local_only || inode.deleted() || inode.vanished() ||
-         inode.writer != nullptr;
+         (inode.writer != nullptr && Tree::changing(inode));
 }
 
 /// Its directory is being sampled: soon more is known.
@@ -95,7 +95,9 @@ void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
     if (same && (no_marker || (info && is_as_known(core_, *inode, *info)))) {
       inode->stored_known = true;
     } else if (same && info) {
-      core_.tree.learn_object(*inode, *info);
+      core_.tree.learn_object(inode, *info);
+    } else if (same && info.code() == Code::not_found) {
+      inode->fetched_at = {};  // who looks the name up next finds out what has become of it
     }
   }
   const Result<void> result = info ? Result<void>() : Result<void>(info.error());

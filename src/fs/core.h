@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/gate.h"
+#include "fs/kernel_view.h"
 #include "fs/make_file_system.h"
 #include "fs/own_names.h"
 #include "fs/tree.h"
@@ -29,7 +30,9 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
         attributes(metadata.attributes),
         limits(parts.store.limits()),
         own(prefix),
-        tree(std::move(prefix), the_mount, metadata, KeyNames(limits.utf8_keys), parts.scheduler) {}
+        kernel(parts.notifier, gate),
+        tree(std::move(prefix), the_mount, metadata, KeyNames(limits.utf8_keys), parts.scheduler,
+             kernel) {}
 
   /// Wraps a continuation so that destroying the file system waits for it.
   template <typename T, typename F>
@@ -50,13 +53,13 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   const MetadataOptions::Attributes attributes;
   const StoreLimits limits;
   const OwnKeys own;
-  KernelCache* kernel = nullptr;       ///< Set once, before the first operation.
   std::atomic<bool> stopping = false;  ///< Takes no more changes.
   std::atomic<uint64_t> own_ids = 0;
   Gate gate;
   std::shared_ptr<Gate::Pass> alive =
       std::make_shared<Gate::Pass>(gate.pass());  ///< Until its end.
   const std::weak_ptr<Gate::Pass> living = alive;
+  KernelView kernel;
   Tree tree;
   std::unordered_set<FileHandle*> open_files
       GUARDED_BY(tree.mutex);  ///< What a lazy unmount never releases.
@@ -101,11 +104,12 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   /// The name of something of this mount's in the bucket, other than any before.
   std::string new_own_id() { return parts.identity.id + "-" + std::to_string(++own_ids); }
 
+  /// The store has refused to make the name, since it has one: that is learnt. Returns
+  /// already_exists.
+  Error already_there(const InodePtr& directory, const std::string& name) EXCLUDES(tree.mutex);
   /// What is under the key, or the prefix that ends in "/", changed in the store: what is known of
   /// it is asked for again.
   void look_anew(const std::string& key) EXCLUDES(tree.mutex);
-  /// Has the kernel ask again for these names, by their directories.
-  void forget_in_kernel(std::vector<std::pair<InodeId, std::string>> names);
 
   struct NameWaiter {
     InodePtr inode;

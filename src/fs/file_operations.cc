@@ -55,7 +55,7 @@ void FileOperations::create(const Create& request, Done<Created> done) {
       std::move(put), core_.tracked<ObjectInfo>(
                           [this, request, done = std::move(done)](Result<ObjectInfo> info) mutable {
                             if (!info && info.code() == Code::changed)
-                              info = Error(Code::already_exists);
+                              info = core_.already_there(request.parent, request.name);
                             Result<Created> made = Created();
                             if (info) {
                               const MutexLock lock(core_.tree.mutex);
@@ -240,7 +240,7 @@ Result<std::shared_ptr<ObjectReader>> FileOperations::reader_for(
           if (core == nullptr || known == nullptr) return;
           const MutexLock lock(core->tree.mutex);
           if (known->etag == info.etag && !known->stored_known)
-            core->tree.learn_object(*known, info);
+            core->tree.learn_object(known, info);
         });
     inode.reader = reader;
   }

@@ -57,7 +57,11 @@ class FileSystemImpl final : public MountedFileSystem {
     core_->gate.wait();
   }
 
-  void attach(KernelCache& kernel) override { core_->kernel = &kernel; }
+  void attach(KernelCache& kernel) override { core_->kernel.attach(kernel); }
+
+  void name_unheard(InodeId parent, std::string name) override {
+    core_->kernel.forget_entry(parent, std::move(name));
+  }
 
   void restore(std::vector<RestoredFile> files) override {
     std::vector<InodePtr> restored;
@@ -425,7 +429,7 @@ class FileSystemImpl final : public MountedFileSystem {
         DirectoryEntry entry{.name = found.name,
                              .next_cookie = i + 1 + first_entry_cookie,
                              .attributes = core_->tree.attributes(*inode),
-                             .ttl = core_->tree.ttl()};
+                             .ttl = core_->tree.ttl_of(*inode)};
         const bool settled = attributes_.settled(*inode);
         // A symbolic link is short, and what has no contents is empty: others are regular files.
         entry.attributes.type_known =

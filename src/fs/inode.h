@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/scheduler.h"
@@ -35,8 +36,9 @@ struct DirectoryState {
       false;  ///< Its last listing took more than one page: single names are cheaper asked by HEAD.
   std::shared_ptr<Listing> listing;  ///< The one in progress, if any.
   std::unordered_map<std::string, Scheduler::Time>
-      absent;                            ///< Names known not to exist, since when. Bounded.
-  Scheduler::Time last_single_lookup{};  ///< See Resolver: the second lookup lists.
+      absent;                             ///< Names known not to exist, since when. Bounded.
+  std::unordered_set<std::string> taken;  ///< See Tree::note_taken. Bounded.
+  Scheduler::Time last_single_lookup{};   ///< See Resolver: the second lookup lists.
 
   /// Names that this mount changed while a listing was running; its answer may be older and does
   /// not count for them.

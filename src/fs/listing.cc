@@ -270,7 +270,8 @@ void DirectoryLoader::evict() {
     const MutexLock lock(core_.tree.mutex);
     kernel_holds = core_.tree.evict();
   }
-  core_.forget_in_kernel(std::move(kernel_holds));
+  for (auto& [directory, name] : kernel_holds)
+    core_.kernel.forget_entry(directory, std::move(name));
 }
 
 void DirectoryLoader::note_opened(const InodePtr& directory) {

@@ -36,7 +36,7 @@ struct FileSystemParts {
   ObjectCopier& copier;
   Scheduler& scheduler;
   /// Talks to the kernel, which may hold that up until an operation that it has under way has its
-  /// answer: nothing that an answer needs may wait behind it.
+  /// answer: nothing that an answer needs may wait behind it. Two pieces of work at a time.
   Scheduler& notifier;
   std::shared_ptr<Log> log;
   bool sync_to_store = false;  ///< fsync waits for the store where writers keep promises, too.

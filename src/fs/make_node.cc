@@ -52,7 +52,8 @@ void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
   core_.parts.store.put(
       std::move(put), core_.tracked<ObjectInfo>([this, request, stored, done = std::move(done)](
                                                     Result<ObjectInfo> info) mutable {
-        if (!info && info.code() == Code::changed) info = Error(Code::already_exists);
+        if (!info && info.code() == Code::changed)
+          info = core_.already_there(request.parent, request.name);
         Entry entry;
         InodePtr inode;
         if (info) {

@@ -64,7 +64,8 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
           core_.end_work(*parent);
           done(std::move(made));
         };
-        if (!info && info.code() == Code::changed) return done(Error(Code::already_exists));
+        if (!info && info.code() == Code::changed)
+          return done(core_.already_there(request.parent, request.name));
         if (!info) return done(info.error());
         Entry entry;
         InodePtr inode;
@@ -102,7 +103,7 @@ void NameOperations::check_empty(const InodePtr& directory, Done<void> done) {
     if (prefix) request.prefix = std::move(*prefix);
     if (!prefix) gone = prefix.error();
     for (const auto& [name, inode] : directory->directory->children)
-      busy |= inode->local_only || inode->writer;
+      busy |= core_.tree.keeps(*inode);
   }
   if (gone) return done(*gone);
   if (busy) return done(Error(Code::not_empty));

@@ -100,11 +100,18 @@ void FsCore::end_work(Inode& inode) {
   for (NameWaiter& waiter : waited) waiter.work();
 }
 
+Error FsCore::already_there(const InodePtr& directory, const std::string& name) {
+  const MutexLock lock(tree.mutex);
+  tree.note_taken(*directory, name);
+  return Error(Code::already_exists);
+}
+
 void FsCore::look_anew(const std::string& key) {
   if (!key.starts_with(own.prefix) || key.starts_with(own.root)) return;
   std::string_view path = std::string_view(key).substr(own.prefix.size());
   if (path.ends_with('/')) path.remove_suffix(1);
-  std::pair<InodeId, std::string> held;
+  InodeId parent = 0;
+  std::optional<std::string> last;
   {
     const MutexLock lock(tree.mutex);
     InodePtr directory = tree.root();
@@ -118,19 +125,12 @@ void FsCore::look_anew(const std::string& key) {
     }
     directory->directory->absent.clear();
     directory->directory->complete = false;
-    const auto last = tree.keys.name_of(path);
+    last = tree.keys.name_of(path);
     if (!last) return;
     if (const InodePtr known = tree.child(*directory, *last)) forget_age(*known);
-    held = {directory->id, *last};
+    parent = directory->id;
   }
-  forget_in_kernel({std::move(held)});
-}
-
-void FsCore::forget_in_kernel(std::vector<std::pair<InodeId, std::string>> names) {
-  if (names.empty() || kernel == nullptr) return;
-  parts.notifier.post([this, pass = gate.pass(), names = std::move(names)] {
-    for (const auto& [parent, name] : names) kernel->invalidate_entry(parent, name);
-  });
+  kernel.forget_entry(parent, std::move(*last));
 }
 
 }  // namespace penstock

@@ -284,7 +284,7 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
       core_.tracked<ObjectInfo>(
           [this, request, inode, from, done = std::move(done)](Result<ObjectInfo> info) mutable {
             if (!info && request.no_replace && info.code() == Code::changed)
-              return done(info.error().with_code(Code::already_exists));
+              return done(core_.already_there(request.new_parent, request.new_name));
             if (!info) return done(info.error());
             core_.parts.store.remove(
                 from, core_.tracked<void>([this, request, inode, info = *info,

@@ -46,12 +46,15 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
     denied = known == nullptr && core_.tree.child(*directory, name) == nullptr &&
              core_.tree.listing_denies(*directory, name);
     if (known == nullptr && !denied) {
+      const bool taken = Tree::taken(*directory, name);
       const bool neighbours_asked = state.last_single_lookup != Scheduler::Time{} &&
                                     now - state.last_single_lookup < neighbour_window;
       large = state.spans_pages;
       list = large ? neighbours_asked
                    : (state.listing != nullptr || state.complete || neighbours_asked);
-      if (!list) state.last_single_lookup = now;
+      // A listing that is under way may not have it yet.
+      if (taken) list = false;
+      if (!list && !taken) state.last_single_lookup = now;
     }
   }
   if (gone) return done(*gone);
@@ -86,12 +89,18 @@ void Resolver::resolve_single(const InodePtr& directory, const std::string& name
   {
     const MutexLock lock(core_.tree.mutex);
     Result<std::string> key = core_.tree.child_key(*directory, name, FileType::file);
-    if (key) single->key = std::move(*key);
-    if (!key) gone = key.error();
-    single->changes_at_start = directory->directory->change_count;
+    if (!key) {
+      gone = key.error();
+    } else if (key->size() > core_.limits.max_key_bytes) {
+      gone = no_such_name();
+    } else {
+      DirectoryState& state = *directory->directory;
+      single->key = std::move(*key);
+      single->changes_at_start = state.change_count;
+      ++state.partial_listings;
+    }
   }
   if (gone) return single->done(*gone);
-  if (single->key.size() > core_.limits.max_key_bytes) return single->done(no_such_name());
   core_.parts.store.head({.key = single->key},
                          core_.tracked<ObjectInfo>([this, single](Result<ObjectInfo> info) {
                            {
@@ -110,6 +119,41 @@ void Resolver::resolve_single(const InodePtr& directory, const std::string& name
                          }));
 }
 
+Resolver::Standing Resolver::standing(const Single& single) {
+  DirectoryState& state = *single.directory->directory;
+  const auto changed = state.changed.find(single.name);
+  const bool changed_here =
+      changed != state.changed.end() && changed->second > single.changes_at_start;
+  if (--state.partial_listings == 0 && state.listing == nullptr) state.changed.clear();
+  const Result<std::string> key =
+      core_.tree.child_key(*single.directory, single.name, FileType::file);
+  if (!key) return Standing::gone;
+  // The directory may have been renamed meanwhile.
+  if (changed_here || *key != single.key) return Standing::old;
+  return Standing::holds;
+}
+
+InodePtr Resolver::learn_single(const Single& single, const Result<ObjectInfo>& file,
+                                const Result<ListPage>& below) {
+  const InodePtr& directory = single.directory;
+  const InodePtr known = core_.tree.child(*directory, single.name);
+  if (below && !below->objects.empty()) {
+    InodePtr inode = core_.tree.learn_directory(directory, single.name);
+    const ObjectInfo& first = below->objects.front();
+    const bool marker = first.key == single.key + "/";
+    if (inode->directory) inode->directory->has_marker = marker;
+    if (inode->directory && marker) Tree::compare_modified(*inode, first.last_modified_ns);
+    return inode;
+  }
+  if (file) return core_.tree.learn_file(directory, single.name, *file);
+  // What is missing may have been renamed already, with the directory.
+  const bool moving = core_.leaving(*directory);
+  if (known != nullptr && (moving || core_.tree.keeps(*known))) return known;
+  if (known != nullptr) core_.tree.detach(known, Binding::vanished);
+  if (!moving) core_.tree.note_absent(*directory, single.name);
+  return nullptr;
+}
+
 void Resolver::single_answered(const std::shared_ptr<Single>& single) {
   Result<ObjectInfo> file = no_such_name();
   Result<ListPage> below = no_such_name();
@@ -119,40 +163,25 @@ void Resolver::single_answered(const std::shared_ptr<Single>& single) {
     file = std::move(*single->file);
     below = std::move(*single->below);
   }
-  if (!below && below.code() != Code::not_found) return single->done(below.error());
-  if (!file && file.code() != Code::not_found) return single->done(file.error());
-  const bool is_directory = below && !below->objects.empty();
-  const bool marker = is_directory && below->objects.front().key == single->key + "/";
+  std::optional<Error> failed;
+  if (!below && below.code() != Code::not_found) failed = below.error();
+  if (!failed && !file && file.code() != Code::not_found) failed = file.error();
   InodePtr inode;
-  bool superseded = false;
+  Standing stands = Standing::holds;
+  bool marked = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    DirectoryState& state = *single->directory->directory;
-    // An own change of the directory while we asked may have made the answer old: what the tree has
-    // then counts.
-    superseded = state.change_count != single->changes_at_start;
-    const InodePtr known = core_.tree.child(*single->directory, single->name);
-    // What is missing may have been renamed already, with the directory.
-    const bool moving = core_.leaving(*single->directory);
-    // NOLINTNEXTLINE(bugprone-branch-clone): the cases are in the order in which they count.
-    if (superseded && known != nullptr && core_.tree.fresh(*known)) {
-      inode = known;
-    } else if (is_directory) {
-      inode = core_.tree.learn_directory(single->directory, single->name);
-      if (inode->directory) inode->directory->has_marker = marker;
-      if (inode->directory && marker)
-        Tree::compare_modified(*inode, below->objects.front().last_modified_ns);
-    } else if (file) {
-      inode = core_.tree.learn_file(single->directory, single->name, *file);
-    } else if (known != nullptr && (moving || core_.tree.keeps(*known))) {
-      inode = known;
-    } else {
-      if (known != nullptr) core_.tree.detach(known, Binding::vanished);
-      if (!superseded && !moving) core_.tree.note_absent(*single->directory, single->name);
-    }
+    stands = standing(*single);
+    if (stands == Standing::holds && !failed) inode = learn_single(*single, file, below);
+    if (stands == Standing::old) inode = core_.tree.child(*single->directory, single->name);
+    marked = inode != nullptr && inode->directory != nullptr && inode->directory->has_marker;
   }
+  if (stands == Standing::gone) return single->done(Tree::gone(*single->directory));
+  if (stands == Standing::old && inode == nullptr)
+    return resolve(single->directory, single->name, std::move(single->done));
+  if (stands == Standing::holds && failed) return single->done(*failed);
   if (inode == nullptr) return single->done(no_such_name());
-  if (!marker || inode->type != FileType::directory) return single->done(std::move(inode));
+  if (!marked) return single->done(std::move(inode));
   // A marker may carry the directory's mode and owner.
   attributes_.learn(inode, [single, inode](const Result<void>& learned) {
     if (!learned && learned.code() != Code::not_found) return single->done(learned.error());
@@ -176,7 +205,7 @@ void Resolver::refresh(const InodePtr& inode, Done<void> done) {
   if (parent == nullptr) return done({});
   resolve(parent, name, [inode, done = std::move(done)](Result<InodePtr> now) mutable {
     if (!now) return done(now.error());
-    if (*now != inode) return done(no_such_name());
+    if (*now != inode) return done(Tree::gone(*inode));
     done({});
   });
 }

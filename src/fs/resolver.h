@@ -24,8 +24,8 @@ class Resolver {
   void resolve(const InodePtr& directory, const std::string& name, Done<InodePtr> done)
       EXCLUDES(core_.tree.mutex);
 
-  /// Brings an inode up to date. not_found: its name is gone or is something else by now; changed:
-  /// it was so before.
+  /// Brings an inode up to date. not_found: its name is gone; changed: it has another inode, or the
+  /// name was gone before.
   void refresh(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
   /// Asks the store about this file now, whatever is cached: its version turned out to be old.
@@ -35,6 +35,13 @@ class Resolver {
   struct Single;
   void resolve_single(const InodePtr& directory, const std::string& name, Done<InodePtr> done)
       EXCLUDES(core_.tree.mutex);
+  /// What a lone lookup's answer is worth by now: all; nothing, since this mount has changed the
+  /// name, or renamed the directory, meanwhile; or the directory is no more. Once for each lookup.
+  enum class Standing : uint8_t { holds, old, gone };
+  Standing standing(const Single& single) REQUIRES(core_.tree.mutex);
+  /// The inode that has the name by the answer; or null.
+  InodePtr learn_single(const Single& single, const Result<ObjectInfo>& file,
+                        const Result<ListPage>& below) REQUIRES(core_.tree.mutex);
   void single_answered(const std::shared_ptr<Single>& single) EXCLUDES(core_.tree.mutex);
 
   FsCore& core_;

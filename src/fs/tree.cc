@@ -25,12 +25,13 @@ constexpr int64_t longest_answer_s = 2;
 }  // namespace
 
 Tree::Tree(std::string prefix, const MountOptions& mount, const MetadataOptions& metadata,
-           KeyNames the_keys, const Scheduler& scheduler)
+           KeyNames the_keys, const Scheduler& scheduler, KernelView& kernel)
     : keys(the_keys),
       prefix_(std::move(prefix)),
       mount_(mount),
       metadata_(metadata),
       scheduler_(scheduler),
+      kernel_(kernel),
       mounted_at_ns_(wall_clock_ns()) {
   const MutexLock lock(mutex);
   root_ = make(FileType::directory);
@@ -147,6 +148,7 @@ InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, Fil
   directory->directory->children.emplace(name, inode);
   if (type == FileType::directory) ++directory->directory->subdirectories;
   directory->directory->absent.erase(name);
+  directory->directory->taken.erase(name);
   return inode;
 }
 
@@ -170,6 +172,8 @@ StoredAttributes Tree::initial_attributes(const Inode& directory, FileType type,
 
 void Tree::detach(const InodePtr& inode, Binding how) {
   if (!inode->named()) return;
+  if (how == Binding::vanished && inode->references > 0)
+    kernel_.forget_entry(inode->parent->id, inode->name);
   auto& siblings = inode->parent->directory->children;
   const auto it = siblings.find(inode->name);
   if (it != siblings.end() && it->second == inode) {
@@ -185,9 +189,16 @@ void Tree::detach(const InodePtr& inode, Binding how) {
   drop_if_unused(inode);
 }
 
+bool Tree::changing(const Inode& inode) {
+  if (inode.local_only || inode.leaving > 0 || inode.commits_running > 0) return true;
+  if (!inode.kept_key.empty()) return true;
+  if (inode.directory != nullptr) return inode.busy > 0;
+  const FileWriter* writer = inode.writer.get();
+  return writer != nullptr && (inode.busy > 0 || writer->dirty() || writer->pending());
+}
+
 bool Tree::keeps(const Inode& inode) const {
-  if (inode.local_only || inode.writer != nullptr) return true;
-  if (inode.busy > 0 || inode.leaving > 0 || !inode.kept_key.empty()) return true;
+  if (changing(inode)) return true;
   if (inode.directory == nullptr) return false;
   const auto& children = inode.directory->children;
   return std::any_of(children.begin(), children.end(),
@@ -228,17 +239,10 @@ InodePtr Tree::learn_file(const InodePtr& directory, const std::string& name,
                           const ObjectInfo& info) {
   InodePtr inode = child(*directory, name);
   const bool other_type = inode != nullptr && inode->type != FileType::file;
-  // A name that is about to go has what it had, until that is settled; a directory below which
-  // something is written here hides the file.
-  const bool going = inode != nullptr && (inode->leaving > 0 || !inode->kept_key.empty());
-  if (going || (other_type && keeps(*inode))) return inode;
-  // An open file keeps its version: the new one gets an inode, and so a page cache, of its own.
-  const bool replaced = inode != nullptr && inode->handles > 0 && inode->writer == nullptr &&
-                        !inode->etag.empty() && inode->etag != info.etag;
-  if (inode == nullptr || other_type || replaced) {
-    inode = add_child(directory, name, FileType::file);
-  }
-  learn_object(*inode, info);
+  // A directory below which something is written here hides the file.
+  if (other_type && keeps(*inode)) return inode;
+  if (inode == nullptr || other_type) inode = add_child(directory, name, FileType::file);
+  learn_object(inode, info);
   return child(*directory, name);
 }
 
@@ -276,34 +280,40 @@ InodePtr Tree::learn_directory(const InodePtr& directory, const std::string& nam
   return inode;
 }
 
-void Tree::learn_object(Inode& inode, const ObjectInfo& info) {
-  inode.fetched_at = scheduler_.now();
+void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info) {
+  const bool other = inode->etag != info.etag || inode->size != info.size;
   // What is being written here is newer than anything the store tells; its commit will meet the
-  // difference.
-  if (inode.writer != nullptr && inode.writer->dirty()) return;
-  // Of attributes that are being stored the answer may still tell what was before them, or already
-  // their object.
-  const bool storing = inode.commits_running > 0;
-  if (inode.etag != info.etag || inode.size != info.size) {
-    inode.etag = info.etag;
-    inode.size = info.size;
-    inode.reader.reset();
-    if (!storing) {
-      inode.stored = {};
-      inode.stored_known = false;
-      inode.stored_dirty = false;  // it was a change of what has gone
-      inode.link_target.clear();
-      inode.mtime_ns = inode.ctime_ns = info.last_modified_ns;
-    }
+  // difference. While attributes are stored the store may tell what was before them, or already
+  // their object; a name that is about to go has what it had until that is settled.
+  if (other && changing(*inode)) return;
+  // Nothing is known yet of what was just found.
+  const bool known = !inode->etag.empty() || inode->size > 0 || inode->modified_s != 0;
+  const bool held = inode->references > 0 || inode->handles > 0 || inode->writer != nullptr;
+  if (other && known && held && inode->type == FileType::file) {
+    if (!inode->named()) return;
+    const std::string name = inode->name;
+    return learn_object(add_child(inode->parent, name, FileType::file), info);
   }
-  compare_modified(inode, info.last_modified_ns);
-  inode.local_only = false;
-  if (storing || inode.stored_dirty) {
-    inode.stored_known = true;
+  inode->fetched_at = scheduler_.now();
+  if (other) {
+    inode->etag = info.etag;
+    inode->size = info.size;
+    inode->reader.reset();
+    inode->stored = {};
+    inode->stored_known = false;
+    inode->stored_dirty = false;  // it was a change of what has gone
+    inode->link_target.clear();
+    inode->mtime_ns = inode->ctime_ns = info.last_modified_ns;
+  }
+  if (inode->writer != nullptr && inode->writer->dirty()) return;
+  compare_modified(*inode, info.last_modified_ns);
+  // What is stored soon is newer than the metadata that the object has.
+  if (inode->commits_running > 0 || inode->stored_dirty) {
+    inode->stored_known = true;
   } else if (info.metadata) {
     learn_metadata(inode, info);
-  } else if (!inode.stored_known && inode.type == FileType::file) {
-    inode.mtime_ns = info.last_modified_ns;
+  } else if (!inode->stored_known && inode->type == FileType::file) {
+    inode->mtime_ns = info.last_modified_ns;
   }
 }
 
@@ -325,22 +335,21 @@ void Tree::compare_modified(Inode& inode, int64_t last_modified_ns) {
   inode.ctime_ns = last_modified_ns;
 }
 
-void Tree::learn_metadata(Inode& inode, const ObjectInfo& info) {
+void Tree::learn_metadata(const InodePtr& inode, const ObjectInfo& info) {
   StoredAttributes stored = parse_attributes(*info.metadata);
-  if (inode.shown_as && inode.named() && inode.type == FileType::file &&
-      *inode.shown_as != stored.type.value_or(inode.type)) {
+  if (inode->shown_as && inode->named() && inode->type == FileType::file &&
+      *inode->shown_as != stored.type.value_or(inode->type)) {
     // A kernel that sees an inode change its type gives it up: the name gets another one.
-    const InodePtr directory = inode.parent;
-    Inode& other = *add_child(directory, std::string(inode.name), FileType::file);
-    return learn_object(other, info);
+    const std::string name = inode->name;
+    return learn_object(add_child(inode->parent, name, FileType::file), info);
   }
-  inode.stored = std::move(stored);
-  inode.stored_known = true;
-  if (inode.type == FileType::file || inode.stored.mtime_ns)
-    inode.mtime_ns = inode.stored.mtime_ns.value_or(info.last_modified_ns);
-  if (inode.directory != nullptr && inode.stored.children_carry)
-    inode.directory->carried = DirectoryState::Carried::some;
-  note_carried(inode);
+  inode->stored = std::move(stored);
+  inode->stored_known = true;
+  if (inode->type == FileType::file || inode->stored.mtime_ns)
+    inode->mtime_ns = inode->stored.mtime_ns.value_or(info.last_modified_ns);
+  if (inode->directory != nullptr && inode->stored.children_carry)
+    inode->directory->carried = DirectoryState::Carried::some;
+  note_carried(*inode);
 }
 
 void Tree::names_changed(Inode& directory) {
@@ -364,6 +373,21 @@ void Tree::note_absent(Inode& directory, const std::string& name) {
   auto& absent = directory.directory->absent;
   if (absent.size() >= max_absent) absent.clear();
   absent[name] = scheduler_.now();
+  directory.directory->taken.erase(name);
+}
+
+void Tree::note_taken(Inode& directory, const std::string& name) {
+  DirectoryState& state = *directory.directory;
+  state.absent.erase(name);
+  if (child(directory, name) == nullptr) {
+    if (state.taken.size() >= max_absent) state.taken.clear();
+    state.taken.insert(name);
+  }
+  kernel_.forget_entry(directory.id, name);
+}
+
+bool Tree::taken(const Inode& directory, const std::string& name) {
+  return directory.directory->taken.contains(name);
 }
 
 std::chrono::milliseconds Tree::negative_ttl() const {
@@ -372,8 +396,7 @@ std::chrono::milliseconds Tree::negative_ttl() const {
 
 bool Tree::fresh(const Inode& inode) const {
   if (inode.vanished()) return false;
-  return !inode.named() || inode.local_only || inode.writer != nullptr ||
-         scheduler_.now() - inode.fetched_at < metadata_.ttl;
+  return !inode.named() || changing(inode) || scheduler_.now() - inode.fetched_at < metadata_.ttl;
 }
 
 bool Tree::listing_fresh(const Inode& directory) const {
@@ -383,6 +406,7 @@ bool Tree::listing_fresh(const Inode& directory) const {
 
 bool Tree::listing_denies(const Inode& directory, const std::string& name) const {
   const DirectoryState& state = *directory.directory;
+  if (taken(directory, name)) return false;
   const auto age = scheduler_.now() - state.listed_at;
   if (state.complete && age < (state.own ? metadata_.ttl : negative_ttl())) return true;
   const auto known = state.absent.find(name);
@@ -414,7 +438,7 @@ Attributes Tree::attributes(const Inode& inode) const {
 
 Entry Tree::entry(const InodePtr& inode) {
   ++inode->references;
-  return Entry{.attributes = show(*inode), .ttl = metadata_.ttl};
+  return Entry{.attributes = show(*inode), .ttl = ttl_of(*inode)};
 }
 
 Attributes Tree::show(Inode& inode) const {

@@ -12,6 +12,7 @@
 #include "base/scheduler.h"
 #include "data/write_back/write_back_engine.h"
 #include "fs/inode.h"
+#include "fs/kernel_view.h"
 #include "fs/key_names.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
@@ -24,7 +25,7 @@ namespace penstock {
 class Tree {
  public:
   Tree(std::string prefix, const MountOptions& mount, const MetadataOptions& metadata,
-       KeyNames keys, const Scheduler& scheduler);
+       KeyNames keys, const Scheduler& scheduler, KernelView& kernel);
   ~Tree();
 
   Mutex mutex;
@@ -66,7 +67,8 @@ class Tree {
   /// on.
   StoredAttributes initial_attributes(const Inode& directory, FileType type, uint32_t mode,
                                       const Caller& caller) const REQUIRES(mutex);
-  /// Takes the inode out of its directory, and what lies below it: `how` is deleted or vanished.
+  /// Takes the inode out of its directory, and what lies below it: `how` is deleted, which the
+  /// kernel knows by itself, or vanished, which it is told.
   void detach(const InodePtr& inode, Binding how) REQUIRES(mutex);
   void move(const InodePtr& inode, const InodePtr& directory, const std::string& name)
       REQUIRES(mutex);
@@ -74,21 +76,26 @@ class Tree {
   /// Each gets the other's place; both must have one.
   void exchange(const InodePtr& one, const InodePtr& other) REQUIRES(mutex);
 
-  /// Whether it, or something below it, is here what the store does not have (yet), or is about to
-  /// be changed by this mount: then its name stays, whatever the store tells.
+  /// Whether this mount has of it what the store does not have (yet), or is changing it or its name
+  /// now: what the store tells of it counts only afterwards. A writer that nobody has written to
+  /// changes nothing.
+  static bool changing(const Inode& inode);
+  /// Whether it, or something below it, is changing: then its name stays, whatever the store tells.
   bool keeps(const Inode& inode) const REQUIRES(mutex);
 
   /// Takes in what the store says of a name: makes the inode or brings it up to date. The kind
-  /// decides: a directory hides a file of the same name.
+  /// decides: a directory hides a file of the same name. An inode that the kernel refers to is one
+  /// version of the contents for good: of another one the name gets a new inode, and the old one
+  /// has vanished. Returns what has the name then.
   InodePtr learn_file(const InodePtr& directory, const std::string& name, const ObjectInfo& info)
       REQUIRES(mutex);
   /// The file that an earlier mount promised, with the directories above it; null where another
   /// promised name is in the way.
   InodePtr restore(RestoredFile file) REQUIRES(mutex);
   InodePtr learn_directory(const InodePtr& directory, const std::string& name) REQUIRES(mutex);
-  /// What HEAD, GET or an own write tells of the inode's object. Where programs were told that it
-  /// is of another type, another inode takes its name.
-  void learn_object(Inode& inode, const ObjectInfo& info) REQUIRES(mutex);
+  /// What HEAD or GET tells of the inode's object. Where that is another version, or programs were
+  /// told that it is of another type, another inode takes its name, as above.
+  void learn_object(const InodePtr& inode, const ObjectInfo& info) REQUIRES(mutex);
 
   /// What the store says of the object's age: a change of its metadata alone, by another mount,
   /// shows nowhere else.
@@ -105,6 +112,11 @@ class Tree {
   /// it.
   void note_change(Inode& directory, const std::string& name) REQUIRES(mutex);
   void note_absent(Inode& directory, const std::string& name) REQUIRES(mutex);
+  /// The store has refused to make the name, since it has one: whatever the listing says, the store
+  /// is asked for it next time, and the kernel does not believe any longer that it is absent.
+  void note_taken(Inode& directory, const std::string& name) REQUIRES(mutex);
+  /// Whether note_taken was called, and what has the name is not known since.
+  static bool taken(const Inode& directory, const std::string& name);
 
   bool fresh(const Inode& inode) const REQUIRES(mutex);
   /// True where the directory's listing says that a name that is not in `children` does not exist.
@@ -116,6 +128,11 @@ class Tree {
   Attributes show(Inode& inode) const REQUIRES(mutex);
   Entry entry(const InodePtr& inode) REQUIRES(mutex);  ///< Takes a reference.
   std::chrono::milliseconds ttl() const { return metadata_.ttl; }
+  /// How long the kernel may believe what it is told of the inode: not at all while its name is
+  /// about to go.
+  std::chrono::milliseconds ttl_of(const Inode& inode) const REQUIRES(mutex) {
+    return inode.leaving > 0 ? std::chrono::milliseconds(0) : metadata_.ttl;
+  }
   /// How long the absence of a name is believed: others' new files should not stay unseen for long.
   std::chrono::milliseconds negative_ttl() const;
 
@@ -130,7 +147,7 @@ class Tree {
 
  private:
   InodePtr make(FileType type) REQUIRES(mutex);
-  void learn_metadata(Inode& inode, const ObjectInfo& info) REQUIRES(mutex);
+  void learn_metadata(const InodePtr& inode, const ObjectInfo& info) REQUIRES(mutex);
   void drop_if_unused(const InodePtr& inode) REQUIRES(mutex);
   static bool disposable(const Inode& inode);
 
@@ -138,6 +155,7 @@ class Tree {
   const MountOptions mount_;
   const MetadataOptions metadata_;
   const Scheduler& scheduler_;
+  KernelView& kernel_;
   const int64_t mounted_at_ns_;
   InodeId next_id_ GUARDED_BY(mutex) = root_inode;
   std::unordered_map<InodeId, InodePtr> inodes_ GUARDED_BY(mutex);

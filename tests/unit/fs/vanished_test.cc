@@ -2,100 +2,13 @@
 // Files and directories that another client of the bucket removes or replaces while a kernel refers
 // to them.
 #include "support/catch.h"
-#include "unit/fs/world.h"
+#include "unit/fs/shared_world.h"
 
 namespace penstock::test {
 namespace {
 
-/// A mount whose kernel holds a reference to whatever it has looked up.
-struct Shared : World {
-  using World::World;
-
-  InodeId held(InodeId directory, const std::string& name) {
-    return run<Entry>(
-               [&](Done<Entry> done) { file_system->lookup(directory, name, std::move(done)); })
-        .value()
-        .attributes.inode;
-  }
-  /// Until what is known is too old to be believed.
-  void wait() { scheduler.advance(milliseconds(10'000)); }
-  /// Has the mount find out what has become of the names of a directory.
-  std::set<std::string> look(InodeId directory) {
-    wait();
-    return list(directory);
-  }
-
-  Result<HandleId> open(InodeId inode, OpenFlags flags) {
-    const Result<Opened> opened =
-        run<Opened>([&](Done<Opened> done) { file_system->open(inode, flags, std::move(done)); });
-    if (!opened) return opened.error();
-    return opened->handle;
-  }
-  Result<std::string> read(HandleId handle) {
-    const Result<Slices> slices = run<Slices>([&](Done<Slices> done) {
-      file_system->read(handle, {0, 1000}, {}, std::move(done));
-    });
-    if (!slices) return slices.error();
-    std::string bytes;
-    for (const auto& span : slices->spans)
-      bytes.append(reinterpret_cast<const char*>(span.data()), span.size());
-    return bytes;
-  }
-  Result<void> write(HandleId handle, const std::string& bytes) {
-    return run<void>([&](Done<void> done) {
-      file_system->write(handle, 0, std::as_bytes(std::span(bytes.data(), bytes.size())),
-                         std::move(done));
-    });
-  }
-  Result<void> flush(HandleId handle) {
-    return run<void>([&](Done<void> done) { file_system->flush(handle, std::move(done)); });
-  }
-  Result<Attributes> getattr(InodeId inode) {
-    return run<Attributes>(
-        [&](Done<Attributes> done) { file_system->getattr(inode, std::move(done)); });
-  }
-  Result<Attributes> setattr(InodeId inode, const AttributeChange& change) {
-    return run<Attributes>(
-        [&](Done<Attributes> done) { file_system->setattr(inode, change, std::move(done)); });
-  }
-  Result<void> set_xattr(InodeId inode) {
-    return run<void>([&](Done<void> done) {
-      file_system->set_xattr(inode, "user.a", "b", XattrMode::any, std::move(done));
-    });
-  }
-  Result<void> unlink(InodeId directory, const std::string& name) {
-    return run<void>(
-        [&](Done<void> done) { file_system->unlink(directory, name, std::move(done)); });
-  }
-  Result<void> rmdir(InodeId directory, const std::string& name) {
-    return run<void>(
-        [&](Done<void> done) { file_system->rmdir(directory, name, std::move(done)); });
-  }
-  Result<void> rename(InodeId from, const std::string& name, InodeId to,
-                      const std::string& new_name) {
-    return run<void>([&](Done<void> done) {
-      file_system->rename(from, name, to, new_name, false, std::move(done));
-    });
-  }
-  Result<Entry> mkdir(InodeId directory, const std::string& name) {
-    return run<Entry>(
-        [&](Done<Entry> done) { file_system->mkdir(directory, name, 0755, {}, std::move(done)); });
-  }
-  Result<Entry> mknod(InodeId directory, const std::string& name) {
-    return run<Entry>([&](Done<Entry> done) {
-      file_system->make_node(directory, name, {}, {}, std::move(done));
-    });
-  }
-  Code open_directory(InodeId directory) {
-    return run<HandleId>([&](Done<HandleId> done) {
-             file_system->open_directory(directory, std::move(done));
-           })
-        .code();
-  }
-};
-
 TEST_CASE("a directory that another client removed is not the root for who is still in it") {
-  Shared world;
+  SharedWorld world;
   world.memory.set("d/f", "x");
   world.memory.set("d/sub/f", "x");
   world.memory.set("top", "precious");
@@ -135,7 +48,7 @@ TEST_CASE("a directory that another client removed is not the root for who is st
 }
 
 TEST_CASE("a write to a file that another client removed is an error, or stored") {
-  Shared world;
+  SharedWorld world;
   world.memory.set("f", "x");
   world.memory.set("other", "x");
   const InodeId f = world.held(root_inode, "f");
@@ -159,7 +72,7 @@ TEST_CASE("a write to a file that another client removed is an error, or stored"
 }
 
 TEST_CASE("attributes of a file that another client removed are not set without being stored") {
-  Shared world;
+  SharedWorld world;
   world.memory.set("f", "x");
   world.memory.set("other", "x");
   const InodeId f = world.held(root_inode, "f");
@@ -173,7 +86,7 @@ TEST_CASE("attributes of a file that another client removed are not set without 
 }
 
 TEST_CASE("a file that another client removed is stored where its name is free, or kept") {
-  Shared world;
+  SharedWorld world;
   world.memory.set("f", "old");
   world.memory.set("other", "x");
   const InodeId f = world.held(root_inode, "f");
@@ -187,7 +100,7 @@ TEST_CASE("a file that another client removed is stored where its name is free, 
 }
 
 TEST_CASE("nothing can be made in a directory that this mount removed") {
-  Shared world;
+  SharedWorld world;
   world.memory.set("d/", "");
   const InodeId d = world.held(root_inode, "d");
   REQUIRE(world.rmdir(root_inode, "d"));

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "frontend/fuse_name_ops.h"
+
+#include <linux/fs.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace penstock {
+namespace {
+
+FileType type_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return FileType::directory;
+    case S_IFLNK:
+      return FileType::symlink;
+    case S_IFIFO:
+      return FileType::fifo;
+    case S_IFSOCK:
+      return FileType::socket;
+    case S_IFCHR:
+      return FileType::character_device;
+    case S_IFBLK:
+      return FileType::block_device;
+    default:
+      return FileType::file;
+  }
+}
+
+Done<void> answer_change(fuse_req_t request, const char* operation,
+                         std::vector<ChangedNames::Name> names) {
+  FuseContext& context = context_of(request);
+  return
+      [changed = ChangedNames(context, std::move(names)),
+       reply = FuseReply(request, context.reply(), operation)](const Result<void>& result) mutable {
+        changed.answered(result ? reply.ok() : reply.error(result.error()));
+      };
+}
+
+/// For operations that make a name.
+Done<Entry> answer_made(fuse_req_t request, const char* operation, InodeId parent,
+                        std::string name) {
+  FuseContext& context = context_of(request);
+  std::vector<ChangedNames::Name> names;
+  names.emplace_back(parent, std::move(name));
+  return
+      [&context, changed = ChangedNames(context, std::move(names)),
+       reply = FuseReply(request, context.reply(), operation)](const Result<Entry>& entry) mutable {
+        changed.answered(entry ? answer_with(context, reply, *entry) : reply.error(entry.error()));
+      };
+}
+
+void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
+  context_of(request).file_system->mkdir(parent, name, mode & 07777, caller_of(request),
+                                         answer_made(request, "mkdir", parent, name));
+}
+
+void op_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
+  context_of(request).file_system->make_node(parent, name,
+                                             {.type = type_of(mode),
+                                              .mode = mode & 07777,
+                                              .device = static_cast<uint32_t>(device),
+                                              .target = {}},
+                                             caller_of(request),
+                                             answer_made(request, "mknod", parent, name));
+}
+
+void op_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
+  context_of(request).file_system->make_node(
+      parent, name, {.type = FileType::symlink, .mode = 0777, .target = target}, caller_of(request),
+      answer_made(request, "symlink", parent, name));
+}
+
+/// An object has one key.
+void op_link(fuse_req_t request, fuse_ino_t, fuse_ino_t, const char*) {
+  fuse_reply_err(request, EPERM);
+}
+
+void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  context_of(request).file_system->rmdir(parent, name,
+                                         answer_change(request, "rmdir", {{parent, name}}));
+}
+
+void op_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  context_of(request).file_system->unlink(parent, name,
+                                          answer_change(request, "unlink", {{parent, name}}));
+}
+
+void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
+               const char* new_name, unsigned int flags) {
+  if (flags == RENAME_EXCHANGE) {
+    context_of(request).file_system->exchange(
+        parent, name, new_parent, new_name,
+        answer_change(request, "rename", {{parent, name}, {new_parent, new_name}}));
+    return;
+  }
+  if ((flags & ~static_cast<unsigned int>(RENAME_NOREPLACE)) != 0) {
+    fuse_reply_err(
+        request, EINVAL);  // what rename(2) documents for flags that a file system does not support
+    return;
+  }
+  FuseContext& context = context_of(request);
+  context.file_system->rename(
+      parent, name, new_parent, new_name, flags != 0,
+      [changed = ChangedNames(context, {{parent, name}, {new_parent, new_name}}),
+       reply = FuseReply(request, context.reply(), "rename")](const Result<void>& renamed) mutable {
+        // The kernel has looked the new name up before it asked, and knows of none. It finds what
+        // is there, and says itself that it is, when it looks once more.
+        const bool taken = !renamed && renamed.code() == Code::already_exists;
+        if (taken) return changed.answered(reply.again());
+        changed.answered(renamed ? reply.ok() : reply.error(renamed.error()));
+      });
+}
+
+}  // namespace
+
+void add_name_operations(fuse_lowlevel_ops& operations) {
+  operations.mkdir = op_mkdir;
+  operations.mknod = op_mknod;
+  operations.symlink = op_symlink;
+  operations.link = op_link;
+  operations.rmdir = op_rmdir;
+  operations.unlink = op_unlink;
+  operations.rename = op_rename;
+}
+
+}  // namespace penstock
