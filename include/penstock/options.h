@@ -43,6 +43,9 @@ struct WriteOptions {
   enum class Fsync : uint8_t { journal, bucket };
   Fsync fsync = Fsync::journal;  ///< What fsync waits for with `write_back`.
   std::string journal_dir;       ///< Empty: there is none, and no left one is looked for.
+  enum class SharedJournal : uint8_t { refuse, allow };
+  /// What becomes of a `journal_dir` on a file system that other machines may see.
+  SharedJournal shared_journal = SharedJournal::refuse;
   std::string
       state_dir;  ///< Where unfinished uploads are remembered; empty: see docs/operations.md.
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "journal/journal_report.h"
+#include "journal/shared_folder.h"
 
 namespace penstock {
 namespace {
@@ -127,10 +128,21 @@ Result<void> Mount::open_journal(const Options& options) {
         "read-only and does not show them");
     return {};
   }
+  const bool shared = options.write.shared_journal == WriteOptions::SharedJournal::allow;
+  const std::string type = shared_by_machines(*Disk::system(), directory);
+  if (!options.write.write_back && !shared && !type.empty()) {
+    log_->warning(
+        "there are files in {} that are not in the bucket yet. It is on {}: a mount of another "
+        "machine may be at it, so this one leaves them alone. Where none is, mount with "
+        "--journal-shared=allow to upload them",
+        directory, type);
+    return {};
+  }
   Result<std::unique_ptr<Journal>> journal = Journal::open(
       {.directory = directory,
        .identity = store().identity(),
        .prefix = prefix_,
+       .shared = shared,
        .make_room =
            [this, directory, beside = options.cache.directory] {
              return cache_ != nullptr && same_disk(directory, beside) && cache_->give_way();

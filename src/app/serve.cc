@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "app/directories.h"
+#include "app/dirty_pages.h"
 #include "app/mount.h"
 #include "app/mount_table.h"
 #include "app/pid_file.h"
@@ -88,6 +89,7 @@ class Serving {
         .session = (*mount)->session(),
         .stop_timeout = options_.mount.stop_timeout,
         .journaled = (*mount)->has_journal(),
+        .send_pages = [this](auto limit) { send_pages(limit); },
         .waiting = [&] { note_pending(**mount); },
         .still_mounted = [this] { return mounted().has_value(); },
         .serving =
@@ -122,6 +124,12 @@ class Serving {
     std::optional<MountEntry> entry =
         find_mount(read_mount_table(environment_.proc), options_.mount.mountpoint);
     return entry && entry->is_penstock() ? entry : std::nullopt;
+  }
+
+  void send_pages(std::chrono::milliseconds limit) {
+    if (options_.mount.read_only) return;
+    if (const std::optional<MountEntry> entry = mounted())
+      send_dirty_pages(entry->mountpoint, entry->device, limit, *log_);
   }
 
   void take_pid_file() {

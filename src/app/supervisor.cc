@@ -99,8 +99,15 @@ std::vector<std::string> Supervisor::save(const Parts& parts, bool& session_ende
   };
   constexpr std::chrono::hours as_long_as_it_takes{24 * 365};
   const bool wait = parts.journaled && session_ended;
-  parts.file_system.shutdown(
-      wait ? std::chrono::milliseconds(as_long_as_it_takes) : parts.stop_timeout, saved);
+  std::chrono::milliseconds limit = parts.stop_timeout;
+  if (!session_ended && parts.send_pages) {
+    const auto begin = std::chrono::steady_clock::now();
+    // The other half is for uploads, and for what is to be promised in a journal.
+    parts.send_pages(limit / 2);
+    limit -=
+        std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+  }
+  parts.file_system.shutdown(wait ? std::chrono::milliseconds(as_long_as_it_takes) : limit, saved);
   for (std::optional<Event> event; event != Event::saved; event = next_soon()) {
     if (event == Event::session_ended) session_ended = true;
     if (event == Event::leave_pending && parts.journaled) {

@@ -17,8 +17,9 @@
 
 namespace penstock {
 
-/// Sees a mount through its serving and its end, in this order: what is written is uploaded (while
-/// programs are still answered), the mount is taken away, lazily if programs use it, serving stops.
+/// Sees a mount through its serving and its end, in this order: what programs changed in mapped
+/// files comes in from the kernel, what is written is uploaded (while programs are still answered),
+/// the mount is taken away, lazily if programs use it, serving stops.
 ///
 ///     state     on signal                              on unmount from outside
 ///     starting  exit at once: nothing is mounted yet   -
@@ -38,6 +39,9 @@ class Supervisor {
     /// What is not in the bucket is safe in a journal: an unmount waits for all of it, unless
     /// SIGUSR1 says to leave the rest to the next mount.
     bool journaled = false;
+    /// Has the kernel send what it holds of programs' changes, in at most this time, while the
+    /// mount takes changes. (An unmount from outside has done so.)
+    std::function<void(std::chrono::milliseconds)> send_pages;
     std::function<void()> waiting;  ///< Called every second while the end waits for uploads.
     std::function<bool()> still_mounted;
     std::function<void()> serving;  ///< Called once when requests are being served.

@@ -75,6 +75,8 @@ class Disk {
   /// Appends the names in a folder, in no order, without "." and "..".
   virtual int list(const std::string& path, std::vector<std::string>& names) = 0;
   virtual int statvfs(const std::string& path, Space& space) = 0;
+  /// The type of the file system that `path` lies on, as statfs(2) tells it (linux/magic.h).
+  virtual int filesystem_type(const std::string& path, uint64_t& type) = 0;
 };
 
 /// An open file of a Disk, closed with its owner. Move-only.

@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "penstock/held_locks.h"
+
 #ifdef PENSTOCK_SHAKE
 #include "base/shake.h"
 #endif
@@ -31,8 +33,12 @@ namespace penstock {
 /// std::mutex with the attributes that let clang prove which members it guards.
 class CAPABILITY("mutex") Mutex {
  public:
-  void lock() ACQUIRE() { mutex_.lock(); }
+  void lock() ACQUIRE() {
+    mutex_.lock();
+    HeldLocks::taken();
+  }
   void unlock() RELEASE() {
+    HeldLocks::given_back();
     mutex_.unlock();
 #ifdef PENSTOCK_SHAKE
     shake();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -165,6 +166,13 @@ class SystemDisk final : public Disk {
       space = {.total = found.f_blocks * found.f_frsize,
                .available = found.f_bavail * found.f_frsize};
     }
+    return result;
+  }
+  int filesystem_type(const std::string& path, uint64_t& type) override {
+    struct statfs found {};
+    const int result = checked([&] { return ::statfs(path.c_str(), &found); });
+    // Numbers of 32 bits, some with the uppermost set, in a signed word.
+    if (result == 0) type = static_cast<uint32_t>(found.f_type);
     return result;
   }
 };

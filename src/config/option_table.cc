@@ -342,6 +342,19 @@ constexpr auto table = std::to_array<OptionRow>({
          "be. The default is `journal` in the folder of --cache-dir.",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.write.journal_dir; }},
+    {.name = "journal-shared",
+     .group = writing,
+     .kind = Kind::choice,
+     .value = "refuse|allow",
+     .initial = "refuse",
+     .help = "a journal that other machines see",
+     .paragraph =
+         "On a file system that other machines may see (NFS, SMB, CephFS, Lustre, GPFS, FUSE) the "
+         "lock of a journal may hold on one machine only, and a mount could take the journal of "
+         "one that lives elsewhere for a dead mount's. So a journal is not kept there, unless "
+         "this says `allow`: then no two machines may mount with the same --journal-dir.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.write.shared_journal; }},
     {.name = "exclusive-create",
      .group = writing,
      .kind = Kind::choice,

@@ -58,18 +58,16 @@ bool AttributeLoader::settled(const Inode& inode) const {
 void AttributeLoader::learn(const InodePtr& inode, Done<void> done) {
   std::string key;
   {
-    MutexLock lock(core_.tree.mutex);
+    Deferred after;
+    const MutexLock lock(core_.tree.mutex);
     if (known(*inode) || has_no_object(*inode)) {
       const bool lost = inode->vanished() && !inode->stored_known;
-      lock.unlock();
       // Nothing to ask for.
-      return lost ? done(Tree::gone(*inode)) : done({});
+      return after.answer(std::move(done),
+                          lost ? Result<void>(Tree::gone(*inode)) : Result<void>());
     }
     Result<std::string> found = object_key(*inode);
-    if (!found) {
-      lock.unlock();
-      return done(found.error());
-    }
+    if (!found) return after.answer(std::move(done), found.error());
     key = std::move(*found);
     const bool asked = inode->attribute_waiters != nullptr;
     if (!asked) inode->attribute_waiters = std::make_unique<std::vector<Done<void>>>();

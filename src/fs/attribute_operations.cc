@@ -126,9 +126,10 @@ void AttributeOperations::read_link(const InodePtr& inode, Done<std::string> don
   std::string known;
   std::optional<Error> gone;
   {
+    Deferred after;
     const MutexLock lock(core_.tree.mutex);
     if (core_.tree.attributes(*inode).type != FileType::symlink)
-      return done(Error(Code::invalid_argument));
+      return after.answer(std::move(done), Error(Code::invalid_argument));
     known = inode->stored.target.value_or(inode->link_target);
     size = inode->size;
     if (Result<std::string> key = core_.tree.key_of(*inode); !key) {

@@ -82,7 +82,7 @@ void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) 
   writer->commit(std::move(request),
                  core_.tracked<ObjectInfo>(
                      [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                       committed(inode, std::move(info), std::move(done));
+                       committed(inode, 0, std::move(info), std::move(done));
                      }));
 }
 
@@ -141,13 +141,19 @@ void Committer::renew_promise(const InodePtr& inode, Done<void> done) {
   CommitRequest request;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (!inode->deleted() && promised(*inode)) writer = inode->writer;
+    // Also where the journal has not taken what it was to promise: that has a new name, too.
+    writer = dirty_writer(*inode);
+    if (writer != nullptr && !writer->persistent()) writer = nullptr;
     if (writer != nullptr) request = take_request(*inode);
   }
   if (writer == nullptr) return done({});
   writer->persist_name(
       std::move(request),
       core_.tracked<void>([this, inode, done = std::move(done)](Result<void> kept) mutable {
+        if (!kept) {
+          const MutexLock lock(core_.tree.mutex);
+          inode->stored_dirty = true;
+        }
         done(std::move(kept));
         plan_upload(inode);
       }));
@@ -188,6 +194,7 @@ void Committer::plan_upload(const InodePtr& inode) {
 
 void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) {
   std::shared_ptr<FileWriter> writer;
+  uint64_t promises = 0;
   {
     const MutexLock lock(core_.tree.mutex);
     if (waits(*inode, leaving)) {
@@ -202,13 +209,14 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) 
       return;
     }
     if (!inode->deleted() && promised(*inode)) writer = inode->writer;
+    if (writer != nullptr) promises = writer->promises();
     if (writer != nullptr) begin_commit(*inode);
   }
   if (writer == nullptr) return done({});
-  writer->commit({}, core_.tracked<ObjectInfo>(
-                         [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                           committed(inode, std::move(info), std::move(done));
-                         }));
+  writer->commit({}, core_.tracked<ObjectInfo>([this, inode, promises, done = std::move(done)](
+                                                   Result<ObjectInfo> info) mutable {
+    committed(inode, promises, std::move(info), std::move(done));
+  }));
 }
 
 void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
@@ -235,7 +243,8 @@ void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
   }
 }
 
-void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done) {
+void Committer::committed(const InodePtr& inode, uint64_t promises, Result<ObjectInfo> result,
+                          Done<void> done) {
   Ended ended;
   bool save = false;
   {
@@ -251,6 +260,9 @@ void Committer::committed(const InodePtr& inode, Result<ObjectInfo> result, Done
       ended.more = promised(*inode);
     } else if (!keeps) {
       inode->stored_dirty = true;
+    } else {
+      // A refusal of what was promised before says nothing of it.
+      ended.more = promised(*inode) && inode->writer->promises() != promises;
     }
     inode->saving_attributes = save;
     if (save) ++inode->commits_running;
@@ -276,7 +288,9 @@ void Committer::end_commit(const InodePtr& inode, Ended ended, const Result<Obje
     // Cancelled: the name is about to go.
     if (result.code() != Code::cancelled) {
       log_failure(inode, result.error());
-      if (ended.unattended && !final_refusal(result.code())) retry_later(inode);
+      const bool refused = final_refusal(result.code());
+      if (ended.unattended && !refused) retry_later(inode);
+      if (ended.more && refused) plan_upload(inode);
     }
     done(result.error());
   }
@@ -362,6 +376,14 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
     }
   }
   end_commit(inode, std::move(ended), result, std::move(done));
+}
+
+void Committer::when_stored(const InodePtr& inode, Callback<void()> work) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (inode->commits_running > 0) return inode->after_commits.push_back(std::move(work));
+  }
+  work();
 }
 
 void Committer::log_failure(const InodePtr& inode, const Error& error) {

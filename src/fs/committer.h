@@ -44,6 +44,9 @@ class Committer {
   /// one.
   void writing_ended(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
 
+  /// Runs `work` when no commit of the file is running.
+  void when_stored(const InodePtr& inode, Callback<void()> work) EXCLUDES(core_.tree.mutex);
+
   /// FileSystem::shutdown.
   void commit_all(std::chrono::milliseconds limit, Callback<void(std::vector<std::string>)> done)
       EXCLUDES(core_.tree.mutex);
@@ -73,11 +76,12 @@ class Committer {
   void attributes_stored(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void note_stored(Inode& inode, const ObjectInfo& info) REQUIRES(core_.tree.mutex);
-  void committed(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done)
-      EXCLUDES(core_.tree.mutex);
+  /// `promises`: FileWriter::promises when the commit began.
+  void committed(const InodePtr& inode, uint64_t promises, Result<ObjectInfo> result,
+                 Done<void> done) EXCLUDES(core_.tree.mutex);
   struct Ended {
     bool unattended = false;  ///< Nobody will commit it again by closing it.
-    bool more = false;        ///< More was promised meanwhile.
+    bool more = false;        ///< More was promised meanwhile, and no upload of it is planned.
     std::string look_anew;    ///< The key of a name that has got an object; or empty.
     std::vector<Callback<void()>> waiting;
   };

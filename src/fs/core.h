@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/deferred.h"
 #include "base/gate.h"
 #include "fs/kernel_view.h"
 #include "fs/make_file_system.h"

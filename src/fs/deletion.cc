@@ -80,13 +80,14 @@ void NameOperations::keep_name(const InodePtr& inode) {
   DeletedFiles::Copy copy;
   std::shared_ptr<FileWriter> old;
   {
+    Deferred after;
     const MutexLock lock(core_.tree.mutex);
     if (inode->kept_key.empty() || !inode->named()) return;
     copy = DeletedFiles::take(*inode);
     inode->kept_key.clear();
     const std::string key = core_.tree.key_of(*inode).value();
     if (inode->local_only && inode->writer != nullptr) {
-      inode->writer->rename(key);  // never stored
+      inode->writer->rename(key, after);  // never stored
       return;
     }
     if (inode->writer != nullptr && inode->writer->persistent())

@@ -40,16 +40,18 @@ void NameOperations::exchange_checked(const Rename& request, const InodePtr& one
     });
   }
   {
+    Deferred after;
     const MutexLock lock(core_.tree.mutex);
     for (const auto& [parent, name, inode] :
          {std::tie(*request.parent, request.name, other),
           std::tie(*request.new_parent, request.new_name, one)}) {
       Result<void> valid =
           core_.tree.check_name(parent, name, inode->type, core_.limits.max_key_bytes);
-      if (!valid) return done(std::move(valid));
+      if (!valid) return after.answer(std::move(done), std::move(valid));
       for (const Inode* at = &parent; at != nullptr; at = at->parent.get()) {
-        if (at == inode.get())
-          return done(Error(Code::invalid_argument, "a directory cannot move into itself"));
+        if (at != inode.get()) continue;
+        return after.answer(std::move(done),
+                            Error(Code::invalid_argument, "a directory cannot move into itself"));
       }
     }
   }
@@ -82,11 +84,10 @@ void NameOperations::exchange_stored(const InodePtr& one, const InodePtr& other,
   std::string from;
   std::string to;
   {
-    MutexLock lock(core_.tree.mutex);
-    if (!one->named() || !other->named()) {
-      lock.unlock();
-      return done(Error(Code::not_found));
-    }
+    Deferred after;
+    const MutexLock lock(core_.tree.mutex);
+    if (!one->named() || !other->named())
+      return after.answer(std::move(done), Error(Code::not_found));
     const bool files = one->type == FileType::file && other->type == FileType::file;
     from = core_.tree.key_of(*one).value();
     to = core_.tree.key_of(*other).value();

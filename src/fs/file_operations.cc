@@ -13,9 +13,8 @@ namespace penstock {
 namespace {
 
 /// A read that meets a version which this mount itself has just replaced is repeated with the new
-/// one: so often, while the answer to the commit is still on its way at this distance.
+/// one: so often.
 constexpr uint32_t most_own_changes = 200;
-constexpr std::chrono::milliseconds own_change_pause{10};
 
 /// Bytes of a deleted file that is surely in memory alone: less than the smallest part.
 constexpr uint64_t largest_unleased = 4ULL << 20;
@@ -26,8 +25,9 @@ void FileOperations::create(const Create& request, Done<Created> done) {
   Result<Created> created = Created();
   PutRequest put;
   {
+    Deferred after;
     const MutexLock lock(core_.tree.mutex);
-    if (core_.stopping) return done(mount_is_ending());
+    if (core_.stopping) return after.answer(std::move(done), mount_is_ending());
     if (core_.leaving(*request.parent)) {
       return core_.wait_for_name(request.parent, [this, request, done = std::move(done)]() mutable {
         create(request, std::move(done));
@@ -35,9 +35,9 @@ void FileOperations::create(const Create& request, Done<Created> done) {
     }
     Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
                                                core_.limits.max_key_bytes);
-    if (!valid) return done(valid.error());
+    if (!valid) return after.answer(std::move(done), valid.error());
     if (core_.tree.child(*request.parent, request.name) != nullptr) {
-      return done(Error(Code::already_exists));
+      return after.answer(std::move(done), Error(Code::already_exists));
     }
     if (!request.exclusive || !asks_at_open(request.name)) {
       created = make_new(request, nullptr);
@@ -283,7 +283,7 @@ void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
       read_present(handle, range, std::move(cancel), tries - 1, std::move(done));
     };
     if (moving) return core_.when_name_settled(handle->inode, std::move(again));
-    wait ? core_.after(own_change_pause, std::move(again)) : again();
+    wait ? committer_.when_stored(handle->inode, std::move(again)) : again();
   };
   read_once(handle, range, std::move(cancel), core_.tracked<Slices>(std::move(checked)));
 }
@@ -405,12 +405,10 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
   bool waits = false;
   bool lease = false;
   {
-    MutexLock lock(core_.tree.mutex);
-    if (core_.stopping) return done(mount_is_ending());
-    if (inode->vanished()) {
-      lock.unlock();
-      return done(Tree::gone(*inode));
-    }
+    Deferred after;
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.stopping) return after.answer(std::move(done), mount_is_ending());
+    if (inode->vanished()) return after.answer(std::move(done), Tree::gone(*inode));
     waits = core_.leaving(*inode);
     if (!waits) writer = inode->writer;
     if (writer != nullptr) core_.begin_work(*inode);

@@ -11,12 +11,10 @@ void FileOperations::change(const InodePtr& inode, ContentChange apply, Done<voi
   std::shared_ptr<FileWriter> writer;
   bool waits = false;
   {
-    MutexLock lock(core_.tree.mutex);
-    if (core_.stopping) return done(mount_is_ending());
-    if (inode->vanished()) {
-      lock.unlock();
-      return done(Tree::gone(*inode));
-    }
+    Deferred after;
+    const MutexLock lock(core_.tree.mutex);
+    if (core_.stopping) return after.answer(std::move(done), mount_is_ending());
+    if (inode->vanished()) return after.answer(std::move(done), Tree::gone(*inode));
     waits = core_.leaving(*inode);
     if (!waits) writer = inode->writer;
     if (writer != nullptr) {

@@ -40,13 +40,14 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
   StoredAttributes stored;
   bool waits = false;
   {
+    Deferred after;
     const MutexLock lock(core_.tree.mutex);
-    if (core_.stopping) return done(mount_is_ending());
+    if (core_.stopping) return after.answer(std::move(done), mount_is_ending());
     Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::directory,
                                                core_.limits.max_key_bytes);
-    if (!valid) return done(valid.error());
+    if (!valid) return after.answer(std::move(done), valid.error());
     if (core_.tree.child(*request.parent, request.name) != nullptr)
-      return done(Error(Code::already_exists));
+      return after.answer(std::move(done), Error(Code::already_exists));
     stored = core_.tree.initial_attributes(*request.parent, FileType::directory, request.mode,
                                            request.caller);
     marker.key = core_.tree.child_key(*request.parent, request.name, FileType::directory).value();
@@ -250,8 +251,9 @@ void NameOperations::remove_name(const InodePtr& parent, const std::string& name
 void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
   std::shared_ptr<FileWriter> keeper;
   {
+    Deferred after;
     const MutexLock lock(core_.tree.mutex);
-    if (!inode->named()) return done(Error(Code::not_found));
+    if (!inode->named()) return after.answer(std::move(done), Error(Code::not_found));
     if (inode->writer != nullptr && inode->writer->persistent()) keeper = inode->writer;
   }
   if (keeper != nullptr) return remove_pending(inode, keeper, std::move(done));
@@ -267,12 +269,13 @@ void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
 void NameOperations::remove_quiet(const InodePtr& inode, Done<void> done) {
   bool unsent = false;
   {
+    Deferred after;
     const MutexLock lock(core_.tree.mutex);
     if (inode->local_only && inode->handles > 0 && inode->writer != nullptr) {
       // Nothing of it is in the store: it goes on existing for those who have it open, and ends
       // with them.
       const std::string key = deleted_.new_key();
-      if (inode->writer->rename(key)) inode->kept_key = key;
+      if (inode->writer->rename(key, after)) inode->kept_key = key;
     }
     unsent = inode->local_only && (inode->handles == 0 || !inode->kept_key.empty());
   }

@@ -9,6 +9,17 @@
 #include "fs/name_operations.h"
 
 namespace penstock {
+namespace {
+
+/// Whether what was promised of a file that `inode` replaces stays safe until something of `inode`
+/// is: the journal sees to that of its own files alone.
+bool keeps_promise(const Inode& inode, const InodePtr& replaced) {
+  const bool promised =
+      replaced != nullptr && replaced->writer != nullptr && replaced->writer->pending();
+  return !promised || inode.writer->persistent();
+}
+
+}  // namespace
 
 void NameOperations::rename(const Rename& request, Done<void> done) {
   {
@@ -49,13 +60,15 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
     });
   }
   {
+    Deferred after;
     const MutexLock lock(core_.tree.mutex);
     Result<void> valid = core_.tree.check_name(*request.new_parent, request.new_name, inode->type,
                                                core_.limits.max_key_bytes);
-    if (!valid) return done(std::move(valid));
+    if (!valid) return after.answer(std::move(done), std::move(valid));
     for (const Inode* at = request.new_parent.get(); at != nullptr; at = at->parent.get()) {
-      if (at == inode.get())
-        return done(Error(Code::invalid_argument, "a directory cannot move into itself"));
+      if (at != inode.get()) continue;
+      return after.answer(std::move(done),
+                          Error(Code::invalid_argument, "a directory cannot move into itself"));
     }
   }
   if (target != nullptr) {
@@ -142,6 +155,7 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
   bool local = false;
   bool promised = false;
   {
+    Deferred after;
     const MutexLock lock(core_.tree.mutex);
     const Result<std::string> key =
         core_.tree.child_key(*request.new_parent, request.new_name, FileType::file);
@@ -149,7 +163,7 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
     const InodePtr target = core_.tree.child(*request.new_parent, request.new_name);
     local = inode->local_only && inode->replaces.empty() && inode->writer != nullptr &&
             (inode->commits_running == 0 || inode->writer->persistent()) &&
-            inode->writer->rename(*key);
+            keeps_promise(*inode, target) && inode->writer->rename(*key, after);
     if (local) {
       promised = inode->writer->persistent();
       // O_EXCL was about the old name.
@@ -192,11 +206,9 @@ void NameOperations::rename_stored(const Rename& request, const InodePtr& inode,
 void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
   std::vector<InodePtr> dirty;
   {
-    MutexLock lock(core_.tree.mutex);
-    if (!inode->named()) {
-      lock.unlock();
-      return done(Error(Code::not_found));
-    }
+    Deferred after;
+    const MutexLock lock(core_.tree.mutex);
+    if (!inode->named()) return after.answer(std::move(done), Error(Code::not_found));
     dirty = dirty_below(inode);
   }
   if (dirty.empty()) return done({});
@@ -226,12 +238,10 @@ void NameOperations::rename_object(const Rename& request, const InodePtr& inode,
   RenameRequest rename;
   uint64_t size = 0;
   {
-    MutexLock lock(core_.tree.mutex);
+    Deferred after;
+    const MutexLock lock(core_.tree.mutex);
     const Result<Move> keys = keys_of(request, *inode);
-    if (!keys) {
-      lock.unlock();
-      return done(keys.error());
-    }
+    if (!keys) return after.answer(std::move(done), keys.error());
     rename.source = keys->from;
     rename.target = keys->to;
     rename.source_if_match = inode->etag;
@@ -261,12 +271,10 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
   std::string from;
   CopyObject copy;
   {
-    MutexLock lock(core_.tree.mutex);
+    Deferred after;
+    const MutexLock lock(core_.tree.mutex);
     const Result<Move> keys = keys_of(request, *inode);
-    if (!keys) {
-      lock.unlock();
-      return done(keys.error());
-    }
+    if (!keys) return after.answer(std::move(done), keys.error());
     from = keys->from;
     copy = CopyObject{.source = from, .target = keys->to, .size = inode->size, .etag = inode->etag};
     // The copy is a new object, and would have its own time. What carries nothing stays so: a

@@ -22,6 +22,7 @@ struct JournalOptions {
   std::string directory;  ///< Where the journals of all mounts lie, one folder each.
   std::string identity;   ///< Of the store (ObjectStore::identity).
   std::string prefix;     ///< Of the mount.
+  bool shared = false;    ///< The directory may lie where other machines see it.
   MakeRoom make_room;     ///< May be empty.
 };
 
@@ -43,7 +44,8 @@ class Journal {
 
   /// Opens the journal of this mount. Where a dead mount of the same identity and prefix left one,
   /// that is taken over (of several the oldest; the others wait for later mounts) and `left` says
-  /// what is in it. not_supported: its version is not known to this program;
+  /// what is in it. not_supported: its version is not known to this program, or
+  /// other machines may see the folder and JournalOptions::shared does not allow that;
   /// access_denied, no_space, unavailable: the folder cannot be made or written.
   static Result<std::unique_ptr<Journal>> open(const JournalOptions& options, Left& left,
                                                Scheduler& scheduler, std::shared_ptr<Log> log,
@@ -64,8 +66,9 @@ class Journal {
 
   /// The file is from now on as `state` says (which replaces the one before, its key included).
   /// Calls `done` when that and all the data and records before it are durable. States are applied
-  /// in the order of the calls. Does not block; callers at the same time share one flush.
-  /// invalid_argument, too_large: the state cannot be written at all; `done` was called at once.
+  /// in the order of the calls. Does not block, and never calls `done` before it returns; callers
+  /// at the same time share one flush.
+  /// invalid_argument, too_large: the state cannot be written at all.
   /// no_space: it was not written, and what was recorded before stands; so with unavailable, where
   /// the journal takes nothing more if it was a flush that failed. cancelled: the scheduler has
   /// stopped.

@@ -19,15 +19,13 @@ void JournalCore::commit(Group& group) {
     const MutexLock lock(mutex_);
     broken = broken_;
   }
-  const auto fail = [&](const Error& error) {
-    for (Entry& entry : group) entry.error = error;
-  };
-  if (broken) return fail(*broken);
-  const bool states = std::ranges::any_of(group, [](const Entry& e) { return is_state(e.record); });
+  if (broken) return fail(group, *broken);
+  const bool states =
+      std::ranges::any_of(group, [](const Entry& e) { return is_state(e.record) && !e.error; });
   if (states) {
     if (const Result<void> result = data_.sync(); !result) {
       break_down(result.error());
-      return fail(result.error());
+      return fail(group, result.error());
     }
   }
   if (!write(group)) return;
@@ -37,7 +35,14 @@ void JournalCore::commit(Group& group) {
   if (const Result<void> result = log_file_.sync(); !result) {
     break_down(result.error());
     log_file_.take_back();
-    fail(result.error());
+    fail(group, result.error());
+  }
+}
+
+/// Those that were refused before keep their own error.
+void JournalCore::fail(Group& group, const Error& error) {
+  for (Entry& entry : group) {
+    if (!entry.error) entry.error = error;
   }
 }
 
@@ -50,6 +55,7 @@ bool JournalCore::write(Group& group) {
     const Error error = result.error();
     bool rest = false;
     for (Entry& entry : group) {
+      if (entry.error) continue;
       if (is_state(entry.record)) {
         entry.error = error;
       } else {
@@ -63,7 +69,7 @@ bool JournalCore::write(Group& group) {
   }
   if (uncertain) break_down(result.error());
   if (result) return true;
-  for (Entry& entry : group) entry.error = result.error();
+  fail(group, result.error());
   return false;
 }
 
@@ -77,6 +83,7 @@ Result<void> JournalCore::append_entries(Group& group, bool& uncertain) {
     if (place.start + bytes.size() > JournalLimits::log)
       return Error(Code::no_space, "the journal's log is full");
   }
+  if (bytes.empty()) return {};
   // Where nobody knows what the log has, nothing may follow.
   const MakeRoom make_room = [&] { return !uncertain && make_room_ && make_room_(); };
   return with_room(make_room, [&] { return log_file_.append(bytes, uncertain); });

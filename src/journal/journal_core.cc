@@ -56,12 +56,13 @@ void JournalCore::record(LogRecord record, Done<void> done) {
       if (checked && !ours) checked = Error(Code::invalid_argument, "a piece of another journal");
     }
   }
-  if (!checked) {
-    if (done) done(std::move(checked));
-    return;
-  }
+  if (!checked && !done) return;
+  Entry entry{.record = std::move(record), .done = std::move(done)};
+  // Answered in its turn, never during the call: the caller may hold a lock that keeps states in
+  // their order.
+  if (!checked) entry.error = checked.error();
   MutexLock lock(mutex_);
-  queue_.push_back({.record = std::move(record), .done = std::move(done)});
+  queue_.push_back(std::move(entry));
   wanted_ = true;
   if (std::exchange(posted_, true)) return;
   lock.unlock();

@@ -63,6 +63,7 @@ class JournalCore : public std::enable_shared_from_this<JournalCore> {
   bool take_group(Group& group) EXCLUDES(mutex_);
   void flush_group(Group& group) EXCLUDES(mutex_);
   void commit(Group& group) EXCLUDES(mutex_);
+  static void fail(Group& group, const Error& error);
   bool write(Group& group) EXCLUDES(mutex_);
   Result<void> append_entries(Group& group, bool& uncertain);
   void apply(Group& group) EXCLUDES(mutex_);

@@ -13,6 +13,7 @@
 #include "journal/journal.h"
 #include "journal/journal_core.h"
 #include "journal/make_journal.h"
+#include "journal/shared_folder.h"
 
 namespace penstock {
 namespace {
@@ -26,12 +27,29 @@ class Opener {
   Result<JournalCore::Parts> run() {
     if (const int error = make_folders(disk_, options_.directory); error != 0)
       return folder_error(error, "cannot make " + options_.directory);
+    if (Result<void> own = refuse_shared(); !own) return own.error();
     Result<std::optional<FoundJournal>> found = find_journal(options_, disk_, log_, left_.damaged);
     if (!found) return found.error();
     return *found ? take_over(**found) : make_new();
   }
 
  private:
+  /// A dead mount's journal is known by its lock, which must hold for all who see the folder.
+  Result<void> refuse_shared() const {
+    const std::string type = shared_by_machines(*disk_, options_.directory);
+    if (type.empty() || options_.shared) return {};
+    return Error(
+        Code::not_supported,
+        fmt::format(
+            "the journal's folder {} is on {}, which other machines may see: there a journal "
+            "cannot "
+            "be told to be a dead mount's, and two mounts could take the same one. Give a folder "
+            "of "
+            "a local disk with --journal-dir; or, where no other machine mounts with this folder, "
+            "give --journal-shared=allow",
+            options_.directory, type));
+  }
+
   Result<JournalCore::Parts> make_new() {
     std::string path;
     DiskFile lock;

@@ -292,5 +292,26 @@ TEST_CASE("a mount that lives keeps its journal from a second one") {
   CHECK(machine.server.object("test", "two") == "second");
 }
 
+TEST_CASE("killed between a rename over a pending file and the close: what was closed is there") {
+  Machine machine;
+  {
+    Mounted mount(machine.server, machine.settings());
+    machine.refuse_all();
+    write_file(mount.path("f"), "was closed");
+    const int fd = open(mount.path("f.new").c_str(), O_WRONLY | O_CREAT, 0644);
+    REQUIRE(fd >= 0);
+    REQUIRE(write(fd, "half", 4) == 4);
+    REQUIRE(rename(mount.path("f.new").c_str(), mount.path("f").c_str()) == 0);
+    CHECK(read_file(mount.path("f")) == "half");
+    mount.kill();
+    close(fd);
+  }
+  machine.server.clear_faults();
+  Mounted again(machine.server, machine.settings());
+  CHECK(read_file(again.path("f")) == "was closed");
+  CHECK(again.unmount() == 0);
+  CHECK(machine.server.object("test", "f") == "was closed");
+}
+
 }  // namespace
 }  // namespace penstock::test

@@ -3,7 +3,10 @@
 // soon, whatever happens to its name and its upload meanwhile.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+#include <map>
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
@@ -92,6 +95,47 @@ TEST_CASE("unmounting waits for what is pending") {
   CHECK(server.object("test", "x.tmp") == "put off for its name");
   for (int i = 0; i < 100; ++i)
     CHECK(server.object("test", "small" + std::to_string(i)) == std::to_string(i));
+}
+
+TEST_CASE("attributes set while an upload is under way leave alone what was written since") {
+  // Of the answers of the server: the upload ends before, between or after the calls below.
+  const int delay_ms = GENERATE(0, 1, 2, 4, 6, 8, 10, 12);
+  CAPTURE(delay_ms);
+  TestServer server({.first_byte = std::chrono::milliseconds(delay_ms)});
+  Mounted mount(server, write_back());
+  std::map<std::string, std::string> files;
+  for (uint32_t i = 0; i < 12; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    std::string bytes = random_bytes(30'000, i);
+    write_file(mount.path(name), bytes);
+    const int fd = open(mount.path(name).c_str(), O_RDWR);
+    REQUIRE(fd >= 0);
+    for (size_t piece = 0; piece < 4; ++piece) {
+      const std::string changed = random_bytes(500, 1000 + i);
+      const size_t at = piece * 7000 + i;
+      REQUIRE(pwrite(fd, changed.data(), changed.size(), static_cast<off_t>(at)) == 500);
+      bytes.replace(at, changed.size(), changed);
+    }
+    const timespec times[2] = {{1'500'000'000, 0}, {1'500'000'000, 5}};
+    switch (i % 4) {
+      case 0:
+        REQUIRE(fchmod(fd, 0600) == 0);
+        break;
+      case 1:
+        REQUIRE(chmod(mount.path(name).c_str(), 0640) == 0);
+        break;
+      case 2:
+        REQUIRE(futimens(fd, times) == 0);
+        break;
+      default:
+        REQUIRE(fsetxattr(fd, "user.a", "b", 1, 0) == 0);
+    }
+    REQUIRE(close(fd) == 0);
+    files[name] = bytes;
+  }
+  for (const auto& [name, bytes] : files) CHECK(read_file(mount.path(name)) == bytes);
+  CHECK(mount.unmount() == 0);
+  for (const auto& [name, bytes] : files) CHECK(server.object("test", name) == bytes);
 }
 
 TEST_CASE("temporary, fsync, rename: one upload, no copy") {

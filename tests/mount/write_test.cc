@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -295,6 +296,46 @@ TEST_CASE("SIGTERM stores open files, then ends") {
   CHECK(server.object("test", "large") == bytes);
   close(small);
   close(large);
+}
+
+TEST_CASE("SIGTERM stores what programs have changed in mapped files") {
+  const bool write_back = GENERATE(false, true);
+  CAPTURE(write_back);
+  TestServer server;
+  Mounted mount(server, {.options = write_back ? std::vector<std::string>{"--write-back"}
+                                               : std::vector<std::string>{}});
+  std::string bytes = random_bytes(4 * mib, 5);
+  write_file(mount.path("f"), bytes);
+  const int fd = open(mount.path("f").c_str(), O_RDWR);
+  REQUIRE(fd >= 0);
+  void* const mapped = mmap(nullptr, bytes.size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  REQUIRE(mapped != MAP_FAILED);
+  for (size_t at = 100; at < bytes.size(); at += mib) {
+    static_cast<char*>(mapped)[at] = 'X';
+    bytes[at] = 'X';
+  }
+  // The kernel has them alone, and would send them half a minute later.
+  CHECK(mount.terminate(30) == 0);
+  CHECK(server.object("test", "f") == bytes);
+  munmap(mapped, bytes.size());
+  close(fd);
+}
+
+TEST_CASE("SIGTERM with changed mapped files and a store that hangs ends in time") {
+  TestServer server;
+  Mounted mount(server, {.options = {"--stop-timeout", "3s"}});
+  const std::string bytes = random_bytes(mib, 5);
+  write_file(mount.path("f"), bytes);
+  const int fd = open(mount.path("f").c_str(), O_RDWR);
+  REQUIRE(fd >= 0);
+  void* const mapped = mmap(nullptr, bytes.size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  REQUIRE(mapped != MAP_FAILED);
+  static_cast<char*>(mapped)[0] = 'X';
+  server.add_fault({.operation = "PutObject", .key = "f", .kind = "hang", .times = -1});
+  CHECK(mount.terminate(20) == 1);
+  CHECK(mount.log().find("not saved: f") != std::string::npos);
+  munmap(mapped, bytes.size());
+  close(fd);
 }
 
 TEST_CASE("SIGTERM that cannot store everything says so and ends in time") {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,7 @@ enum class DiskCall : uint8_t {
   rmdir,
   list,
   statvfs,
+  filesystem_type,
 };
 
 /// The system's disk, where a test decides before each call whether it fails, and may wait there.
@@ -47,6 +49,8 @@ class FaultyDisk final : public Disk {
   }
   /// Not while calls are being made: what statvfs says; empty asks the system.
   void pretend_space(std::function<Space()> space) { space_ = std::move(space); }
+  /// Not while calls are being made: what filesystem_type says.
+  void pretend_type(uint64_t type) { type_ = type; }
   uint64_t calls() const { return calls_; }
 
   int open(const std::string& path, int flags, uint32_t mode) override {
@@ -123,6 +127,13 @@ class FaultyDisk final : public Disk {
     space = space_();
     return 0;
   }
+  int filesystem_type(const std::string& path, uint64_t& type) override {
+    const int fault = next(DiskCall::filesystem_type);
+    if (fault != 0) return fault;
+    if (!type_) return real_->filesystem_type(path, type);
+    type = *type_;
+    return 0;
+  }
 
  private:
   int next(DiskCall call) {
@@ -133,6 +144,7 @@ class FaultyDisk final : public Disk {
   const std::shared_ptr<Disk> real_ = Disk::system();
   Decide decide_;
   std::function<Space()> space_;
+  std::optional<uint64_t> type_;
   std::atomic<uint64_t> calls_{0};
 };
 

@@ -58,6 +58,7 @@ class PowerLossDisk final : public Disk {
   int mkdir(const std::string& path, uint32_t mode) override;
   int rmdir(const std::string& path) override;
   int list(const std::string& path, std::vector<std::string>& names) override;
+  int filesystem_type(const std::string& path, uint64_t& type) override;
   int statvfs(const std::string& path, Space& space) override;
 
  private:

@@ -8,7 +8,7 @@
 #include <span>
 
 #include "base/buffer_pool.h"
-#include "data/write/deferred.h"
+#include "base/deferred.h"
 #include "penstock/object_store.h"
 
 namespace penstock {

@@ -275,8 +275,7 @@ void FileWriterImpl::base_moved(const std::string& key, const ETag& etag) {
   base_->etag = etag;
 }
 
-bool FileWriterImpl::rename(const std::string& key) {
-  Deferred after;
+bool FileWriterImpl::rename(const std::string& key, Deferred& after) {
   const MutexLock lock(mutex_);
   if (abandoned_ || commit_ != nullptr || base_) return false;
   for (const auto& [number, part] : parts_) {

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "base/deferred.h"
 #include "base/mutex.h"
 #include "data/write/block_map.h"
 #include "data/write/change.h"
-#include "data/write/deferred.h"
 #include "data/write/segment_map.h"
 #include "data/write/staging_file.h"
 #include "data/write/write_core.h"
@@ -66,7 +66,7 @@ class FileWriterImpl final : public MemoryHolder,
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done) EXCLUDES(mutex_);
   void commit(CommitRequest request, Done<ObjectInfo> done) EXCLUDES(mutex_);
   void try_again() EXCLUDES(mutex_);
-  bool rename(const std::string& key) EXCLUDES(mutex_);
+  bool rename(const std::string& key, Deferred& after) EXCLUDES(mutex_);
   void abandon(Callback<void()> done) EXCLUDES(mutex_);
   uint64_t size() const EXCLUDES(mutex_);
   void set_exclusive(bool exclusive) EXCLUDES(mutex_);

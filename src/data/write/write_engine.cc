@@ -52,7 +52,9 @@ class FileWriterHandle final : public DirectFileWriter {
   void commit(CommitRequest request, Done<ObjectInfo> done) override {
     file_->commit(std::move(request), std::move(done));
   }
-  bool rename(const std::string& key) override { return file_->rename(key); }
+  bool rename(const std::string& key, Deferred& after) override {
+    return file_->rename(key, after);
+  }
   void set_exclusive(bool exclusive) override { file_->set_exclusive(exclusive); }
   void abandon(Callback<void()> done) override { file_->abandon(std::move(done)); }
   void try_again() override { file_->try_again(); }
@@ -142,7 +144,7 @@ void FileWriter::hold(Done<bool> done) {
   done(Error(Code::not_supported, "this writer has no journal"));
 }
 
-ETag FileWriter::succeed(const FileWriter&) { return {}; }
+ETag FileWriter::succeed(FileWriter&) { return {}; }
 
 void FileWriter::doom(Done<void> done) { done({}); }
 

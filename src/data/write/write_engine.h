@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/buffer_pool.h"
+#include "base/deferred.h"
 #include "base/log.h"
 #include "base/memory_budget.h"
 #include "base/scheduler.h"
@@ -77,7 +78,8 @@ class FileWriter {
   /// dirty and a later commit tries again.
   virtual void commit(CommitRequest request, Done<ObjectInfo> done) = 0;
   /// Takes another key if nothing was sent under the old one yet; false (and no change) otherwise.
-  virtual bool rename(const std::string& key) = 0;
+  /// What it asks of the store then is left to `after`: the caller may hold locks.
+  virtual bool rename(const std::string& key, Deferred& after) = 0;
   /// Whether its first commit fails with already_exists where there is an object, also one that it
   /// makes by itself, to have back bytes that only the store has. For writers that are not
   /// persistent.
@@ -107,11 +109,14 @@ class FileWriter {
   /// The same for the key and the metadata of what was persisted before; nothing to do where
   /// nothing was.
   virtual void persist_name(CommitRequest request, Done<void> done);
-  /// Something was persisted that is not committed.
+  /// Something was persisted, or is being persisted, that is not committed.
   virtual bool pending() const { return false; }
+  /// How often something was persisted that differs from what was before.
+  virtual uint64_t promises() const { return 0; }
   /// Its file gets the name of `replaced`, also a persistent writer's: what that has stored is no
-  /// conflict. Returns the version that `replaced` knows to be under its key; empty: none.
-  virtual ETag succeed(const FileWriter& replaced);
+  /// conflict, and what it has persisted stays safe until something of this one is. Returns the
+  /// version that `replaced` knows to be under its key; empty: none.
+  virtual ETag succeed(FileWriter& replaced);
   /// Ends the upload, and begins none until release: the name is about to go. `done` gets whether
   /// an object may be under the key because of this writer.
   virtual void hold(Done<bool> done);

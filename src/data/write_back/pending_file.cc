@@ -45,11 +45,12 @@ PendingFile::PendingFile(WriteBackCore& core, JournalState state,
       map_(state.ranges),
       size_(state.size),
       generation_(2),
+      promises_(1),
       since_ns_(state.since_ns),
       early_allowed_(false),
       left_(std::move(upload)) {
-  durable_ = promise_ = std::make_shared<Promise>(
-      Promise{.generation = 1, .contents = map_, .metadata = std::move(state.metadata)});
+  durable_ = promise_ = std::make_shared<Promise>(Promise{
+      .number = 1, .generation = 1, .contents = map_, .metadata = std::move(state.metadata)});
 }
 
 uint64_t PendingFile::size() const {
@@ -57,28 +58,41 @@ uint64_t PendingFile::size() const {
   return size_;
 }
 
-bool PendingFile::owes() const { return promise_ != nullptr && promise_->generation > committed_; }
+bool PendingFile::owes() const { return promise_ != nullptr && promise_->number > committed_; }
 
 bool PendingFile::dirty() const {
   const MutexLock lock(mutex_);
   return changed_ || owes() || answering_ > 0;
 }
 
+/// Not where the journal did not take what was owed: that is to be promised again.
+bool PendingFile::promised() const { return durable_owes() || (owes() && recording_ > 0); }
+
 bool PendingFile::pending() const {
   const MutexLock lock(mutex_);
-  return owes() || answering_ > 0;
+  return promised() || answering_ > 0;
 }
 
-ETag PendingFile::succeed(const PendingFile& replaced) {
+uint64_t PendingFile::promises() const {
+  const MutexLock lock(mutex_);
+  return promises_;
+}
+
+ETag PendingFile::succeed(PendingFile& replaced) {
   std::string mark;
   ETag known;
+  std::vector<uint64_t> outlived;
   {
     const MutexLock lock(replaced.mutex_);
     mark = replaced.mark_;
     if (replaced.base_) known = replaced.base_->etag;
+    outlived = std::exchange(replaced.outlived_, {});
+    replaced.inherited_ = replaced.owes();
+    if (replaced.inherited_) outlived.push_back(replaced.file_);
   }
   const MutexLock lock(mutex_);
   mark_ = std::move(mark);
+  outlived_.insert(outlived_.end(), outlived.begin(), outlived.end());
   return known;
 }
 
@@ -233,6 +247,8 @@ bool PendingFile::rename(const std::string& key) {
   const MutexLock lock(mutex_);
   if (base_ || (run_ != nullptr && run_->begun) || early_ != nullptr || failed_run_ != nullptr)
     return false;
+  // What the journal has under the present name ends with this file's promise for that name.
+  if (!outlived_.empty()) return false;
   give_up_left();
   key_ = key;
   renamed_ = owes();
@@ -268,7 +284,10 @@ void PendingFile::release() {
 void PendingFile::doom(Done<void> done) {
   const MutexLock lock(mutex_);
   // That nothing is owed may not be durable yet.
-  if (!owes()) return core_.parts.journal.forget(file_, std::move(done));
+  if (!owes()) {
+    forget_outlived();
+    return core_.parts.journal.forget(file_, std::move(done));
+  }
   doomed_ = true;
   record(std::move(done));
 }
@@ -278,7 +297,9 @@ void PendingFile::disclaim(Done<void> done) {
   const MutexLock lock(mutex_);
   promise_ = durable_ = nullptr;
   changed_ = false;
-  fail_waiters(Error(Code::cancelled, "the file was deleted"), after);
+  fail_waiters(UINT64_MAX, Error(Code::cancelled, "the file was deleted"), after);
+  if (inherited_) return after.answer(std::move(done), {});
+  forget_outlived();
   core_.parts.journal.forget(file_, std::move(done));
 }
 
@@ -291,12 +312,13 @@ void PendingFile::close() {
     if (upload != nullptr) after.call([upload] { upload->cancel(); });
   }
   failed_run_ = nullptr;
-  if (run_ == nullptr) fail_waiters(Error(Code::cancelled, "the file was deleted"), after);
+  if (run_ == nullptr)
+    fail_waiters(UINT64_MAX, Error(Code::cancelled, "the file was deleted"), after);
 }
 
-/// Who asked for a commit that no run will answer.
-void PendingFile::fail_waiters(const Error& error, Deferred& after) {
-  after.call([waiters = waiters_of(UINT64_MAX), error]() mutable {
+/// Who asked for a commit, of what was promised up to `promise`, that no run will answer.
+void PendingFile::fail_waiters(uint64_t promise, const Error& error, Deferred& after) {
+  after.call([waiters = waiters_of(promise), error]() mutable {
     for (Done<ObjectInfo>& done : waiters) done(error);
   });
 }

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "base/deferred.h"
 #include "base/mutex.h"
 #include "data/write/change.h"
-#include "data/write/deferred.h"
 #include "data/write_back/content_map.h"
 #include "data/write_back/file_upload.h"
 #include "data/write_back/write_back_core.h"
@@ -25,8 +25,9 @@ namespace penstock {
 ///
 /// Writes append to the journal; nothing that was written is ever changed in place, so an upload
 /// works on a snapshot (a Promise) while the program writes on. Every write belongs to the
-/// generation that the next promise closes; what an upload brings to the bucket becomes the base
-/// for the generations up to its own.
+/// generation that the next promise of contents closes; what an upload brings to the bucket becomes
+/// the base for the generations up to its promise's. A promise of other metadata alone closes none:
+/// writes since the promise before are not in its contents.
 ///
 /// A new file that is written in order goes to the store while it grows (`early_`), but for its
 /// first part, which formats like to rewrite at the end. If more than that is rewritten, the upload
@@ -59,12 +60,14 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   std::optional<ObjectInfo> base() const EXCLUDES(mutex_);
   void base_moved(const std::string& key, const ETag& etag) EXCLUDES(mutex_);
   bool pending() const EXCLUDES(mutex_);
-  ETag succeed(const PendingFile& replaced) EXCLUDES(mutex_);
+  uint64_t promises() const EXCLUDES(mutex_);
+  ETag succeed(PendingFile& replaced) EXCLUDES(mutex_);
 
  private:
   /// Contents that were promised, as they were.
   struct Promise {
-    uint64_t generation = 0;
+    uint64_t number = 0;      ///< Of this file's promises, from 1 on.
+    uint64_t generation = 0;  ///< The last whose writes are in `contents`.
     ContentMap contents;
     Metadata metadata;
   };
@@ -80,7 +83,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   };
   using RunPtr = std::shared_ptr<Run>;
   struct Waiter {
-    uint64_t generation;
+    uint64_t promise;  ///< Its number.
     Done<ObjectInfo> done;
   };
   /// A change that the disk has no room for yet.
@@ -105,8 +108,9 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void feed_early(uint64_t offset, uint64_t length) REQUIRES(mutex_);
   void drop_early() REQUIRES(mutex_);
   void give_up(const std::string& key, std::shared_ptr<FileUpload> upload);
-  void fail_waiters(const Error& error, Deferred& after) REQUIRES(mutex_);
+  void fail_waiters(uint64_t promise, const Error& error, Deferred& after) REQUIRES(mutex_);
   bool owes() const REQUIRES(mutex_);
+  bool promised() const REQUIRES(mutex_);
 
   // pending_promise.cc
   bool describes_anew(const Metadata& metadata) const REQUIRES(mutex_);
@@ -114,8 +118,9 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void promise_contents(CommitRequest request, Done<void> done) EXCLUDES(change_mutex_, mutex_);
   void promise_name(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
   void record(Done<void> done) REQUIRES(mutex_);
-  void recorded(const std::shared_ptr<const Promise>& promise, const Result<void>& kept)
-      EXCLUDES(mutex_);
+  void recorded(const std::shared_ptr<const Promise>& promise,
+                const std::vector<uint64_t>& outlived, const Result<void>& kept) EXCLUDES(mutex_);
+  void forget_outlived() REQUIRES(mutex_);
   void name_promised() EXCLUDES(mutex_);
   Metadata marked(Metadata metadata) const REQUIRES(mutex_);
 
@@ -145,7 +150,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void run_ended(const RunPtr& run, Result<ObjectInfo> result) EXCLUDES(mutex_);
   void adopt(const Run& run, ObjectInfo info, Deferred& after) REQUIRES(mutex_);
   void answered(const ObjectInfo& info) EXCLUDES(mutex_);
-  std::vector<Done<ObjectInfo>> waiters_of(uint64_t generation) REQUIRES(mutex_);
+  std::vector<Done<ObjectInfo>> waiters_of(uint64_t promise) REQUIRES(mutex_);
 
   // left_upload.cc: the multipart upload of a dead mount
   void ask_for_parts(const RunPtr& run, JournalUpload left) EXCLUDES(mutex_);
@@ -181,17 +186,23 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   ContentMap map_ GUARDED_BY(mutex_);
   uint64_t size_ GUARDED_BY(mutex_) = 0;  ///< With the tail.
   bool changed_ GUARDED_BY(mutex_) = false;
-  uint64_t generation_ GUARDED_BY(mutex_) = 1;
-  uint64_t committed_ GUARDED_BY(mutex_) = 0;
-  bool written_ GUARDED_BY(mutex_) = false;  ///< `base_` was made by this writer.
+  uint64_t generation_ GUARDED_BY(mutex_) = 1;  ///< Of what is written now.
+  uint64_t promises_ GUARDED_BY(mutex_) = 0;    ///< The number of the last promise.
+  uint64_t committed_ GUARDED_BY(mutex_) = 0;   ///< That of the last one in the bucket.
+  bool written_ GUARDED_BY(mutex_) = false;     ///< `base_` was made by this writer.
   int64_t since_ns_ GUARDED_BY(mutex_) = 0;
   std::shared_ptr<const Promise> promise_ GUARDED_BY(mutex_);
   std::shared_ptr<const Promise> durable_ GUARDED_BY(mutex_);  ///< The last that is safe.
+  uint32_t recording_ GUARDED_BY(mutex_) = 0;  ///< States that are on their way to the journal.
   bool held_ GUARDED_BY(mutex_) = false;
   /// Has a new key, which is not promised yet: no run begins, for neither what is to be replaced
   /// there is known nor would the journal know the key.
   bool renamed_ GUARDED_BY(mutex_) = false;
   bool doomed_ GUARDED_BY(mutex_) = false;
+  /// Files whose name this one was given while they were promised, and that stay in the journal
+  /// until this one is promised: else a crash would lose what was acknowledged of the name.
+  std::vector<uint64_t> outlived_ GUARDED_BY(mutex_);
+  bool inherited_ GUARDED_BY(mutex_) = false;  ///< Its name's new file has it forgotten.
   bool closed_ GUARDED_BY(mutex_) = false;
   RunPtr run_ GUARDED_BY(mutex_);
   std::vector<Waiter> waiters_ GUARDED_BY(mutex_);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a pending file promises, and keeps in the journal.
-#include <atomic>
 #include <utility>
 
 #include "base/wall_clock.h"
@@ -20,8 +19,10 @@ void PendingFile::promise_contents(CommitRequest request, Done<void> done) {
   }
   if (!written_) replaces_ = request.condition.if_match;
   if (changed_) {
-    auto promise = std::make_shared<Promise>(Promise{
-        .generation = generation_++, .contents = map_, .metadata = std::move(request.metadata)});
+    auto promise = std::make_shared<Promise>(Promise{.number = ++promises_,
+                                                     .generation = generation_++,
+                                                     .contents = map_,
+                                                     .metadata = std::move(request.metadata)});
     if (!owes()) since_ns_ = wall_clock_ns();
     promise_ = std::move(promise);
     changed_ = false;
@@ -43,11 +44,15 @@ bool PendingFile::describes_anew(const Metadata& metadata) const {
   return answering_ > 0 && base_ && base_->metadata != metadata;
 }
 
+/// Of the contents that are promised; where none are, nothing was written since the last ones.
 void PendingFile::promise_metadata(Metadata metadata) {
-  if (!owes()) since_ns_ = wall_clock_ns();
-  promise_ = std::make_shared<Promise>(Promise{.generation = generation_++,
-                                               .contents = owes() ? promise_->contents : map_,
-                                               .metadata = std::move(metadata)});
+  const bool owed = owes();
+  if (!owed) since_ns_ = wall_clock_ns();
+  promise_ =
+      std::make_shared<Promise>(Promise{.number = ++promises_,
+                                        .generation = owed ? promise_->generation : generation_ - 1,
+                                        .contents = owed ? promise_->contents : map_,
+                                        .metadata = std::move(metadata)});
 }
 
 void PendingFile::promise_name(CommitRequest request, Done<void> done) {
@@ -76,19 +81,14 @@ void PendingFile::name_promised() {
   go_on(after);
 }
 
-/// Under the lock, for the journal takes states in the order of the calls. It answers later, but
-/// for a state that it cannot take at all: that answer has to wait for the lock.
+/// Under the lock, for the journal takes states in the order of the calls; it answers later.
 void PendingFile::record(Done<void> done) {
-  const auto inside = std::make_shared<std::atomic<bool>>(true);
-  auto answered = [self = shared_from_this(), promise = promise_, done = std::move(done),
-                   inside](Result<void> kept) mutable {
-    auto tell = [self, promise = std::move(promise), done = std::move(done),
-                 kept = std::move(kept)]() mutable {
-      self->recorded(promise, kept);
-      done(std::move(kept));
-    };
-    *inside ? self->core_.parts.scheduler.post(std::move(tell)) : tell();
+  auto answered = [self = shared_from_this(), promise = promise_, outlived = outlived_,
+                   done = std::move(done)](Result<void> kept) mutable {
+    self->recorded(promise, outlived, kept);
+    done(std::move(kept));
   };
+  ++recording_;
   Metadata metadata = promise_->metadata;
   if (doomed_) mark_doomed(metadata);
   core_.parts.journal.record({.file = file_,
@@ -100,20 +100,32 @@ void PendingFile::record(Done<void> done) {
                               .replaces = replaces_,
                               .since_ns = since_ns_},
                              std::move(answered));
-  *inside = false;
 }
 
 /// Only what is durable goes to the bucket: the journal must never know less than that has.
+/// `outlived`: as of the call of record, for a later name may have outlived others.
 void PendingFile::recorded(const std::shared_ptr<const Promise>& promise,
-                           const Result<void>& kept) {
+                           const std::vector<uint64_t>& outlived, const Result<void>& kept) {
   Deferred after;
   const MutexLock lock(mutex_);
-  const bool newer = durable_ == nullptr || durable_->generation < promise->generation;
-  if (kept && promise_ != nullptr && newer && promise->generation > committed_) {
-    durable_ = promise_->generation == promise->generation ? promise_ : promise;
+  --recording_;
+  const bool newer = durable_ == nullptr || durable_->number < promise->number;
+  if (kept && promise_ != nullptr && newer && promise->number > committed_) {
+    durable_ = promise_->number == promise->number ? promise_ : promise;
   }
-  if (!kept && !durable_owes()) fail_waiters(kept.error(), after);
+  if (kept) {
+    for (const uint64_t file : outlived) {
+      if (std::erase(outlived_, file) > 0)
+        core_.parts.journal.forget(file, [](const Result<void>&) {});
+    }
+  }
+  if (!kept && !durable_owes()) fail_waiters(UINT64_MAX, kept.error(), after);
   go_on(after);
+}
+
+void PendingFile::forget_outlived() {
+  for (const uint64_t file : std::exchange(outlived_, {}))
+    core_.parts.journal.forget(file, [](const Result<void>&) {});
 }
 
 Metadata PendingFile::marked(Metadata metadata) const {

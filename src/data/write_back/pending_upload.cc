@@ -26,12 +26,12 @@ void PendingFile::commit(Done<ObjectInfo> done) {
     });
     return;
   }
-  waiters_.push_back({promise_->generation, std::move(done)});
+  waiters_.push_back({promise_->number, std::move(done)});
   go_on(after);
 }
 
 bool PendingFile::durable_owes() const {
-  return durable_ != nullptr && durable_->generation > committed_;
+  return durable_ != nullptr && durable_->number > committed_;
 }
 
 /// Begins what somebody waits for, unless it has begun or cannot yet.
@@ -231,7 +231,10 @@ void PendingFile::run_ended(const RunPtr& run, Result<ObjectInfo> result) {
       }
       if (run->begun && !held_ && !closed_)
         core_.parts.journal.note_failure(file_, result.error().describe());
-      fail_waiters(result.error(), after);
+      // What was promised meanwhile is not refused with it: that has a run of its own.
+      const bool newer = run->promise != nullptr && durable_owes() &&
+                         durable_->number > run->promise->number && !held_ && !closed_;
+      fail_waiters(newer ? run->promise->number : UINT64_MAX, result.error(), after);
     }
     for (Done<bool>& waiter : std::exchange(hold_waiters_, {})) {
       after.call([waiter = std::move(waiter), sent = base_.has_value() || run->begun]() mutable {
@@ -244,12 +247,12 @@ void PendingFile::run_ended(const RunPtr& run, Result<ObjectInfo> result) {
   core_.turns.give();
 }
 
-/// Takes the waiters of what was promised up to `generation`.
-std::vector<Done<ObjectInfo>> PendingFile::waiters_of(uint64_t generation) {
+/// Takes the waiters of what was promised up to `promise`.
+std::vector<Done<ObjectInfo>> PendingFile::waiters_of(uint64_t promise) {
   std::vector<Done<ObjectInfo>> taken;
   std::vector<Waiter> left;
   for (Waiter& waiter : waiters_) {
-    if (waiter.generation > generation) {
+    if (waiter.promise > promise) {
       left.push_back(std::move(waiter));
     } else {
       taken.push_back(std::move(waiter.done));
@@ -269,22 +272,23 @@ void PendingFile::answered(const ObjectInfo& info) {
 }
 
 void PendingFile::adopt(const Run& run, ObjectInfo info, Deferred& after) {
+  const uint64_t number = run.promise->number;
   const uint64_t generation = run.promise->generation;
   info.key = run.key;
   info.size = run.promise->contents.size();
   info.metadata = run.promise->metadata;
-  committed_ = std::max(committed_, generation);
+  committed_ = std::max(committed_, number);
   base_ = info;
   written_ = true;
   if (run.conflict) key_ = run.key;
   if (run.upload != nullptr) after.release(run.upload);
   map_.settle(generation);
-  if (promise_ != nullptr && promise_->generation == generation) promise_ = nullptr;
+  if (promise_ != nullptr && promise_->number == number) promise_ = nullptr;
   // The next mount would find this object and compare it with what the journal has, so that is
   // said first. It is in the bucket all the same if the disk fails.
   // Who holds the file is to see what came of it, and thus comes last.
   ++answering_;
-  auto answer = [self = shared_from_this(), waiters = waiters_of(generation),
+  auto answer = [self = shared_from_this(), waiters = waiters_of(number),
                  holders = std::exchange(hold_waiters_, {}), info](const Result<void>&) mutable {
     for (Done<ObjectInfo>& done : waiters) done(info);
     self->answered(info);

@@ -46,7 +46,7 @@ class PendingWriter final : public FileWriter {
     file_->read(range, std::move(cancel), std::move(done));
   }
   void commit(CommitRequest, Done<ObjectInfo> done) override { file_->commit(std::move(done)); }
-  bool rename(const std::string& key) override { return file_->rename(key); }
+  bool rename(const std::string& key, Deferred&) override { return file_->rename(key); }
   void abandon(Callback<void()> done) override {
     file_->close();
     done();
@@ -66,8 +66,9 @@ class PendingWriter final : public FileWriter {
     file_->persist_name(std::move(request), std::move(done));
   }
   bool pending() const override { return file_->pending(); }
-  ETag succeed(const FileWriter& replaced) override {
-    const auto* const other = dynamic_cast<const PendingWriter*>(&replaced);
+  uint64_t promises() const override { return file_->promises(); }
+  ETag succeed(FileWriter& replaced) override {
+    const auto* const other = dynamic_cast<PendingWriter*>(&replaced);
     return other == nullptr ? ETag() : file_->succeed(*other->file_);
   }
   void hold(Done<bool> done) override { file_->hold(std::move(done)); }

@@ -135,11 +135,13 @@ class SupervisorTest {
                            .session = session,
                            .stop_timeout = std::chrono::seconds(7),
                            .journaled = journaled,
+                           .send_pages = send_pages,
                            .still_mounted = [this] { return session.mounted.load(); },
                            .serving = [this] { journal.add("serving"); }});
   }
 
   bool journaled = false;
+  std::function<void(std::chrono::milliseconds)> send_pages;
   Journal journal;
   FakeSession session{journal};
   FakeFileSystem file_system{journal};
@@ -162,6 +164,34 @@ TEST_CASE_METHOD(SupervisorTest, "a signal saves first, then unmounts, then stop
   CHECK(outcome.served);
   CHECK(outcome.unsaved == Paths{"a/b"});
   CHECK(without_run(journal.entries()) == Paths{"serving", "shutdown 7000", "unmount", "exit"});
+}
+
+TEST_CASE_METHOD(SupervisorTest,
+                 "at a signal the kernel's pages come in before changes are refused") {
+  send_pages = [this](std::chrono::milliseconds limit) {
+    journal.add("pages " + std::to_string(limit.count()));
+  };
+  std::jthread signaller([&] {
+    journal.wait_for("serving");
+    supervisor.signal(SIGTERM);
+  });
+  run();
+  Paths entries = without_run(journal.entries());
+  REQUIRE(entries.size() == 5);
+  CHECK(entries[2].starts_with("shutdown "));  // what is left of the time
+  entries.erase(entries.begin() + 2);
+  CHECK(entries == Paths{"serving", "pages 3500", "unmount", "exit"});
+}
+
+TEST_CASE_METHOD(SupervisorTest, "an unmount from outside has sent the kernel's pages") {
+  send_pages = [this](std::chrono::milliseconds) { journal.add("pages"); };
+  std::jthread unmounter([&] {
+    journal.wait_for("run");
+    journal.wait_for("serving");
+    session.finish({});
+  });
+  run();
+  CHECK(without_run(journal.entries()) == Paths{"serving", "shutdown 7000"});
 }
 
 TEST_CASE_METHOD(SupervisorTest, "a busy mount is detached") {

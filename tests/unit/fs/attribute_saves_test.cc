@@ -218,5 +218,24 @@ TEST_CASE("a read that waits while the file becomes another version is answered 
   }
 }
 
+TEST_CASE("a read that meets the version of a commit under way waits for the commit's end") {
+  OpenForWriting world;
+  world.store.hold("Copy");
+  std::optional<Result<Attributes>> changed;
+  world.change_mode(0600, changed);
+  world.pass_time();
+  REQUIRE(world.store.held("Copy") == 1);
+  // As if the copy had its effect, and its answer took long.
+  world.memory.set("a", "stored bytes");
+  std::optional<Result<Slices>> read;
+  world.file_system->read(world.handle, {0, 12}, {},
+                          [&](Result<Slices> result) { read = std::move(result); });
+  world.scheduler.advance(std::chrono::seconds(30));
+  CHECK_FALSE(read);
+  world.store.release_all();
+  world.pass_time();
+  CHECK(read);
+}
+
 }  // namespace
 }  // namespace penstock::test

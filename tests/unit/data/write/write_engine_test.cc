@@ -204,18 +204,19 @@ TEST_CASE("what is written during a commit belongs to the next one") {
 
 TEST_CASE("a file takes another name until the first part is sent") {
   WriteFixture fixture;
+  Deferred after;
   auto file = fixture.create("x.tmp");
   CHECK(fixture.write(*file, 0, "small"));
-  CHECK(file->rename("x"));
+  CHECK(file->rename("x", after));
   CHECK(fixture.commit(*file));
   CHECK(fixture.stored("x") == "small");
   CHECK_FALSE(fixture.memory.info("x.tmp"));
-  CHECK_FALSE(file->rename("y"));
+  CHECK_FALSE(file->rename("y", after));
   fixture.close(file);
 
   auto big = fixture.create("y.tmp");
   CHECK(fixture.write(*big, 0, pattern(3 * part)));
-  CHECK_FALSE(big->rename("y"));
+  CHECK_FALSE(big->rename("y", after));
   fixture.close(big);  // given up: its upload is aborted
 }
 

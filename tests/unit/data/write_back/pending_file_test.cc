@@ -43,7 +43,8 @@ TEST_CASE("a file that is renamed waits with its upload until the new name is pr
   CHECK(fixture.persist(*file, {.metadata = {}, .condition = {.if_none_match = true}}));
   // Its upload is about to begin when the name changes.
   const auto committed = fixture.begin_commit(*file);
-  CHECK(file->rename("x"));
+  Deferred after;
+  CHECK(file->rename("x", after));
   fixture.run();
   CHECK_FALSE(committed->has_value());
   CHECK(fixture.memory.count("Put") == 0);
@@ -66,7 +67,8 @@ TEST_CASE("a deletion that comes while a renamed file waits is answered") {
   CHECK(fixture.write(*file, 0, "new"));
   CHECK(fixture.persist(*file));
   const auto committed = fixture.begin_commit(*file);
-  CHECK(file->rename("x"));
+  Deferred after;
+  CHECK(file->rename("x", after));
   fixture.run();
   const Result<bool> sent =
       fixture.finish<bool>([&](Done<bool> done) { file->hold(std::move(done)); });
@@ -126,6 +128,34 @@ TEST_CASE("what is punched while its upload is under way belongs to the next one
   CHECK(fixture.persist(*file));
   CHECK(fixture.commit(*file));
   CHECK(fixture.stored("f") == std::string(bytes).replace(part, part, part, '\0'));
+  file.reset();
+  fixture.run();
+}
+
+TEST_CASE("a promise of other metadata alone leaves later writes to the next promise") {
+  PromiseFixture fixture;
+  auto file = fixture.write_back->open("f", std::nullopt, {});
+  CHECK(fixture.write(*file, 0, std::string(30, 'a')));
+  CHECK(fixture.persist(*file, {.metadata = {{"mode", "1"}}}));
+  fixture.store.hold("Put");
+  const auto first = fixture.begin_commit(*file);
+  fixture.run();
+  CHECK(fixture.write(*file, 10, "NEW"));
+  CHECK(fixture.finish<void>([&](Done<void> done) {
+    file->persist_name({.metadata = {{"mode", "2"}}}, std::move(done));
+  }));
+  const auto second = fixture.begin_commit(*file);
+  fixture.store.release_all();
+  fixture.run();
+  REQUIRE((first->has_value() && second->has_value()));
+  CHECK(**second);
+  CHECK(fixture.stored("f") == std::string(30, 'a'));
+  CHECK(fixture.memory.info("f")->metadata->at("mode") == "2");
+  const std::string expected = std::string(30, 'a').replace(10, 3, "NEW");
+  CHECK(fixture.read(*file, 0, 30).value() == expected);
+  CHECK(fixture.persist(*file, {.metadata = {{"mode", "2"}}}));
+  CHECK(fixture.commit(*file));
+  CHECK(fixture.stored("f") == expected);
   file.reset();
   fixture.run();
 }

@@ -2,16 +2,17 @@
 #pragma once
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "penstock/callback.h"
+#include "penstock/result.h"
 
 namespace penstock {
 
-/// What must wait until a lock is given back: calls into other layers, and letting go of memory
-/// (which wakes who waits for the budget). Declare it before the lock; its destructor does the
-/// work, in order, after the lock's.
+/// What must wait until a lock is given back: answers, calls into other layers, and letting go of
+/// memory (which wakes who waits for the budget). Declare it before the lock; its destructor does
+/// the work, in order, after the lock's.
 class Deferred {
  public:
   Deferred() = default;
@@ -23,6 +24,12 @@ class Deferred {
   }
 
   void call(Callback<void()> work) { calls_.push_back(std::move(work)); }
+  template <typename T>
+  void answer(Done<T> done, std::type_identity_t<Result<T>> result) {
+    call([done = std::move(done), result = std::move(result)]() mutable {
+      done(std::move(result));
+    });
+  }
   void release(std::shared_ptr<void> owner) { garbage_.push_back(std::move(owner)); }
 
  private:

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a mount with --write-back has acknowledged is in the journal or in the bucket.
+#include <cerrno>
+
+#include "unit/fs/write_back_world.h"
+
+namespace penstock::test {
+namespace {
+
+using Files = std::map<std::string, std::string>;
+
+/// Makes a file and closes it: it is promised.
+InodeId promise_file(WriteBackWorld& world, const std::string& name, const std::string& bytes) {
+  const Created made = world.create(root_inode, name).value();
+  CHECK(world.write(made.opened.handle, 0, bytes));
+  CHECK(world.close(made.opened.handle));
+  return made.entry.attributes.inode;
+}
+
+Result<Attributes> chmod(WriteBackWorld& world, InodeId inode, uint32_t mode) {
+  return world.run<Attributes>([&](Done<Attributes> done) {
+    world.file_system->setattr(inode, {.mode = mode}, std::move(done));
+  });
+}
+
+TEST_CASE("a chmod of an open file keeps what was written before the last upload has ended") {
+  WriteBackWorld world;
+  world.store.hold("Put");
+  const InodeId file = promise_file(world, "f", std::string(30, 'a'));
+  REQUIRE(world.store.held("Put") == 1);
+  const HandleId handle = world.open(file, {.read = true, .write = true}).value();
+  CHECK(world.write(handle, 10, "NEW"));
+  CHECK(chmod(world, file, 0600));
+  CHECK(world.write(handle, 20, "OLD"));
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  std::string expected(30, 'a');
+  expected.replace(10, 3, "NEW").replace(20, 3, "OLD");
+  CHECK(world.read(file) == expected);
+  CHECK(world.close(handle));
+  world.scheduler.advance(milliseconds(10));
+  CHECK(world.read(file) == expected);
+  CHECK(world.memory.contents("f") == expected);
+  CHECK(world.journal->stats().files == 0);
+}
+
+TEST_CASE("a file that was never closed takes the place of a promised one in the journal late") {
+  WriteBackWorld world;
+  world.store.hold("Put");
+  promise_file(world, "f", "old");
+  const Created made = world.create(root_inode, "f.new").value();
+  CHECK(world.write(made.opened.handle, 0, "new and longer"));
+  CHECK(world.rename("f.new", "f"));
+  // The close of what had the name was acknowledged.
+  CHECK(world.after_power_loss() == Files{{"f", "old"}});
+  CHECK(world.close(made.opened.handle));
+  CHECK(world.after_power_loss() == Files{{"f", "new and longer"}});
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  CHECK(world.memory.contents("f") == "new and longer");
+  CHECK(world.memory.keys() == std::vector<std::string>{"f"});
+  CHECK(world.journal->stats().files == 0);
+}
+
+TEST_CASE("a file that was never closed and is deleted takes what it replaced along") {
+  WriteBackWorld world;
+  world.store.hold("Put");
+  promise_file(world, "f", "old");
+  const Created made = world.create(root_inode, "f.new").value();
+  CHECK(world.write(made.opened.handle, 0, "new"));
+  CHECK(world.rename("f.new", "f"));
+  CHECK(world.run<void>(
+      [&](Done<void> done) { world.file_system->unlink(root_inode, "f", std::move(done)); }));
+  CHECK(world.after_power_loss().empty());
+  world.file_system->release(made.opened.handle);
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  CHECK(world.memory.keys().empty());
+  CHECK(world.journal->stats().files == 0);
+}
+
+TEST_CASE("what a file that was never closed has replaced stays promised through another rename") {
+  WriteBackWorld world;
+  world.store.hold("Put");
+  promise_file(world, "f", "old");
+  const Created first = world.create(root_inode, "f.1").value();
+  CHECK(world.write(first.opened.handle, 0, "first"));
+  CHECK(world.rename("f.1", "f"));
+  const Created second = world.create(root_inode, "f.2").value();
+  CHECK(world.write(second.opened.handle, 0, "second"));
+  CHECK(world.rename("f.2", "f"));
+  CHECK(world.after_power_loss() == Files{{"f", "old"}});
+  CHECK(world.close(second.opened.handle));
+  CHECK(world.after_power_loss() == Files{{"f", "second"}});
+  world.file_system->release(first.opened.handle);
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  CHECK(world.memory.contents("f") == "second");
+  CHECK(world.journal->stats().files == 0);
+}
+
+TEST_CASE("what is promised during an upload that is refused for good is uploaded all the same") {
+  WriteBackWorld world;
+  world.memory.set("f", "what was there");
+  const InodeId file = world.inode("f");
+  const HandleId edit = world.open(file, {.read = true, .write = true}).value();
+  CHECK(world.write(edit, 0, "WHAT"));
+  world.store.hold("Put");
+  CHECK(world.close(edit));
+  world.scheduler.advance(milliseconds(10));
+  REQUIRE(world.store.held("Put") == 1);
+  // The edit belongs to bytes that somebody else replaces now; what is written next to none.
+  world.memory.set("f", "somebody else's");
+  const HandleId rewrite = world.open(file, {.write = true, .truncate = true}).value();
+  CHECK(world.write(rewrite, 0, "all new"));
+  CHECK(world.close(rewrite));
+  world.store.release_all();
+  world.scheduler.advance(std::chrono::minutes(5));
+  CHECK(world.memory.contents("f") == "somebody else's");
+  bool stored = false;
+  for (const std::string& key : world.memory.keys())
+    stored |= world.memory.contents(key) == "all new";
+  CHECK(stored);
+  CHECK(world.journal->stats().files == 0);
+}
+
+TEST_CASE("what the journal had no room for at close is stored when there is room again") {
+  Failing full(DiskCall::pwrite);
+  WriteBackWorld world(full.disk);
+  const std::string bytes(100'000, 'x');  // so much goes to the disk when it is written
+  const Created made = world.create(root_inode, "f").value();
+  CHECK(world.write(made.opened.handle, 0, bytes));
+  full.error = ENOSPC;
+  std::optional<Result<void>> closed;
+  world.file_system->flush(made.opened.handle,
+                           [&](Result<void> result) { closed = std::move(result); });
+  world.scheduler.advance(std::chrono::minutes(2));
+  REQUIRE(closed);
+  CHECK(closed->code() == Code::no_space);
+  world.file_system->release(made.opened.handle);
+  world.scheduler.advance(std::chrono::minutes(1));
+  CHECK(world.memory.keys().empty());
+  full.error = 0;
+  world.scheduler.advance(std::chrono::minutes(1));
+  CHECK(world.memory.contents("f") == bytes);
+  CHECK(world.journal->stats().files == 0);
+}
+
+}  // namespace
+}  // namespace penstock::test

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "data/write_back/write_back_engine.h"
+#include "unit/fs/world.h"
+#include "unit/journal/journal_fixture.h"
+
+namespace penstock::test {
+
+/// A whole mount with --write-back, but for the kernel. What programs write goes to a journal on
+/// the disk.
+struct WriteBackWorld : World {
+  explicit WriteBackWorld(std::shared_ptr<Disk> disk = std::make_shared<FaultyDisk>()) {
+    Journal::Left left;
+    auto opened =
+        Journal::open(options(folder.path()), left, scheduler, Log::none(), std::move(disk));
+    REQUIRE(opened);
+    journal = std::move(*opened);
+    journal_uploads = std::make_unique<JournalUploads>(*journal);
+    journal_direct =
+        make_write_engine({store, budget, buffers, scheduler, log, *journal_uploads}, {});
+    write_back = make_write_back_engine({.direct = *journal_direct,
+                                         .journal = *journal,
+                                         .uploads = *journal_uploads,
+                                         .store = store,
+                                         .copier = copier,
+                                         .scheduler = scheduler,
+                                         .log = log},
+                                        true);
+    file_system = make_file_system({.store = store,
+                                    .reads = *reads,
+                                    .writes = *write_back,
+                                    .copier = copier,
+                                    .scheduler = scheduler,
+                                    .notifier = scheduler,
+                                    .log = log,
+                                    .sync_to_store = false},
+                                   "", MountOptions{}, {.ttl = milliseconds(10'000)});
+  }
+  ~WriteBackWorld() {
+    store.release_all();
+    scheduler.advance(milliseconds(10));
+    file_system.reset();
+    scheduler.advance(milliseconds(10));
+  }
+
+  static JournalOptions options(const std::string& directory) {
+    return {.directory = directory, .identity = "memory", .prefix = "", .make_room = {}};
+  }
+
+  Result<HandleId> open(InodeId inode, OpenFlags flags) {
+    const Result<Opened> opened =
+        run<Opened>([&](Done<Opened> done) { file_system->open(inode, flags, std::move(done)); });
+    return opened ? Result<HandleId>(opened->handle) : Result<HandleId>(opened.error());
+  }
+  Result<void> write(HandleId handle, uint64_t offset, const std::string& bytes) {
+    return run<void>([&](Done<void> done) {
+      file_system->write(handle, offset, std::as_bytes(std::span(bytes.data(), bytes.size())),
+                         std::move(done));
+    });
+  }
+  Result<void> close(HandleId handle) {
+    const Result<void> flushed =
+        run<void>([&](Done<void> done) { file_system->flush(handle, std::move(done)); });
+    file_system->release(handle);
+    return flushed;
+  }
+  Result<void> rename(const std::string& from, const std::string& to) {
+    return run<void>([&](Done<void> done) {
+      file_system->rename(root_inode, from, root_inode, to, false, std::move(done));
+    });
+  }
+  /// What programs read of the first MiB of a file.
+  std::string read(InodeId inode) {
+    const HandleId handle = open(inode, {.read = true}).value();
+    const Result<Slices> slices = run<Slices>([&](Done<Slices> done) {
+      file_system->read(handle, {0, 1 << 20}, {}, std::move(done));
+    });
+    std::string text;
+    for (const auto& span : slices.value().spans)
+      text.append(reinterpret_cast<const char*>(span.data()), span.size());
+    file_system->release(handle);
+    return text;
+  }
+
+  /// Every file that the next mount finds in the journal if the machine loses power now, with its
+  /// bytes; those of an object as zeros.
+  std::map<std::string, std::string> after_power_loss() const {
+    const TemporaryDirectory copy;
+    std::filesystem::copy(folder.path(), copy.path(), std::filesystem::copy_options::recursive);
+    ManualScheduler other;
+    Journal::Left left;
+    const auto next = Journal::open(options(copy.path()), left, other, Log::none());
+    REQUIRE(next);
+    CHECK(left.damaged.empty());
+    std::map<std::string, std::string> files;  // of one key the last counts, as for a mount
+    for (const JournalState& state : left.files) {
+      const Bytes bytes = content(**next, state);
+      files[state.key] = std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    }
+    return files;
+  }
+
+  TemporaryDirectory folder;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<JournalUploads> journal_uploads;
+  std::unique_ptr<DirectWriteEngine> journal_direct;
+  std::unique_ptr<WriteBackEngine> write_back;
+};
+
+}  // namespace penstock::test
