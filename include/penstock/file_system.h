@@ -56,6 +56,11 @@ struct Entry {
   std::chrono::milliseconds ttl{0};  ///< How long the kernel may believe name and attributes.
 };
 
+/// A process that uses files, as the frontend tells it from others.
+using ProcessId = uint64_t;
+/// One of which the frontend does not know more: it may be any process.
+constexpr ProcessId unknown_process = 0;
+
 struct Caller {
   uint32_t uid = 0;
   uint32_t gid = 0;
@@ -75,9 +80,25 @@ struct AttributeChange {
 struct OpenFlags {
   bool read = false;
   bool write = false;
-  bool truncate = false;
-  bool append = false;
+  bool truncate = false;      ///< Needs no `write`.
   bool drop_set_ids = false;  ///< With `truncate`: see FileSystem::drop_set_ids.
+  ProcessId process = unknown_process;
+  uint64_t thread = 0;  ///< Tells the one that opens from others; opaque, 0 where nobody knows.
+};
+
+/// How write(2) writes. A descriptor's flags may have changed since it was opened.
+struct WriteAt {
+  uint64_t offset = 0;
+  bool append = false;  ///< At the end of the file, wherever that is by then.
+  bool sync = false;    ///< `done` waits until the bytes are where fsync puts them.
+  /// Who writes; absent: the kernel, what some process has written to a mapping.
+  std::optional<ProcessId> process = unknown_process;
+};
+
+/// Who closes a descriptor.
+struct Closer {
+  ProcessId process = unknown_process;
+  bool ended = false;  ///< It closes all it has.
 };
 
 /// What fallocate(2) asks for.
@@ -85,6 +106,7 @@ struct Allocation {
   ByteRange range;
   bool zero = false;       ///< The range becomes zeros; else only the size may change.
   bool keep_size = false;  ///< What lies behind the end stays there; else the file grows.
+  ProcessId process = unknown_process;
 };
 
 /// What copy_file_range(2) asks for.
@@ -94,12 +116,14 @@ struct CopyRange {
   HandleId target = 0;
   uint64_t target_offset = 0;
   uint64_t length = 0;
+  ProcessId process = unknown_process;
 };
 
 struct Opened {
   HandleId handle = 0;
   bool keep_page_cache = false;  ///< The kernel's cached pages are those of this version.
   bool direct_io = false;        ///< Reads and writes of this handle pass the page cache by.
+  bool closes_quietly = false;   ///< Its close has nothing to store: flush() is not needed.
   /// Opened for reading only: where the kernel may take the bytes from without asking read(). It
   /// may ask all the same. Held until the last open that uses it is closed.
   std::shared_ptr<const BackingFile> backing;
@@ -186,14 +210,15 @@ class FileSystem {
   virtual void exchange(InodeId parent, std::string name, InodeId other_parent,
                         std::string other_name, Done<void> done) = 0;
 
+  /// already_exists where the name is taken and `exclusive`; changed where it is taken and not
+  /// `exclusive`: the caller has to look the name up again, and to open what it finds.
   virtual void create(InodeId parent, std::string name, uint32_t mode, OpenFlags flags,
                       bool exclusive, Caller caller, Done<Created> done) = 0;
   virtual void open(InodeId inode, OpenFlags flags, Done<Opened> done) = 0;
   virtual void read(HandleId handle, ByteRange range, std::stop_token cancel,
                     Done<Slices> done) = 0;
-  /// `data` is only valid until the call returns. An appending handle writes at the end of the
-  /// file.
-  virtual void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
+  /// `data` is only valid until the call returns.
+  virtual void write(HandleId handle, WriteAt at, std::span<const std::byte> data,
                      Done<void> done) = 0;
   /// Before a write by a program without the right to keep them (CAP_FSETID): the file loses its
   /// set-user-ID bit, and its set-group-ID bit where its group may execute it (`all`: in any case).
@@ -210,8 +235,13 @@ class FileSystem {
   /// source only.
   virtual void copy_range(CopyRange request, std::stop_token cancel, Done<uint64_t> done) = 0;
   /// close(2) of one descriptor: returns when what was written is in the store, or why it is not.
-  virtual void flush(HandleId handle, Done<void> done) = 0;
+  /// Where the closer neither opened the handle nor wrote to it, having got it from another process
+  /// that goes on, there is nothing to do.
+  virtual void flush(HandleId handle, Closer closer, Done<void> done) = 0;
+  /// The processes that opened the handle or wrote to it, and have not ended.
+  virtual std::vector<ProcessId> owners(HandleId handle) = 0;
   virtual void fsync(HandleId handle, Done<void> done) = 0;
+  /// The last descriptor is closed. What is still to be stored is stored in the background.
   virtual void release(HandleId handle) = 0;
   /// What the disk cache has of the stored version that this handle reads; not_supported where the
   /// mount has no cache.

@@ -400,7 +400,8 @@ constexpr auto table = std::to_array<OptionRow>({
      .help = "for what memory cannot hold",
      .paragraph = "Files that are not written from front to back, or faster than the link for "
                   "longer than memory "
-                  "lasts, are kept here until they are sent. Choose a fast local disk.",
+                  "lasts, are kept here until they are sent, and what was sent until the file is "
+                  "closed or synced. Choose a fast local disk.",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.write.staging_dir; }},
     {.name = "state-dir",

@@ -17,6 +17,8 @@ std::string describe(const FuseFeatures& features) {
                      state(features.io_uring));
 }
 
+bool direct_writes_show(uint32_t protocol_minor) { return protocol_minor >= 39; }
+
 bool may_administer() {
   std::ifstream status("/proc/thread-self/status");
   std::string line;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace penstock {
@@ -15,10 +16,16 @@ struct Feature {
 struct FuseFeatures {
   Feature passthrough;  ///< The kernel reads from Opened::backing by itself.
   Feature io_uring;     ///< Requests come over io_uring, not by reading /dev/fuse.
+  /// A write that passes the page cache by takes the pages that it changes from it.
+  bool direct_writes_show = false;
 };
 
 /// "passthrough: on; io_uring: off (why)".
 std::string describe(const FuseFeatures& features);
+
+/// Of the kernel, by its version of FUSE's protocol (7.MINOR): since Linux 6.6. An older one goes
+/// on showing the old pages to whoever reads the file.
+bool direct_writes_show(uint32_t protocol_minor);
 
 /// True where this process may tell the kernel of backing files (CAP_SYS_ADMIN).
 bool may_administer();

@@ -18,6 +18,7 @@
 #include "frontend/fuse_range_ops.h"
 #include "frontend/io_uring.h"
 #include "frontend/passthrough.h"
+#include "frontend/processes.h"
 #include "frontend/set_ids.h"
 
 namespace penstock {
@@ -93,12 +94,15 @@ Done<Attributes> answer_attributes(fuse_req_t request, const char* operation) {
   };
 }
 
-OpenFlags open_flags(int flags) {
+OpenFlags open_flags(fuse_req_t request, int flags) {
   const int access = flags & O_ACCMODE;
   return OpenFlags{.read = access != O_WRONLY,
                    .write = access != O_RDONLY,
                    .truncate = (flags & O_TRUNC) != 0,
-                   .append = (flags & O_APPEND) != 0};
+                   .process = access != O_RDONLY || (flags & O_CREAT) != 0
+                                  ? process_of(fuse_req_ctx(request)->pid)
+                                  : unknown_process,
+                   .thread = static_cast<uint64_t>(fuse_req_ctx(request)->pid)};
 }
 
 /// The mode of an open of `node`, which is counted unless it must go elsewhere.
@@ -113,18 +117,19 @@ void leave(FuseContext& context, NodeId node) {
   if (context.features.passthrough.on) context.modes.release(node, *context.backings);
 }
 
-fuse_file_info file_info(const Opened& opened, const OpenMode& mode, int flags) {
+fuse_file_info file_info(const FuseContext& context, const Opened& opened, const OpenMode& mode,
+                         int flags) {
   fuse_file_info info{};
   info.flags = flags;
   info.fh = opened.handle;
   if (mode.kind == OpenMode::Kind::passthrough) {
     set_backing_id(info, mode.backing_id);
   } else {
-    info.direct_io = opened.direct_io ? 1 : 0;
+    info.direct_io = opened.direct_io && context.features.direct_writes_show ? 1 : 0;
     info.keep_cache = opened.keep_page_cache ? 1 : 0;
   }
-  // close(2) of what was only read has nothing to say: one round trip less.
-  info.noflush = (flags & O_ACCMODE) == O_RDONLY ? 1 : 0;
+  // One round trip less.
+  info.noflush = opened.closes_quietly ? 1 : 0;
   return info;
 }
 
@@ -203,7 +208,8 @@ bool answer_created(FuseContext& context, FuseReply& reply, const Created& creat
     node = context.modes.refer(inode);
     mode = enter(context, node, created.opened, flags);
   }
-  if (reply.created(created.entry, node, file_info(created.opened, mode, flags))) return true;
+  if (reply.created(created.entry, node, file_info(context, created.opened, mode, flags)))
+    return true;
   leave(context, node);
   context.file_system->release(created.opened.handle);
   forget(context, node, 1);
@@ -215,7 +221,8 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
   FuseContext& context = context_of(request);
   const int flags = info->flags;
   context.file_system->create(
-      parent, name, mode & 07777, open_flags(flags), (flags & O_EXCL) != 0, caller_of(request),
+      parent, name, mode & 07777, open_flags(request, flags), (flags & O_EXCL) != 0,
+      caller_of(request),
       [&context, flags, changed = ChangedNames(context, {{parent, name}}),
        reply =
            FuseReply(request, context.reply(), "create")](const Result<Created>& created) mutable {
@@ -230,7 +237,7 @@ void answer_opened(FuseContext& context, FuseReply& reply, NodeId node, const Op
                    int flags) {
   const OpenMode mode = enter(context, node, opened, flags);
   if (mode.kind != OpenMode::Kind::elsewhere) {
-    if (reply.opened(file_info(opened, mode, flags))) return;
+    if (reply.opened(file_info(context, opened, mode, flags))) return;
     leave(context, node);
   } else {
     reply.again();
@@ -242,9 +249,9 @@ void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   FuseContext& context = context_of(request);
   const int flags = info->flags;
   FuseReply reply(request, context.reply(), "open");
-  OpenFlags wanted = open_flags(flags);
+  OpenFlags wanted = open_flags(request, flags);
   wanted.drop_set_ids = wanted.truncate && drops_set_ids(*info);
-  if ((flags & O_ACCMODE) != O_RDONLY && context.modes.moves(node)) {
+  if ((wanted.write || wanted.truncate) && context.modes.moves(node)) {
     reply.again();
     return;
   }
@@ -278,20 +285,29 @@ void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size
               fuse_file_info* info) {
   FuseContext& context = context_of(request);
   if (drops_set_ids(*info)) drop_set_ids(context, node, *info);
-  context.file_system->write(
-      info->fh, static_cast<uint64_t>(offset), std::as_bytes(std::span(data, size)),
-      [size,
-       reply = FuseReply(request, context.reply(), "write")](const Result<void>& written) mutable {
-        if (written) {
-          reply.written(size);
-        } else {
-          reply.error(written.error());
-        }
-      });
+  // The flags are those of the descriptor by now. What was written to a mapping has none, and comes
+  // from no process.
+  const bool page = info->writepage != 0;
+  WriteAt at{.offset = static_cast<uint64_t>(offset),
+             .append = !page && (info->flags & O_APPEND) != 0,
+             .sync = !page && (info->flags & (O_SYNC | O_DSYNC)) != 0,
+             .process = std::nullopt};
+  if (!page) at.process = process_of(fuse_req_ctx(request)->pid);
+  context.file_system->write(info->fh, at, std::as_bytes(std::span(data, size)),
+                             [size, reply = FuseReply(request, context.reply(), "write")](
+                                 const Result<void>& written) mutable {
+                               if (written) {
+                                 reply.written(size);
+                               } else {
+                                 reply.error(written.error());
+                               }
+                             });
 }
 
 void op_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
-  context_of(request).file_system->flush(info->fh, answer(request, "close"));
+  FileSystem& file_system = *context_of(request).file_system;
+  file_system.flush(info->fh, closer_of(fuse_req_ctx(request)->pid, file_system, info->fh),
+                    answer(request, "close"));
 }
 
 void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
@@ -484,6 +500,7 @@ void op_init(void* userdata, fuse_conn_info* connection) {
   want(set_ids_capability);
   FuseFeatures& features = static_cast<FuseContext*>(userdata)->features;
   features.passthrough = want_passthrough(*connection);
+  features.direct_writes_show = direct_writes_show(connection->proto_minor);
   want_io_uring(*connection, features.io_uring);
   connection->max_write = 1 << 20;
   connection->max_read = 1 << 20;  // libfuse refuses the mount where this is not the mount option's

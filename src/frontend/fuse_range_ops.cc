@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "frontend/fuse_ops.h"
+#include "frontend/processes.h"
 
 namespace penstock {
 namespace {
@@ -43,12 +44,13 @@ void may_drop_set_ids(fuse_req_t request, fuse_ino_t node, const fuse_file_info&
 void op_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, off_t length,
                   fuse_file_info* info) {
   FuseContext& context = context_of(request);
-  const auto allocation =
+  auto allocation =
       allocation_of(mode, {static_cast<uint64_t>(offset), static_cast<uint64_t>(length)});
   if (!allocation) {
     FuseReply(request, context.reply(), "fallocate").not_supported();
     return;
   }
+  allocation->process = process_of(fuse_req_ctx(request)->pid);
   may_drop_set_ids(request, node, *info);
   context.file_system->allocate(info->fh, *allocation, answer(request, "fallocate"));
 }
@@ -76,7 +78,8 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fus
                        .source_offset = static_cast<uint64_t>(source_offset),
                        .target = target->fh,
                        .target_offset = static_cast<uint64_t>(target_offset),
-                       .length = std::min<uint64_t>(length, longest_copy)};
+                       .length = std::min<uint64_t>(length, longest_copy),
+                       .process = process_of(fuse_req_ctx(request)->pid)};
   may_drop_set_ids(request, target_node, *target);
   FuseReply reply(request, context.reply(), "copy_file_range");
   std::stop_token cancel = reply.cancel();

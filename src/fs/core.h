@@ -12,6 +12,7 @@
 #include "base/gate.h"
 #include "fs/kernel_view.h"
 #include "fs/make_file_system.h"
+#include "fs/name_turns.h"
 #include "fs/own_names.h"
 #include "fs/tree.h"
 
@@ -62,6 +63,9 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   const std::weak_ptr<Gate::Pass> living = alive;
   KernelView kernel;
   Tree tree;
+  NameTurns turns{[this](std::chrono::nanoseconds pause, Callback<void()> work) {
+    after(pause, std::move(work));
+  }};
   std::unordered_set<FileHandle*> open_files
       GUARDED_BY(tree.mutex);  ///< What a lazy unmount never releases.
 

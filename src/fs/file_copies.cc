@@ -45,7 +45,7 @@ void FileOperations::copy_range(const Copy& request, std::stop_token cancel, Don
     run->source->reader_version = source.reader_version;
     run->source->delivered = source.delivered;
     run->target = request.target.inode;
-    if (request.target.flags.write) set_unflushed(request.target, true);
+    note_writer(request.target, request.process);
     const uint64_t size = core_.tree.attributes(*source.inode).size;
     const uint64_t rest = size - std::min(size, request.source_offset);
     run->left = std::min(request.length, rest);

@@ -16,6 +16,9 @@ namespace {
 /// one: so often.
 constexpr uint32_t most_own_changes = 200;
 
+/// An open for reading asks the store again about what was heard of longer ago.
+constexpr std::chrono::seconds long_ago{1};
+
 /// Bytes of a deleted file that is surely in memory alone: less than the smallest part.
 constexpr uint64_t largest_unleased = 4ULL << 20;
 
@@ -37,7 +40,9 @@ void FileOperations::create(const Create& request, Done<Created> done) {
                                                core_.limits.max_key_bytes);
     if (!valid) return after.answer(std::move(done), valid.error());
     if (core_.tree.child(*request.parent, request.name) != nullptr) {
-      return after.answer(std::move(done), Error(Code::already_exists));
+      // The kernel did not know of it. It looks again, and asks for what it may do with the file.
+      const Code refusal = request.exclusive ? Code::already_exists : Code::changed;
+      return after.answer(std::move(done), Error(refusal));
     }
     if (!request.exclusive || !asks_at_open(request.name)) {
       created = make_new(request, nullptr);
@@ -87,7 +92,8 @@ Result<Created> FileOperations::make_new(const Create& request, const ObjectInfo
   const Result<void> writing = open_writer(inode, stored == nullptr);
   if (!writing) return writing.error();
   inode->writer->set_exclusive(request.exclusive && stored == nullptr);
-  return Created{.entry = core_.tree.entry(inode), .opened = make_handle(inode, request.flags)};
+  return Created{.entry = core_.tree.entry(inode),
+                 .opened = make_handle(inode, request.flags, true)};
 }
 
 void FileOperations::note_written(Inode& inode) {
@@ -107,21 +113,26 @@ Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate) {
         ObjectInfo{.key = *key, .size = inode->size, .etag = inode->etag, .metadata = metadata}};
   }
   inode->writer = core_.parts.writes.open(*key, std::move(base), metadata);
+  // Of those who have it open some may read.
+  if (inode->handles > 0) inode->writer->expect_reads();
   return {};
 }
 
-Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags) {
+Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags, bool created) {
   const auto handle = std::make_shared<FileHandle>();
   handle->held = handle;
   handle->inode = inode;
   handle->flags = flags;
   ++inode->handles;
+  if (flags.read && inode->writer != nullptr) inode->writer->expect_reads();
   if (flags.write && flags.read) ++inode->mappable_handles;
-  if (flags.write) {
+  handle->writes = flags.write || created;
+  if (handle->writes) {
     ++inode->write_handles;
-    set_unflushed(*handle, true);
+    note_writer(*handle, flags.process);
   }
   Opened opened;
+  opened.closes_quietly = !handle->writes;
   // What is written in one piece gains nothing from the page cache: half the CPU without it.
   opened.direct_io = flags.write && !flags.read;
   opened.keep_page_cache =
@@ -132,15 +143,18 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags) {
   return opened;
 }
 
-void FileOperations::set_unflushed(FileHandle& handle, bool unflushed) {
-  if (handle.unflushed == unflushed) return;
-  handle.unflushed = unflushed;
-  unflushed ? ++handle.inode->unflushed_handles : --handle.inode->unflushed_handles;
-}
-
 void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> done) {
   if (flags.write && core_.stopping) return done(mount_is_ending());
   if (inode->type == FileType::directory) return done(Error(Code::is_a_directory));
+  if (flags.truncate && !flags.write) {
+    return resize(
+        inode, 0, flags.drop_set_ids,
+        [this, inode, flags, done = std::move(done)](const Result<void>& emptied) mutable {
+          if (!emptied) return done(emptied.error());
+          flags.truncate = false;
+          open(inode, flags, std::move(done));
+        });
+  }
   resolver_.refresh(inode, [this, inode, flags,
                             done = std::move(done)](const Result<void>& fresh) mutable {
     if (!fresh)
@@ -172,14 +186,19 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
   std::shared_ptr<ObjectReader> dropped;
   Opened opened;
   Result<void> possible;
+  NameTurns::Place place;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (flags.write && core_.leaving(*inode)) {
+    // While this file is being replaced or deleted, it is the old one no longer, and not yet gone.
+    if (inode->leaving > 0 || (flags.write && core_.leaving(*inode))) {
       return core_.wait_for_name(inode, [this, inode, flags, done = std::move(done)]() mutable {
         open_fresh(inode, flags, std::move(done));
       });
     }
-    if (inode->vanished()) possible = Tree::gone(*inode);
+    place = {inode->named() ? inode->parent->id : inode->was_in, inode->name};
+    // Of a deleted file those that have it open hold what there is.
+    if (inode->vanished() || (inode->deleted() && inode->handles == 0))
+      possible = Tree::gone(*inode);
     if (possible && flags.write) {
       if (inode->writer != nullptr && flags.truncate) truncate = inode->writer;
       possible = open_writer(inode, flags.truncate);
@@ -199,8 +218,12 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
       }
     }
   }
-  if (!possible) return done(possible.error());
-  if (reader != nullptr) return find_backing(*reader, std::move(opened), std::move(done));
+  if (!possible) {
+    if (possible.code() == Code::changed) core_.turns.sent_back(place, flags.thread);
+    return done(possible.error());
+  }
+  core_.turns.arrived(place, flags.thread);
+  if (reader != nullptr) return find_backing(inode, *reader, std::move(opened), std::move(done));
   if (truncate == nullptr) return done(std::move(opened));
   truncate->truncate(
       0, [this, inode, opened, done = std::move(done)](const Result<void>& truncated) mutable {
@@ -211,14 +234,36 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
       });
 }
 
-void FileOperations::find_backing(ObjectReader& reader, Opened opened, Done<Opened> done) {
+void FileOperations::find_backing(const InodePtr& inode, ObjectReader& reader, Opened opened,
+                                  Done<Opened> done) {
   // The handle, which nobody can release yet, holds the reader.
   reader.find_backing(core_.tracked<std::shared_ptr<const BackingFile>>(
-      [opened = std::move(opened),
+      [this, inode, &reader, opened = std::move(opened),
        done = std::move(done)](Result<std::shared_ptr<const BackingFile>> backing) mutable {
         if (backing) opened.backing = std::move(*backing);
-        done(std::move(opened));
+        if (opened.backing != nullptr) return done(std::move(opened));
+        ask_first(inode, reader, std::move(opened), std::move(done));
       }));
+}
+
+void FileOperations::ask_first(const InodePtr& inode, ObjectReader& reader, Opened opened,
+                               Done<Opened> done) {
+  Result<std::string> key = Error(Code::changed);
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const bool heard_lately = core_.parts.scheduler.now() - inode->fetched_at < long_ago;
+    // What the kernel has may be all that is read.
+    if (inode->named() && !heard_lately && !opened.keep_page_cache) key = core_.tree.key_of(*inode);
+  }
+  if (!key) return done(std::move(opened));
+  reader.begin(core_.tracked<void>([this, key = std::move(*key), opened = std::move(opened),
+                                    done = std::move(done)](const Result<void>& asked) mutable {
+    // Any other failure is the read's to tell.
+    if (asked || asked.code() != Code::changed) return done(std::move(opened));
+    release(reinterpret_cast<FileHandle*>(opened.handle));
+    core_.look_anew(key);
+    done(asked.error());
+  }));
 }
 
 Result<std::shared_ptr<ObjectReader>> FileOperations::reader_for(
@@ -388,13 +433,19 @@ void FileOperations::cache_share(FileHandle& handle, Done<CacheShare> done) {
   reader->cache_share(core_.tracked<CacheShare>(std::move(done)));
 }
 
-void FileOperations::write(FileHandle& handle, uint64_t offset, std::span<const std::byte> data,
-                           Done<void> done) {
+void FileOperations::write(const FileHandlePtr& handle, const WriteAt& at,
+                           std::span<const std::byte> data, Done<void> done) {
   {
     const MutexLock lock(core_.tree.mutex);
-    if (handle.flags.write) set_unflushed(handle, true);
+    note_writer(*handle, at.process);
   }
-  write_to(handle.inode, handle.flags.append, offset, data, std::move(done));
+  if (at.sync) {
+    done = [this, handle, done = std::move(done)](Result<void> written) mutable {
+      if (!written) return done(std::move(written));
+      sync(*handle, std::move(done));
+    };
+  }
+  write_to(handle->inode, at.append, at.offset, data, std::move(done));
 }
 
 /// Without the handle: a program that is killed while this waits is answered at once, and then its
@@ -438,41 +489,6 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
   });
 }
 
-void FileOperations::flush(FileHandle& handle, Done<void> done) {
-  {
-    const MutexLock lock(core_.tree.mutex);
-    set_unflushed(handle, false);
-  }
-  if (!handle.flags.write) return done({});
-  committer_.close(handle.inode, std::move(done));
-}
-
-void FileOperations::sync(FileHandle& handle, Done<void> done) {
-  if (!handle.flags.write) return done({});
-  committer_.sync(handle.inode, std::move(done));
-}
-
-void FileOperations::release(FileHandle* handle) {
-  const std::shared_ptr<FileHandle> owned = std::move(handle->held);
-  const InodePtr inode = owned->inode;
-  bool ended = false;
-  DeletedFiles::Copy kept;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    core_.open_files.erase(handle);
-    if (--inode->handles == 0) kept = DeletedFiles::take(*inode);
-    // What was written to a deleted file is there for those who still read it.
-    ended = inode->deleted() && inode->handles == 0;
-    if (owned->flags.write && owned->flags.read) --inode->mappable_handles;
-    set_unflushed(*owned, false);
-    if (owned->flags.write && --inode->write_handles == 0) ended = true;
-    core_.tree.forget(inode->id,
-                      0);  // drops an inode without a name that nobody refers to any more
-  }
-  if (ended) committer_.writing_ended(inode);
-  deleted_.drop(kept);
-}
-
 void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids, Done<void> done) {
   // Through a handle of its own: what open and close do is what truncate(2) needs.
   const OpenFlags flags{.read = false, .write = true, .truncate = size == 0};
@@ -490,19 +506,19 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
            note_written(*inode);
            if (drop_ids) drop_inode_set_ids(*inode);
          }
-         writer->truncate(
-             size, [this, handle, others, done = std::move(done)](Result<void> truncated) mutable {
-               core_.end_work(*handle->inode);
-               // With other writers the new size is committed when they close or sync.
-               if (!truncated || others) {
-                 release(handle);
-                 return done(std::move(truncated));
-               }
-               flush(*handle, [this, handle, done = std::move(done)](Result<void> flushed) mutable {
-                 release(handle);
-                 done(std::move(flushed));
-               });
-             });
+         writer->truncate(size, [this, handle, others,
+                                 done = std::move(done)](Result<void> truncated) mutable {
+           core_.end_work(*handle->inode);
+           // With other writers the new size is committed when they close or sync.
+           if (!truncated || others) {
+             release(handle);
+             return done(std::move(truncated));
+           }
+           flush(*handle, {}, [this, handle, done = std::move(done)](Result<void> flushed) mutable {
+             release(handle);
+             done(std::move(flushed));
+           });
+         });
        });
 }
 

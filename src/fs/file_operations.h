@@ -35,8 +35,8 @@ class FileOperations {
   void open(const InodePtr& inode, OpenFlags flags, Done<Opened> done) EXCLUDES(core_.tree.mutex);
   void read(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel, Done<Slices> done)
       EXCLUDES(core_.tree.mutex);
-  void write(FileHandle& handle, uint64_t offset, std::span<const std::byte> data, Done<void> done)
-      EXCLUDES(core_.tree.mutex);
+  void write(const FileHandlePtr& handle, const WriteAt& at, std::span<const std::byte> data,
+             Done<void> done) EXCLUDES(core_.tree.mutex);
   // file_ranges.cc
   void allocate(FileHandle& handle, const Allocation& request, Done<void> done)
       EXCLUDES(core_.tree.mutex);
@@ -50,12 +50,16 @@ class FileOperations {
     FileHandle& target;
     uint64_t target_offset = 0;
     uint64_t length = 0;
+    ProcessId process = unknown_process;
   };
   void copy_range(const Copy& request, std::stop_token cancel, Done<uint64_t> done)
       EXCLUDES(core_.tree.mutex);
 
-  /// What close(2) calls: commits what was written.
-  void flush(FileHandle& handle, Done<void> done) EXCLUDES(core_.tree.mutex);
+  // file_closing.cc
+  /// What close(2) calls: commits what was written, where the closer is an owner of the handle.
+  void flush(FileHandle& handle, const Closer& closer, Done<void> done) EXCLUDES(core_.tree.mutex);
+  std::vector<ProcessId> owners(FileHandle& handle) EXCLUDES(core_.tree.mutex);
+  /// Also through a handle that only reads: fsync(2) is about the file.
   void sync(FileHandle& handle, Done<void> done) EXCLUDES(core_.tree.mutex);
   void release(FileHandle* handle) EXCLUDES(core_.tree.mutex);
   void cache_share(FileHandle& handle, Done<CacheShare> done) EXCLUDES(core_.tree.mutex);
@@ -73,10 +77,16 @@ class FileOperations {
       REQUIRES(core_.tree.mutex);
   void open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done)
       EXCLUDES(core_.tree.mutex);
-  void find_backing(ObjectReader& reader, Opened opened, Done<Opened> done)
+  void find_backing(const InodePtr& inode, ObjectReader& reader, Opened opened, Done<Opened> done)
       EXCLUDES(core_.tree.mutex);
-  Opened make_handle(const InodePtr& inode, OpenFlags flags) REQUIRES(core_.tree.mutex);
+  /// Makes sure that the store still has what is about to be read, where that was not heard lately.
+  void ask_first(const InodePtr& inode, ObjectReader& reader, Opened opened, Done<Opened> done)
+      EXCLUDES(core_.tree.mutex);
+  Opened make_handle(const InodePtr& inode, OpenFlags flags, bool created = false)
+      REQUIRES(core_.tree.mutex);
   static void set_unflushed(FileHandle& handle, bool unflushed);
+  /// A process opened the handle for writing, or writes to it. Absent: see WriteAt.
+  static void note_writer(FileHandle& handle, std::optional<ProcessId> process);
   static void note_written(Inode& inode);
   bool drop_inode_set_ids(Inode& inode, bool all = false) REQUIRES(core_.tree.mutex);
   /// `dropped` gets the reader of the version before, to be let go of without the lock: that may

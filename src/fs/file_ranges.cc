@@ -38,7 +38,7 @@ void FileOperations::change(const InodePtr& inode, ContentChange apply, Done<voi
 void FileOperations::allocate(FileHandle& handle, const Allocation& request, Done<void> done) {
   {
     const MutexLock lock(core_.tree.mutex);
-    if (handle.flags.write) set_unflushed(handle, true);
+    note_writer(handle, request.process);
   }
   const ByteRange range = request.range;
   if (request.keep_size && !request.zero) {

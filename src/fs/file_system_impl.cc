@@ -192,9 +192,9 @@ class FileSystemImpl final : public MountedFileSystem {
   void read(HandleId handle, ByteRange range, std::stop_token cancel, Done<Slices> done) override {
     files_.read(file(handle)->held, range, std::move(cancel), std::move(done));
   }
-  void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
+  void write(HandleId handle, WriteAt at, std::span<const std::byte> data,
              Done<void> done) override {
-    files_.write(*file(handle), offset, data, std::move(done));
+    files_.write(file(handle)->held, at, data, std::move(done));
   }
   bool drop_set_ids(HandleId handle, bool all) override {
     return files_.drop_set_ids(*file(handle), all);
@@ -211,12 +211,14 @@ class FileSystemImpl final : public MountedFileSystem {
                        .source_offset = request.source_offset,
                        .target = *file(request.target),
                        .target_offset = request.target_offset,
-                       .length = request.length},
+                       .length = request.length,
+                       .process = request.process},
                       std::move(cancel), std::move(done));
   }
-  void flush(HandleId handle, Done<void> done) override {
-    files_.flush(*file(handle), std::move(done));
+  void flush(HandleId handle, Closer closer, Done<void> done) override {
+    files_.flush(*file(handle), closer, std::move(done));
   }
+  std::vector<ProcessId> owners(HandleId handle) override { return files_.owners(*file(handle)); }
   void fsync(HandleId handle, Done<void> done) override {
     files_.sync(*file(handle), std::move(done));
   }
@@ -341,7 +343,10 @@ class FileSystemImpl final : public MountedFileSystem {
   void look_up(const InodePtr& directory, const std::string& name, bool again, Done<Entry> done) {
     auto found = [this, directory, name, again,
                   done = std::move(done)](Result<InodePtr> inode) mutable {
-      if (!inode) return done(inode.error());
+      if (!inode) {
+        if (inode.code() == Code::not_found) core_->turns.nothing_there({directory->id, name});
+        return done(inode.error());
+      }
       auto answer = [this, directory, name, again,
                      done = std::move(done)](Result<Entry> entry) mutable {
         // What was found turned out to be of another type, and the name has another inode now.

@@ -86,6 +86,7 @@ struct Inode {
   Binding binding = Binding::named;
   InodePtr parent;          ///< While `named`; else null.
   std::string name;         ///< In `parent`, or the last one that it had.
+  InodeId was_in = 0;       ///< The directory that it had that name in.
   uint64_t references = 0;  ///< Lookups that the kernel has not forgotten yet.
   uint32_t handles = 0;     ///< Open handles of any kind.
 
@@ -116,9 +117,9 @@ struct Inode {
   uint64_t seen_by = 0;    ///< The number of the last listing that had this name.
 
   std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.
-  uint32_t write_handles = 0;
-  uint32_t mappable_handles = 0;   ///< Of `write_handles`: those that also read.
-  uint32_t unflushed_handles = 0;  ///< Of `write_handles`: see FileHandle::unflushed.
+  uint32_t write_handles = 0;          ///< See FileHandle::writes.
+  uint32_t mappable_handles = 0;       ///< Of `write_handles`: those opened for both.
+  uint32_t unflushed_handles = 0;      ///< Of `write_handles`: see FileHandle::unflushed.
   uint32_t commits_running = 0;
   /// One of them, and then the only one, is a copy of the object onto itself.
   bool saving_attributes = false;
@@ -150,9 +151,13 @@ struct FileHandle {
       reader;                   ///< The version that this handle reads; null until the first read.
   uint64_t reader_version = 0;  ///< Inode::local_version that `reader` was made for.
   bool delivered = false;       ///< Some bytes of `reader` have reached the program.
-  /// Opened for writing, and not closed since it was opened or last written to: a commit is still
-  /// to come. The kernel releases a handle some time after close(2) has returned.
+  /// Opened for writing, or what made the file.
+  bool writes = false;
+  /// Of a handle that `writes`: not closed, by an owner, since it was opened or last written to: a
+  /// commit is still to come. The kernel releases a handle some time after close(2) has returned.
   bool unflushed = false;
+  /// The processes that opened it or wrote to it; see FileSystem::owners.
+  std::vector<ProcessId> owners;
 };
 
 using FileHandlePtr = std::shared_ptr<FileHandle>;

@@ -237,6 +237,12 @@ void NameOperations::remove_name(const InodePtr& parent, const std::string& name
                                            unlink(parent, name, std::move(done));
                                          });
         }
+        if (core_.turns.taken({parent->id, name})) {
+          return core_.turns.wait({parent->id, name},
+                                  [this, parent, name, done = std::move(done)]() mutable {
+                                    unlink(parent, name, std::move(done));
+                                  });
+        }
         if (!begin_naming({parent}, done, [this, parent, name](Done<void> again) {
               unlink(parent, name, std::move(again));
             }))

@@ -78,6 +78,11 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
     if (target->type == FileType::file && inode->type == FileType::directory) {
       return done(Error(Code::not_a_directory));
     }
+    if (core_.turns.taken({request.new_parent->id, request.new_name})) {
+      return core_.turns.wait(
+          {request.new_parent->id, request.new_name},
+          [this, request, done = std::move(done)]() mutable { rename(request, std::move(done)); });
+    }
   }
   std::shared_ptr<FileWriter> replaced;
   if (target != nullptr) {

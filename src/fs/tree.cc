@@ -180,6 +180,7 @@ void Tree::detach(const InodePtr& inode, Binding how) {
     siblings.erase(it);
     if (inode->directory) --inode->parent->directory->subdirectories;
   }
+  inode->was_in = inode->parent->id;
   inode->parent.reset();
   inode->binding = how;
   if (inode->directory) {

@@ -127,8 +127,9 @@ void BackedFiles::read(HandleId handle, ByteRange range, std::stop_token, Done<S
   done(std::move(slices));
 }
 
-void BackedFiles::write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
+void BackedFiles::write(HandleId handle, WriteAt at, std::span<const std::byte> data,
                         Done<void> done) {
+  const uint64_t offset = at.offset;
   {
     const std::lock_guard lock(mutex_);
     std::string& all = writable(*handles_.at(handle).file).bytes;

@@ -50,12 +50,13 @@ class BackedFiles final : public FileSystem {
   }
   void open(InodeId inode, OpenFlags flags, Done<Opened> done) override;
   void read(HandleId handle, ByteRange range, std::stop_token, Done<Slices> done) override;
-  void write(HandleId handle, uint64_t offset, std::span<const std::byte> data,
+  void write(HandleId handle, WriteAt at, std::span<const std::byte> data,
              Done<void> done) override;
   void allocate(HandleId, Allocation, Done<void> done) override { refuse(done); }
   void seek(HandleId, uint64_t, bool, Done<std::optional<uint64_t>> done) override { refuse(done); }
   void copy_range(CopyRange, std::stop_token, Done<uint64_t> done) override { refuse(done); }
-  void flush(HandleId, Done<void> done) override { done({}); }
+  void flush(HandleId, Closer, Done<void> done) override { done({}); }
+  std::vector<ProcessId> owners(HandleId) override { return {}; }
   void fsync(HandleId, Done<void> done) override { done({}); }
   void release(HandleId handle) override;
   void cache_share(HandleId, Done<CacheShare> done) override { refuse(done); }

@@ -12,6 +12,9 @@ constexpr uint64_t stream_tail = 1ULL << 20;
 /// Kept of what random reads have used, in case they come back.
 constexpr uint64_t most_leftovers = 4ULL << 20;
 
+/// What programs mostly read first: what the kernel asks for at once.
+constexpr uint64_t first_read = 128ULL << 10;
+
 Error closed_error() { return Error(Code::cancelled, "the file was closed while it was read"); }
 
 }  // namespace
@@ -51,6 +54,37 @@ void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices
     if (!closed_ && !changed_) plan_ahead(pattern, after);
   }
   if (pending && cancel.stop_possible()) watch(pending, cancel);
+  run(std::move(after));
+}
+
+void ObjectReaderImpl::begin(Done<void> done) {
+  if (version_.size == 0) return done({});
+  if (cache_ == nullptr) return fetch_first(std::move(done));
+  cache_->with_share(
+      [self = shared_from_this(), done = std::move(done)](const CacheShare& share) mutable {
+        share.present + share.coming > 0 ? done({}) : self->fetch_first(std::move(done));
+      });
+}
+
+void ObjectReaderImpl::fetch_first(Done<void> done) {
+  Aftermath after;
+  auto answer = [done = std::move(done)](const Result<Slices>& slices) mutable {
+    done(slices ? Result<void>() : Result<void>(slices.error()));
+  };
+  {
+    const MutexLock lock(mutex_);
+    if (closed_ || changed_ || !fetches_.all().empty()) {
+      Result<Slices> known = Slices{};
+      if (closed_) known = closed_error();
+      if (changed_) known = *changed_;
+      after.answers.push_back(Answer{std::move(answer), std::move(known)});
+    } else {
+      const ByteRange first{0, whole() ? 1 : std::min(version_.size, first_read)};
+      auto pending = std::make_shared<PendingRead>(first, std::move(answer));
+      pending->spot = true;
+      admit(pending, nullptr, after);
+    }
+  }
   run(std::move(after));
 }
 

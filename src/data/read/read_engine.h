@@ -41,6 +41,12 @@ class ObjectReader {
   /// for others).
   virtual void read(ByteRange range, std::stop_token cancel, Done<Slices> done) = 0;
 
+  /// For an open that wants to know whether the object is this version still: asks by the GET that
+  /// the first read needs anyway, of a small object by that of all of it. Where something of the
+  /// object is in memory or in the cache it does not ask. Done with the first bytes; changed as for
+  /// a read.
+  virtual void begin(Done<void> done) = 0;
+
   /// The local file that has all of the object's bytes, for the kernel to read by itself; null
   /// where there is none (now). Never an error.
   virtual void find_backing(Done<std::shared_ptr<const BackingFile>> done) = 0;

@@ -57,8 +57,24 @@ void FileWriterImpl::begin_commit(PendingCommit pending, Deferred& after) {
   after.call([self = shared_from_this()] { self->advance_commit(); });
 }
 
-/// Bytes that only the store has are to be changed or read: they can be had back from a committed
-/// object alone.
+/// Whether a change of these bytes, which only the store has, may commit the file first.
+bool FileWriterImpl::commits_midway(ByteRange range) const {
+  if (!readable_) return true;
+  bool copied = true;
+  map_.visit(range, [&](const SegmentMap::Segment& segment) REQUIRES(mutex_) {
+    for (uint64_t at = segment.range.offset; at < segment.range.end();) {
+      const uint32_t number = core_.layout.number_at(at);
+      const auto part = parts_.find(number);
+      copied &= segment.source != Source::sent || (part != parts_.end() && part->second.copied);
+      at = core_.layout.range(number).end();
+    }
+    return copied;
+  });
+  return copied;
+}
+
+/// Bytes that only the store has are to be changed: they can be had back from a committed object
+/// alone.
 void FileWriterImpl::commit_midway(Deferred& after) {
   if (!std::exchange(said_recommit_, true)) {
     core_.parts.log->info(
@@ -278,8 +294,8 @@ void FileWriterImpl::adopt(ObjectInfo info, const Metadata& metadata, Deferred& 
   const ByteRange all{0, map_.size()};
   map_.replace(all, Source::sent, Source::base);
   map_.replace(all, Source::staged, Source::base);
-  if (staging_ != nullptr) after.release(std::move(staging_));
-  ++staging_round_;
+  leave_staging(after);
+  read_meanwhile_ = false;
   const uint32_t count = core_.layout.count(map_.size());
   for (uint32_t number = 1; number <= count; ++number) settle(number, after);
 }

@@ -35,7 +35,7 @@ void FileWriterImpl::copy_parts(uint64_t offset, CopySource source, Done<uint64_
   Deferred after;
   const MutexLock lock(mutex_);
   const bool busy = abandoned_ || lost_ || failure_ || commit_ != nullptr || !queue_.empty() ||
-                    copying_ || spilling_;
+                    copying_ || spilling_ || moving_;
   // The end of the file is to be sent anew where it grows, which takes its bytes.
   const uint64_t size = map_.size();
   const bool end_sent =
@@ -117,7 +117,12 @@ void FileWriterImpl::adopt_copy(const PartsCopy& copy, Deferred& after) {
   const uint64_t old_size = map_.size();
   contents_dirty_ = true;
   if (copy.range.offset > old_size) touch(core_.layout.number_at(old_size));
-  for (uint32_t number = copy.first; number <= copy.last; ++number) parts_[number].touched = true;
+  const auto from = std::make_shared<const CopiedFrom>(
+      CopiedFrom{.source = copy.source, .offset = copy.range.offset});
+  for (uint32_t number = copy.first; number <= copy.last; ++number) {
+    parts_[number].touched = true;
+    parts_[number].copied = from;
+  }
   map_.assign(copy.range, Source::sent);
   blocks_.drop(copy.range, after);
   consider(std::max<uint32_t>(copy.first, 2) - 1, after);

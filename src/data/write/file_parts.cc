@@ -389,10 +389,10 @@ void FileWriterImpl::settle(uint32_t number, Deferred& after) {
   // The first part and the newest ones are the likeliest to be changed.
   const auto oldest = kept_.upper_bound(1);
   if (oldest != kept_.end() && oldest->first < number) {
-    drop(oldest->first, after);
+    let_go(oldest->first, after);
     if (core_.memory->try_keep(bytes)) return keep(number, bytes);
   }
-  drop(number, after);
+  let_go(number, after);
 }
 
 void FileWriterImpl::keep(uint32_t number, uint64_t bytes) {

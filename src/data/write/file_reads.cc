@@ -31,7 +31,7 @@ void FileWriterImpl::read(ByteRange range, std::stop_token cancel, Done<Slices> 
     if (!gone) return done(std::move(slices));
     self->read_again(range, std::move(cancel), base, slices.error(), std::move(done));
   };
-  read_dirty(range, std::move(cancel), std::move(answered), false);
+  read_dirty(range, std::move(cancel), std::move(answered));
 }
 
 /// The base is gone, perhaps because a commit of our own has just taken its place: that has the
@@ -56,8 +56,7 @@ void FileWriterImpl::read_again(ByteRange range, std::stop_token cancel,
       [again = std::move(again)](const Result<ObjectInfo>&) mutable { again(); });
 }
 
-void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Slices> done,
-                                bool again) {
+void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Slices> done) {
   Deferred after;
   const MutexLock lock(mutex_);
   const uint64_t size = map_.size();
@@ -72,18 +71,12 @@ void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Sl
     after.call([done = std::move(done)]() mutable { done(Slices{}); });
     return;
   }
-  if (map_.any(range, mask(Source::sent)) && !again) {
-    // Only the store has these bytes, and gives them back from a committed object alone.
-    if (commit_ == nullptr) commit_midway(after);
-    auto retry = [self = shared_from_this(), range, cancel = std::move(cancel),
-                  done = std::move(done)](const Result<ObjectInfo>& committed) mutable {
-      if (!committed) return done(committed.error());
-      self->read_dirty(range, std::move(cancel), std::move(done), true);
-    };
-    begin_commit({.request = {.metadata = metadata_, .condition = {}},
-                  .done = std::move(retry),
-                  .own = true},
-                 after);
+  if (map_.any(range, mask(Source::sent)) && commit_ != nullptr) {
+    // The object that is about to be there has them.
+    commit_->waiters.emplace_back([self = shared_from_this(), range, cancel = std::move(cancel),
+                                   done = std::move(done)](const Result<ObjectInfo>&) mutable {
+      self->read_dirty(range, std::move(cancel), std::move(done));
+    });
     return;
   }
   auto gathering = std::make_shared<Gathering>(range, std::move(done));
@@ -121,15 +114,45 @@ void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Sl
         });
         break;
       case Source::sent:
-        gathering->expect(1);
-        after.call([gathering] {
-          gathering->arrived(Error(Code::internal, "uploaded bytes are not readable yet"));
-        });
+        read_sent(segment.range, gathering, cancel, after);
         break;
     }
     return true;
   });
   after.call([gathering] { gathering->arrived({}); });
+}
+
+/// What only the unfinished upload has. What the store copied there from another object is read
+/// from that one.
+void FileWriterImpl::read_sent(ByteRange range, const std::shared_ptr<Gathering>& gathering,
+                               const std::stop_token& cancel, Deferred& after) {
+  for (uint64_t at = range.offset; at < range.end();) {
+    const uint32_t number = core_.layout.number_at(at);
+    const ByteRange some{at, std::min(range.end(), core_.layout.range(number).end()) - at};
+    at = some.end();
+    gathering->expect(1);
+    const auto part = parts_.find(number);
+    if (part == parts_.end() || part->second.copied == nullptr) {
+      after.call([gathering, error = out_of_reach()] { gathering->arrived(error); });
+      continue;
+    }
+    const CopiedFrom& from = *part->second.copied;
+    after.call([this, self = shared_from_this(), gathering, cancel, some, from,
+                into = gathering->piece(some)] {
+      const ByteRange theirs{from.source.range.offset + (some.offset - from.offset), some.length};
+      core_.parts.store.get({.key = from.source.key,
+                             .range = theirs,
+                             .if_match = from.source.etag,
+                             .sink = std::make_shared<CopySink>(theirs.offset, into, gathering),
+                             .cancel = cancel},
+                            [this, self, gathering](const Result<ObjectInfo>& got) {
+                              if (got) return gathering->arrived({});
+                              const bool gone =
+                                  got.code() == Code::changed || got.code() == Code::not_found;
+                              gathering->arrived(gone ? say_out_of_reach() : got.error());
+                            });
+    });
+  }
 }
 
 /// Brings what is `base` in the range into memory: several ranges of it side by side, each piece by

@@ -9,21 +9,16 @@ namespace penstock {
 /// One part's bytes on their way to the disk. The blocks are not written to meanwhile: see
 /// FileWriterImpl::admit.
 struct FileWriterImpl::Spill {
-  struct Piece {
-    uint64_t offset;
-    std::span<const std::byte> bytes;
-    std::shared_ptr<const Buffer> buffer;
-  };
   ByteRange range;
   uint64_t round = 0;
   std::shared_ptr<StagingFile> file;
-  std::vector<Piece> pieces;
+  Pieces pieces;
   Callback<void(bool)> done;
 };
 
 uint64_t FileWriterImpl::spillable() const {
   const MutexLock lock(mutex_);
-  if (spilling_ || commit_ != nullptr || abandoned_) return 0;
+  if (spilling_ || moving_ || commit_ != nullptr || abandoned_) return 0;
   uint64_t bytes = 0;
   for (const auto& [number, part] : parts_) {
     if (part.state == Part::State::idle) bytes += map_.bytes(clip(number), Source::memory);
@@ -31,9 +26,38 @@ uint64_t FileWriterImpl::spillable() const {
   return bytes;
 }
 
+FileWriterImpl::Pieces FileWriterImpl::pieces_in_memory(ByteRange range) const {
+  Pieces pieces;
+  map_.visit(range, [&](const SegmentMap::Segment& segment) REQUIRES(mutex_) {
+    if (segment.source != Source::memory) return true;
+    uint64_t offset = segment.range.offset;
+    blocks_.visit(segment.range,
+                  [&](std::span<const std::byte> bytes, const std::shared_ptr<Buffer>& buffer) {
+                    pieces.push_back({offset, bytes, buffer});
+                    offset += bytes.size();
+                  });
+    return true;
+  });
+  return pieces;
+}
+
+Result<void> FileWriterImpl::write_pieces(std::shared_ptr<StagingFile>& file, const Pieces& pieces,
+                                          const std::string& directory) {
+  if (file == nullptr) {
+    Result<std::shared_ptr<StagingFile>> created = StagingFile::create(directory);
+    if (!created) return created.error();
+    file = std::move(*created);
+  }
+  for (const Piece& piece : pieces) {
+    Result<void> written = file->write(piece.offset, piece.bytes);
+    if (!written) return written;
+  }
+  return {};
+}
+
 /// The part with the most bytes in memory.
 std::shared_ptr<FileWriterImpl::Spill> FileWriterImpl::choose_spill() {
-  if (spilling_ || commit_ != nullptr || abandoned_) return nullptr;
+  if (spilling_ || moving_ || commit_ != nullptr || abandoned_) return nullptr;
   uint64_t most = 0;
   auto spill = std::make_shared<Spill>();
   for (const auto& [number, part] : parts_) {
@@ -47,16 +71,7 @@ std::shared_ptr<FileWriterImpl::Spill> FileWriterImpl::choose_spill() {
   if (most == 0) return nullptr;
   spill->round = staging_round_;
   spill->file = staging_;
-  map_.visit(spill->range, [&](const SegmentMap::Segment& segment) REQUIRES(mutex_) {
-    if (segment.source != Source::memory) return true;
-    uint64_t offset = segment.range.offset;
-    blocks_.visit(segment.range,
-                  [&](std::span<const std::byte> bytes, const std::shared_ptr<Buffer>& buffer) {
-                    spill->pieces.push_back({offset, bytes, buffer});
-                    offset += bytes.size();
-                  });
-    return true;
-  });
+  spill->pieces = pieces_in_memory(spill->range);
   spilling_ = spill->range;
   ++busy_;
   return spill;
@@ -71,18 +86,8 @@ void FileWriterImpl::spill(Callback<void(bool)> done) {
   if (spill == nullptr) return done(false);
   spill->done = std::move(done);
   core_.parts.scheduler.post([this, self = shared_from_this(), spill] {
-    Result<void> written;
-    if (spill->file == nullptr) {
-      Result<std::shared_ptr<StagingFile>> created = StagingFile::create(core_.options.staging_dir);
-      if (created) {
-        spill->file = std::move(*created);
-      } else {
-        written = created.error();
-      }
-    }
-    for (const Spill::Piece& piece : spill->pieces) {
-      if (written) written = spill->file->write(piece.offset, piece.bytes);
-    }
+    const Result<void> written =
+        write_pieces(spill->file, spill->pieces, core_.options.staging_dir);
     spill_done(spill, written);
   });
 }
@@ -99,6 +104,7 @@ void FileWriterImpl::spill_done(const std::shared_ptr<Spill>& spill, const Resul
       map_.replace(spill->range, Source::memory, Source::staged);
       blocks_.drop(spill->range, after);
     }
+    move_next(after);
   }
   if (!result) {
     core_.parts.log->warning("unfinished parts cannot be staged on disk: {}",
@@ -112,7 +118,7 @@ void FileWriterImpl::drop_kept() {
   Deferred after;
   const MutexLock lock(mutex_);
   if (commit_ != nullptr) return;
-  while (!kept_.empty()) drop(kept_.begin()->first, after);
+  while (!kept_.empty()) let_go(kept_.begin()->first, after);
 }
 
 }  // namespace penstock

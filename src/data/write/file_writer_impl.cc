@@ -13,9 +13,10 @@ bool overlap(ByteRange a, ByteRange b) { return a.offset < b.end() && b.offset <
 }  // namespace
 
 FileWriterImpl::FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base,
-                               Metadata initial)
+                               Metadata initial, bool readable)
     : core_(core),
       pass_(core.gate),
+      readable_(readable),
       key_(std::move(key)),
       metadata_(std::move(initial)),
       contents_dirty_(!base),
@@ -65,6 +66,7 @@ Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
     });
     if (sending) return false;
     if (map_.any({0, asked.offset}, mask(Source::sent))) {
+      if (!commits_midway({0, asked.offset})) return out_of_reach();
       commit_midway(after);
       commit_->for_change = true;
       return false;
@@ -72,13 +74,16 @@ Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
   }
   const ByteRange touched = change.reach(map_.size());
   if (touched.length == 0) return true;
-  if (spilling_ && overlap(*spilling_, touched)) return false;
+  for (const auto& writing : {spilling_, moving_}) {
+    if (writing && overlap(*writing, touched)) return false;
+  }
   const uint32_t last = core_.layout.number_at(touched.end() - 1);
   for (auto part = parts_.lower_bound(core_.layout.number_at(touched.offset));
        part != parts_.end() && part->first <= last; ++part) {
     if (part->second.state == Part::State::sending) return false;
     if (part->second.state != Part::State::stored) continue;
     if (!needs_sent(part->first, change)) continue;
+    if (!commits_midway(clip(part->first))) return out_of_reach();
     commit_midway(after);
     commit_->for_change = true;
     return false;
@@ -108,6 +113,7 @@ uint64_t FileWriterImpl::apply(const Change& change, Reservation memory, Deferre
     return range.offset;
   }
   if (range.length == 0) return range.offset;
+  read_meanwhile_ |= range.offset != old_size;
   if (change.data.empty()) {
     if (!apply_zero(range, after)) return range.offset;
   } else {
@@ -162,6 +168,7 @@ void FileWriterImpl::touch(uint32_t number) {
   Part& part = parts_[number];
   part.touched = true;
   part.by_copy = false;
+  part.copied.reset();
   if (part.state == Part::State::ready) {
     std::erase(ready_, number);
     std::erase(ready_copies_, number);
@@ -306,7 +313,7 @@ void FileWriterImpl::check_abandoned(Deferred& after) {
   parts_.clear();
   blocks_.drop({0, UINT64_MAX}, after);
   map_.resize(0);
-  if (staging_ != nullptr) after.release(std::move(staging_));
+  leave_staging(after);
   if (upload_ != nullptr) {
     retire(std::move(upload_), after);  // comes here again when it is aborted
     return;

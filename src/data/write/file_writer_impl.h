@@ -20,6 +20,7 @@
 
 namespace penstock {
 
+class Gathering;
 class Outgoing;
 
 /// One multipart upload from its creation to its end. Requests remember theirs: an answer for an
@@ -40,11 +41,13 @@ struct UploadSession {
 /// thus never written to meanwhile, and no block is copied to make it so.
 ///
 /// Parts (idle → ready → sending → stored) are sent as soon as they are complete and the file has
-/// grown past them. A stored part's memory is freed or, while there is room, kept: a change of kept
-/// bytes makes the part idle again, a change of bytes that are gone first commits the file as it is
-/// (the object is its base from then on). If the store loses the upload, a new one is made from
-/// what is still in memory or staged: all of it for files of up to eight first parts (64 MiB) while
-/// memory is free; with more, commit and write report that bytes are lost.
+/// grown past them. A stored part's bytes are kept in memory while there is room, then moved to the
+/// staging file: they can be read, and changed, which makes the part idle again. Where the disk has
+/// no room either they are dropped: who wants them before the next commit gets Code::no_space, for
+/// the object must not be there before a program asks for it. (For who has the bytes elsewhere they
+/// are dropped at once, and a change commits the file as it is.) If the store loses the upload, a
+/// new one is made from what is still in memory or staged; where bytes were dropped, commit and
+/// write report that they are lost.
 ///
 /// Every part that was sent is named when the upload is completed, for some stores (Ceph) refuse to
 /// leave one out: a file that is cut off below parts that were sent gets a new upload, or is
@@ -55,7 +58,9 @@ class FileWriterImpl final : public MemoryHolder,
                              public PartSender,
                              public std::enable_shared_from_this<FileWriterImpl> {
  public:
-  FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base, Metadata initial);
+  /// `readable`: nobody else has the bytes that were sent.
+  FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base, Metadata initial,
+                 bool readable);
   ~FileWriterImpl() override;
 
   /// Before anything else: see DirectWriteEngine::resume.
@@ -70,6 +75,7 @@ class FileWriterImpl final : public MemoryHolder,
   void abandon(Callback<void()> done) EXCLUDES(mutex_);
   uint64_t size() const EXCLUDES(mutex_);
   void set_exclusive(bool exclusive) EXCLUDES(mutex_);
+  void expect_reads() EXCLUDES(mutex_);
   bool dirty() const EXCLUDES(mutex_);
   std::optional<ObjectInfo> base() const EXCLUDES(mutex_);
   void base_moved(const std::string& key, const ETag& etag) EXCLUDES(mutex_);
@@ -91,6 +97,12 @@ class FileWriterImpl final : public MemoryHolder,
     Done<uint64_t> done;
   };
 
+  /// Parts that the store has copied from another object, which has their bytes if it still is.
+  struct CopiedFrom {
+    CopySource source;
+    uint64_t offset = 0;  ///< In the file, of the source's range.
+  };
+
   struct Part {
     enum class State : uint8_t { idle, ready, sending, stored };
     State state = State::idle;
@@ -102,6 +114,7 @@ class FileWriterImpl final : public MemoryHolder,
     bool after_fetch = false;  ///< Becomes ready when those have arrived.
     uint64_t in_memory = 0;    ///< While sending: bytes that its end may free.
     CompletedPart completed;
+    std::shared_ptr<const CopiedFrom> copied;
   };
 
   /// One commit while it runs. Its contents stand still.
@@ -194,6 +207,7 @@ class FileWriterImpl final : public MemoryHolder,
 
   // file_commit.cc
   void begin_commit(PendingCommit pending, Deferred& after) REQUIRES(mutex_);
+  bool commits_midway(ByteRange range) const REQUIRES(mutex_);
   void commit_midway(Deferred& after) REQUIRES(mutex_);
   void advance_commit() EXCLUDES(mutex_);
   void plan_commit(Deferred& after) REQUIRES(mutex_);
@@ -211,8 +225,9 @@ class FileWriterImpl final : public MemoryHolder,
   void finish_commit(Result<ObjectInfo> result, Deferred& after) REQUIRES(mutex_);
 
   // file_reads.cc: reads, and the fetches of commits
-  void read_dirty(ByteRange range, std::stop_token cancel, Done<Slices> done, bool again)
-      EXCLUDES(mutex_);
+  void read_dirty(ByteRange range, std::stop_token cancel, Done<Slices> done) EXCLUDES(mutex_);
+  void read_sent(ByteRange range, const std::shared_ptr<Gathering>& gathering,
+                 const std::stop_token& cancel, Deferred& after) REQUIRES(mutex_);
   void read_again(ByteRange range, std::stop_token cancel, const std::optional<ObjectInfo>& base,
                   const Error& error, Done<Slices> done) EXCLUDES(mutex_);
   void start_fetch(ByteRange range, uint32_t part, Deferred& after) REQUIRES(mutex_);
@@ -228,13 +243,38 @@ class FileWriterImpl final : public MemoryHolder,
   void adopt_copy(const PartsCopy& copy, Deferred& after) REQUIRES(mutex_);
   void undo_copy(const PartsCopy& copy, Deferred& after) REQUIRES(mutex_);
 
+  // file_keep.cc
+  struct PartMove;
+  void let_go(uint32_t number, Deferred& after) REQUIRES(mutex_);
+  bool worth_moving(uint32_t number) const REQUIRES(mutex_);
+  void move_next(Deferred& after) REQUIRES(mutex_);
+  void part_moved(const std::shared_ptr<PartMove>& move, const Result<void>& result)
+      EXCLUDES(mutex_);
+  void leave_staging(Deferred& after) REQUIRES(mutex_);
+  Error out_of_reach() REQUIRES(mutex_);
+  Error say_out_of_reach() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return out_of_reach();
+  }
+
   // file_spill.cc
+  struct Piece {
+    uint64_t offset;
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const Buffer> buffer;
+  };
+  using Pieces = std::vector<Piece>;
+  Pieces pieces_in_memory(ByteRange range) const REQUIRES(mutex_);
+  /// Makes the file where there is none yet.
+  static Result<void> write_pieces(std::shared_ptr<StagingFile>& file, const Pieces& pieces,
+                                   const std::string& directory);
   struct Spill;
   std::shared_ptr<Spill> choose_spill() REQUIRES(mutex_);
   void spill_done(const std::shared_ptr<Spill>& spill, const Result<void>& result) EXCLUDES(mutex_);
 
   WriteCore& core_;
   const Gate::Pass pass_;
+  const bool readable_;
   CopySender copy_sender_{*this};
 
   mutable Mutex mutex_;
@@ -259,6 +299,13 @@ class FileWriterImpl final : public MemoryHolder,
   uint64_t staging_round_ GUARDED_BY(mutex_) =
       0;  ///< Rises when a commit makes what is staged superfluous.
   std::optional<ByteRange> spilling_ GUARDED_BY(mutex_);
+  std::deque<uint32_t> moves_ GUARDED_BY(mutex_);  ///< Stored parts that go to the staging file.
+  std::optional<ByteRange> moving_ GUARDED_BY(mutex_);  ///< The first of them, on its way.
+  uint64_t moved_bytes_ GUARDED_BY(mutex_) = 0;         ///< Taken of WriteCore::staged.
+  bool no_staging_ GUARDED_BY(mutex_) = false;          ///< The disk has failed.
+  /// Somebody reads the file, or it is not written from front to back.
+  bool read_meanwhile_ GUARDED_BY(mutex_) = false;
+  bool said_out_of_reach_ GUARDED_BY(mutex_) = false;
 
   std::deque<Queued> queue_ GUARDED_BY(mutex_);
   bool waiting_for_memory_ GUARDED_BY(mutex_) = false;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,14 +26,30 @@ Error disk_error(const char* what, int error) {
   return Error(code, fmt::format("{} staging file: {}", what, std::strerror(error)));
 }
 
+/// What O_DIRECT wants offsets, lengths and memory to be multiples of, on every disk.
+constexpr uint64_t direct_alignment = 4096;
+
+std::string directory_or_default(const std::string& directory) {
+  if (!directory.empty()) return directory;
+  const char* chosen = std::getenv("TMPDIR");
+  return chosen != nullptr && *chosen != '\0' ? chosen : "/var/tmp";
+}
+
 }  // namespace
 
+uint64_t StagingFile::free_space(const std::string& directory) {
+  struct statvfs disk {};
+  if (statvfs(directory_or_default(directory).c_str(), &disk) != 0) return 0;
+  return static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
+}
+
+StagingFile::StagingFile(int descriptor)
+    : descriptor_(descriptor),
+      direct_(open(fmt::format("/proc/self/fd/{}", descriptor).c_str(),
+                   O_RDWR | O_DIRECT | O_CLOEXEC)) {}
+
 Result<std::shared_ptr<StagingFile>> StagingFile::create(const std::string& directory) {
-  std::string where = directory;
-  if (where.empty()) {
-    const char* chosen = std::getenv("TMPDIR");
-    where = chosen != nullptr && *chosen != '\0' ? chosen : "/var/tmp";
-  }
+  const std::string where = directory_or_default(directory);
   int descriptor = open(where.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (descriptor < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
     // Some filesystems (overlays, network) know no nameless files.
@@ -44,12 +61,25 @@ Result<std::shared_ptr<StagingFile>> StagingFile::create(const std::string& dire
   return std::make_shared<StagingFile>(descriptor);
 }
 
-StagingFile::~StagingFile() { close(descriptor_); }
+StagingFile::~StagingFile() {
+  if (direct_ >= 0) close(direct_);
+  close(descriptor_);
+}
 
 Result<void> StagingFile::write(uint64_t offset, std::span<const std::byte> data) {
+  const uint64_t whole = data.size() / direct_alignment * direct_alignment;
+  const bool aligned = (offset | reinterpret_cast<uintptr_t>(data.data())) % direct_alignment == 0;
+  if (direct_ < 0 || !aligned || whole == 0) return write_to(descriptor_, offset, data);
+  const Result<void> written = write_to(direct_, offset, data.first(whole));
+  if (!written) return written;
+  return write_to(descriptor_, offset + whole, data.subspan(whole));
+}
+
+Result<void> StagingFile::write_to(int descriptor, uint64_t offset,
+                                   std::span<const std::byte> data) {
   while (!data.empty()) {
     const ssize_t written =
-        pwrite(descriptor_, data.data(), data.size(), static_cast<off_t>(offset));
+        pwrite(descriptor, data.data(), data.size(), static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return disk_error("cannot write the", written < 0 ? errno : ENOSPC);
     offset += static_cast<uint64_t>(written);

@@ -18,12 +18,15 @@ class StagingFile {
  public:
   /// In `directory`; empty: $TMPDIR, or /var/tmp where that is not set.
   static Result<std::shared_ptr<StagingFile>> create(const std::string& directory);
-  explicit StagingFile(int descriptor) : descriptor_(descriptor) {}
+  /// Bytes that are free there; 0 where nobody knows.
+  static uint64_t free_space(const std::string& directory);
+  explicit StagingFile(int descriptor);
   ~StagingFile();
   StagingFile(const StagingFile&) = delete;
   StagingFile& operator=(const StagingFile&) = delete;
 
-  /// no_space where the disk is full.
+  /// no_space where the disk is full. Past the page cache where the file system can, and what is
+  /// written is aligned: it is hardly ever read again.
   Result<void> write(uint64_t offset, std::span<const std::byte> data);
   Result<void> read(uint64_t offset, std::span<std::byte> out) const;
 
@@ -38,7 +41,10 @@ class StagingFile {
   Result<Mapping> map(ByteRange range) const;
 
  private:
+  Result<void> write_to(int descriptor, uint64_t offset, std::span<const std::byte> data);
+
   const int descriptor_;
+  const int direct_;  ///< Of the same file with O_DIRECT; -1: cannot be had.
 };
 
 }  // namespace penstock

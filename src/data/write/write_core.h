@@ -6,6 +6,7 @@
 #include "base/gate.h"
 #include "data/copy/object_copier.h"
 #include "data/write/part_layout.h"
+#include "data/write/staging_space.h"
 #include "data/write/upload_slots.h"
 #include "data/write/write_engine.h"
 #include "data/write/write_memory.h"
@@ -38,6 +39,7 @@ struct WriteCore {
   UploadSlots slots;
   UploadSlots copy_slots;
   const std::shared_ptr<WriteMemory> memory;
+  StagingSpace staged;
   Gate gate;
 };
 

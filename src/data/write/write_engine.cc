@@ -56,6 +56,7 @@ class FileWriterHandle final : public DirectFileWriter {
     return file_->rename(key, after);
   }
   void set_exclusive(bool exclusive) override { file_->set_exclusive(exclusive); }
+  void expect_reads() override { file_->expect_reads(); }
   void abandon(Callback<void()> done) override { file_->abandon(std::move(done)); }
   void try_again() override { file_->try_again(); }
   void write_block(uint64_t offset, std::shared_ptr<Buffer> block, Done<void> done) override {
@@ -94,21 +95,18 @@ class WriteEngineImpl final : public DirectWriteEngine {
 
   std::shared_ptr<FileWriter> open(std::string key, std::optional<WriteBase> base,
                                    Metadata initial) override {
-    return begin(std::move(key), std::move(base), std::move(initial));
+    return make(std::move(key), std::move(base), std::move(initial), true);
   }
 
   std::shared_ptr<DirectFileWriter> begin(std::string key, std::optional<WriteBase> base,
                                           Metadata initial) override {
-    auto file = std::make_shared<FileWriterImpl>(core_, std::move(key), std::move(base),
-                                                 std::move(initial));
-    core_.memory->join(file);
-    return std::make_shared<FileWriterHandle>(std::move(file));
+    return make(std::move(key), std::move(base), std::move(initial), false);
   }
 
   std::shared_ptr<DirectFileWriter> resume(std::string key, LeftUpload upload,
                                            std::vector<ByteRange>& kept) override {
     auto file = std::make_shared<FileWriterImpl>(core_, std::move(key), std::nullopt,
-                                                 Metadata(upload.metadata));
+                                                 Metadata(upload.metadata), false);
     core_.memory->join(file);
     kept = file->resume(std::move(upload));
     return std::make_shared<FileWriterHandle>(std::move(file));
@@ -121,6 +119,14 @@ class WriteEngineImpl final : public DirectWriteEngine {
   }
 
  private:
+  std::shared_ptr<DirectFileWriter> make(std::string key, std::optional<WriteBase> base,
+                                         Metadata initial, bool readable) {
+    auto file = std::make_shared<FileWriterImpl>(core_, std::move(key), std::move(base),
+                                                 std::move(initial), readable);
+    core_.memory->join(file);
+    return std::make_shared<FileWriterHandle>(std::move(file));
+  }
+
   WriteCore core_;
 };
 

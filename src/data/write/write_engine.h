@@ -70,7 +70,8 @@ class FileWriter {
   virtual void copy_parts(uint64_t offset, CopySource source, Done<uint64_t> done);
   /// How far behind `offset` the next part begins that copy_parts may copy; 0: there.
   virtual uint64_t until_part(uint64_t offset) const;
-  /// The file as it is now, dirty bytes included; clipped to size().
+  /// The file as it is now, dirty bytes included; clipped to size(). busy: of bytes that only the
+  /// unfinished upload has, until a commit.
   virtual void read(ByteRange range, std::stop_token cancel, Done<Slices> done) = 0;
   /// Makes the present contents the object under the key: one PUT, or the rest of the multipart
   /// upload and Complete. Commits run one after another; what is written during one belongs to the
@@ -84,6 +85,9 @@ class FileWriter {
   /// makes by itself, to have back bytes that only the store has. For writers that are not
   /// persistent.
   virtual void set_exclusive(bool /*exclusive*/) {}
+  /// Somebody has the file open for reading, or will soon: whatever is sent stays readable, as far
+  /// as the staging disk has room, however slow that is. For writers that are not persistent.
+  virtual void expect_reads() {}
   /// Drops everything and aborts the multipart upload; later calls fail with Code::cancelled. For
   /// unlink and for a writer that is not needed any more.
   virtual void abandon(Callback<void()> done) = 0;
@@ -162,7 +166,7 @@ class DirectFileWriter : public FileWriter {
 /// The engine that writes into the store.
 class DirectWriteEngine : public WriteEngine {
  public:
-  /// As open.
+  /// As open, for who has the bytes on a local disk: what was sent is not kept to be read.
   virtual std::shared_ptr<DirectFileWriter> begin(std::string key, std::optional<WriteBase> base,
                                                   Metadata initial) = 0;
   /// A writer for a new object that goes on with `upload`: what lies in its whole parts counts as

@@ -166,6 +166,17 @@ void WriteMemory::ended(uint64_t bytes, Scheduler::Time begin) {
   const Scheduler::Time now = scheduler_.now();
   link_.arrived(now, bytes);
   link_.completed(now, bytes, now - begin, {});
+  one_less();
+}
+
+void WriteMemory::moving() {
+  const MutexLock lock(mutex_);
+  ++in_flight_;
+}
+
+void WriteMemory::moved() { one_less(); }
+
+void WriteMemory::one_less() {
   bool waiting = false;
   {
     const MutexLock lock(mutex_);

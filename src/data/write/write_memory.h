@@ -78,6 +78,10 @@ class WriteMemory : public std::enable_shared_from_this<WriteMemory> {
   Scheduler::Time sending() EXCLUDES(mutex_);
   void ended(uint64_t bytes, Scheduler::Time begin) EXCLUDES(mutex_);
 
+  /// Brackets around the time that bytes take to the staging disk, which frees their memory.
+  void moving() EXCLUDES(mutex_);
+  void moved() EXCLUDES(mutex_);
+
   /// True if `bytes` that are stored may stay in memory all the same; unkeep gives the allowance
   /// back.
   bool try_keep(uint64_t bytes);
@@ -104,6 +108,7 @@ class WriteMemory : public std::enable_shared_from_this<WriteMemory> {
   bool far_ahead() const REQUIRES(mutex_);
   void reserve(uint64_t bytes, Callback<void(MemoryGrant)> granted) EXCLUDES(mutex_);
   void release_paced() EXCLUDES(mutex_);
+  void one_less() EXCLUDES(mutex_);
   void give(const std::shared_ptr<Ticket>& ticket, Reservation reservation) EXCLUDES(mutex_);
   void overdraw() EXCLUDES(mutex_);
   std::vector<std::shared_ptr<MemoryHolder>> holders() EXCLUDES(mutex_);

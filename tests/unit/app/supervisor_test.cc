@@ -101,11 +101,12 @@ class FakeFileSystem final : public FileSystem {
   void create(InodeId, std::string, uint32_t, OpenFlags, bool, Caller, Done<Created>) override {}
   void open(InodeId, OpenFlags, Done<Opened>) override {}
   void read(HandleId, ByteRange, std::stop_token, Done<Slices>) override {}
-  void write(HandleId, uint64_t, std::span<const std::byte>, Done<void>) override {}
+  void write(HandleId, WriteAt, std::span<const std::byte>, Done<void>) override {}
   void allocate(HandleId, Allocation, Done<void>) override {}
   void seek(HandleId, uint64_t, bool, Done<std::optional<uint64_t>>) override {}
   void copy_range(CopyRange, std::stop_token, Done<uint64_t>) override {}
-  void flush(HandleId, Done<void>) override {}
+  void flush(HandleId, Closer, Done<void>) override {}
+  std::vector<ProcessId> owners(HandleId) override { return {}; }
   void fsync(HandleId, Done<void>) override {}
   void release(HandleId) override {}
   void cache_share(HandleId, Done<CacheShare>) override {}

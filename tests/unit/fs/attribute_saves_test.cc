@@ -24,12 +24,12 @@ struct OpenForWriting : World {
   }
   Result<void> write(const std::string& bytes) {
     return run<void>([&](Done<void> done) {
-      file_system->write(handle, 0, std::as_bytes(std::span(bytes.data(), bytes.size())),
-                         std::move(done));
+      file_system->write(handle, {.offset = 0},
+                         std::as_bytes(std::span(bytes.data(), bytes.size())), std::move(done));
     });
   }
   void flush(std::optional<Result<void>>& answer) {
-    file_system->flush(handle, [&answer](Result<void> result) { answer = std::move(result); });
+    file_system->flush(handle, {}, [&answer](Result<void> result) { answer = std::move(result); });
   }
   /// A change of the mode that the store refuses.
   Result<Attributes> refused_change() {

@@ -30,12 +30,12 @@ struct OpenStored : World {
   }
   Result<void> write(uint64_t offset, const std::string& bytes) {
     return run<void>([&](Done<void> done) {
-      file_system->write(handle, offset, std::as_bytes(std::span(bytes.data(), bytes.size())),
-                         std::move(done));
+      file_system->write(handle, {.offset = offset},
+                         std::as_bytes(std::span(bytes.data(), bytes.size())), std::move(done));
     });
   }
   Result<void> flush() {
-    return run<void>([&](Done<void> done) { file_system->flush(handle, std::move(done)); });
+    return run<void>([&](Done<void> done) { file_system->flush(handle, {}, std::move(done)); });
   }
   Result<void> unlink(const std::string& name) {
     return run<void>(

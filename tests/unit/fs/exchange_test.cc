@@ -105,7 +105,7 @@ TEST_CASE("what is not stored yet is exchanged with its bytes") {
   const Created created = world.create(root_inode, "a").value();
   const std::string bytes = "unsent";
   REQUIRE(world.run<void>([&](Done<void> done) {
-    world.file_system->write(created.opened.handle, 0,
+    world.file_system->write(created.opened.handle, {},
                              std::as_bytes(std::span(bytes.data(), bytes.size())), std::move(done));
   }));
   REQUIRE(world.exchange("a", "b"));

@@ -145,7 +145,8 @@ TEST_CASE("truncate is in the store when it returns, unless somebody is still wr
   const InodeId inode = created->entry.attributes.inode;
   const auto write = [&](const std::string& bytes) {
     REQUIRE(world.run<void>([&](Done<void> done) {
-      world.file_system->write(handle, 0, std::as_bytes(std::span(bytes.data(), bytes.size())),
+      world.file_system->write(handle, {.offset = 0},
+                               std::as_bytes(std::span(bytes.data(), bytes.size())),
                                std::move(done));
     }));
   };
@@ -156,7 +157,7 @@ TEST_CASE("truncate is in the store when it returns, unless somebody is still wr
   };
   const auto flush = [&] {
     REQUIRE(world.run<void>(
-        [&](Done<void> done) { world.file_system->flush(handle, std::move(done)); }));
+        [&](Done<void> done) { world.file_system->flush(handle, {}, std::move(done)); }));
   };
   write("0123456789");
   truncate(8);
@@ -180,8 +181,8 @@ TEST_CASE("shutdown reports what could not be stored, at the latest when its tim
   REQUIRE(created);
   const std::string bytes = "x";
   REQUIRE(world.run<void>([&](Done<void> done) {
-    world.file_system->write(created->opened.handle, 0, std::as_bytes(std::span(bytes.data(), 1)),
-                             std::move(done));
+    world.file_system->write(created->opened.handle, {.offset = 0},
+                             std::as_bytes(std::span(bytes.data(), 1)), std::move(done));
   }));
   std::optional<std::vector<std::string>> unsaved;
   SECTION("it is stored in time") {

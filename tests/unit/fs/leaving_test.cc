@@ -49,13 +49,14 @@ struct OpenFile : World {
   Pending<void> begin_write(uint64_t offset, std::string bytes) {
     return begin<void>(*this, [&](Done<void> done) {
       // The bytes are gone when the call returns.
-      file_system->write(handle, offset, std::as_bytes(std::span(bytes)), std::move(done));
+      file_system->write(handle, {.offset = offset}, std::as_bytes(std::span(bytes)),
+                         std::move(done));
       bytes.assign(bytes.size(), '?');
     });
   }
   Pending<void> begin_flush() {
     return begin<void>(*this,
-                       [&](Done<void> done) { file_system->flush(handle, std::move(done)); });
+                       [&](Done<void> done) { file_system->flush(handle, {}, std::move(done)); });
   }
   void store(const std::string& bytes) {
     REQUIRE(succeeded(begin_write(0, bytes)));

@@ -142,7 +142,8 @@ TEST_CASE("what was written is stored first, then renamed") {
   const HandleId handle = world.open("a", {.write = true});
   const std::string bytes = "new";
   REQUIRE(world.run<void>([&](Done<void> done) {
-    world.file_system->write(handle, 0, std::as_bytes(std::span(bytes)), std::move(done));
+    world.file_system->write(handle, {.offset = 0}, std::as_bytes(std::span(bytes)),
+                             std::move(done));
   }));
   REQUIRE(world.rename("a", "b"));
   CHECK(world.bucket.contents("b") == "new3456789");

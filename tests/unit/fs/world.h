@@ -90,12 +90,13 @@ struct World {
   }
   Result<void> write_and_close(HandleId handle, const std::string& bytes) {
     const Result<void> written = run<void>([&](Done<void> done) {
-      file_system->write(handle, 0, std::as_bytes(std::span(bytes.data(), bytes.size())),
-                         std::move(done));
+      file_system->write(handle, {.offset = 0},
+                         std::as_bytes(std::span(bytes.data(), bytes.size())), std::move(done));
     });
     const Result<void> flushed =
-        written ? run<void>([&](Done<void> done) { file_system->flush(handle, std::move(done)); })
-                : written;
+        written
+            ? run<void>([&](Done<void> done) { file_system->flush(handle, {}, std::move(done)); })
+            : written;
     file_system->release(handle);
     scheduler.advance(milliseconds(1));
     return flushed;

@@ -31,11 +31,12 @@ struct OpenUploads final : UploadRegistry {
 /// One engine over a store in memory. Nothing happens until run().
 struct WriteFixture {
   explicit WriteFixture(uint64_t memory_limit = 64 * mib, uint32_t parts_in_flight = 8,
-                        uint64_t first_part = part)
+                        uint64_t first_part = part, std::string staging_dir = "")
       : budget(memory_limit) {
     WriteOptions options;
     options.single_put_size = first_part;
     options.parts_in_flight = parts_in_flight;
+    options.staging_dir = std::move(staging_dir);
     engine = make_write_engine({store, budget, pool, scheduler, Log::none(), uploads}, options);
   }
 

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/name_turns.h"
+
+#include <algorithm>
+
+namespace penstock {
+namespace {
+
+void run_all(std::vector<Callback<void()>> waiting) {
+  for (Callback<void()>& go : waiting) go();
+}
+
+}  // namespace
+
+std::vector<Callback<void()>> NameTurns::end(State& state, std::map<Place, Turn>::iterator turn) {
+  std::vector<Callback<void()>> waiting = std::move(turn->second.waiting);
+  state.turns.erase(turn);
+  return waiting;
+}
+
+void NameTurns::sent_back(const Place& place, uint64_t thread) {
+  uint64_t number = 0;
+  {
+    const MutexLock lock(state_->mutex);
+    Turn& turn = state_->turns[place];
+    turn.threads.push_back(thread);
+    if (turn.number != 0) return;
+    number = turn.number = ++state_->last;
+  }
+  // The program may have been killed, or have given up.
+  after_(patience, [state = state_, place, number] {
+    std::vector<Callback<void()>> waiting;
+    {
+      const MutexLock lock(state->mutex);
+      const auto turn = state->turns.find(place);
+      if (turn == state->turns.end() || turn->second.number != number) return;
+      waiting = end(*state, turn);
+    }
+    run_all(std::move(waiting));
+  });
+}
+
+void NameTurns::arrived(const Place& place, uint64_t thread) {
+  std::vector<Callback<void()>> waiting;
+  {
+    const MutexLock lock(state_->mutex);
+    if (state_->turns.empty()) return;
+    const auto turn = state_->turns.find(place);
+    if (turn == state_->turns.end()) return;
+    std::vector<uint64_t>& threads = turn->second.threads;
+    const auto found = std::ranges::find(threads, thread);
+    if (found == threads.end()) return;
+    threads.erase(found);
+    if (!threads.empty()) return;
+    waiting = end(*state_, turn);
+  }
+  run_all(std::move(waiting));
+}
+
+void NameTurns::nothing_there(const Place& place) {
+  std::vector<Callback<void()>> waiting;
+  {
+    const MutexLock lock(state_->mutex);
+    const auto turn = state_->turns.find(place);
+    if (turn == state_->turns.end()) return;
+    waiting = end(*state_, turn);
+  }
+  run_all(std::move(waiting));
+}
+
+bool NameTurns::taken(const Place& place) const {
+  const MutexLock lock(state_->mutex);
+  return state_->turns.contains(place);
+}
+
+void NameTurns::wait(const Place& place, Callback<void()> go) {
+  {
+    const MutexLock lock(state_->mutex);
+    const auto turn = state_->turns.find(place);
+    if (turn != state_->turns.end()) {
+      turn->second.waiting.push_back(std::move(go));
+      return;
+    }
+  }
+  go();
+}
+
+}  // namespace penstock

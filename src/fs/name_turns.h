@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "penstock/callback.h"
+#include "penstock/file_system.h"
+
+namespace penstock {
+
+/// Names that programs were sent back from. While one program replaces a file over and over, or
+/// deletes and makes it, another one that has found the file and comes to open it finds it gone:
+/// ESTALE, and the kernel looks the name up once more, not twice. So whoever is about to take the
+/// file from the name again waits until the one who was sent back has opened what has the name by
+/// now, or has found that there is nothing; for a moment at most. Thread-safe.
+class NameTurns {
+ public:
+  /// A name in a directory.
+  using Place = std::pair<InodeId, std::string>;
+  /// Runs the work after the pause, unless the file system has ended by then.
+  using After = std::function<void(std::chrono::nanoseconds, Callback<void()>)>;
+
+  explicit NameTurns(After after) : state_(std::make_shared<State>()), after_(std::move(after)) {}
+
+  /// `thread`: as in OpenFlags.
+  void sent_back(const Place& place, uint64_t thread);
+  /// The thread has opened what is there.
+  void arrived(const Place& place, uint64_t thread);
+  /// Nothing is there to be opened.
+  void nothing_there(const Place& place);
+  /// Whether whoever is about to take the file from the name has to wait.
+  bool taken(const Place& place) const;
+  /// Runs `go` when all have arrived, or their time is up; now where nobody was sent back.
+  void wait(const Place& place, Callback<void()> go);
+
+ private:
+  static constexpr std::chrono::milliseconds patience{100};
+
+  struct Turn {
+    uint64_t number = 0;
+    std::vector<uint64_t> threads;  ///< That were sent back.
+    std::vector<Callback<void()>> waiting;
+  };
+  struct State {
+    Mutex mutex;
+    uint64_t last GUARDED_BY(mutex) = 0;
+    std::map<Place, Turn> turns GUARDED_BY(mutex);
+  };
+
+  static std::vector<Callback<void()>> end(State& state, std::map<Place, Turn>::iterator turn)
+      REQUIRES(state.mutex);
+
+  const std::shared_ptr<State> state_;
+  const After after_;
+};
+
+}  // namespace penstock

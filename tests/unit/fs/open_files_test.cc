@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is stored when a descriptor is closed, synced or released, and by whom.
+#include "support/catch.h"
+#include "unit/fs/world.h"
+
+namespace penstock::test {
+namespace {
+
+struct OpenWorld : World {
+  Created make(const std::string& name, OpenFlags flags, bool exclusive = false) {
+    return run<Created>([&](Done<Created> done) {
+             file_system->create(root_inode, name, 0644, flags, exclusive, {}, std::move(done));
+           })
+        .value();
+  }
+  Opened open(InodeId inode, OpenFlags flags) {
+    return run<Opened>([&](Done<Opened> done) { file_system->open(inode, flags, std::move(done)); })
+        .value();
+  }
+  Result<void> write(HandleId handle, const std::string& bytes, WriteAt at = {}) {
+    return run<void>([&](Done<void> done) {
+      file_system->write(handle, at, std::as_bytes(std::span(bytes)), std::move(done));
+    });
+  }
+  Result<void> flush(HandleId handle, Closer closer = {}) {
+    return run<void>([&](Done<void> done) { file_system->flush(handle, closer, std::move(done)); });
+  }
+  Result<void> fsync(HandleId handle) {
+    return run<void>([&](Done<void> done) { file_system->fsync(handle, std::move(done)); });
+  }
+  void release(HandleId handle) {
+    file_system->release(handle);
+    scheduler.advance(milliseconds(1));
+  }
+  /// What another client sees; empty where there is no object.
+  std::string stored(const std::string& key) { return memory.contents(key).value_or(""); }
+  bool exists(const std::string& key) { return memory.contents(key).has_value(); }
+};
+
+TEST_CASE("append is the request's, not the open's, and pages of a mapping are never appended") {
+  OpenWorld world;
+  const Created file = world.make("f", {.read = true, .write = true});
+  const HandleId handle = file.opened.handle;
+  REQUIRE(world.write(handle, "0123"));
+  REQUIRE(world.write(handle, "A", {.offset = 0, .append = true}));
+  REQUIRE(world.write(handle, "M", {.offset = 0, .process = std::nullopt}));
+  REQUIRE(world.flush(handle));
+  CHECK(world.stored("f") == "M123A");
+  world.release(handle);
+}
+
+TEST_CASE("a synchronous write is stored when it returns") {
+  OpenWorld world;
+  const Created file = world.make("f", {.write = true});
+  REQUIRE(world.write(file.opened.handle, "now", {.sync = true}));
+  CHECK(world.stored("f") == "now");
+  world.release(file.opened.handle);
+}
+
+TEST_CASE("a file that is made and only read is stored when it is closed") {
+  OpenWorld world;
+  const Created file = world.make("lock", {.read = true});
+  CHECK_FALSE(file.opened.closes_quietly);
+  REQUIRE(world.flush(file.opened.handle));
+  CHECK(world.exists("lock"));
+  world.release(file.opened.handle);
+  const Opened again = world.open(file.entry.attributes.inode, {.read = true});
+  CHECK(again.closes_quietly);
+  world.release(again.handle);
+}
+
+TEST_CASE("fsync is about the file, through whichever descriptor") {
+  OpenWorld world;
+  const Created file = world.make("f", {.write = true});
+  const Opened reader = world.open(file.entry.attributes.inode, {.read = true});
+  REQUIRE(world.write(file.opened.handle, "bytes"));
+  REQUIRE(world.fsync(reader.handle));
+  CHECK(world.stored("f") == "bytes");
+  world.release(reader.handle);
+  world.release(file.opened.handle);
+}
+
+TEST_CASE("an open for reading truncates where it shall") {
+  OpenWorld world;
+  world.memory.set("f", "old");
+  const Opened opened = world.open(world.inode("f"), {.read = true, .truncate = true});
+  CHECK(world.stored("f").empty());
+  CHECK(world.exists("f"));
+  CHECK(world.lookup(root_inode, "f").value().attributes.size == 0);
+  world.release(opened.handle);
+}
+
+TEST_CASE("a name that the kernel did not know of is looked up again, unless it must be new") {
+  OpenWorld world;
+  world.memory.set("f", "there");
+  world.inode("f");
+  const auto make = [&](bool exclusive) {
+    return world
+        .run<Created>([&](Done<Created> done) {
+          world.file_system->create(root_inode, "f", 0644, {.write = true}, exclusive, {},
+                                    std::move(done));
+        })
+        .code();
+  };
+  CHECK(make(false) == Code::changed);
+  CHECK(make(true) == Code::already_exists);
+}
+
+TEST_CASE("a process that neither opened nor wrote stores nothing by its close") {
+  OpenWorld world;
+  world.memory.set("f", "old");
+  const HandleId handle =
+      world.open(world.inode("f"), {.write = true, .truncate = true, .process = 10}).handle;
+  REQUIRE(world.write(handle, "half", {.process = 10}));
+  REQUIRE(world.flush(handle, {.process = 11}));
+  CHECK(world.stored("f") == "old");
+  SECTION("the one that opened it does") {
+    REQUIRE(world.flush(handle, {.process = 10}));
+    CHECK(world.stored("f") == "half");
+  }
+  SECTION("so does one that has written") {
+    REQUIRE(world.write(handle, " more", {.append = true, .process = 11}));
+    CHECK(world.file_system->owners(handle) == std::vector<ProcessId>{10, 11});
+    REQUIRE(world.flush(handle, {.process = 11}));
+    CHECK(world.stored("f") == "half more");
+  }
+  SECTION("and one that may be any") {
+    REQUIRE(world.flush(handle, {.process = unknown_process}));
+    CHECK(world.stored("f") == "half");
+  }
+  SECTION("one that ended owns nothing any more") {
+    REQUIRE(world.flush(handle, {.process = 10, .ended = true}));
+    CHECK(world.file_system->owners(handle).empty());
+    REQUIRE(world.write(handle, " more", {.append = true, .process = std::nullopt}));
+    REQUIRE(world.flush(handle, {.process = 10}));
+    CHECK(world.stored("f") == "half");
+  }
+  SECTION("the last close does at the latest") {
+    world.release(handle);
+    CHECK(world.stored("f") == "half");
+    return;
+  }
+  world.release(handle);
+}
+
+}  // namespace
+}  // namespace penstock::test
