@@ -200,6 +200,9 @@ class FileSystem {
   /// In the store when `done` is called.
   virtual void make_node(InodeId parent, std::string name, NewNode node, Caller caller,
                          Done<Entry> done) = 0;
+  /// A second name for the file's bytes. The two names are files of their own from then on: what is
+  /// written to one does not change the other.
+  virtual void link(InodeId inode, InodeId parent, std::string name, Done<Entry> done) = 0;
   virtual void read_link(InodeId inode, Done<std::string> done) = 0;
   virtual void rmdir(InodeId parent, std::string name, Done<void> done) = 0;
   virtual void unlink(InodeId parent, std::string name, Done<void> done) = 0;

@@ -10,6 +10,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,9 +21,38 @@ namespace penstock {
 /// An entity tag as the store gives it, without quotes; empty means "none".
 using ETag = std::string;
 
-/// User metadata: names in lower case and without "x-amz-meta-". Values are what a header can
-/// carry.
+/// Everything that an object carries besides its bytes, so that whoever keeps metadata keeps all of
+/// it. User metadata have names in lower case, without "x-amz-meta-", and values that a header can
+/// carry. What S3 keeps in headers of its own has a name of namespace `header`.
 using Metadata = std::map<std::string, std::string>;
+
+/// Names in Metadata that begin with a colon, as the pseudo-headers of HTTP/2 do: no user metadata
+/// can have them. All but the last two are as HEAD and GET return them and as writes take them; a
+/// value that is what the store gives to every object (binary/octet-stream, STANDARD) is not told.
+namespace header {
+inline constexpr char content_type[] = ":content-type";
+inline constexpr char content_encoding[] = ":content-encoding";
+inline constexpr char content_disposition[] = ":content-disposition";
+inline constexpr char content_language[] = ":content-language";
+inline constexpr char cache_control[] = ":cache-control";
+inline constexpr char expires[] = ":expires";
+inline constexpr char website_redirect[] = ":website-redirect-location";
+inline constexpr char storage_class[] = ":storage-class";
+/// The tags, "name=value&..." percent-encoded. A store whose HEAD does not tell them (S3) tells
+/// `tagging_count` instead.
+inline constexpr char tagging[] = ":tagging";
+/// How many tags the object has. In a write: it gets those of the object that PutRequest::tags_of
+/// or CreateUpload::tags_of names; a copy keeps the source's.
+inline constexpr char tagging_count[] = ":tagging-count";
+}  // namespace header
+
+/// Whether objects of that storage class must be restored before they can be read.
+inline bool is_archive_class(std::string_view storage_class) {
+  return storage_class == "GLACIER" || storage_class == "DEEP_ARCHIVE";
+}
+
+/// True for the names of namespace `header`.
+inline bool is_header(std::string_view name) { return name.starts_with(':'); }
 
 /// `length` bytes from `offset`.
 struct ByteRange {
@@ -102,8 +132,8 @@ struct PutRequest {
   std::string key;
   Body body;
   Metadata metadata;
-  std::string content_type;  ///< Empty: the store's default.
   Precondition condition;
+  std::string tags_of = {};  ///< See header::tagging_count; empty: of `key`.
 };
 
 struct ListRequest {
@@ -128,8 +158,9 @@ struct ListPage {
   std::string continuation;                  ///< Empty on the last page.
 };
 
-/// Copies inside the store. `metadata` absent keeps the source's; present replaces it (source ==
-/// target is allowed).
+/// Copies inside the store. `metadata` absent keeps all of the source's; present replaces it
+/// (source
+/// == target is allowed), but for the tags, which are the source's where it names none.
 struct CopyRequest {
   std::string source;
   std::string target;
@@ -152,7 +183,7 @@ struct RenameRequest {
 struct CreateUpload {
   std::string key;
   Metadata metadata;
-  std::string content_type;
+  std::string tags_of = {};  ///< See header::tagging_count; empty: of `key`.
 };
 
 /// One part of a multipart upload. `number` is 1 to 10,000.

@@ -96,6 +96,12 @@ struct MountOptions {
   /// (a request of its own), when it is first stored, or at once for names of lock files.
   enum class ExclusiveCreate : uint8_t { automatic, at_open, at_close };
   ExclusiveCreate exclusive_create = ExclusiveCreate::automatic;
+  /// Whether new files get a Content-Type by the end of their name.
+  enum class ContentType : uint8_t { automatic, off };
+  ContentType content_type = ContentType::automatic;
+  /// What link(2) does: a copy inside the store under the new name, or nothing (EPERM).
+  enum class HardLinks : uint8_t { copy, off };
+  HardLinks hard_links = HardLinks::copy;
   std::chrono::seconds stop_timeout{
       25};  ///< How long an ending mount may take to upload what is written.
   uint32_t fuse_threads = 2;

@@ -158,7 +158,7 @@ step_programs_radosgw() { on_server radosgw tests/real/programs_test.py; }
 step_programs_s3proxy() { on_server s3proxy tests/real/programs_test.py; }
 step_crash_testserver() { PENSTOCK_CRASH_CONTROL=1 on_server testserver tests/real/crash_test.py; }
 step_crash_radosgw() { on_server radosgw tests/real/crash_test.py; }
-step_matrix() { on_server testserver tests/real/matrix_test.py; }
+step_matrix() { tests/real/tables install && on_server testserver tests/real/matrix_test.py; }
 step_crates_install() { tests/real/crates install; }
 step_crates() { on_server testserver tests/real/crates_test.py; }
 step_semantics() { on_server testserver tests/real/semantics_test.py; }

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/disk.h"
+#include "base/wall_clock.h"
 
 namespace penstock {
 namespace {
@@ -33,7 +34,7 @@ Disk::Status to_status(const struct stat& from) {
           .links = from.st_nlink,
           .size = static_cast<uint64_t>(from.st_size),
           .allocated = static_cast<uint64_t>(from.st_blocks) * stat_block,
-          .modified_ns = from.st_mtim.tv_sec * 1'000'000'000LL + from.st_mtim.tv_nsec,
+          .modified_ns = to_ns(from.st_mtim),
           .regular = S_ISREG(from.st_mode),
           .directory = S_ISDIR(from.st_mode)};
 }

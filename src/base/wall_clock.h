@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 
 namespace penstock {
 
@@ -11,6 +12,15 @@ namespace penstock {
 inline int64_t wall_clock_ns() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+}
+
+/// The time in ns since the epoch. What 64 bits cannot count, before 1677 and after 2262, is the
+/// nearest that they can, as the kernel has it for file systems with such limits.
+inline int64_t to_ns(const timespec& time) noexcept {
+  constexpr int64_t second = 1'000'000'000;
+  if (time.tv_sec > INT64_MAX / second - 1) return INT64_MAX;
+  if (time.tv_sec < INT64_MIN / second + 1) return INT64_MIN;
+  return time.tv_sec * second + time.tv_nsec;
 }
 
 }  // namespace penstock

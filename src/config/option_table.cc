@@ -368,6 +368,32 @@ constexpr auto table = std::to_array<OptionRow>({
          "`*.lck`, `*.pid`, `lock`), else when it is stored.",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.mount.exclusive_create; }},
+    {.name = "content-type",
+     .group = writing,
+     .kind = Kind::choice,
+     .value = "auto|off",
+     .initial = "auto",
+     .help = "give new files a Content-Type",
+     .paragraph =
+         "`auto`: a new file gets the Content-Type that the end of its name stands for (`.json`, "
+         "`.html`, `.parquet`), as web browsers and other clients of the bucket want it; so does "
+         "one without a type when it is renamed. `off`, and for other names: the store's default. "
+         "Other clients' types are always kept.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.mount.content_type; }},
+    {.name = "hard-links",
+     .group = writing,
+     .kind = Kind::choice,
+     .value = "copy|off",
+     .initial = "copy",
+     .help = "what a hard link becomes",
+     .paragraph =
+         "An object has one key. `copy`: link(2) copies the object inside the store, provided that "
+         "the new name is free; from then on there are two files. Programs that publish a file by "
+         "`link` and `unlink` of a temporary name work with it, as Zarr, Lance and Delta Lake do. "
+         "`off`: it fails with EPERM.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.mount.hard_links; }},
     {.name = "parts-in-flight",
      .group = writing,
      .kind = Kind::count,

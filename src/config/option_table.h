@@ -45,7 +45,8 @@ using OptionTarget =
     std::variant<bool*, std::string*, uint32_t*, uint64_t*, std::chrono::milliseconds*,
                  std::chrono::seconds*, StoreOptions::PathStyle*, StoreOptions::RenameObject*,
                  MetadataOptions::Attributes*, MountOptions::IoUring*,
-                 MountOptions::ExclusiveCreate*, WriteOptions::Fsync*, WriteOptions::SharedJournal*,
+                 MountOptions::ExclusiveCreate*, MountOptions::ContentType*,
+                 MountOptions::HardLinks*, WriteOptions::Fsync*, WriteOptions::SharedJournal*,
                  DiskSpace*>;
 
 /// One option: everything that the parser, the help, docs/options.md and the shell completion know

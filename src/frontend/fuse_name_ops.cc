@@ -72,9 +72,9 @@ void op_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const
       answer_made(request, "symlink", parent, name));
 }
 
-/// An object has one key.
-void op_link(fuse_req_t request, fuse_ino_t, fuse_ino_t, const char*) {
-  fuse_reply_err(request, EPERM);
+void op_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t parent, const char* name) {
+  context_of(request).file_system->link(OpenModes::inode_of(node), parent, name,
+                                        answer_made(request, "link", parent, name));
 }
 
 void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {

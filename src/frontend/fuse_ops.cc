@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/wall_clock.h"
 #include "frontend/cache_request.h"
 #include "frontend/fuse_name_ops.h"
 #include "frontend/fuse_range_ops.h"
@@ -71,16 +72,6 @@ bool answer_with(FuseContext& context, FuseReply& reply, const Entry& entry) {
 }
 
 namespace {
-
-constexpr int64_t ns_per_second = 1'000'000'000;
-
-int64_t to_ns(const timespec& time) { return time.tv_sec * ns_per_second + time.tv_nsec; }
-
-int64_t now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return to_ns(now);
-}
 
 Done<Attributes> answer_attributes(fuse_req_t request, const char* operation) {
   FuseContext& context = context_of(request);
@@ -173,13 +164,13 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int vali
   if ((valid & FUSE_SET_ATTR_GID) != 0) change.gid = attr->st_gid;
   if ((valid & FUSE_SET_ATTR_SIZE) != 0) change.size = static_cast<uint64_t>(attr->st_size);
   if ((valid & FUSE_SET_ATTR_MTIME_NOW) != 0) {
-    change.mtime_ns = now_ns();
+    change.mtime_ns = wall_clock_ns();
   } else if ((valid & FUSE_SET_ATTR_MTIME) != 0) {
     change.mtime_ns = to_ns(attr->st_mtim);
   }
   if ((valid & FUSE_SET_ATTR_ATIME_NOW) != 0) {
-    change.atime_ns =
-        change.mtime_ns && (valid & FUSE_SET_ATTR_MTIME_NOW) != 0 ? *change.mtime_ns : now_ns();
+    change.atime_ns = change.mtime_ns && (valid & FUSE_SET_ATTR_MTIME_NOW) != 0 ? *change.mtime_ns
+                                                                                : wall_clock_ns();
   } else if ((valid & FUSE_SET_ATTR_ATIME) != 0) {
     change.atime_ns = to_ns(attr->st_atim);
   }

@@ -10,6 +10,7 @@
 #include <ctime>
 #include <string>
 
+#include "base/wall_clock.h"
 #include "data/write_back/writer_mark.h"
 
 namespace penstock {
@@ -29,11 +30,7 @@ std::optional<T> parse_number(std::string_view text, int base = 10) {
 std::optional<int64_t> parse_time(std::string_view text) {
   const size_t dot = text.find('.');
   const std::optional<int64_t> seconds = parse_number<int64_t>(text.substr(0, dot));
-  // Beyond these the nanoseconds would not fit: years 1678 to 2262.
-  if (!seconds || *seconds > INT64_MAX / ns_per_second - 1 ||
-      *seconds < INT64_MIN / ns_per_second + 1) {
-    return std::nullopt;
-  }
+  if (!seconds) return std::nullopt;
   int64_t fraction = 0;
   if (dot != std::string_view::npos) {
     std::string digits(text.substr(dot + 1));
@@ -43,7 +40,7 @@ std::optional<int64_t> parse_time(std::string_view text) {
     if (!parsed) return std::nullopt;
     fraction = *parsed;
   }
-  return *seconds * ns_per_second + fraction;
+  return to_ns({.tv_sec = *seconds, .tv_nsec = fraction});
 }
 
 std::string format_time(int64_t ns) {
@@ -195,6 +192,14 @@ Metadata to_metadata(const StoredAttributes& attributes, FileType type) {
   return metadata;
 }
 
+Metadata with_time(const ObjectInfo& source) {
+  Metadata metadata = source.metadata.value_or(Metadata());
+  const bool has_time = parse_attributes(metadata).mtime_ns.has_value();
+  if (!has_time && source.last_modified_ns != 0)
+    metadata["mtime"] = format_time(source.last_modified_ns);
+  return metadata;
+}
+
 uint32_t without_set_ids(uint32_t mode) {
   mode &= ~static_cast<uint32_t>(S_ISUID);
   return (mode & S_IXGRP) != 0 ? mode & ~static_cast<uint32_t>(S_ISGID) : mode;
@@ -218,7 +223,9 @@ bool is_attribute_name(std::string_view name) {
 
 size_t metadata_bytes(const Metadata& metadata) {
   size_t bytes = 0;
-  for (const auto& [name, value] : metadata) bytes += name.size() + value.size();
+  for (const auto& [name, value] : metadata) {
+    if (!is_header(name)) bytes += name.size() + value.size();
+  }
   return bytes;
 }
 

@@ -11,7 +11,8 @@
 namespace penstock {
 
 /// The POSIX attributes that travel as an object's user metadata, under the names that s3fs uses
-/// (mode, uid, gid, mtime, atime), and the metadata of others, which is carried along untouched.
+/// (mode, uid, gid, mtime, atime), and all else that the object carries, headers and the metadata
+/// of others, which is kept untouched.
 /// Absent: the mount's defaults apply. What GeeseFS (rdev, --symlink-target), rclone (mtime),
 /// gcsfuse (gcsfuse_mtime, gcsfuse_symlink_target) and gsutil (goog-reserved-posix-*) wrote is
 /// understood too, and written under the names above when the object is next written.
@@ -41,6 +42,10 @@ StoredAttributes parse_attributes(const Metadata& metadata);
 /// (s3fs-fuse, metaheader.cpp).
 Metadata to_metadata(const StoredAttributes& attributes, FileType type);
 
+/// What a copy of `source` carries: all that the source does, and its time. Else the copy, a new
+/// object, would have one of its own.
+Metadata with_time(const ObjectInfo& source);
+
 /// The mode without its set-user-ID bit, and without its set-group-ID bit where the group may
 /// execute (else it means mandatory locking: chmod(2)).
 uint32_t without_set_ids(uint32_t mode);
@@ -48,8 +53,8 @@ uint32_t without_set_ids(uint32_t mode);
 /// Whether the name is one that to_metadata writes, or that parse_attributes understands.
 bool is_attribute_name(std::string_view name);
 
-/// What S3 counts against its limit of 2 KB: the bytes of all names and values (Amazon S3 User
-/// Guide, "Working with object metadata").
+/// What S3 counts against its limit of 2 KB: the bytes of all names and values of user metadata
+/// (Amazon S3 User Guide, "Working with object metadata").
 size_t metadata_bytes(const Metadata& metadata);
 constexpr size_t max_metadata_bytes = 2048;
 /// What is kept of that for entries that come later: the time of a file whose object is copied, and

@@ -127,6 +127,7 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   std::unordered_set<const Inode*> busy GUARDED_BY(tree.mutex);
 
  private:
+  class MarkerWrite;
   void write_marker(const InodePtr& directory) EXCLUDES(tree.mutex);
   bool quiet(const Inode& inode) const REQUIRES(tree.mutex);
 };

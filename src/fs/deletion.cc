@@ -40,6 +40,7 @@ void NameOperations::keep_open(const InodePtr& inode, Callback<void()> done) {
 void NameOperations::copy_for_handles(const InodePtr& inode, CopyObject copy,
                                       Callback<void()> done) {
   copy.target = deleted_.new_key();
+  copy.metadata.emplace();  // nobody sees any
   deleted_.lease([this, inode, copy = std::move(copy),
                   done = std::move(done)](const Result<void>& leased) mutable {
     auto copied = [this, inode, key = copy.target,

@@ -125,6 +125,7 @@ void NameOperations::exchanged(const InodePtr& one, const InodePtr& other, const
     // Else somebody has found one of them gone meanwhile, and what is there now is looked up.
     if (one->named() && other->named()) {
       core_.tree.exchange(one, other);
+      for (const InodePtr& inode : {one, other}) forget_markers(inode);
       one->fetched_at = other->fetched_at = core_.parts.scheduler.now();
     } else {
       for (const InodePtr& inode : {one, other}) core_.tree.detach(inode, Binding::vanished);

@@ -48,9 +48,10 @@ void FileOperations::create(const Create& request, Done<Created> done) {
       created = make_new(request, nullptr);
     } else {
       put.key = core_.tree.child_key(*request.parent, request.name, FileType::file).value();
-      put.metadata = to_metadata(core_.tree.initial_attributes(*request.parent, FileType::file,
-                                                               request.mode, request.caller),
-                                 FileType::file);
+      put.metadata =
+          to_metadata(core_.tree.initial_attributes(*request.parent, request.name, FileType::file,
+                                                    request.mode, request.caller),
+                      FileType::file);
       put.condition.if_none_match = true;
       core_.begin_work(*request.parent);
     }
@@ -81,8 +82,8 @@ bool FileOperations::asks_at_open(const std::string& name) const {
 
 Result<Created> FileOperations::make_new(const Create& request, const ObjectInfo* stored) {
   const InodePtr inode = core_.tree.add_child(request.parent, request.name, FileType::file);
-  inode->stored =
-      core_.tree.initial_attributes(*request.parent, FileType::file, request.mode, request.caller);
+  inode->stored = core_.tree.initial_attributes(*request.parent, request.name, FileType::file,
+                                                request.mode, request.caller);
   inode->stored_known = true;
   inode->local_only = stored == nullptr;
   if (stored != nullptr) inode->etag = stored->etag;
@@ -100,6 +101,20 @@ void FileOperations::note_written(Inode& inode) {
   inode.mtime_ns = inode.ctime_ns = wall_clock_ns();
   // A time that was set before is no longer the file's.
   inode.stored.mtime_ns.reset();
+  // New contents can be read at once: they are not stored where they would have to be restored.
+  Metadata& other = inode.stored.other;
+  const auto storage_class = other.find(header::storage_class);
+  if (storage_class != other.end() && is_archive_class(storage_class->second))
+    other.erase(storage_class);
+}
+
+/// After a call that may have changed no byte: then only the file's time is to be stored.
+void FileOperations::note_time_alone(Inode& inode) {
+  const bool stored = !inode.local_only && inode.named() && inode.writer != nullptr &&
+                      !inode.writer->dirty() && inode.commits_running == 0;
+  if (!stored) return;
+  inode.stored.mtime_ns = inode.mtime_ns;
+  inode.stored_dirty = true;
 }
 
 Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate) {
@@ -508,6 +523,10 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
          }
          writer->truncate(size, [this, handle, others,
                                  done = std::move(done)](Result<void> truncated) mutable {
+           if (truncated) {
+             const MutexLock lock(core_.tree.mutex);
+             note_time_alone(*handle->inode);
+           }
            core_.end_work(*handle->inode);
            // With other writers the new size is committed when they close or sync.
            if (!truncated || others) {

@@ -88,6 +88,7 @@ class FileOperations {
   /// A process opened the handle for writing, or writes to it. Absent: see WriteAt.
   static void note_writer(FileHandle& handle, std::optional<ProcessId> process);
   static void note_written(Inode& inode);
+  static void note_time_alone(Inode& inode);
   bool drop_inode_set_ids(Inode& inode, bool all = false) REQUIRES(core_.tree.mutex);
   /// `dropped` gets the reader of the version before, to be let go of without the lock: that may
   /// end reads of it, whose answers take the lock.

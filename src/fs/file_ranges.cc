@@ -30,6 +30,10 @@ void FileOperations::change(const InodePtr& inode, ContentChange apply, Done<voi
   }
   if (writer == nullptr) return done(Error(Code::bad_handle));
   apply(*writer, [this, inode, done = std::move(done)](Result<void> result) mutable {
+    if (result) {
+      const MutexLock lock(core_.tree.mutex);
+      note_time_alone(*inode);
+    }
     core_.end_work(*inode);
     done(std::move(result));
   });

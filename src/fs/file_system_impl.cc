@@ -139,6 +139,14 @@ class FileSystemImpl final : public MountedFileSystem {
     });
   }
 
+  void link(InodeId id, InodeId parent, std::string name, Done<Entry> done) override {
+    with_inode(id, std::move(done), [&](const InodePtr& inode, Done<Entry> reply) {
+      with_directory(parent, std::move(reply), [&](const InodePtr& directory, Done<Entry> next) {
+        names_.link({inode, directory, std::move(name)}, std::move(next));
+      });
+    });
+  }
+
   void read_link(InodeId id, Done<std::string> done) override {
     with_inode(id, std::move(done), [&](const InodePtr& inode, Done<std::string> reply) {
       properties_.read_link(inode, std::move(reply));

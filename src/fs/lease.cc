@@ -15,7 +15,9 @@ constexpr const char* lease_text = "penstock-mount 1\n";
 void put_own(FsCore& core, const std::string& key, std::string text, Precondition condition,
              Done<ObjectInfo> done) {
   auto bytes = std::make_shared<const std::string>(std::move(text));
-  PutRequest request{.key = key, .content_type = "text/plain", .condition = std::move(condition)};
+  PutRequest request{.key = key,
+                     .metadata = {{header::content_type, "text/plain"}},
+                     .condition = std::move(condition)};
   request.body.pieces = {std::as_bytes(std::span(bytes->data(), bytes->size()))};
   request.body.owner = bytes;
   core.parts.store.put(std::move(request), core.tracked<ObjectInfo>(std::move(done)));

@@ -33,8 +33,8 @@ void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
     refused = refuse_node(request);
     waits = !refused && core_.leaving(*request.parent);
     if (!refused && !waits) {
-      stored = core_.tree.initial_attributes(*request.parent, request.type, request.mode,
-                                             request.caller);
+      stored = core_.tree.initial_attributes(*request.parent, request.name, request.type,
+                                             request.mode, request.caller);
       const bool is_device =
           request.type == FileType::character_device || request.type == FileType::block_device;
       if (is_device) stored.device = request.device;

@@ -48,8 +48,8 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
     if (!valid) return after.answer(std::move(done), valid.error());
     if (core_.tree.child(*request.parent, request.name) != nullptr)
       return after.answer(std::move(done), Error(Code::already_exists));
-    stored = core_.tree.initial_attributes(*request.parent, FileType::directory, request.mode,
-                                           request.caller);
+    stored = core_.tree.initial_attributes(*request.parent, request.name, FileType::directory,
+                                           request.mode, request.caller);
     marker.key = core_.tree.child_key(*request.parent, request.name, FileType::directory).value();
     marker.metadata = to_metadata(stored, FileType::directory);
     marker.condition.if_none_match = true;
@@ -115,7 +115,10 @@ void NameOperations::check_empty(const InodePtr& directory, Done<void> done) {
                            if (!page) return done(page.error());
                            bool has_marker = false;
                            for (const ObjectInfo& object : page->objects) {
-                             if (object.key != marker) return done(Error(Code::not_empty));
+                             // Bytes that another client put under the directory's own key are
+                             // nothing that a removal of an empty directory may take along.
+                             if (object.key != marker || object.size > 0)
+                               return done(Error(Code::not_empty));
                              has_marker = true;
                            }
                            {

@@ -26,7 +26,7 @@ struct Rename {
   bool no_replace = false;
 };
 
-/// Operations on names: mkdir, mknod, symlink, rmdir, unlink, rename.
+/// Operations on names: mkdir, mknod, symlink, link, rmdir, unlink, rename.
 class NameOperations {
  public:
   NameOperations(FsCore& core, Resolver& resolver, AttributeLoader& attributes,
@@ -57,6 +57,15 @@ class NameOperations {
     Caller caller;
   };
   void make_node(const MakeNode& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
+  /// Gives the file's bytes, and what it carries, a second name; from then on they are two files.
+  /// already_exists where the name is taken, not_permitted for directories and where the mount was
+  /// told so.
+  struct Link {
+    InodePtr inode;
+    InodePtr parent;
+    std::string name;
+  };
+  void link(const Link& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
   void rmdir(const InodePtr& parent, const std::string& name, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void unlink(const InodePtr& parent, const std::string& name, Done<void> done)
@@ -116,6 +125,21 @@ class NameOperations {
   Result<Move> keys_of(const Rename& request, const Inode& inode) const REQUIRES(core_.tree.mutex);
   /// In one request, where the store can.
   void rename_object(const Rename& request, const InodePtr& inode, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  void forget_markers(const InodePtr& above) REQUIRES(core_.tree.mutex);
+  /// What a copy of the file under that name is to carry.
+  StoredAttributes of_copy(const Inode& inode, const std::string& name) const
+      REQUIRES(core_.tree.mutex);
+  std::optional<Error> refuse_link(const Link& request) const REQUIRES(core_.tree.mutex);
+  void link_settled(const Link& request, uint32_t tries, Done<Entry> done)
+      EXCLUDES(core_.tree.mutex);
+  void link_stored(const Link& request, uint32_t tries, Done<Entry> done)
+      EXCLUDES(core_.tree.mutex);
+  InodePtr link_made(const Link& request, const StoredAttributes& stored, const ObjectInfo& info)
+      REQUIRES(core_.tree.mutex);
+  void link_refused(const Link& request, uint32_t tries, const Error& error, Done<Entry> done)
+      EXCLUDES(core_.tree.mutex);
+  void copy_known(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void copy_and_remove(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);

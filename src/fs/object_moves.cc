@@ -129,17 +129,42 @@ class Copies : public std::enable_shared_from_this<Copies> {
   }
 
   void copy(const ObjectInfo& object) {
+    if (object.key.ends_with('/') && object.size == 0) return write_marker(object);
     std::string relative = object.key.substr(request_.move.from.size());
     CopyObject request{.source = object.key,
                        .target = request_.move.to + relative,
                        .size = object.size,
                        .etag = object.etag,
-                       .condition = {.if_none_match = !request_.replaces && !is_marker(relative)}};
+                       .condition = {.if_none_match = !request_.replaces && !is_marker(relative)},
+                       .describe = with_time};
     core_.parts.copier.copy(std::move(request),
                             core_.tracked<ObjectInfo>([self = shared_from_this(),
                                                        relative](const Result<ObjectInfo>& info) {
                               self->taken(relative, info, false);
                             }));
+  }
+
+  /// An empty object need not be copied, and some servers copy no key that ends in "/".
+  void write_marker(const ObjectInfo& marker) {
+    std::string relative = marker.key.substr(request_.move.from.size());
+    auto written = core_.tracked<ObjectInfo>(
+        [self = shared_from_this(), relative](const Result<ObjectInfo>& info) {
+          self->taken(relative, info, false);
+        });
+    core_.parts.store.head(
+        {.key = marker.key, .cancel = {}},
+        core_.tracked<ObjectInfo>([self = shared_from_this(), marker, relative,
+                                   written = std::move(written)](Result<ObjectInfo> found) mutable {
+          if (found && (found->etag != marker.etag || found->size != 0))
+            found = Error(Code::changed, "the source was replaced");
+          if (!found) return written(std::move(found));
+          self->core_.parts.store.put({.key = self->request_.move.to + relative,
+                                       .body = {},
+                                       .metadata = with_time(*found),
+                                       .condition = {},
+                                       .tags_of = marker.key},
+                                      std::move(written));
+        }));
   }
 
   void taken(const std::string& relative, const Result<ObjectInfo>& info, bool renamed) {

@@ -18,6 +18,8 @@ bool keeps_promise(const Inode& inode, const InodePtr& replaced) {
       replaced != nullptr && replaced->writer != nullptr && replaced->writer->pending();
   return !promised || inode.writer->persistent();
 }
+/// A file's time may be that of its rename where it was written this shortly before.
+constexpr int64_t time_tolerance_ns = 2'000'000'000;
 
 }  // namespace
 
@@ -173,6 +175,7 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
       promised = inode->writer->persistent();
       // O_EXCL was about the old name.
       inode->writer->set_exclusive(request.no_replace);
+      core_.tree.set_content_type(inode->stored, request.new_name);
       if (target != nullptr) {
         inode->replaces = target->local_only ? target->replaces : target->etag;
         const ETag known =
@@ -273,6 +276,16 @@ void NameOperations::rename_object(const Rename& request, const InodePtr& inode,
 
 void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inode,
                                      Done<void> done) {
+  if (inode->type == FileType::directory) return copy_known(request, inode, std::move(done));
+  // What the object carries must be known before the copy can be given all of it.
+  attributes_.learn(inode,
+                    [this, request, inode, done = std::move(done)](Result<void> learned) mutable {
+                      if (!learned) return done(std::move(learned));
+                      copy_known(request, inode, std::move(done));
+                    });
+}
+
+void NameOperations::copy_known(const Rename& request, const InodePtr& inode, Done<void> done) {
   std::string from;
   CopyObject copy;
   {
@@ -282,10 +295,8 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
     if (!keys) return after.answer(std::move(done), keys.error());
     from = keys->from;
     copy = CopyObject{.source = from, .target = keys->to, .size = inode->size, .etag = inode->etag};
-    // The copy is a new object, and would have its own time. What carries nothing stays so: a
-    // later mount shows the copy's.
-    if (inode->stored.any()) inode->stored.mtime_ns = inode->mtime_ns;
-    if (inode->stored_known) copy.metadata = to_metadata(inode->stored, inode->type);
+    inode->stored = of_copy(*inode, request.new_name);
+    copy.metadata = to_metadata(inode->stored, inode->type);
     // Two nodes may want the name at once: the store decides, where it can.
     copy.condition.if_none_match = request.no_replace;
   }
@@ -303,9 +314,20 @@ void NameOperations::copy_and_remove(const Rename& request, const InodePtr& inod
                 from, core_.tracked<void>([this, request, inode, info = *info,
                                            done = std::move(done)](Result<void> removed) mutable {
                   if (removed) file_moved(request, inode, info);
+                  if (removed) attributes_.note_carried(inode);
                   done(std::move(removed));
                 }));
           }));
+}
+
+/// The copy is a new object, and would have its own time. That of one that was just written is as
+/// good, and costs whoever lists the directory no look at its attributes.
+StoredAttributes NameOperations::of_copy(const Inode& inode, const std::string& name) const {
+  StoredAttributes stored = inode.stored;
+  if (stored.any() || wall_clock_ns() - inode.mtime_ns > time_tolerance_ns)
+    stored.mtime_ns = inode.mtime_ns;
+  if (inode.type == FileType::file) core_.tree.set_content_type(stored, name);
+  return stored;
 }
 
 std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) const {
@@ -376,11 +398,24 @@ void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
   {
     const MutexLock lock(core_.tree.mutex);
     moved(request, inode);
+    core_.tree.note_carried(*inode);
     inode->size = info.size;
     inode->fetched_at = core_.parts.scheduler.now();
     old = follow_copy(*inode, info.etag);
   }
   abandon(std::move(old));
+}
+
+/// The markers of a directory that was renamed, and of those below, are other objects now.
+void NameOperations::forget_markers(const InodePtr& above) {
+  std::vector<InodePtr> look{above};
+  while (!look.empty()) {
+    const InodePtr inode = std::move(look.back());
+    look.pop_back();
+    if (inode->directory == nullptr) continue;
+    inode->etag.clear();
+    for (const auto& [name, child] : inode->directory->children) look.push_back(child);
+  }
 }
 
 void NameOperations::directory_moved(const Rename& request, const InodePtr& inode,
@@ -389,6 +424,7 @@ void NameOperations::directory_moved(const Rename& request, const InodePtr& inod
   {
     const MutexLock lock(core_.tree.mutex);
     moved(request, inode);
+    forget_markers(inode);
     for (const auto& [file, etag] : known) old.push_back(follow_copy(*file, etag));
   }
   for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));

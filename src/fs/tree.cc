@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/wall_clock.h"
+#include "fs/content_types.h"
 #include "fs/own_names.h"
 
 namespace penstock {
@@ -152,9 +153,11 @@ InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, Fil
   return inode;
 }
 
-StoredAttributes Tree::initial_attributes(const Inode& directory, FileType type, uint32_t mode,
+StoredAttributes Tree::initial_attributes(const Inode& directory, std::string_view name,
+                                          FileType type, uint32_t mode,
                                           const Caller& caller) const {
   StoredAttributes stored;
+  if (type == FileType::file) set_content_type(stored, name);
   const Attributes above = attributes(directory);
   const bool passes_group = (above.mode & S_ISGID) != 0;
   const bool is_directory = type == FileType::directory;
@@ -168,6 +171,11 @@ StoredAttributes Tree::initial_attributes(const Inode& directory, FileType type,
     stored.mode = mode;
   }
   return stored;
+}
+
+void Tree::set_content_type(StoredAttributes& stored, std::string_view name) const {
+  const bool wanted = mount_.content_type == MountOptions::ContentType::automatic && !stored.type;
+  if (wanted) add_content_type(stored.other, name);
 }
 
 void Tree::detach(const InodePtr& inode, Binding how) {

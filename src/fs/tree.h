@@ -62,11 +62,13 @@ class Tree {
   /// Puts a new inode under the name (replacing what was there).
   InodePtr add_child(const InodePtr& directory, const std::string& name, FileType type)
       REQUIRES(mutex);
-  /// What a new file or directory has, made by `caller` in `directory`: what differs from the
-  /// mount's defaults. In a set-group-ID directory the group, and its directories' bit, are passed
-  /// on.
-  StoredAttributes initial_attributes(const Inode& directory, FileType type, uint32_t mode,
-                                      const Caller& caller) const REQUIRES(mutex);
+  /// What a new file or directory of that name has, made by `caller` in `directory`: what differs
+  /// from the mount's defaults, and the file's Content-Type. In a set-group-ID directory the group,
+  /// and its directories' bit, are passed on.
+  StoredAttributes initial_attributes(const Inode& directory, std::string_view name, FileType type,
+                                      uint32_t mode, const Caller& caller) const REQUIRES(mutex);
+  /// Gives a file without a Content-Type the one of its name, unless the mount is told not to.
+  void set_content_type(StoredAttributes& stored, std::string_view name) const;
   /// Takes the inode out of its directory, and what lies below it: `how` is deleted, which the
   /// kernel knows by itself, or vanished, which it is told.
   void detach(const InodePtr& inode, Binding how) REQUIRES(mutex);

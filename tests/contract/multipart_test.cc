@@ -48,7 +48,7 @@ TEST_CASE("parts make an object, and only when it is completed") {
     const Fetched got = ok(store.get("big/object"));
     CHECK(got.bytes == first + second + third);
     CHECK(got.info.etag == done.etag);
-    CHECK(got.info.metadata == metadata);
+    CHECK(user_metadata(got.info.metadata) == metadata);
     CHECK(ok(store.list_uploads("")).empty());
     store.behaves("no parts without an upload",
                   [&] { return takes_no_parts(store, "big/object", id); });

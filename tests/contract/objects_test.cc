@@ -161,12 +161,12 @@ TEST_CASE("user metadata come back with get and head, not with lists") {
                                {"penstock-mtime", "1700000000.123456789"},
                                {"text", "with spaces, (signs) = and \"quotes\"; %41+"},
                                {"long", std::string(800, 'v')}};
-    const PutRequest request{.key = "object", .metadata = metadata, .content_type = "image/png"};
+    const PutRequest request{.key = "object", .metadata = metadata};
     const ObjectInfo put = ok(store.put(request));
     CHECK(!put.metadata);
-    CHECK(ok(store.head("object")).metadata == metadata);
+    CHECK(user_metadata(ok(store.head("object")).metadata) == metadata);
     const Fetched got = ok(store.get("object"));
-    CHECK(got.info.metadata == metadata);
+    CHECK(user_metadata(got.info.metadata) == metadata);
     const ListPage page = ok(store.list({}));
     REQUIRE(page.objects.size() == 1);
     CHECK(!page.objects[0].metadata);

@@ -63,8 +63,7 @@ class Session {
   }
   Result<std::string> create_upload(const std::string& key, Metadata metadata = {}) {
     return await<std::string>([&](auto done) {
-      store_.create_upload({.key = key, .metadata = std::move(metadata), .content_type = {}},
-                           std::move(done));
+      store_.create_upload({.key = key, .metadata = std::move(metadata)}, std::move(done));
     });
   }
   Result<CompletedPart> upload_part(const std::string& key, const std::string& id, uint32_t number,
@@ -122,6 +121,13 @@ inline void ok(const Result<void>& result) {
 template <typename T>
 std::string outcome(const Result<T>& result) {
   return result ? "ok" : std::string(to_string(result.code()));
+}
+
+/// Those of `metadata` that are no headers, of which a server may add some of its own.
+inline Metadata user_metadata(const std::optional<Metadata>& metadata) {
+  Metadata user = metadata.value_or(Metadata());
+  std::erase_if(user, [](const auto& entry) { return is_header(entry.first); });
+  return user;
 }
 
 /// `size` bytes that differ from place to place and for each `seed`.

@@ -34,6 +34,7 @@ class BackedFiles final : public FileSystem {
   void getattr(InodeId inode, Done<Attributes> done) override;
   void setattr(InodeId inode, AttributeChange change, Done<Attributes> done) override;
   void mkdir(InodeId, std::string, uint32_t, Caller, Done<Entry> done) override { refuse(done); }
+  void link(InodeId, InodeId, std::string, Done<Entry> done) override { refuse(done); }
   void make_node(InodeId, std::string, NewNode, Caller, Done<Entry> done) override { refuse(done); }
   void read_link(InodeId, Done<std::string> done) override { refuse(done); }
   void rmdir(InodeId, std::string, Done<void> done) override { refuse(done); }

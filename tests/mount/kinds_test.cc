@@ -160,12 +160,5 @@ TEST_CASE("FIFOs, sockets and devices keep type, mode and number over a remount"
   writer.join();
 }
 
-TEST_CASE("a hard link is refused as not permitted") {
-  TestServer server;
-  server.put_object("test", "f", "x");
-  Mounted mount(server);
-  CHECK(errno_of([&] { return link(mount.path("f").c_str(), mount.path("g").c_str()); }) == EPERM);
-}
-
 }  // namespace
 }  // namespace penstock::test

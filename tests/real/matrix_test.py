@@ -12,10 +12,11 @@ import tempfile
 import unittest
 import zipfile
 
-from mounts import Mount
+from mounts import ROOT, Mount
 from shell import run
 
 MIB = 1 << 20
+TABLES = os.path.join(ROOT, "build", "servers", "tables", "bin", "python")  # see tests/real/tables
 
 
 class Matrix:
@@ -104,6 +105,7 @@ class Matrix:
                 '&& test -x run.sh && test -L link && test -f moved', 400)
         self.mount.remount()
         self.assertEqual(self.sh('cd "$M/clone" && git fsck --full && git status --porcelain'), "")
+        self.sh('git clone -q --local "$M/repo" "$M/linked" && cd "$M/linked" && git fsck --strict')
 
     def test_sqlite(self):
         for journal in ("delete", "wal", "truncate"):
@@ -174,6 +176,73 @@ with h5py.File(os.environ["M"] + "/data.h5", "r") as file:
     assert (file["features"][:5] == -1).all() and file["features"][5, 0] == 5000
     assert (file["grown"][:, 0] == numpy.repeat(numpy.arange(5), 1000)).all()
 END''')
+
+    def tables(self, program):
+        self.sh(f"{TABLES} - <<'END'\nimport os\nM = os.environ['M']\n{program}\nEND")
+
+    def test_zarr(self):
+        self.tables("""
+import numpy, zarr
+root = zarr.open_group(M + "/z", mode="w", attributes={"made": 1})
+array = root.create_array("a", shape=(1000, 300), chunks=(100, 100), dtype="f4")
+array[:] = numpy.arange(300_000, dtype="f4").reshape(1000, 300)
+sub = root.create_group("sub")
+sub.create_array("b", data=numpy.arange(10))
+root.attrs["changed"] = 2
+array[5] = -1""")
+        self.mount.remount()
+        self.tables("""
+import numpy, zarr
+root = zarr.open_group(M + "/z", mode="r+")
+assert dict(root.attrs) == {"made": 1, "changed": 2}, dict(root.attrs)
+assert (root["a"][5] == -1).all() and root["a"][6, 1] == 1801 and root["sub/b"][:].sum() == 45
+del root["sub"]
+assert list(root.group_keys()) == []
+try:
+    zarr.create_group(M + "/z", overwrite=False)
+    raise AssertionError("a group was made twice")
+except zarr.errors.ContainsGroupError:
+    pass""")
+
+    def test_lance(self):
+        self.tables("""
+import lance, pyarrow
+table = lambda start: pyarrow.table({"id": range(start, start + 1000), "text": ["x" * 50] * 1000})
+lance.write_dataset(table(0), M + "/l.lance")
+for start in (1000, 2000):
+    lance.write_dataset(table(start), M + "/l.lance", mode="append")
+lance.dataset(M + "/l.lance").delete("id % 10 = 0")""")
+        self.mount.remount()
+        self.tables("""
+import lance
+data = lance.dataset(M + "/l.lance")
+assert data.count_rows() == 2700 and data.version == 4, (data.count_rows(), data.version)
+assert lance.dataset(M + "/l.lance", version=1).count_rows() == 1000
+data.optimize.compact_files()
+assert sorted(data.to_table()["id"].to_pylist()) == [i for i in range(3000) if i % 10]""")
+
+    def test_delta_lake(self):
+        self.tables("""
+import pyarrow
+from deltalake import DeltaTable, write_deltalake
+from concurrent.futures import ThreadPoolExecutor
+table = lambda start: pyarrow.table({"id": range(start, start + 1000), "text": ["x" * 50] * 1000})
+write_deltalake(M + "/d", table(0))
+append = lambda start: write_deltalake(M + "/d", table(start), mode="append")
+with ThreadPoolExecutor() as together:
+    list(together.map(append, (1000, 2000, 3000, 4000)))
+DeltaTable(M + "/d").delete("id % 10 = 0")""")
+        self.mount.remount()
+        self.tables("""
+from deltalake import DeltaTable
+table = DeltaTable(M + "/d")
+assert table.version() == 5, table.version()
+assert sorted(table.to_pyarrow_table()["id"].to_pylist()) == [i for i in range(5000) if i % 10]
+assert DeltaTable(M + "/d", version=0).to_pyarrow_table().num_rows == 1000
+table.optimize.compact()
+table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+table.create_checkpoint()
+assert DeltaTable(M + "/d").to_pyarrow_table().num_rows == 4500""")
 
     def test_event_files_grow_record_by_record_while_another_reads(self):
         """As TensorBoard's writer: open once, append and flush; a reader follows the end."""

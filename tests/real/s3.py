@@ -87,8 +87,9 @@ class Client:
             if error.status != 409:  # 409: it exists
                 raise
 
-    def put(self, key, body, storage_class=None, metadata=None):
-        headers = {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
+    def put(self, key, body, storage_class=None, metadata=None, headers=None):
+        headers = dict(headers or {})
+        headers.update({f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()})
         if storage_class:
             headers["x-amz-storage-class"] = storage_class
         self.request("PUT", key, body=body, headers=headers)
@@ -98,6 +99,14 @@ class Client:
 
     def head(self, key):
         return self.request("HEAD", key)[0]
+
+    def tags(self, key):
+        """(name, value) of each."""
+        tagging = xml.etree.ElementTree.fromstring(self.request("GET", key, {"tagging": ""})[1])
+        text = {element.tag.rsplit("}", 1)[-1]: [] for element in tagging.iter()}
+        for element in tagging.iter():
+            text[element.tag.rsplit("}", 1)[-1]].append(element.text or "")
+        return list(zip(text.get("Key", ()), text.get("Value", ())))
 
     def delete(self, key):
         self.request("DELETE", key)

@@ -93,10 +93,17 @@ class Bucket:
     def answer(self, text):
         try:
             match shlex.split(text):
-                case ["put", key, value, *metadata]:
-                    self.client.put(self.prefix + key, value.encode(),
-                                    metadata=dict(word.split("=", 1) for word in metadata))
+                case ["put", key, value, *pairs]:
+                    given = dict(word.split("=", 1) for word in pairs)
+                    headers = {name: value for name, value in given.items() if name[0].isupper()}
+                    self.client.put(self.prefix + key, value.encode(), headers=headers,
+                                    metadata={name: given[name] for name in given if name not in headers})
                     return ""
+                case ["head", key, *names]:
+                    told = self.client.head(self.prefix + key)
+                    return "\n".join(told.get(name.lower(), "(none)") for name in names)
+                case ["tags", key]:
+                    return "\n".join(f"{name}={value}" for name, value in self.client.tags(self.prefix + key))
                 case ["get", key]:
                     return self.client.get(self.prefix + key).decode()
                 case ["meta", key]:
@@ -112,7 +119,7 @@ class Bucket:
                     return ""
         except S3Error as error:
             return f"HTTP {error.status}"
-        raise AssertionError(f"s3$ knows put, get, meta, ls and rm, not: {text}")
+        raise AssertionError(f"s3$ knows put, get, head, meta, tags, ls and rm, not: {text}")
 
     def _shown(self, key):
         """Code points of private use as \\uXXXX: they have no shape."""

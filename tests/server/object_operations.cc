@@ -31,6 +31,10 @@ void add_object_headers(Response& response, const Object& object) {
     response.add(std::string(metadata_prefix) + name, value);
   if (!object.headers.storage_class.empty())
     response.add("x-amz-storage-class", object.headers.storage_class);
+  if (!object.headers.website_redirect.empty())
+    response.add("x-amz-website-redirect-location", object.headers.website_redirect);
+  if (!object.headers.tags.empty())
+    response.add("x-amz-tagging-count", std::to_string(object.headers.tags.size()));
   if (!object.part_sizes.empty())
     response.add("x-amz-mp-parts-count", std::to_string(object.part_sizes.size()));
 }
@@ -104,6 +108,8 @@ ObjectHeaders object_headers(const Request& request) {
   }
   headers.storage_class = request.header("x-amz-storage-class");
   if (headers.storage_class == "STANDARD") headers.storage_class.clear();
+  headers.website_redirect = request.header("x-amz-website-redirect-location");
+  headers.tags = parse_tags(request.header("x-amz-tagging"));
   return headers;
 }
 
@@ -336,7 +342,12 @@ Response copy_object(const OperationContext& context, const Request& request) {
   object->last_modified = context.now;
   object->headers = replace ? object_headers(request) : source.object->headers;
   if (source.object->part_sizes.empty()) object->checksums = source.object->checksums;
-  if (!replace) object->headers.storage_class = object_headers(request).storage_class;
+  if (!replace) {
+    object->headers.storage_class = object_headers(request).storage_class;
+    object->headers.website_redirect = object_headers(request).website_redirect;
+  }
+  if (request.header("x-amz-tagging-directive") != "REPLACE")
+    object->headers.tags = source.object->headers.tags;
   Response response = xml_response(200, copy_result("CopyObjectResult", object->etag, context.now));
   response.extra_delay = copy_time(context, size);
   const MutexLock lock(context.store.mutex);

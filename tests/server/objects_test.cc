@@ -172,11 +172,40 @@ TEST_CASE("DeleteObjects needs a checksum and tells what it did", "[server]") {
   CHECK(code(f.client.send(request, odd)) == "MalformedXML");
 }
 
+TEST_CASE("tags come with an object, are copied with it, and can be read and set", "[server]") {
+  Fixture f;
+  f.put("k", "x", {{"x-amz-tagging", "a=b%20c&d="}, {"x-amz-website-redirect-location", "/there"}});
+  const auto head = [&](const std::string& key) {
+    return f.client.send({.method = "HEAD", .path = "/test/" + key}).headers;
+  };
+  const auto tags = [&](const std::string& key) {
+    return xml_elements(f.client.send({.path = "/test/" + key, .query = {{"tagging", ""}}}).body,
+                        "Tag");
+  };
+  CHECK(head("k").at("x-amz-tagging-count") == "2");
+  CHECK(head("k").at("x-amz-website-redirect-location") == "/there");
+  REQUIRE(tags("k").size() == 2);
+  CHECK(tags("k")[0] == "<Key>a</Key><Value>b c</Value>");
+  f.put("copy", "", {{"x-amz-copy-source", "/test/k"}, {"x-amz-metadata-directive", "REPLACE"}});
+  CHECK(tags("copy").size() == 2);
+  f.put("plain-copy", "", {{"x-amz-copy-source", "/test/k"}});
+  CHECK(head("plain-copy").count("x-amz-website-redirect-location") == 0);
+  f.put("other", "",
+        {{"x-amz-copy-source", "/test/k"},
+         {"x-amz-tagging-directive", "REPLACE"},
+         {"x-amz-tagging", "e=f"}});
+  CHECK(tags("other") == std::vector<std::string>{"<Key>e</Key><Value>f</Value>"});
+  const std::string none = "<Tagging><TagSet></TagSet></Tagging>";
+  CHECK(f.client.send({.method = "PUT", .path = "/test/k", .query = {{"tagging", ""}}}, none)
+            .status == 200);
+  CHECK(head("k").count("x-amz-tagging-count") == 0);
+  CHECK(tags("k").empty());
+}
+
 TEST_CASE("requests that would mean something else are refused", "[server]") {
   Fixture f;
-  CHECK(
-      f.client.send({.method = "PUT", .path = "/test/k", .query = {{"tagging", ""}}}, "x").status ==
-      501);
+  CHECK(f.client.send({.method = "PUT", .path = "/test/k", .query = {{"acl", ""}}}, "x").status ==
+        501);
   CHECK(f.put("k", "x", {{"content-encoding", "aws-chunked"}}).status == 501);
   CHECK(code(f.put(std::string(1025, 'k'), "x")) == "KeyTooLongError");
   CHECK(code(f.get("\xFF")) == "InvalidURI");

@@ -23,6 +23,8 @@ Response delete_objects(const OperationContext& context, const Request& request)
 Response copy_object(const OperationContext& context, const Request& request);
 /// Of directory buckets, whose names end in "--x-s3".
 Response rename_object(const OperationContext& context, const Request& request);
+Response get_tagging(const OperationContext& context, const Request& request);
+Response put_tagging(const OperationContext& context, const Request& request);
 Response list_objects(const OperationContext& context, const Request& request);  // versions 1 and 2
 Response create_upload(const OperationContext& context, const Request& request);
 Response upload_part(const OperationContext& context, const Request& request);
@@ -39,6 +41,8 @@ std::string unquoted(std::string_view etag);
 std::string quoted(const std::string& etag);
 Response no_such_key();
 ObjectHeaders object_headers(const Request& request);
+/// Of "name=value&...", percent-encoded.
+std::vector<std::pair<std::string, std::string>> parse_tags(const std::string& text);
 /// Not nullopt: the answer to a write whose If-Match or If-None-Match does not hold of `present`
 /// (null: no object).
 std::optional<Response> failed_condition(const Request& request, const Object* present);

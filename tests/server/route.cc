@@ -35,7 +35,6 @@ constexpr std::array unknown_subresources = {"accelerate",
                                              "restore",
                                              "retention",
                                              "select",
-                                             "tagging",
                                              "torrent",
                                              "versioning",
                                              "versions",
@@ -83,6 +82,9 @@ std::string bucket_operation(const Request& request) {
 std::string object_operation(const Request& request) {
   const bool of_upload = request.has_query("uploadId");
   const bool copy = request.has_header("x-amz-copy-source");
+  const bool tags = request.has_query("tagging");
+  if (tags && request.method == "GET") return "GetObjectTagging";
+  if (tags) return request.method == "PUT" ? "PutObjectTagging" : "Unknown";
   if (request.method == "GET") return of_upload ? "ListParts" : "GetObject";
   if (request.method == "HEAD") return "HeadObject";
   if (request.method == "DELETE") return of_upload ? "AbortMultipartUpload" : "DeleteObject";

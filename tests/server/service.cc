@@ -214,6 +214,8 @@ Response Service::perform(const Exchange& exchange) {
   const std::string& operation = request.operation;
   if (operation == "GetObject" || operation == "HeadObject") return get_object(here, request);
   if (operation == "PutObject") return put_object(here, request);
+  if (operation == "GetObjectTagging") return get_tagging(here, request);
+  if (operation == "PutObjectTagging") return put_tagging(here, request);
   if (operation == "ListObjectsV2" || operation == "ListObjects")
     return list_objects(here, request);
   if (operation == "DeleteObject") return delete_object(here, request);

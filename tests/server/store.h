@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -19,6 +20,8 @@ struct ObjectHeaders {
   /// Content-Type and the like by lower-case name, as GET gives them back.
   std::map<std::string, std::string> standard;
   std::string storage_class;  ///< Empty: STANDARD.
+  std::string website_redirect;
+  std::vector<std::pair<std::string, std::string>> tags;
 };
 
 struct Object {

@@ -234,8 +234,11 @@ struct MemoryStore::State {
       return failure(Code::invalid_argument, request.target,
                      "a copy onto itself must change something", "InvalidRequest");
     }
-    return store(request.target, source->bytes, request.metadata.value_or(source->metadata),
-                 request.condition);
+    Metadata metadata = request.metadata.value_or(source->metadata);
+    // Tags that the request does not name stay.
+    const auto tags = source->metadata.find(header::tagging);
+    if (tags != source->metadata.end()) metadata.insert(*tags);
+    return store(request.target, source->bytes, std::move(metadata), request.condition);
   }
 
   Result<ObjectInfo> rename(const RenameRequest& request) EXCLUDES(mutex) {

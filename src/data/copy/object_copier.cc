@@ -11,7 +11,7 @@
 namespace penstock {
 namespace {
 
-/// One multipart copy: learn the metadata → create → parts, a few at a time → complete, or abort.
+/// One multipart copy: create → parts, a few at a time → complete, or abort.
 class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
  public:
   MultipartCopy(ObjectStore& store, UploadRegistry& uploads, CopyLimits limits, CopyObject request,
@@ -29,28 +29,17 @@ class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
   }
 
   void start() {
-    if (request_.metadata) return create();
-    // A multipart copy does not take the source's metadata along.
-    store_.head({.key = request_.source}, [self = shared_from_this()](Result<ObjectInfo> info) {
-      if (!info) return self->done_(info.error());
-      if (info->etag != self->request_.etag)
-        return self->done_(Error(Code::changed, "the source was replaced"));
-      self->request_.metadata = info->metadata.value_or(Metadata{});
-      self->create();
-    });
+    store_.create_upload(
+        {.key = request_.target, .metadata = *request_.metadata, .tags_of = request_.source},
+        [self = shared_from_this()](Result<std::string> id) {
+          if (!id) return self->done_(id.error());
+          self->upload_id_ = *id;
+          self->uploads_.added(self->request_.target, *id);
+          self->pump();
+        });
   }
 
  private:
-  void create() {
-    store_.create_upload({.key = request_.target, .metadata = *request_.metadata},
-                         [self = shared_from_this()](Result<std::string> id) {
-                           if (!id) return self->done_(id.error());
-                           self->upload_id_ = *id;
-                           self->uploads_.added(self->request_.target, *id);
-                           self->pump();
-                         });
-  }
-
   void pump() {
     std::vector<uint32_t> begin;
     bool finished = false;
@@ -141,7 +130,24 @@ class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
 }  // namespace
 
 void ObjectCopier::copy(CopyObject request, Done<ObjectInfo> done) {
-  if (request.size > std::min(limits_.parallel_above, store_.limits().max_put_size)) {
+  const bool in_parts =
+      request.size > std::min(limits_.parallel_above, store_.limits().max_put_size);
+  // A multipart copy does not take the source's metadata along.
+  const bool ask = !request.metadata && (in_parts || request.describe != nullptr);
+  if (!ask) return copy_described(std::move(request), in_parts, std::move(done));
+  HeadRequest head{.key = request.source, .cancel = {}};
+  store_.head(std::move(head), [this, in_parts, request = std::move(request),
+                                done = std::move(done)](Result<ObjectInfo> info) mutable {
+    if (!info) return done(info.error());
+    if (info->etag != request.etag) return done(Error(Code::changed, "the source was replaced"));
+    request.metadata =
+        request.describe != nullptr ? request.describe(*info) : info->metadata.value_or(Metadata{});
+    copy_described(std::move(request), in_parts, std::move(done));
+  });
+}
+
+void ObjectCopier::copy_described(CopyObject request, bool in_parts, Done<ObjectInfo> done) {
+  if (in_parts) {
     std::make_shared<MultipartCopy>(store_, uploads_, limits_, std::move(request), std::move(done))
         ->start();
     return;

@@ -19,6 +19,9 @@ struct CopyObject {
   ETag etag;  ///< The version to copy; Code::changed if it is another one by now.
   std::optional<Metadata> metadata;  ///< Absent: the source's.
   Precondition condition = {};       ///< Of what is under the target's key.
+  /// Not null, where `metadata` is absent: makes those of the copy from what the source tells, for
+  /// which it is asked first.
+  Metadata (*describe)(const ObjectInfo& source) = nullptr;
 };
 
 struct CopyLimits {
@@ -41,6 +44,9 @@ class ObjectCopier {
   void copy(CopyObject request, Done<ObjectInfo> done);
 
  private:
+  /// With its metadata, where they matter.
+  void copy_described(CopyObject request, bool in_parts, Done<ObjectInfo> done);
+
   ObjectStore& store_;
   UploadRegistry& uploads_;
   const CopyLimits limits_;

@@ -197,18 +197,31 @@ Precondition FileWriterImpl::condition_on(const std::string& key) const {
   return {.if_match = base_->etag, .if_none_match = false};
 }
 
+/// What new contents are stored with: all that is asked for, but not in a class whose objects
+/// cannot be read before they are restored.
+Metadata FileWriterImpl::of_new_contents(Metadata metadata) {
+  const auto storage_class = metadata.find(header::storage_class);
+  if (storage_class != metadata.end() && is_archive_class(storage_class->second))
+    metadata.erase(storage_class);
+  return metadata;
+}
+
+/// Where the object is whose tags the next version gets.
+std::string FileWriterImpl::tags_source() const { return base_ ? base_->key : key_; }
+
 void FileWriterImpl::start_put(Deferred& after) {
   const ByteRange all{0, map_.size()};
   commit_->step = CommitRun::Step::putting;
   ++busy_;
-  auto send = [this, self = shared_from_this(), key = key_, metadata = commit_->request.metadata,
-               condition = condition_on(key_)](Result<Body> body) mutable {
+  auto send = [this, self = shared_from_this(), key = key_,
+               metadata = of_new_contents(commit_->request.metadata),
+               condition = condition_on(key_), tags_of = tags_source()](Result<Body> body) mutable {
     if (!body) return put_done(body.error());
     core_.parts.store.put({.key = std::move(key),
                            .body = std::move(*body),
                            .metadata = std::move(metadata),
-                           .content_type = {},
-                           .condition = std::move(condition)},
+                           .condition = std::move(condition),
+                           .tags_of = std::move(tags_of)},
                           [self](Result<ObjectInfo> info) { self->put_done(std::move(info)); });
   };
   deliver(collect(all), std::move(send), after);

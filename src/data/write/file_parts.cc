@@ -95,11 +95,13 @@ void FileWriterImpl::create_upload(Deferred& after) {
   upload_ =
       std::make_shared<UploadSession>(UploadSession{.key = key_, .metadata = metadata_, .id = {}});
   ++busy_;
-  after.call([this, self = shared_from_this(), session = upload_, key = key_,
-              metadata = metadata_]() mutable {
-    core_.parts.store.create_upload(
-        {.key = std::move(key), .metadata = std::move(metadata), .content_type = {}},
-        [self, session](Result<std::string> id) { self->upload_created(session, std::move(id)); });
+  CreateUpload request{
+      .key = key_, .metadata = of_new_contents(metadata_), .tags_of = tags_source()};
+  after.call([this, self = shared_from_this(), session = upload_,
+              request = std::move(request)]() mutable {
+    core_.parts.store.create_upload(std::move(request), [self, session](Result<std::string> id) {
+      self->upload_created(session, std::move(id));
+    });
   });
 }
 

@@ -220,6 +220,8 @@ class FileWriterImpl final : public MemoryHolder,
   void start_complete(Deferred& after) REQUIRES(mutex_);
   void complete_done(const std::shared_ptr<UploadSession>& session, Result<ObjectInfo> result)
       EXCLUDES(mutex_);
+  static Metadata of_new_contents(Metadata metadata);
+  std::string tags_source() const REQUIRES(mutex_);
   void adopt(ObjectInfo info, const Metadata& metadata, Deferred& after) REQUIRES(mutex_);
   void describe_object(Deferred& after) REQUIRES(mutex_);
   void finish_commit(Result<ObjectInfo> result, Deferred& after) REQUIRES(mutex_);

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/wall_clock.h"
+
 namespace penstock {
 namespace {
 

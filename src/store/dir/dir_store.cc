@@ -87,8 +87,9 @@ Result<ObjectInfo> copy_object(DirTree& tree, const CopyRequest& request) {
     const auto copied = append_range(source->file.get(), all, staged->file(), request.source);
     if (!copied) return copied.error();
   }
-  const Metadata metadata =
-      request.metadata ? *request.metadata : source->info.metadata.value_or(Metadata());
+  const Metadata theirs = source->info.metadata.value_or(Metadata());
+  Metadata metadata = request.metadata.value_or(theirs);
+  if (const auto tags = theirs.find(header::tagging); tags != theirs.end()) metadata.insert(*tags);
   return tree.commit(request.target, std::move(*staged), metadata, request.condition);
 }
 

@@ -35,9 +35,9 @@ struct DirStoreOptions {
 /// - ETags are made of inode, size, mtime and ctime: another program's change gives another ETag
 /// (within the file
 ///   system's clock tick, up to 10 ms, a rewrite in place of the same length can go unseen).
-/// - User metadata are extended attributes `user.penstock.meta.NAME`, or a file in .penstock/meta
-/// where the file system
-///   has none. Mode, owner and times in them are only stored. The content type is not kept.
+/// - Metadata are extended attributes `user.penstock.meta.NAME` (headers with their colon), or a
+/// file
+///   in .penstock/meta where the file system has none. They are only stored.
 /// - An object "d/" without contents is the folder d with a mark. An empty folder without mark,
 /// made by another program,
 ///   is listed as such an object too. Folders that a removal leaves empty are removed, unless

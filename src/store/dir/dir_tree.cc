@@ -13,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/wall_clock.h"
 #include "store/dir/folder_names.h"
 #include "store/dir/sidecar.h"
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <tuple>
 
+#include "base/wall_clock.h"
 #include "store/dir/folder_names.h"
 
 namespace penstock {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/wall_clock.h"
 #include "store/dir/dir_listing.h"
 
 namespace penstock {

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/wall_clock.h"
 #include "store/dir/posix.h"
 
 namespace penstock {

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "base/wall_clock.h"
 #include "store/dir/file_tags.h"
 #include "store/dir/posix.h"
 

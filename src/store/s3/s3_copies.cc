@@ -33,7 +33,7 @@ Result<ETag> copied_etag(const XmlElement& answer, const std::string& key) {
                              .key = key});
 }
 
-/// check the target's condition → know the server → copy → done, each where needed
+/// check the target's condition → know the source and the server → copy → done, each where needed
 class ObjectCopy : public std::enable_shared_from_this<ObjectCopy> {
  public:
   ObjectCopy(S3Session& session, CopyRequest request, Done<ObjectInfo> done)
@@ -44,23 +44,34 @@ class ObjectCopy : public std::enable_shared_from_this<ObjectCopy> {
 
   void start() {
     const Precondition& condition = request_.condition;
-    if (condition.if_match.empty() && !condition.if_none_match) return know_server();
+    if (request_.source == request_.target && !request_.metadata) {
+      return done_(Error(Code::invalid_argument,
+                         Error::Detail{.message = "a copy onto itself must change something",
+                                       .key = request_.target}));
+    }
+    if (condition.if_match.empty() && !condition.if_none_match) return know_source();
     check_condition(session_, request_.target, condition,
                     [self = shared_from_this()](const Result<void>& holds) {
                       if (!holds) return self->done_(holds.error());
-                      self->know_server();
+                      self->know_source();
                     });
   }
 
  private:
-  /// The answer shows what the server is (see S3Session), and what it says of the source counts.
-  void know_server() {
-    if (request_.source_if_match.empty() || session_.traits().kind != Kind::unknown) return send();
+  /// A copy leaves behind the class and the redirection of its source unless it names them. The
+  /// answer also shows what the server is (see S3Session), and what it says of the source counts.
+  void know_source() {
+    const ETag& version = request_.source_if_match;
+    if (request_.metadata && (version.empty() || session_.traits().kind != Kind::unknown))
+      return send();
     head_object(session_, {.key = request_.source},
-                [self = shared_from_this()](const Result<ObjectInfo>& source) {
+                [self = shared_from_this()](Result<ObjectInfo> source) {
                   if (!source) return self->done_(source.error());
-                  if (source->etag != self->request_.source_if_match)
+                  const ETag& wanted = self->request_.source_if_match;
+                  if (!wanted.empty() && source->etag != wanted)
                     return self->done_(is_other_version(self->request_.source));
+                  if (!self->request_.metadata)
+                    self->request_.metadata = std::move(source->metadata);
                   self->send();
                 });
   }
@@ -91,7 +102,7 @@ class ObjectCopy : public std::enable_shared_from_this<ObjectCopy> {
 
   S3Session& session_;
   const Gate::Pass pass_;
-  const CopyRequest request_;
+  CopyRequest request_;
   Done<ObjectInfo> done_;
 };
 

@@ -238,7 +238,38 @@ class UploadsWalk : public std::enable_shared_from_this<UploadsWalk> {
   std::vector<UploadInfo> uploads_;
 };
 
+/// Whether an object has what a write gave it. A store adds what it gives to every object, and does
+/// not tell tags.
+bool is_described(const Metadata& found, const Metadata& wanted) {
+  const auto told = [](const Metadata::value_type& entry) {
+    return entry.first != header::tagging && entry.first != header::tagging_count;
+  };
+  const bool all = std::all_of(wanted.begin(), wanted.end(), [&](const auto& entry) {
+    const auto at = found.find(entry.first);
+    return !told(entry) || (at != found.end() && at->second == entry.second);
+  });
+  return all && std::all_of(found.begin(), found.end(), [&](const auto& entry) {
+           return is_header(entry.first) || wanted.contains(entry.first);
+         });
+}
+
 }  // namespace
+
+void complete_tags(S3Session& session, Metadata metadata, const std::string& source,
+                   Done<Metadata> done) {
+  if (metadata.erase(header::tagging_count) == 0 || metadata.contains(header::tagging))
+    return done(std::move(metadata));
+  S3Request s3{.method = HttpMethod::get, .key = source, .query = {{"tagging", ""}}};
+  session.send(std::move(s3), [source, metadata = std::move(metadata),
+                               done = std::move(done)](Result<HttpResponse> response) mutable {
+    auto tags = response ? parse_tags(*response, source) : Result<std::string>(response.error());
+    const bool none =
+        !tags && (tags.code() == Code::not_found || tags.code() == Code::not_supported);
+    if (!tags && !none) return done(tags.error());
+    if (tags && !tags->empty()) metadata[header::tagging] = std::move(*tags);
+    done(std::move(metadata));
+  });
+}
 
 void head_object(S3Session& session, HeadRequest request, Done<ObjectInfo> done) {
   S3Request s3{.method = HttpMethod::head, .key = request.key, .cancel = request.cancel};
@@ -278,9 +309,10 @@ void finish_if_stored(S3Session& session, ObjectInfo wanted, const Error& refusa
   head_object(session, {.key = std::move(key), .cancel = {}},
               [wanted = std::move(wanted), refusal,
                done = std::move(done)](Result<ObjectInfo> found) mutable {
-                const bool stored = found && !wanted.etag.empty() && found->etag == wanted.etag &&
-                                    found->size == wanted.size &&
-                                    (!wanted.metadata || found->metadata == wanted.metadata);
+                const bool stored =
+                    found && !wanted.etag.empty() && found->etag == wanted.etag &&
+                    found->size == wanted.size &&
+                    (!wanted.metadata || is_described(*found->metadata, *wanted.metadata));
                 // Tried again as a whole it finds out.
                 if (!found && is_retryable(found.code())) return done(found.error());
                 if (!stored) return done(refusal);

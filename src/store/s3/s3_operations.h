@@ -15,6 +15,12 @@ namespace penstock {
 
 void head_object(S3Session& session, HeadRequest request, Done<ObjectInfo> done);
 
+/// `metadata` with the tags of the object `source` in place of their number
+/// (header::tagging_count). Where there is no such object, or the server knows no tags, there are
+/// none.
+void complete_tags(S3Session& session, Metadata metadata, const std::string& source,
+                   Done<Metadata> done);
+
 /// Whether `condition` holds now: for writes whose conditions some servers ignore without a word.
 /// changed or already_exists where it does not.
 void check_condition(S3Session& session, const std::string& key, const Precondition& condition,

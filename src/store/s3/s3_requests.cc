@@ -26,9 +26,18 @@ bool is_token(char c) {
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
+/// What a name of namespace `header` is called in a request; empty for what none carries.
+std::string header_of(std::string_view name) {
+  if (name == header::storage_class || name == header::website_redirect || name == header::tagging)
+    return "x-amz-" + std::string(name.substr(1));
+  return name == header::tagging_count ? std::string() : std::string(name.substr(1));
+}
+
 void add_metadata(S3Request& request, const Metadata& metadata) {
-  for (const auto& [name, value] : metadata)
-    request.headers.emplace_back("x-amz-meta-" + name, value);
+  for (const auto& [name, value] : metadata) {
+    std::string header = is_header(name) ? header_of(name) : "x-amz-meta-" + name;
+    if (!header.empty()) request.headers.emplace_back(std::move(header), value);
+  }
 }
 
 void add_condition(S3Request& request, const Precondition& condition) {
@@ -71,6 +80,7 @@ std::optional<Error> check_key(const std::string& key) {
 
 std::optional<Error> check_metadata(const Metadata& metadata, const std::string& key) {
   for (const auto& [name, value] : metadata) {
+    if (is_header(name)) continue;  // They came from a store, or from this program.
     const bool name_ok = !name.empty() && std::all_of(name.begin(), name.end(), is_token);
     const bool value_ok =
         std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -126,7 +136,6 @@ Result<S3Request> put_request(PutRequest request) {
   if (auto error = check_metadata(request.metadata, request.key)) return *std::move(error);
   S3Request s3{
       .method = HttpMethod::put, .key = std::move(request.key), .body = std::move(request.body)};
-  if (!request.content_type.empty()) s3.headers.emplace_back("content-type", request.content_type);
   add_metadata(s3, request.metadata);
   add_condition(s3, request.condition);
   return s3;
@@ -142,6 +151,8 @@ Result<S3Request> copy_request(const CopyRequest& request, const std::string& bu
   if (request.metadata) {
     if (auto error = check_metadata(*request.metadata, request.target)) return *std::move(error);
     s3.headers.emplace_back("x-amz-metadata-directive", "REPLACE");
+    if (request.metadata->contains(header::tagging))
+      s3.headers.emplace_back("x-amz-tagging-directive", "REPLACE");
     add_metadata(s3, *request.metadata);
   }
   add_condition(s3, request.condition);
@@ -161,7 +172,6 @@ S3Request rename_request(const RenameRequest& request) {
 Result<S3Request> create_upload_request(const CreateUpload& request) {
   if (auto error = check_metadata(request.metadata, request.key)) return *std::move(error);
   S3Request s3{.method = HttpMethod::post, .key = request.key, .query = {{"uploads", ""}}};
-  if (!request.content_type.empty()) s3.headers.emplace_back("content-type", request.content_type);
   add_metadata(s3, request.metadata);
   return s3;
 }

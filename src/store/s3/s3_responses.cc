@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "store/s3/dates.h"
@@ -20,6 +22,36 @@ std::string_view trim(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+/// What namespace `header` calls a header of an answer; empty for those that no write repeats.
+std::string kept_name(std::string_view name) {
+  constexpr std::array<std::string_view, 9> kept{
+      header::content_type,     header::content_encoding, header::content_disposition,
+      header::content_language, header::cache_control,    header::expires,
+      header::website_redirect, header::storage_class,    header::tagging_count};
+  if (name.starts_with("x-amz-")) name.remove_prefix(std::string_view("x-amz-").size());
+  std::string wanted = ':' + std::string(name);
+  return std::find(kept.begin(), kept.end(), wanted) == kept.end() ? std::string() : wanted;
+}
+
+/// The value that a write may repeat; empty where it is what the store gives to every object, or
+/// where no other is possible in that bucket.
+std::string kept_value(std::string_view name, std::string_view value) {
+  constexpr std::array<std::string_view, 4> only_class{"STANDARD", "EXPRESS_ONEZONE", "OUTPOSTS",
+                                                       "SNOW"};
+  if (name == header::content_type && value == "binary/octet-stream") return {};
+  if (name == header::tagging_count && value == "0") return {};
+  if (name == header::storage_class &&
+      std::find(only_class.begin(), only_class.end(), value) != only_class.end())
+    return {};
+  // How a body was sent is no property of the object, but some servers keep it.
+  constexpr std::string_view chunked = "aws-chunked";
+  if (name == header::content_encoding && value.starts_with(chunked)) {
+    value.remove_prefix(chunked.size());
+    value.remove_prefix(std::min(value.find_first_not_of(", "), value.size()));
+  }
+  return std::string(value);
 }
 
 /// Decodes the keys of one answer: only where it says that they are encoded.
@@ -95,6 +127,9 @@ ObjectInfo object_from_headers(const HttpHeaders& headers, const std::string& ke
     if (name.starts_with(metadata_prefix)) {
       object.metadata->insert_or_assign(std::string(name.substr(metadata_prefix.size())),
                                         std::string(value));
+    } else if (const std::string kept = kept_name(name); !kept.empty()) {
+      std::string told = kept_value(kept, value);
+      if (!told.empty()) object.metadata->insert_or_assign(kept, std::move(told));
     }
   }
   return object;
@@ -218,6 +253,21 @@ Result<UploadsPage> parse_uploads_page(const HttpResponse& response) {
     page.next_key = *std::move(next);
   }
   return page;
+}
+
+Result<std::string> parse_tags(const HttpResponse& response, const std::string& key) {
+  const auto xml = parse_answer(response, {.root = "Tagging", .key = key});
+  if (!xml) return xml.error();
+  std::string tags;
+  for (const XmlElement& set : xml->children) {
+    if (set.name != "TagSet") continue;
+    for (const XmlElement& tag : set.children) {
+      if (tag.name != "Tag") continue;
+      if (!tags.empty()) tags += '&';
+      tags += uri_encode(tag.text_of("Key")) + '=' + uri_encode(tag.text_of("Value"));
+    }
+  }
+  return tags;
 }
 
 Result<std::vector<DeleteFailure>> parse_delete_result(const HttpResponse& response) {

@@ -70,6 +70,9 @@ struct UploadsPage {
 };
 Result<UploadsPage> parse_uploads_page(const HttpResponse& response);
 
+/// An object's tags as a write takes them (header::tagging).
+Result<std::string> parse_tags(const HttpResponse& response, const std::string& key);
+
 /// The keys that DeleteObjects could not remove, with the server's reasons.
 Result<std::vector<DeleteFailure>> parse_delete_result(const HttpResponse& response);
 

@@ -83,6 +83,18 @@ void S3Store::head(HeadRequest request, Done<ObjectInfo> done) {
 
 void S3Store::put(PutRequest request, Done<ObjectInfo> done) {
   if (auto error = check_key(request.key)) return done(*std::move(error));
+  const std::string tags_of = request.tags_of.empty() ? request.key : request.tags_of;
+  Metadata metadata = std::move(request.metadata);
+  complete_tags(*session_, std::move(metadata), tags_of,
+                [this, pass = session_->pass(), request = std::move(request),
+                 done = std::move(done)](Result<Metadata> whole) mutable {
+                  if (!whole) return done(whole.error());
+                  request.metadata = std::move(*whole);
+                  put_described(std::move(request), std::move(done));
+                });
+}
+
+void S3Store::put_described(PutRequest request, Done<ObjectInfo> done) {
   if (!request.condition.if_match.empty())
     return put_if_match(*session_, std::move(request), std::move(done));
   ObjectInfo object{.key = request.key, .size = request.body.size()};
@@ -146,6 +158,18 @@ void S3Store::rename(RenameRequest request, Done<ObjectInfo> done) {
 
 void S3Store::create_upload(CreateUpload request, Done<std::string> done) {
   if (auto error = check_key(request.key)) return done(*std::move(error));
+  const std::string tags_of = request.tags_of.empty() ? request.key : request.tags_of;
+  Metadata metadata = std::move(request.metadata);
+  complete_tags(*session_, std::move(metadata), tags_of,
+                [this, pass = session_->pass(), request = std::move(request),
+                 done = std::move(done)](Result<Metadata> whole) mutable {
+                  if (!whole) return done(whole.error());
+                  request.metadata = std::move(*whole);
+                  create_described(std::move(request), std::move(done));
+                });
+}
+
+void S3Store::create_described(CreateUpload request, Done<std::string> done) {
   auto s3 = create_upload_request(request);
   if (!s3) return done(s3.error());
   session_->send(std::move(*s3), [key = std::move(request.key),

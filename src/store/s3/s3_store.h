@@ -36,6 +36,7 @@ struct S3Options {
 /// - where the answer itself says how to put it right: another region or endpoint, a clock that is
 ///   off, credentials that expired. Each of these is learnt for all later requests and the request
 ///   repeated once;
+/// - where an object has tags that a new one shall get: they are asked for first;
 /// - where servers do less than S3 promises and do not say so: see s3_copies.h, s3_completion.h,
 ///   s3_renames.h and send_if_match. Conditions on Complete and on the target of a copy are looked
 ///   at first (HEAD); atomic they are only where the server keeps them.
@@ -77,6 +78,10 @@ class S3Store final : public ObjectStore {
   void list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) override;
 
  private:
+  /// The same once the tags are known.
+  void put_described(PutRequest request, Done<ObjectInfo> done);
+  void create_described(CreateUpload request, Done<std::string> done);
+
   S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames);
 
   std::unique_ptr<S3Renames> renames_;

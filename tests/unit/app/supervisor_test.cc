@@ -92,6 +92,7 @@ class FakeFileSystem final : public FileSystem {
   void getattr(InodeId, Done<Attributes>) override {}
   void setattr(InodeId, AttributeChange, Done<Attributes>) override {}
   void mkdir(InodeId, std::string, uint32_t, Caller, Done<Entry>) override {}
+  void link(InodeId, InodeId, std::string, Done<Entry>) override {}
   void make_node(InodeId, std::string, NewNode, Caller, Done<Entry>) override {}
   void read_link(InodeId, Done<std::string>) override {}
   void rmdir(InodeId, std::string, Done<void>) override {}
