@@ -47,13 +47,14 @@ struct Attributes {
   int64_t mtime_ns = 0;  ///< Since the epoch, as the others.
   int64_t ctime_ns = 0;
   int64_t atime_ns = 0;
+  std::chrono::milliseconds ttl{0};  ///< How long the kernel may believe them.
 };
 
 /// A name that was found. The caller holds one more reference to the inode and gives it back with
 /// forget().
 struct Entry {
   Attributes attributes;
-  std::chrono::milliseconds ttl{0};  ///< How long the kernel may believe name and attributes.
+  std::chrono::milliseconds ttl{0};  ///< How long the kernel may believe the name.
 };
 
 /// A process that uses files, as the frontend tells it from others.

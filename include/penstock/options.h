@@ -75,7 +75,12 @@ struct MetadataOptions {
   /// are seen to carry some, always, or never (but for what is opened or changed).
   enum class Attributes : uint8_t { automatic, full, none };
   Attributes attributes = Attributes::automatic;
-  std::chrono::milliseconds ttl{60'000};  ///< How long names and attributes of others are believed.
+  /// How long names and attributes of others are believed: for a share of their age, the same but
+  /// each open asks, or for `ttl` whatever their age.
+  enum class Freshness : uint8_t { adaptive, close_to_open, ttl };
+  Freshness freshness = Freshness::adaptive;
+  static constexpr std::chrono::milliseconds forever = std::chrono::hours(24'000);
+  std::chrono::milliseconds ttl{60'000};  ///< At most so long; `forever` and more: for ever.
   uint64_t max_entries = 1'000'000;       ///< Cached names and attributes; evicted beyond.
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "fs/freshness.h"
 #include "journal/journal_report.h"
 #include "journal/shared_folder.h"
 
@@ -99,8 +100,9 @@ Result<void> Mount::open(const Options& options, const StoreOpener& open_store) 
   mark_ = std::make_unique<MountMark>(state_directory, log_);
   open_engines(options);
 
-  Result<std::unique_ptr<FuseSession>> session = FuseSession::mount(
-      *file_system_, options.mount, options.metadata.ttl, options.store.url, log_);
+  Result<std::unique_ptr<FuseSession>> session =
+      FuseSession::mount(*file_system_, options.mount, Freshness(options.metadata).kernel_absence(),
+                         options.store.url, log_);
   if (!session) return session.error();
   session_ = std::move(*session);
   file_system_->attach(session_->kernel_cache());

@@ -242,16 +242,32 @@ constexpr auto table = std::to_array<OptionRow>({
      .kind = Kind::duration,
      .value = "TIME",
      .initial = "60s",
-     .help = "how long to believe names and attributes",
-     .paragraph = "Changes that others make to the bucket are seen after this time at the latest; "
-                  "changes made through "
-                  "this mount are seen at once. Raise it to `1h` or more for data that nobody "
-                  "changes: a training job "
-                  "that opens the same files every epoch then asks the server for nothing but "
-                  "their bytes. `0` asks "
-                  "every time.",
-     .most = 24'000 * hour_ms,
+     .help = "longest belief in names and attributes",
+     .paragraph = "Changes that others make to the bucket are seen after this time at the latest, "
+                  "and sooner where the data is young (see `--freshness`); changes made through "
+                  "this mount are seen at once. Raise it to `1h` or more for data that hardly "
+                  "ever changes: a training job that opens the same files every epoch then asks "
+                  "the server for nothing but their bytes. `0` asks every time; `forever` is for "
+                  "what never changes: what is known of a name once is not asked for again, "
+                  "however young it is.",
+     .most_is_forever = true,
+     .most = MetadataOptions::forever.count(),
      .target = [](Options& o) -> Target { return &o.metadata.ttl; }},
+    {.name = "freshness",
+     .group = caching,
+     .kind = Kind::choice,
+     .value = "adaptive|close-to-open|ttl",
+     .initial = "adaptive",
+     .help = "how soon others' changes show",
+     .paragraph =
+         "`adaptive` believes what the store told of an object for a hundredth of the object's age "
+         "at that moment, at least 1 s and at most `--metadata-ttl`: a file that was written a "
+         "minute ago is asked for every second, data that is hours old every minute. That a name "
+         "does not exist is believed for 1 s at most. `close-to-open` does the same, but every "
+         "open of a file or directory asks the store, and a name that is not known is always asked "
+         "for: what one node has closed, an open on another that begins later sees. `ttl` believes "
+         "everything for `--metadata-ttl`, young or old.",
+     .target = [](Options& o) -> Target { return &o.metadata.freshness; }},
     {.name = "attributes",
      .group = caching,
      .kind = Kind::choice,

@@ -44,7 +44,7 @@ enum class OptionGroup : uint8_t {
 using OptionTarget =
     std::variant<bool*, std::string*, uint32_t*, uint64_t*, std::chrono::milliseconds*,
                  std::chrono::seconds*, StoreOptions::PathStyle*, StoreOptions::RenameObject*,
-                 MetadataOptions::Attributes*, MountOptions::IoUring*,
+                 MetadataOptions::Attributes*, MetadataOptions::Freshness*, MountOptions::IoUring*,
                  MountOptions::ExclusiveCreate*, MountOptions::ContentType*,
                  MountOptions::HardLinks*, WriteOptions::Fsync*, WriteOptions::SharedJournal*,
                  DiskSpace*>;
@@ -66,6 +66,7 @@ struct OptionRow {
   std::string_view paragraph;  ///< For docs/options.md: what it is for and when to change it.
   bool advanced = false;       ///< Only in --help-all.
   bool zero_is_auto = false;   ///< "auto" is accepted and kept as 0.
+  bool most_is_forever = false;  ///< "forever" is accepted and kept as `most`.
   uint64_t least = 0;  ///< Smallest and largest number allowed (bytes, milliseconds, count).
   uint64_t most = std::numeric_limits<uint64_t>::max();
   OptionTarget (*target)(Options&);

@@ -181,7 +181,9 @@ Result<void> set_choice(const OptionRow& row, std::string_view text, OptionTarge
 
 Result<void> set_number(const OptionRow& row, std::string_view text, OptionTarget target) {
   uint64_t value = 0;
-  if (!(row.zero_is_auto && text == "auto")) {
+  if (row.most_is_forever && text == "forever") {
+    value = row.most;
+  } else if (!(row.zero_is_auto && text == "auto")) {
     const Result<uint64_t> number = parse_by_kind(row.kind, text);
     if (!number) return complaint(row, text, what_is_right(row.kind));
     value = *number;
@@ -241,6 +243,7 @@ struct Printer {
     return value->percent == 0 ? size_text(value->bytes) : fmt::format("{}%", value->percent);
   }
   std::string number(uint64_t value) const {
+    if (row.most_is_forever && value >= row.most) return "forever";
     return row.zero_is_auto && value == 0 ? "auto" : number_text(row.kind, value);
   }
 };

@@ -15,6 +15,7 @@
 
 #include "base/wall_clock.h"
 #include "frontend/cache_request.h"
+#include "frontend/directory_answer.h"
 #include "frontend/fuse_name_ops.h"
 #include "frontend/fuse_range_ops.h"
 #include "frontend/io_uring.h"
@@ -74,11 +75,10 @@ bool answer_with(FuseContext& context, FuseReply& reply, const Entry& entry) {
 namespace {
 
 Done<Attributes> answer_attributes(fuse_req_t request, const char* operation) {
-  FuseContext& context = context_of(request);
-  return [&context, reply = FuseReply(request, context.reply(), operation)](
+  return [reply = FuseReply(request, context_of(request).reply(), operation)](
              const Result<Attributes>& attributes) mutable {
     if (attributes) {
-      reply.attributes(*attributes, context.attribute_ttl);
+      reply.attributes(*attributes);
     } else {
       reply.error(attributes.error());
     }
@@ -347,35 +347,6 @@ void op_opendir(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
       });
 }
 
-/// Packs entries into `size` bytes as the kernel reads them; gives back the references of those
-/// that do not fit.
-std::string pack(fuse_req_t request, FuseContext& context,
-                 const std::vector<DirectoryEntry>& entries, size_t size, bool plus) {
-  std::string buffer(size, '\0');
-  size_t used = 0;
-  bool full = false;
-  for (const DirectoryEntry& entry : entries) {
-    if (!full) {
-      // Without a reference the kernel must not take the entry for a lookup ("." and "..").
-      const NodeId node = entry.referenced ? context.modes.refer(entry.attributes.inode) : 0;
-      fuse_entry_param param =
-          to_entry_param({.attributes = entry.attributes, .ttl = entry.ttl}, node);
-      const auto cookie = static_cast<off_t>(entry.next_cookie);
-      char* at = buffer.data() + used;
-      const size_t needed = plus ? fuse_add_direntry_plus(request, at, size - used,
-                                                          entry.name.c_str(), &param, cookie)
-                                 : fuse_add_direntry(request, at, size - used, entry.name.c_str(),
-                                                     &param.attr, cookie);
-      full = needed > size - used;
-      if (!full) used += needed;
-      if (full && entry.referenced) context.modes.forget(node, 1);
-    }
-    if (full && entry.referenced) context.file_system->forget(entry.attributes.inode, 1);
-  }
-  buffer.resize(used);
-  return buffer;
-}
-
 void read_directory(fuse_req_t request, size_t size, off_t offset, fuse_file_info* info,
                     bool plus) {
   FuseContext& context = context_of(request);
@@ -386,13 +357,16 @@ void read_directory(fuse_req_t request, size_t size, off_t offset, fuse_file_inf
                     .plus = plus,
                     .max_entries = size / smallest + 1};
   context.file_system->read_directory(
-      ask, [&context, request, size, plus, reply = FuseReply(request, context.reply(), "readdir")](
+      ask, [&context, size, plus, reply = FuseReply(request, context.reply(), "readdir")](
                const Result<std::vector<DirectoryEntry>>& entries) mutable {
         if (!entries) {
           reply.error(entries.error());
           return;
         }
-        reply.buffer(pack(request, context, *entries, size, plus));
+        DirectoryAnswer answer(*entries, size, plus, context.modes, [&context](InodeId inode) {
+          context.file_system->forget(inode, 1);
+        });
+        if (!reply.buffer(answer.bytes())) answer.take_back();
       });
 }
 

@@ -16,10 +16,9 @@ struct FuseContext : SessionContext {
   FileSystem* file_system = nullptr;
   fuse_session* session = nullptr;
   Log* log = nullptr;
-  std::chrono::milliseconds negative_ttl{0};
-  std::chrono::milliseconds attribute_ttl{0};
-  FuseFeatures features;  ///< Settled by INIT, before any other request.
-  OpenModes modes;        ///< Where passthrough is on: which opens have it.
+  std::chrono::milliseconds negative_ttl{0};  ///< How long the kernel believes an absence.
+  FuseFeatures features;                      ///< Settled by INIT, before any other request.
+  OpenModes modes;                            ///< Where passthrough is on: which opens have it.
   std::unique_ptr<BackingDevice> backings;
 
   ReplyContext reply() { return ReplyContext{this, log}; }

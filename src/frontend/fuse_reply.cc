@@ -97,7 +97,8 @@ fuse_entry_param to_entry_param(const Entry& entry, fuse_ino_t node) {
   param.ino = node;
   param.generation = 1;  // inode numbers are never used twice
   param.attr = to_stat(entry.attributes);
-  param.attr_timeout = param.entry_timeout = to_seconds(entry.ttl);
+  param.entry_timeout = to_seconds(entry.ttl);
+  param.attr_timeout = to_seconds(entry.attributes.ttl);
   return param;
 }
 
@@ -145,9 +146,9 @@ bool FuseReply::no_entry(std::chrono::milliseconds ttl) {
   return claim() && fuse_reply_entry(pending_->request, &param) == 0;
 }
 
-bool FuseReply::attributes(const Attributes& attributes, std::chrono::milliseconds ttl) {
+bool FuseReply::attributes(const Attributes& attributes) {
   const struct stat result = to_stat(attributes);
-  return claim() && fuse_reply_attr(pending_->request, &result, to_seconds(ttl)) == 0;
+  return claim() && fuse_reply_attr(pending_->request, &result, to_seconds(attributes.ttl)) == 0;
 }
 
 bool FuseReply::opened(const fuse_file_info& info) {

@@ -41,7 +41,7 @@ class FuseReply {
   bool entry(const Entry& entry, fuse_ino_t node);
   /// The name does not exist; the kernel may believe that for `ttl`.
   bool no_entry(std::chrono::milliseconds ttl);
-  bool attributes(const Attributes& attributes, std::chrono::milliseconds ttl);
+  bool attributes(const Attributes& attributes);
   bool opened(const fuse_file_info& info);
   bool created(const Entry& entry, fuse_ino_t node, const fuse_file_info& info);
   bool data(const Slices& slices);

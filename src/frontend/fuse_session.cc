@@ -205,12 +205,11 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
 
 Result<std::unique_ptr<FuseSession>> FuseSession::mount(FileSystem& file_system,
                                                         const MountOptions& options,
-                                                        std::chrono::milliseconds ttl,
+                                                        std::chrono::milliseconds negative_ttl,
                                                         const std::string& source,
                                                         std::shared_ptr<Log> log) {
   auto session = std::make_unique<FuseSessionImpl>(file_system, options, std::move(log));
-  session->context().attribute_ttl = ttl;
-  session->context().negative_ttl = std::min(ttl, std::chrono::milliseconds(1000));
+  session->context().negative_ttl = negative_ttl;
   Result<void> started = session->start(source);
   if (!started) return started.error();
   return std::unique_ptr<FuseSession>(std::move(session));

@@ -18,11 +18,11 @@ class FuseSession {
  public:
   /// Checks the mountpoint and mounts there: from then on programs wait for run() to serve them.
   /// `source` is what mount(8) shows. Errors are sentences for a person: no /dev/fuse, no such
-  /// folder, already mounted, not allowed. `ttl` is how long the kernel may believe attributes, as
-  /// MetadataOptions::ttl.
+  /// folder, already mounted, not allowed. `negative_ttl` is how long the kernel may believe that a
+  /// name does not exist.
   static Result<std::unique_ptr<FuseSession>> mount(FileSystem& file_system,
                                                     const MountOptions& options,
-                                                    std::chrono::milliseconds ttl,
+                                                    std::chrono::milliseconds negative_ttl,
                                                     const std::string& source,
                                                     std::shared_ptr<Log> log);
 

@@ -95,7 +95,7 @@ void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
     } else if (same && info) {
       core_.tree.learn_object(inode, *info);
     } else if (same && info.code() == Code::not_found) {
-      inode->fetched_at = {};  // who looks the name up next finds out what has become of it
+      inode->told = {};  // who looks the name up next finds out what has become of it
     }
   }
   const Result<void> result = info ? Result<void>() : Result<void>(info.error());
@@ -191,7 +191,8 @@ void AttributeLoader::listed(const InodePtr& directory) {
       sample.push_back(directory);
     if (sample.empty()) return;  // all of it was written here
     state.carried = Carried::none;
-    state.sampling = static_cast<uint32_t>(sample.size());
+    // The sample of the page before may be under way still.
+    state.sampling += static_cast<uint32_t>(sample.size());
   }
   for (const InodePtr& inode : sample) {
     learn(inode, [this, directory](const Result<void>&) { sample_answered(directory); });

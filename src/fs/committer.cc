@@ -123,7 +123,7 @@ void Committer::sync_below(const InodePtr& directory, Done<void> done) {
   std::vector<InodePtr> below;
   {
     const MutexLock lock(core_.tree.mutex);
-    for (const InodePtr& inode : core_.tree.all()) {
+    for (const InodePtr& inode : core_.tree.writing()) {
       const std::shared_ptr<FileWriter> writer = dirty_writer(*inode);
       if (writer == nullptr || !writer->persistent()) continue;
       const Inode* at = inode.get();
@@ -229,7 +229,7 @@ void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
   inode.local_only = false;
   inode.replaces.clear();
   inode.failed_commits = 0;
-  inode.fetched_at = core_.parts.scheduler.now();
+  core_.tree.told_own(inode);
   ++inode.local_version;
   inode.reader.reset();
   inode.cached_pages.clear();
@@ -238,7 +238,7 @@ void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
   // Stored beside somebody else's object, which has the name now: that one is to be looked at.
   const Result<std::string> key = core_.tree.key_of(inode);
   if (!info.key.empty() && (!key || info.key != *key)) {
-    inode.fetched_at = {};
+    inode.told = {};
     inode.stored_known = false;
   }
 }
@@ -370,7 +370,7 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
     } else if (result.code() == Code::changed && dirty_writer(*inode) == nullptr) {
       // It was a change of an object that has gone: what is there now is somebody else's.
       inode->stored_known = false;
-      inode->fetched_at = {};
+      inode->told = {};
     } else {
       inode->stored_dirty = true;
     }

@@ -115,6 +115,9 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   /// What is under the key, or the prefix that ends in "/", changed in the store: what is known of
   /// it is asked for again.
   void look_anew(const std::string& key) EXCLUDES(tree.mutex);
+  /// From now on what nobody refers to is forgotten where more is known than MetadataOptions allow:
+  /// on a thread of the scheduler, soon after the name that was one too many. Once.
+  void bound_names() EXCLUDES(tree.mutex);
 
   struct NameWaiter {
     InodePtr inode;
@@ -129,6 +132,7 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
  private:
   class MarkerWrite;
   void write_marker(const InodePtr& directory) EXCLUDES(tree.mutex);
+  void evict_names() EXCLUDES(tree.mutex);
   bool quiet(const Inode& inode) const REQUIRES(tree.mutex);
 };
 

@@ -126,7 +126,8 @@ void NameOperations::exchanged(const InodePtr& one, const InodePtr& other, const
     if (one->named() && other->named()) {
       core_.tree.exchange(one, other);
       for (const InodePtr& inode : {one, other}) forget_markers(inode);
-      one->fetched_at = other->fetched_at = core_.parts.scheduler.now();
+      core_.tree.told_own(*one);
+      core_.tree.told_own(*other);
     } else {
       for (const InodePtr& inode : {one, other}) core_.tree.detach(inode, Binding::vanished);
     }

@@ -130,6 +130,7 @@ Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate) {
   inode->writer = core_.parts.writes.open(*key, std::move(base), metadata);
   // Of those who have it open some may read.
   if (inode->handles > 0) inode->writer->expect_reads();
+  core_.tree.note_writer(inode);
   return {};
 }
 
@@ -170,8 +171,8 @@ void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> d
           open(inode, flags, std::move(done));
         });
   }
-  resolver_.refresh(inode, [this, inode, flags,
-                            done = std::move(done)](const Result<void>& fresh) mutable {
+  resolver_.refresh_to_open(inode, [this, inode, flags,
+                                    done = std::move(done)](const Result<void>& fresh) mutable {
     if (!fresh)
       return done(fresh.error().code() == Code::not_found ? fresh.error().with_code(Code::changed)
                                                           : fresh.error());
@@ -266,7 +267,7 @@ void FileOperations::ask_first(const InodePtr& inode, ObjectReader& reader, Open
   Result<std::string> key = Error(Code::changed);
   {
     const MutexLock lock(core_.tree.mutex);
-    const bool heard_lately = core_.parts.scheduler.now() - inode->fetched_at < long_ago;
+    const bool heard_lately = core_.parts.scheduler.now() - inode->told.at < long_ago;
     // What the kernel has may be all that is read.
     if (inode->named() && !heard_lately && !opened.keep_page_cache) key = core_.tree.key_of(*inode);
   }

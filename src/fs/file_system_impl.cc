@@ -9,6 +9,7 @@
 #include "fs/attribute_operations.h"
 #include "fs/committer.h"
 #include "fs/core.h"
+#include "fs/directory_reads.h"
 #include "fs/file_operations.h"
 #include "fs/listing.h"
 #include "fs/make_file_system.h"
@@ -19,15 +20,6 @@
 namespace penstock {
 namespace {
 
-/// An open directory: where "." and ".." and the walk over its listing are.
-struct DirectoryHandle {
-  InodePtr inode;
-  std::shared_ptr<Listing> listing;  ///< Taken at cookie 0, so that rewinddir sees what is new.
-};
-
-constexpr uint64_t longest_link_target = 4095;  ///< Bytes: PATH_MAX without its zero byte.
-constexpr uint64_t first_entry_cookie = 2;      ///< "." and ".." come before.
-
 /// Finds the inodes that a call names and hands it on to the part that does it.
 class FileSystemImpl final : public MountedFileSystem {
  public:
@@ -35,6 +27,7 @@ class FileSystemImpl final : public MountedFileSystem {
       : core_(std::move(core)),
         attributes_(*core_),
         loader_(*core_, attributes_),
+        directories_(*core_, attributes_, loader_),
         resolver_(*core_, loader_, attributes_),
         committer_(*core_, attributes_),
         lease_(*core_),
@@ -43,7 +36,9 @@ class FileSystemImpl final : public MountedFileSystem {
         deleted_(*core_, lease_),
         files_(*core_, resolver_, attributes_, committer_, deleted_),
         properties_(*core_, attributes_, committer_, files_),
-        names_(*core_, resolver_, attributes_, committer_, renames_, deleted_) {}
+        names_(*core_, resolver_, attributes_, committer_, renames_, deleted_) {
+    core_->bound_names();
+  }
 
   ~FileSystemImpl() override {
     core_->stopping = true;
@@ -237,40 +232,13 @@ class FileSystemImpl final : public MountedFileSystem {
 
   void open_directory(InodeId id, Done<HandleId> done) override {
     with_directory(id, std::move(done), [&](const InodePtr& directory, Done<HandleId> reply) {
-      auto handle = std::make_unique<DirectoryHandle>();
-      handle->inode = directory;
-      {
-        const MutexLock lock(core_->tree.mutex);
-        ++directory->handles;
-      }
-      loader_.note_opened(directory);
-      reply(reinterpret_cast<HandleId>(handle.release()));
+      reply(directories_.open(directory));
     });
   }
-
   void read_directory(ReadDirectory request, Done<std::vector<DirectoryEntry>> done) override {
-    auto* handle = reinterpret_cast<DirectoryHandle*>(request.handle);
-    std::shared_ptr<Listing> listing;
-    {
-      const MutexLock lock(core_->tree.mutex);
-      if (request.cookie != 0) listing = handle->listing;
-    }
-    if (listing == nullptr) {
-      listing = loader_.open(handle->inode);
-      const MutexLock lock(core_->tree.mutex);
-      handle->listing = listing;
-    }
-    const size_t index =
-        request.cookie < first_entry_cookie ? 0 : request.cookie - first_entry_cookie;
-    fill_when(index, handle->inode, listing, request, std::move(done));
+    directories_.read(request, std::move(done));
   }
-
-  void release_directory(HandleId id) override {
-    const std::unique_ptr<DirectoryHandle> handle(reinterpret_cast<DirectoryHandle*>(id));
-    const MutexLock lock(core_->tree.mutex);
-    --handle->inode->handles;
-    core_->tree.forget(handle->inode->id, 0);
-  }
+  void release_directory(HandleId handle) override { directories_.release(handle); }
 
   void sync_directory(InodeId id, Done<void> done) override {
     // Names are in the store when the calls that make them return; contents may only be promised.
@@ -399,76 +367,10 @@ class FileSystemImpl final : public MountedFileSystem {
     });
   }
 
-  void fill_when(size_t index, const InodePtr& directory, const std::shared_ptr<Listing>& listing,
-                 const ReadDirectory& request, Done<std::vector<DirectoryEntry>> done) {
-    loader_.wait(listing, index,
-                 [this, pass = core_->gate.pass(), directory, listing, request,
-                  done = std::move(done)]() mutable {
-                   auto go_on = [this, pass = core_->gate.pass(), directory, listing, request,
-                                 done = std::move(done)]() mutable {
-                     fill(directory, listing, request, std::move(done));
-                   };
-                   // Names with attributes go to the kernel at once where it is known that none are
-                   // missing.
-                   if (!request.plus) return go_on();
-                   attributes_.when_sampled(directory, std::move(go_on));
-                 });
-  }
-
-  void fill(const InodePtr& directory, const std::shared_ptr<Listing>& listing,
-            const ReadDirectory& request, Done<std::vector<DirectoryEntry>> done) {
-    std::vector<DirectoryEntry> entries;
-    std::optional<Error> error;
-    size_t known = 0;
-    bool more = false;
-    {
-      const MutexLock lock(core_->tree.mutex);
-      error = listing->error;
-      known = listing->entries.size();
-      more = !listing->done;
-      uint64_t cookie = request.cookie;
-      for (; cookie < first_entry_cookie; ++cookie) {
-        const InodePtr inode = cookie == 0 || !directory->named() ? directory : directory->parent;
-        entries.push_back({.name = cookie == 0 ? "." : "..",
-                           .next_cookie = cookie + 1,
-                           .attributes = core_->tree.attributes(*inode)});
-      }
-      for (size_t i = cookie - first_entry_cookie; i < known; ++i) {
-        if (entries.size() >= request.max_entries) break;
-        const Listing::Entry& found = listing->entries[i];
-        // What has the name now.
-        const InodePtr inode = core_->tree.child(*directory, found.name);
-        if (inode == nullptr) continue;
-        DirectoryEntry entry{.name = found.name,
-                             .next_cookie = i + 1 + first_entry_cookie,
-                             .attributes = core_->tree.attributes(*inode),
-                             .ttl = core_->tree.ttl_of(*inode)};
-        const bool settled = attributes_.settled(*inode);
-        // A symbolic link is short, and what has no contents is empty: others are regular files.
-        entry.attributes.type_known =
-            settled || inode->type == FileType::directory || inode->size > longest_link_target;
-        if (request.plus && settled) {
-          entry.attributes = core_->tree.show(*inode);
-          ++inode->references;
-          entry.referenced = true;
-        }
-        entries.push_back(std::move(entry));
-      }
-    }
-    // Everything known here was deleted meanwhile: an empty answer would mean the end.
-    if (entries.empty() && more)
-      return fill_when(known, directory, listing, request, std::move(done));
-    // What was listed before a failure is given out first: the error comes where the names end.
-    const bool only_dots = std::all_of(entries.begin(), entries.end(), [](const DirectoryEntry& e) {
-      return e.next_cookie <= first_entry_cookie;
-    });
-    if (error && only_dots) return done(*error);
-    done(std::move(entries));
-  }
-
   const std::shared_ptr<FsCore> core_;
   AttributeLoader attributes_;
   DirectoryLoader loader_;
+  DirectoryReads directories_;
   Resolver resolver_;
   Committer committer_;
   Lease lease_;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
 #include "fs/attributes.h"
+#include "fs/freshness.h"
 #include "penstock/file_system.h"
 
 namespace penstock {
@@ -27,10 +29,22 @@ using InodePtr = std::shared_ptr<Inode>;
 struct DirectoryState {
   std::map<std::string, InodePtr, std::less<>> children;  ///< In byte order, as listings are.
   uint32_t subdirectories = 0;                            ///< Of `children`.
-  bool complete = false;  ///< `children` held every name at `listed_at`.
-  Scheduler::Time listed_at{};
-  bool own = false;  ///< Made by this mount: its emptiness was its own doing, and is believed for
-                     ///< the whole TTL.
+  bool complete = false;   ///< `children` held every name when it was `listed`.
+  Told listed;             ///< For as long as its newest name says.
+  bool own = false;        ///< Made by this mount: its emptiness was its own doing.
+  bool made_here = false;  ///< Likewise, whatever has been listed since: most who ask for new names
+                           ///< there are about to make them.
+  /// A page of its names that was asked for by itself, at that time: all between two names, in the
+  /// order of the keys; an empty `to` is the end.
+  struct {
+    std::string from;
+    std::string to;
+    Scheduler::Time asked{};
+  } page;
+  std::string last_missed;  ///< The name asked for last of those that were not known.
+  /// Last-Modified of the oldest object known below it: that is how long it has existed. 0:
+  /// unknown.
+  int64_t oldest_ns = 0;
   bool has_marker = false;  ///< The object "dir/" is known to exist.
   bool spans_pages =
       false;  ///< Its last listing took more than one page: single names are cheaper asked by HEAD.
@@ -44,7 +58,7 @@ struct DirectoryState {
   /// not count for them.
   std::unordered_map<std::string, uint64_t> changed;
   uint64_t change_count = 0;
-  uint32_t partial_listings = 0;  ///< Listings of a few names that are under way beside `listing`.
+  uint32_t partial_listings = 0;  ///< Listings under way beside `listing`, most of a few names.
 
   /// Whether its files carry attributes as metadata, as far as AttributeLoader has seen.
   enum class Carried : uint8_t { unknown, none, some };
@@ -59,8 +73,18 @@ struct DirectoryState {
 
   std::string
       last_opened;  ///< The child directory opened last: a walk in order prefetches the next ones.
-  uint32_t walk_length = 0;   ///< How many children were opened in order so far.
-  Scheduler::Time used_at{};  ///< For eviction.
+  uint32_t walk_length = 0;  ///< How many children were opened in order so far.
+
+  /// That a name is not in `children` says nothing any more.
+  void doubt_absences() {
+    complete = false;
+    absent.clear();
+    page = {};
+  }
+
+  std::list<Inode*>::iterator use;  ///< Its place in Tree::by_use_.
+  uint64_t evictions = 0;   ///< How often names were dropped from `children` for their number.
+  uint32_t tree_walks = 0;  ///< Walks over `children` that are under way: none is dropped.
 };
 
 /// What an inode stands for.
@@ -105,8 +129,8 @@ struct Inode {
       false;  ///< `stored` is what the object has (a HEAD or GET told, or we wrote it).
   /// Who waits for the HEAD that is under way; null where none is.
   std::unique_ptr<std::vector<Done<void>>> attribute_waiters;
-  Scheduler::Time fetched_at{};  ///< When the store last told of this inode.
-  bool local_only = false;       ///< Not in the store yet: a created file before its first commit.
+  Told told;                ///< What the store last told of this inode; or this mount did itself.
+  bool local_only = false;  ///< Not in the store yet: a created file before its first commit.
   /// Deleted, or about to be, while it is open: the key of the copy that those who have it open go
   /// on with.
   std::string kept_key;
@@ -114,7 +138,6 @@ struct Inode {
   bool kept_copy = false;  ///< There is a copy under `kept_key`, for which the lease is held.
   uint32_t leaving = 0;    ///< Deletions and renames under way: see FsCore::quiesce.
   uint32_t busy = 0;       ///< Changes and commits under way, likewise.
-  uint64_t seen_by = 0;    ///< The number of the last listing that had this name.
 
   std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.
   uint32_t write_handles = 0;          ///< See FileHandle::writes.

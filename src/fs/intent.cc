@@ -14,7 +14,7 @@
 namespace penstock {
 namespace {
 
-constexpr std::string_view header = "penstock-rename 1";
+constexpr std::string_view first_line = "penstock-rename 1";
 
 constexpr std::array phases = {Intent::Phase::copying, Intent::Phase::deleting,
                                Intent::Phase::renaming};
@@ -111,9 +111,9 @@ std::optional<std::string> decode_word(std::string_view word) {
 }
 
 std::string to_text(const Intent& intent) {
-  std::string text =
-      fmt::format("{}\nmount {}\nsince {}\nstep {}\nphase {}\n", header, encode_word(intent.mount),
-                  intent.since_ns, intent.step, phase_name(intent.phase));
+  std::string text = fmt::format("{}\nmount {}\nsince {}\nstep {}\nphase {}\n", first_line,
+                                 encode_word(intent.mount), intent.since_ns, intent.step,
+                                 phase_name(intent.phase));
   // What is optional is written only where it says something: older versions know none of it.
   if (intent.until_ns != 0) text += fmt::format("until {}\n", intent.until_ns);
   if (intent.step_since_ns != 0) text += fmt::format("step-since {}\n", intent.step_since_ns);
@@ -132,7 +132,7 @@ Result<Intent> parse_intent(std::string_view text) {
     if (end == std::string_view::npos) return unreadable;
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(end + 1);
-    const bool right = std::exchange(first, false) ? line == header : read_line(line, intent);
+    const bool right = std::exchange(first, false) ? line == first_line : read_line(line, intent);
     if (!right) return unreadable;
   }
   if (intent.mount.empty() || intent.step >= intent.moves.size()) return unreadable;

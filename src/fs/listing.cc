@@ -10,12 +10,19 @@ namespace {
 /// a second.
 constexpr uint32_t max_walk_ahead = 32;
 
+/// How many names a walk over the tree takes out of it at once: more than one answer to the kernel
+/// holds, and few enough for the lock.
+constexpr size_t names_at_a_time = 2000;
+
+/// The largest key or common prefix of a page that is not the last one.
+std::string last_of(const ListPage& page) {
+  const std::string object = page.objects.empty() ? "" : page.objects.back().key;
+  return page.common_prefixes.empty() ? object : std::max(object, page.common_prefixes.back());
+}
+
 /// True where a page says of `key`, and of the directory of that name, whether they exist.
 bool covers(const ListPage& page, const std::string& key) {
-  if (page.continuation.empty()) return true;
-  const std::string beyond = key + '/';
-  return (!page.objects.empty() && page.objects.back().key > beyond) ||
-         (!page.common_prefixes.empty() && page.common_prefixes.back() > beyond);
+  return page.continuation.empty() || last_of(page) > key + '/';
 }
 
 }  // namespace
@@ -25,13 +32,15 @@ std::shared_ptr<Listing> DirectoryLoader::open(const InodePtr& directory) {
   bool start = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    directory->directory->used_at = core_.parts.scheduler.now();
-    if (core_.tree.listing_fresh(*directory)) {
+    core_.tree.touch(*directory);
+    if (core_.tree.freshness.asks_at_open()) {
+      listing = begin_anew(directory, start);
+      listing->wanted_whole = true;
+    } else if (core_.tree.listing_fresh(*directory)) {
       listing = std::make_shared<Listing>();
-      listing->done = true;
-      listing->entries.reserve(directory->directory->children.size());
-      for (const auto& [name, inode] : directory->directory->children)
-        listing->entries.push_back({name, inode});
+      listing->of_tree = true;
+      listing->evictions_at_start = directory->directory->evictions;
+      ++directory->directory->tree_walks;
     } else {
       listing = join(directory, start);
       listing->wanted_whole = true;
@@ -57,19 +66,40 @@ void DirectoryLoader::probe(const InodePtr& directory, Callback<void()> done) {
 std::shared_ptr<Listing> DirectoryLoader::join(const InodePtr& directory, bool& start) {
   DirectoryState& state = *directory->directory;
   start = state.listing == nullptr;
-  if (start) {
-    state.listing = std::make_shared<Listing>();
-    state.listing->number = next_number_++;
-    state.listing->changes_at_start = state.change_count;
-    state.listing->started = core_.parts.scheduler.now();
-  }
+  if (start) state.listing = begin(state);
   return state.listing;
+}
+
+std::shared_ptr<Listing> DirectoryLoader::begin_anew(const InodePtr& directory, bool& start) {
+  DirectoryState& state = *directory->directory;
+  if (state.listing == nullptr) return join(directory, start);
+  start = true;
+  ++state.partial_listings;
+  return begin(state);
+}
+
+std::shared_ptr<Listing> DirectoryLoader::begin(const DirectoryState& state) const {
+  auto listing = std::make_shared<Listing>();
+  listing->changes_at_start = state.change_count;
+  listing->evictions_at_start = state.evictions;
+  listing->started = core_.parts.scheduler.now();
+  return listing;
+}
+
+void DirectoryLoader::end(DirectoryState& state, Listing& listing) {
+  listing.end();
+  if (state.listing.get() == &listing) {
+    state.listing.reset();
+  } else {
+    --state.partial_listings;
+  }
+  if (state.listing == nullptr && state.partial_listings == 0) state.changed.clear();
 }
 
 void DirectoryLoader::refresh_around(const InodePtr& directory, const std::string& name,
                                      Callback<void()> done) {
   ListRequest request{.by_directory = true};
-  auto page_names = std::make_shared<Listing>();
+  auto page_names = std::make_shared<Listing>();  // of a walk that is this one page
   bool gone = false;
   {
     const MutexLock lock(core_.tree.mutex);
@@ -78,8 +108,9 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
     if (prefix) {
       request.prefix = std::move(*prefix);
       ++directory->directory->partial_listings;
-      page_names->number = next_number_++;
+      page_names->page_asked = core_.parts.scheduler.now();
       page_names->changes_at_start = directory->directory->change_count;
+      page_names->evictions_at_start = directory->directory->evictions;
     }
   }
   if (gone) return done();
@@ -92,7 +123,7 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
   std::string prefix = request.prefix;
   core_.parts.store.list(
       std::move(request),
-      core_.tracked<ListPage>([this, directory, page_names, prefix, name, component,
+      core_.tracked<ListPage>([this, directory, page_names, prefix, name, component, shorter,
                                done = std::move(done)](Result<ListPage> page) mutable {
         {
           const MutexLock lock(core_.tree.mutex);
@@ -100,6 +131,8 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
           const Result<std::string> present = core_.tree.key_of(*directory);
           if (page && present && *present == prefix) {
             apply(directory, *page_names, prefix, *page);
+            note_page(directory, *page_names, component.substr(0, shorter),
+                      page->continuation.empty() ? "" : last_of(*page).substr(prefix.size()));
             if (covers(*page, prefix + component) && !core_.leaving(*directory) &&
                 core_.tree.child(*directory, name) == nullptr) {
               core_.tree.note_absent(*directory, name);
@@ -112,18 +145,45 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
       }));
 }
 
-void DirectoryLoader::wait(const std::shared_ptr<Listing>& listing, size_t index,
-                           Callback<void()> ready) {
+void DirectoryLoader::note_page(const InodePtr& directory, const Listing& walk, std::string from,
+                                std::string to) {
+  DirectoryState& state = *directory->directory;
+  // What is missing may have been renamed already, with the directory, or dropped.
+  if (core_.leaving(*directory) || state.evictions != walk.evictions_at_start) return;
+  state.page = {.from = std::move(from), .to = std::move(to), .asked = walk.page_asked};
+}
+
+void DirectoryLoader::wait(const InodePtr& directory, const std::shared_ptr<Listing>& listing,
+                           size_t index, Callback<void()> ready) {
   {
     const MutexLock lock(core_.tree.mutex);
+    if (listing->of_tree) copy_names(*directory, *listing, index);
     if (!listing->done && listing->entries.size() <= index) {
-      listing->waiters.emplace_back([this, listing, index, ready = std::move(ready)]() mutable {
-        wait(listing, index, std::move(ready));
-      });
+      listing->waiters.emplace_back(
+          [this, directory, listing, index, ready = std::move(ready)]() mutable {
+            wait(directory, listing, index, std::move(ready));
+          });
       return;
     }
   }
   ready();
+}
+
+void DirectoryLoader::close(const Inode& directory, Listing& walk) {
+  if (!walk.of_tree || walk.done) return;
+  walk.end();
+  --directory.directory->tree_walks;
+}
+
+void DirectoryLoader::copy_names(const Inode& directory, Listing& walk, size_t index) {
+  const auto& children = directory.directory->children;
+  while (!walk.done && walk.entries.size() <= index) {
+    auto next =
+        walk.entries.empty() ? children.begin() : children.upper_bound(walk.entries.back().name);
+    for (size_t i = 0; i < names_at_a_time && next != children.end(); ++i, ++next)
+      walk.entries.push_back({next->first, next->second->type});
+    if (next == children.end()) close(directory, walk);
+  }
 }
 
 void DirectoryLoader::request_page(const InodePtr& directory,
@@ -136,6 +196,7 @@ void DirectoryLoader::request_page(const InodePtr& directory,
     Result<std::string> prefix = core_.tree.key_of(*directory);
     if (prefix) request.prefix = std::move(*prefix);
     if (!prefix) gone = prefix.error();
+    listing->page_asked = core_.parts.scheduler.now();
   }
   if (gone) return take_page(directory, listing, "", *gone);
   request.by_directory = true;
@@ -171,18 +232,13 @@ void DirectoryLoader::take_page(const InodePtr& directory, const std::shared_ptr
     } else {
       listing->error = page.error();
     }
-    if (!more) {
-      listing->done = true;
-      directory->directory->listing.reset();
-      if (directory->directory->partial_listings == 0) directory->directory->changed.clear();
-    }
+    if (!more) end(*directory->directory, *listing);
     waiters.swap(listing->waiters);
   }
   // The next page is asked for before readers are served, so that the two overlap.
   if (more) request_page(directory, listing, std::move(page->continuation));
   attributes_.listed(directory);
   for (auto& waiter : waiters) waiter();
-  if (!more) evict();
 }
 
 void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const std::string& prefix,
@@ -193,12 +249,8 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
     const auto it = state.changed.find(name);
     return it != state.changed.end() && it->second > listing.changes_at_start;
   };
-  const auto take = [&](const std::string& name, const InodePtr& inode) {
-    if (inode->seen_by == listing.number) return;
-    inode->seen_by = listing.number;
-    listing.entries.push_back({name, inode});
-  };
   for (const ObjectInfo& object : page.objects) {
+    listing.note_age(object.last_modified_ns);
     if (object.key.size() == prefix.size()) {
       listing.saw_marker = true;
       if (directory->etag != object.etag) {
@@ -210,27 +262,33 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
     }
     const auto shown = core_.tree.keys.name_of(std::string_view(object.key).substr(prefix.size()));
     if (!shown || changed_here(*shown) || core_.tree.is_own(*directory, *shown)) continue;
-    const std::string& name = *shown;
-    // A directory of this name hides the file; it comes later in the listing, so a known one is
-    // left to it.
-    const InodePtr known = core_.tree.child(*directory, name);
-    if (known != nullptr && known->type == FileType::directory) continue;
-    take(name, core_.tree.learn_file(directory, name, object));
+    apply_file(directory, listing, *shown, object);
   }
   for (const std::string& common : page.common_prefixes) {
     const auto shown = core_.tree.keys.name_of(
         std::string_view(common).substr(prefix.size(), common.size() - prefix.size() - 1));
     if (!shown || changed_here(*shown) || core_.tree.is_own(*directory, *shown)) continue;
-    const std::string& name = *shown;
     // Where a file of this name came first, its entry becomes the directory's.
-    const InodePtr known = core_.tree.child(*directory, name);
-    const InodePtr inode = core_.tree.learn_directory(directory, name);
-    if (known != nullptr && known != inode && known->seen_by == listing.number) {
-      std::erase_if(listing.entries,
-                    [&](const Listing::Entry& entry) { return entry.inode == known; });
-    }
-    take(name, inode);
+    listing.add(*shown, core_.tree.learn_directory(directory, *shown)->type);
   }
+}
+
+void DirectoryLoader::apply_file(const InodePtr& directory, Listing& listing,
+                                 const std::string& name, const ObjectInfo& object) {
+  const InodePtr known = core_.tree.child(*directory, name);
+  // A directory of this name hides the file, and comes later in the listing unless it has gone.
+  if (known != nullptr && known->type == FileType::directory) {
+    listing.hidden.emplace_back(name, object);
+    return;
+  }
+  listing.add(name, FileType::file);
+  // While the page was under way another answer told of another version of this name. Which of the
+  // two is newer nobody can say: whoever needs to know asks.
+  if (known != nullptr && known->etag != object.etag && known->told.at > listing.page_asked) {
+    known->told = {};
+    return;
+  }
+  core_.tree.learn_file(directory, name, object);
 }
 
 void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
@@ -239,23 +297,29 @@ void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
   // What is missing may have been renamed already, with the directory.
   const bool moving = core_.leaving(*directory);
   for (const auto& [name, inode] : state.children) {
-    if (inode->seen_by == listing.number) continue;
+    if (listing.has(name)) continue;
     const auto changed = state.changed.find(name);
     const bool own_change =
         changed != state.changed.end() && changed->second > listing.changes_at_start;
-    if (own_change || moving || core_.tree.keeps(*inode)) {
-      listing.entries.push_back({name, inode});
+    // A name that somebody has looked up since the listing began may be younger than its page.
+    const bool seen_since = inode->told.at > listing.started;
+    if (own_change || moving || seen_since || core_.tree.keeps(*inode)) {
+      listing.add(name, inode->type);
     } else {
       gone.push_back(inode);
     }
   }
   for (const InodePtr& inode : gone) core_.tree.detach(inode, Binding::vanished);
-  state.complete = !moving;
+  for (const auto& [name, object] : listing.hidden) {
+    if (!listing.has(name)) apply_file(directory, listing, name, object);
+  }
+  state.oldest_ns = listing.oldest_ns;
+  if (directory->named() && !listing.entries.empty()) core_.tree.told_directory(*directory);
+  core_.tree.told_listing(*directory, listing.started, listing.newest_ns);
+  if (moving || state.evictions != listing.evictions_at_start) state.complete = false;
   // What was new to this listing has not been looked at.
   if (state.carried == DirectoryState::Carried::none)
     state.carried = DirectoryState::Carried::unknown;
-  state.listed_at = listing.started;
-  state.own = false;
   state.has_marker = listing.saw_marker;
   // It may have changed: who wants to know looks, once for each listing.
   if (core_.is_bucket_root(*directory) && !state.marker_writing && directory->busy == 0)
@@ -264,22 +328,14 @@ void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
   state.absent.clear();
 }
 
-void DirectoryLoader::evict() {
-  std::vector<std::pair<InodeId, std::string>> kernel_holds;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    kernel_holds = core_.tree.evict();
-  }
-  for (auto& [directory, name] : kernel_holds)
-    core_.kernel.forget_entry(directory, std::move(name));
-}
-
 void DirectoryLoader::note_opened(const InodePtr& directory) {
   std::vector<std::pair<InodePtr, std::shared_ptr<Listing>>> begin;
   {
     const MutexLock lock(core_.tree.mutex);
     const InodePtr parent = directory->parent;
-    if (parent == nullptr || !core_.tree.listing_fresh(*parent)) return;
+    // Which directories are next, a listing tells that may be believed no longer: those of young
+    // data are read on for longer than that.
+    if (parent == nullptr || !parent->directory->complete) return;
     DirectoryState& walk = *parent->directory;
     auto next = walk.last_opened.empty() ? walk.children.begin()
                                          : walk.children.upper_bound(walk.last_opened);

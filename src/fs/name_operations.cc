@@ -82,8 +82,9 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
           Tree::modified_here(*inode, info->last_modified_ns);
           inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
           DirectoryState& state = *inode->directory;
-          state.complete = state.own = state.has_marker = true;
-          state.listed_at = core_.parts.scheduler.now();
+          state.complete = state.own = state.made_here = state.has_marker = true;
+          core_.tree.told_own(*inode);
+          state.listed = inode->told;
           core_.tree.note_change(*request.parent, request.name);
           Tree::names_changed(*request.parent);
           core_.tree.note_carried(*inode);

@@ -27,10 +27,9 @@ std::vector<FsCore::NameWaiter> take(std::vector<FsCore::NameWaiter>& waiters,
 
 /// Of the inode and all below it.
 void forget_age(Inode& inode) {
-  inode.fetched_at = {};
+  inode.told = {};
   if (inode.directory == nullptr) return;
-  inode.directory->complete = false;
-  inode.directory->absent.clear();
+  inode.directory->doubt_absences();
   for (const auto& [name, child] : inode.directory->children) forget_age(*child);
 }
 
@@ -116,15 +115,13 @@ void FsCore::look_anew(const std::string& key) {
     const MutexLock lock(tree.mutex);
     InodePtr directory = tree.root();
     for (size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/')) {
-      directory->directory->absent.clear();
-      directory->directory->complete = false;
+      directory->directory->doubt_absences();
       const auto component = tree.keys.name_of(path.substr(0, slash));
       directory = component ? tree.child(*directory, *component) : nullptr;
       if (directory == nullptr || directory->type != FileType::directory) return;
       path.remove_prefix(slash + 1);
     }
-    directory->directory->absent.clear();
-    directory->directory->complete = false;
+    directory->directory->doubt_absences();
     last = tree.keys.name_of(path);
     if (!last) return;
     if (const InodePtr known = tree.child(*directory, *last)) forget_age(*known);

@@ -400,7 +400,7 @@ void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
     moved(request, inode);
     core_.tree.note_carried(*inode);
     inode->size = info.size;
-    inode->fetched_at = core_.parts.scheduler.now();
+    core_.tree.told_own(*inode);
     old = follow_copy(*inode, info.etag);
   }
   abandon(std::move(old));

@@ -2,6 +2,7 @@
 #include "fs/resolver.h"
 
 #include <optional>
+#include <utility>
 
 namespace penstock {
 namespace {
@@ -11,6 +12,24 @@ constexpr std::chrono::seconds neighbour_window{10};
 
 Error no_such_name() { return Error(Code::not_found); }
 
+/// Whether `name` looks like one that is about to be made, in no order: then a page of its
+/// neighbours would tell of nothing that anybody asks for next. In order, a page tells of the next
+/// names too.
+bool is_new_name(DirectoryState& directory, const std::string& name) {
+  if (!directory.made_here || directory.children.contains(name)) return false;
+  const bool in_order = name > std::exchange(directory.last_missed, name);
+  return !in_order;
+}
+
+/// The first object below a directory, which may be its own.
+void note_found_below(Inode& directory, int64_t last_modified_ns, bool marker) {
+  DirectoryState& state = *directory.directory;
+  state.has_marker = marker;
+  if (marker) Tree::compare_modified(directory, last_modified_ns);
+  if (state.oldest_ns == 0 || last_modified_ns < state.oldest_ns)
+    state.oldest_ns = last_modified_ns;
+}
+
 }  // namespace
 
 /// A lone lookup: two requests side by side.
@@ -19,6 +38,7 @@ struct Resolver::Single {
   std::string name;
   std::string key;
   uint64_t changes_at_start = 0;
+  Scheduler::Time asked{};
   Done<InodePtr> done;
   Mutex mutex;
   int missing GUARDED_BY(mutex) = 2;
@@ -35,12 +55,14 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
   bool list = false;
   bool large = false;
   std::optional<Error> gone;
+  Scheduler::Time asked{};
   {
     const MutexLock lock(core_.tree.mutex);
     if (directory->deleted() || directory->vanished()) gone = Tree::gone(*directory);
     DirectoryState& state = *directory->directory;
     const Scheduler::Time now = core_.parts.scheduler.now();
-    state.used_at = now;
+    core_.tree.touch(*directory);
+    asked = now;
     known = core_.tree.child(*directory, name);
     if (known != nullptr && !core_.tree.fresh(*known)) known.reset();
     denied = known == nullptr && core_.tree.child(*directory, name) == nullptr &&
@@ -50,7 +72,7 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
       const bool neighbours_asked = state.last_single_lookup != Scheduler::Time{} &&
                                     now - state.last_single_lookup < neighbour_window;
       large = state.spans_pages;
-      list = large ? neighbours_asked
+      list = large ? neighbours_asked && !is_new_name(state, name)
                    : (state.listing != nullptr || state.complete || neighbours_asked);
       // A listing that is under way may not have it yet.
       if (taken) list = false;
@@ -61,15 +83,15 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
   if (known != nullptr) return done(std::move(known));
   if (denied) return done(no_such_name());
   if (!list) return resolve_single(directory, name, std::move(done));
-  auto listed = [this, pass = core_.gate.pass(), directory, name,
+  auto listed = [this, pass = core_.gate.pass(), directory, name, asked,
                  done = std::move(done)]() mutable {
     InodePtr found;
     bool absent = false;
     {
       const MutexLock lock(core_.tree.mutex);
       found = core_.tree.child(*directory, name);
-      if (found != nullptr && !core_.tree.fresh(*found)) found.reset();
-      absent = core_.tree.listing_denies(*directory, name);
+      absent = found == nullptr && core_.tree.listing_denies(*directory, name, asked);
+      if (found != nullptr && !core_.tree.fresh(*found) && found->told.at < asked) found.reset();
     }
     if (found != nullptr) return done(std::move(found));
     if (absent) return done(no_such_name());
@@ -97,6 +119,7 @@ void Resolver::resolve_single(const InodePtr& directory, const std::string& name
       DirectoryState& state = *directory->directory;
       single->key = std::move(*key);
       single->changes_at_start = state.change_count;
+      single->asked = core_.parts.scheduler.now();
       ++state.partial_listings;
     }
   }
@@ -137,12 +160,24 @@ InodePtr Resolver::learn_single(const Single& single, const Result<ObjectInfo>& 
                                 const Result<ListPage>& below) {
   const InodePtr& directory = single.directory;
   const InodePtr known = core_.tree.child(*directory, single.name);
-  if (below && !below->objects.empty()) {
+  const bool is_directory = below && !below->objects.empty();
+  // Another answer told of something else meanwhile. Which of the two is newer nobody can say:
+  // whoever needs to know asks again.
+  const bool doubtful =
+      known != nullptr && known->told.at > single.asked &&
+      (known->directory != nullptr ? !is_directory
+                                   : is_directory || !file || known->etag != file->etag);
+  if (doubtful) {
+    known->told = {};
+    return known;
+  }
+  if (is_directory) {
     InodePtr inode = core_.tree.learn_directory(directory, single.name);
-    const ObjectInfo& first = below->objects.front();
-    const bool marker = first.key == single.key + "/";
-    if (inode->directory) inode->directory->has_marker = marker;
-    if (inode->directory && marker) Tree::compare_modified(*inode, first.last_modified_ns);
+    if (inode->directory) {
+      const ObjectInfo& first = below->objects.front();
+      note_found_below(*inode, first.last_modified_ns, first.key == single.key + "/");
+      core_.tree.told_directory(*inode);
+    }
     return inode;
   }
   if (file) return core_.tree.learn_file(directory, single.name, *file);
@@ -203,11 +238,31 @@ void Resolver::refresh(const InodePtr& inode, Done<void> done) {
   }
   if (vanished) return done(Tree::gone(*inode));
   if (parent == nullptr) return done({});
-  resolve(parent, name, [inode, done = std::move(done)](Result<InodePtr> now) mutable {
+  resolve(parent, name, same(inode, std::move(done)));
+}
+
+Done<InodePtr> Resolver::same(const InodePtr& inode, Done<void> done) {
+  return [inode, done = std::move(done)](Result<InodePtr> now) mutable {
     if (!now) return done(now.error());
     if (*now != inode) return done(Tree::gone(*inode));
     done({});
-  });
+  };
+}
+
+void Resolver::refresh_to_open(const InodePtr& inode, Done<void> done) {
+  InodePtr parent;
+  std::string name;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    // What is only here, or being changed here, nobody else knows better.
+    const bool stored = !inode->local_only && inode->writer == nullptr;
+    if (core_.tree.freshness.asks_at_open() && stored) {
+      parent = inode->parent;
+      name = inode->name;
+    }
+  }
+  if (parent == nullptr) return refresh(inode, std::move(done));
+  resolve_single(parent, name, same(inode, std::move(done)));
 }
 
 void Resolver::revalidate(const InodePtr& inode, Done<void> done) {

@@ -28,11 +28,16 @@ class Resolver {
   /// name was gone before.
   void refresh(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
+  /// The same before an open: with close-to-open the store is asked in any case.
+  void refresh_to_open(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+
   /// Asks the store about this file now, whatever is cached: its version turned out to be old.
   void revalidate(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
  private:
   struct Single;
+  /// The done of a refresh of `inode`, for what its name turned out to stand for.
+  static Done<InodePtr> same(const InodePtr& inode, Done<void> done);
   void resolve_single(const InodePtr& directory, const std::string& name, Done<InodePtr> done)
       EXCLUDES(core_.tree.mutex);
   /// What a lone lookup's answer is worth by now: all; nothing, since this mount has changed the

@@ -47,7 +47,7 @@ void Committer::commit_all(std::chrono::milliseconds limit,
   }
   {
     const MutexLock lock(core_.tree.mutex);
-    for (InodePtr& inode : core_.tree.all()) {
+    for (InodePtr& inode : core_.tree.writing()) {
       if (dirty_writer(*inode) != nullptr) dirty.push_back(std::move(inode));
     }
   }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/wall_clock.h"
@@ -23,11 +24,18 @@ constexpr int64_t ns_per_second = 1'000'000'000;
 /// An answer's time may be this much earlier than that of the object which it confirms.
 constexpr int64_t longest_answer_s = 2;
 
+/// How old what was last modified then is by now; absent where that is not known.
+std::optional<std::chrono::nanoseconds> age_now(int64_t last_modified_ns) {
+  if (last_modified_ns == 0) return std::nullopt;
+  return std::chrono::nanoseconds(std::max<int64_t>(0, wall_clock_ns() - last_modified_ns));
+}
+
 }  // namespace
 
 Tree::Tree(std::string prefix, const MountOptions& mount, const MetadataOptions& metadata,
            KeyNames the_keys, const Scheduler& scheduler, KernelView& kernel)
     : keys(the_keys),
+      freshness(metadata),
       prefix_(std::move(prefix)),
       mount_(mount),
       metadata_(metadata),
@@ -35,6 +43,7 @@ Tree::Tree(std::string prefix, const MountOptions& mount, const MetadataOptions&
       kernel_(kernel),
       mounted_at_ns_(wall_clock_ns()) {
   const MutexLock lock(mutex);
+  crowded_at_ = metadata_.max_entries;
   root_ = make(FileType::directory);
   root_->binding = Binding::root;
   root_->references = 1;
@@ -52,7 +61,13 @@ Tree::~Tree() {
 InodePtr Tree::make(FileType type) {
   auto inode = std::make_shared<Inode>(next_id_++, type);
   inode->mtime_ns = inode->ctime_ns = mounted_at_ns_;
+  if (type == FileType::directory)
+    inode->directory->use = by_use_.insert(by_use_.end(), inode.get());
   inodes_.emplace(inode->id, inode);
+  if (inodes_.size() > crowded_at_ && crowded_) {
+    crowded_at_ = std::numeric_limits<uint64_t>::max();  // until that has been done
+    crowded_();
+  }
   return inode;
 }
 
@@ -145,7 +160,7 @@ InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, Fil
   InodePtr inode = make(type);
   inode->parent = directory;
   inode->name = name;
-  inode->fetched_at = scheduler_.now();
+  told_own(*inode);
   directory->directory->children.emplace(name, inode);
   if (type == FileType::directory) ++directory->directory->subdirectories;
   directory->directory->absent.erase(name);
@@ -276,6 +291,7 @@ InodePtr Tree::restore(RestoredFile file) {
   inode->etag = std::move(file.etag);
   inode->size = file.writer->size();
   inode->writer = std::move(file.writer);
+  note_writer(inode);
   return inode;
 }
 
@@ -285,7 +301,7 @@ InodePtr Tree::learn_directory(const InodePtr& directory, const std::string& nam
   if (inode != nullptr && inode->type == FileType::file && keeps(*inode)) return inode;
   if (inode == nullptr || inode->type != FileType::directory)
     inode = add_child(directory, name, FileType::directory);
-  inode->fetched_at = scheduler_.now();
+  if (inode->directory != nullptr) told_directory(*inode);
   return inode;
 }
 
@@ -303,7 +319,7 @@ void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info) {
     const std::string name = inode->name;
     return learn_object(add_child(inode->parent, name, FileType::file), info);
   }
-  inode->fetched_at = scheduler_.now();
+  told(*inode, info.last_modified_ns);
   if (other) {
     inode->etag = info.etag;
     inode->size = info.size;
@@ -337,8 +353,8 @@ void Tree::compare_modified(Inode& inode, int64_t last_modified_ns) {
                         (inode.directory != nullptr && inode.directory->marker_writing);
   if (changing || modified_s == 0) return;
   const int64_t known_s = std::exchange(inode.modified_s, modified_s);
-  const bool told = std::exchange(inode.modified_told, true);
-  if (known_s == 0 || (told ? modified_s == known_s : modified_s <= known_s + longest_answer_s))
+  const bool was_told = std::exchange(inode.modified_told, true);
+  if (known_s == 0 || (was_told ? modified_s == known_s : modified_s <= known_s + longest_answer_s))
     return;
   inode.stored_known = false;
   inode.ctime_ns = last_modified_ns;
@@ -399,27 +415,56 @@ bool Tree::taken(const Inode& directory, const std::string& name) {
   return directory.directory->taken.contains(name);
 }
 
-std::chrono::milliseconds Tree::negative_ttl() const {
-  return std::min(metadata_.ttl, std::chrono::milliseconds(1000));
+void Tree::told(Inode& inode, int64_t last_modified_ns) {
+  inode.told = {scheduler_.now(), freshness.of_age(age_now(last_modified_ns))};
+}
+
+void Tree::told_directory(Inode& directory) {
+  // Its own object may change beside all that lies below it: the directory's mode, its owner.
+  const DirectoryState& state = *directory.directory;
+  told(directory, state.has_marker ? directory.modified_s * ns_per_second : state.oldest_ns);
+}
+
+void Tree::told_own(Inode& inode) { inode.told = {scheduler_.now(), freshness.of_own()}; }
+
+void Tree::told_listing(Inode& directory, Scheduler::Time began, int64_t newest_ns) {
+  DirectoryState& state = *directory.directory;
+  state.complete = true;
+  state.own = false;
+  state.listed = {began, freshness.of_age(age_now(newest_ns))};
 }
 
 bool Tree::fresh(const Inode& inode) const {
   if (inode.vanished()) return false;
-  return !inode.named() || changing(inode) || scheduler_.now() - inode.fetched_at < metadata_.ttl;
+  return !inode.named() || changing(inode) || inode.told.holds(scheduler_.now());
+}
+
+std::chrono::milliseconds Tree::left(const Inode& inode) const {
+  if (inode.vanished() || inode.leaving > 0) return std::chrono::milliseconds(0);
+  if (inode.told.holds(scheduler_.now())) return inode.told.left(scheduler_.now());
+  return fresh(inode) ? freshness.of_own() : std::chrono::milliseconds(0);
 }
 
 bool Tree::listing_fresh(const Inode& directory) const {
   const DirectoryState& state = *directory.directory;
-  return state.complete && scheduler_.now() - state.listed_at < metadata_.ttl;
+  return state.complete && state.listed.holds(scheduler_.now());
 }
 
-bool Tree::listing_denies(const Inode& directory, const std::string& name) const {
+bool Tree::listing_denies(const Inode& directory, const std::string& name,
+                          Scheduler::Time since) const {
   const DirectoryState& state = *directory.directory;
   if (taken(directory, name)) return false;
-  const auto age = scheduler_.now() - state.listed_at;
-  if (state.complete && age < (state.own ? metadata_.ttl : negative_ttl())) return true;
+  const auto told_at = [&](Scheduler::Time at, std::chrono::milliseconds lasts) {
+    return at >= since || scheduler_.now() - at < lasts;
+  };
+  const auto whole = state.own ? freshness.own_directory() : freshness.absence();
+  if (state.complete && told_at(state.listed.at, whole)) return true;
+  const std::string component = keys.component_of(name);
+  const bool on_page =
+      component > state.page.from && (state.page.to.empty() || component + '/' < state.page.to);
+  if (on_page && told_at(state.page.asked, freshness.absence())) return true;
   const auto known = state.absent.find(name);
-  return known != state.absent.end() && scheduler_.now() - known->second < negative_ttl();
+  return known != state.absent.end() && told_at(known->second, freshness.absence());
 }
 
 Attributes Tree::attributes(const Inode& inode) const {
@@ -442,12 +487,13 @@ Attributes Tree::attributes(const Inode& inode) const {
   result.mtime_ns = inode.mtime_ns;
   result.ctime_ns = inode.ctime_ns;
   result.atime_ns = inode.stored.atime_ns.value_or(inode.mtime_ns);
+  result.ttl = left(inode);
   return result;
 }
 
 Entry Tree::entry(const InodePtr& inode) {
   ++inode->references;
-  return Entry{.attributes = show(*inode), .ttl = ttl_of(*inode)};
+  return Entry{.attributes = show(*inode), .ttl = left(*inode)};
 }
 
 Attributes Tree::show(Inode& inode) const {
@@ -468,60 +514,7 @@ void Tree::drop_if_unused(const InodePtr& inode) {
   // The bytes of a vanished file that could not be stored are kept, for later tries.
   const bool owed = inode->vanished() && inode->writer != nullptr && inode->writer->dirty();
   const bool has_place = inode->named() || inode == root_;
-  if (!has_place && !owed && inode->references == 0 && inode->handles == 0)
-    inodes_.erase(inode->id);
-}
-
-bool Tree::disposable(const Inode& inode) {
-  return inode.references == 0 && inode.handles == 0 && inode.writer == nullptr &&
-         inode.busy == 0 && inode.leaving == 0 && !inode.local_only &&
-         (inode.directory == nullptr ||
-          (inode.directory->children.empty() && inode.directory->listing == nullptr));
-}
-
-std::vector<std::pair<InodeId, std::string>> Tree::evict() {
-  std::vector<std::pair<InodeId, std::string>> kernel_holds;
-  if (inodes_.size() <= metadata_.max_entries) return kernel_holds;
-  std::vector<InodePtr> directories;
-  for (const auto& [id, inode] : inodes_) {
-    if (inode->directory != nullptr && inode->directory->listing == nullptr)
-      directories.push_back(inode);
-  }
-  std::sort(directories.begin(), directories.end(), [](const InodePtr& a, const InodePtr& b) {
-    return a->directory->used_at < b->directory->used_at;
-  });
-  // A tenth more than needed, so that this does not run for every new name.
-  const uint64_t target = metadata_.max_entries - metadata_.max_entries / 10;
-  for (const InodePtr& directory : directories) {
-    if (inodes_.size() <= target) break;
-    auto& children = directory->directory->children;
-    for (auto it = children.begin(); it != children.end();) {
-      const InodePtr inode = it->second;
-      if (disposable(*inode)) {
-        it = children.erase(it);
-        if (inode->directory) --directory->directory->subdirectories;
-        inode->parent.reset();
-        inode->binding = Binding::vanished;
-        inodes_.erase(inode->id);
-        directory->directory->complete = false;
-      } else {
-        if (inode->type == FileType::file && inode->handles == 0 && inode->references > 0) {
-          kernel_holds.emplace_back(directory->id, inode->name);
-        }
-        ++it;
-      }
-    }
-    directory->directory->absent.clear();
-  }
-  if (inodes_.size() <= target) kernel_holds.clear();
-  return kernel_holds;
-}
-
-std::vector<InodePtr> Tree::all() const {
-  std::vector<InodePtr> result;
-  result.reserve(inodes_.size());
-  for (const auto& [id, inode] : inodes_) result.push_back(inode);
-  return result;
+  if (!has_place && !owed && inode->references == 0 && inode->handles == 0) erase(*inode);
 }
 
 }  // namespace penstock

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 #include "base/mutex.h"
 #include "base/scheduler.h"
 #include "data/write_back/write_back_engine.h"
+#include "fs/freshness.h"
 #include "fs/inode.h"
 #include "fs/kernel_view.h"
 #include "fs/key_names.h"
@@ -31,6 +34,7 @@ class Tree {
   Mutex mutex;
 
   const KeyNames keys;
+  const Freshness freshness;
 
   InodePtr root() const { return root_; }
   /// Null where the kernel asks for a number that it has forgotten (a bug of somebody's).
@@ -120,38 +124,72 @@ class Tree {
   /// Whether note_taken was called, and what has the name is not known since.
   static bool taken(const Inode& directory, const std::string& name);
 
+  /// The store told of the inode's object just now, which was last modified then (0: it did not
+  /// say).
+  void told(Inode& inode, int64_t last_modified_ns) REQUIRES(mutex);
+  /// The store told that the directory exists.
+  void told_directory(Inode& directory) REQUIRES(mutex);
+  /// This mount changed it just now: nothing is younger.
+  void told_own(Inode& inode) REQUIRES(mutex);
+  /// A listing that began then is all in the tree; its newest object has this time (0: unknown).
+  void told_listing(Inode& directory, Scheduler::Time began, int64_t newest_ns) REQUIRES(mutex);
+
   bool fresh(const Inode& inode) const REQUIRES(mutex);
-  /// True where the directory's listing says that a name that is not in `children` does not exist.
-  bool listing_denies(const Inode& directory, const std::string& name) const REQUIRES(mutex);
+  /// For how long the kernel may believe the inode's name and attributes: not at all while its name
+  /// is about to go.
+  std::chrono::milliseconds left(const Inode& inode) const REQUIRES(mutex);
+  /// True where it is known that a name which is not in `children` does not exist: told within the
+  /// time that absences are believed for, or at `since` or later.
+  bool listing_denies(const Inode& directory, const std::string& name,
+                      Scheduler::Time since = Scheduler::Time::max()) const REQUIRES(mutex);
   bool listing_fresh(const Inode& directory) const REQUIRES(mutex);
 
   Attributes attributes(const Inode& inode) const REQUIRES(mutex);
   /// For a program, which is told the type for good.
   Attributes show(Inode& inode) const REQUIRES(mutex);
   Entry entry(const InodePtr& inode) REQUIRES(mutex);  ///< Takes a reference.
-  std::chrono::milliseconds ttl() const { return metadata_.ttl; }
-  /// How long the kernel may believe what it is told of the inode: not at all while its name is
-  /// about to go.
-  std::chrono::milliseconds ttl_of(const Inode& inode) const REQUIRES(mutex) {
-    return inode.leaving > 0 ? std::chrono::milliseconds(0) : metadata_.ttl;
-  }
-  /// How long the absence of a name is believed: others' new files should not stay unseen for long.
-  std::chrono::milliseconds negative_ttl() const;
 
   void forget(InodeId id, uint64_t count) REQUIRES(mutex);
   uint64_t size() const REQUIRES(mutex) { return inodes_.size(); }
-  /// Drops what nobody refers to from the directories that were not used for longest, until the
-  /// bound is kept. Returns the names (directory, name) that only the kernel still holds, for it to
-  /// be asked to let go.
-  std::vector<std::pair<InodeId, std::string>> evict() REQUIRES(mutex);
-  /// Every inode, for shutdown.
-  std::vector<InodePtr> all() const REQUIRES(mutex);
+
+  // eviction.cc: the bound on what is known
+
+  /// A walk of the evictor over the directories.
+  struct Eviction {
+    size_t directories_left = 0;
+    InodePtr directory;  ///< The present one,
+    std::string after;   ///< and the last of its names that was looked at.
+    /// Names (directory, name) that only the kernel still holds.
+    std::vector<std::pair<InodeId, std::string>> kernel_holds;
+  };
+  /// `crowded` is called, with the lock, when more is known than the bound allows: somebody has to
+  /// evict, without delay. Set once, before the first operation.
+  void when_crowded(std::function<void()> crowded) REQUIRES(mutex) {
+    crowded_ = std::move(crowded);
+  }
+  /// The directory is in use: it is the last one that names are dropped from.
+  void touch(const Inode& directory) REQUIRES(mutex);
+  /// Begins to drop what nobody refers to, from the directories that were not used for longest.
+  Eviction begin_eviction() REQUIRES(mutex);
+  /// Looks at a few names more; false when the bound is kept or all were looked at.
+  bool evict_some(Eviction& eviction) REQUIRES(mutex);
+  /// Returns what the kernel shall be asked to let go, where that is needed to keep the bound.
+  std::vector<std::pair<InodeId, std::string>> end_eviction(Eviction eviction) REQUIRES(mutex);
+
+  /// The inode has got a writer.
+  void note_writer(const InodePtr& inode) REQUIRES(mutex) { writing_[inode->id] = inode; }
+  /// Those that have a writer.
+  std::vector<InodePtr> writing() REQUIRES(mutex);
 
  private:
   InodePtr make(FileType type) REQUIRES(mutex);
   void learn_metadata(const InodePtr& inode, const ObjectInfo& info) REQUIRES(mutex);
   void drop_if_unused(const InodePtr& inode) REQUIRES(mutex);
-  static bool disposable(const Inode& inode);
+  /// Its number is not used any more.
+  void erase(const Inode& inode) REQUIRES(mutex);
+  static bool disposable(const InodePtr& inode);
+  uint64_t evict_children(Eviction& eviction, uint64_t most) REQUIRES(mutex);
+  uint64_t eviction_target() const;
 
   const std::string prefix_;
   const MountOptions mount_;
@@ -162,6 +200,10 @@ class Tree {
   InodeId next_id_ GUARDED_BY(mutex) = root_inode;
   std::unordered_map<InodeId, InodePtr> inodes_ GUARDED_BY(mutex);
   InodePtr root_;
+  std::list<Inode*> by_use_ GUARDED_BY(mutex);  ///< Directories, the last used at the end.
+  std::function<void()> crowded_ GUARDED_BY(mutex);
+  uint64_t crowded_at_ GUARDED_BY(mutex) = 0;  ///< How many inodes are too many.
+  std::unordered_map<InodeId, std::weak_ptr<Inode>> writing_ GUARDED_BY(mutex);
 };
 
 }  // namespace penstock

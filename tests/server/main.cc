@@ -31,6 +31,7 @@ An S3 server in memory, on 127.0.0.1, for tests and benchmarks.
   --tail-probability P, --tail-ms N      slow requests
   --error-probability P    503 SlowDown
   --clock-skew-s N         the server's clock is ahead by this
+  --object-age-s N         synthetic objects were last modified so long ago
   --threads N (2), --seed N (1)
   --md5-etags              real MD5 ETags for bodies over 1 MiB
   --discard-bodies         keep only the sizes of bodies over 1 MiB
@@ -144,6 +145,10 @@ std::map<std::string, Setter> value_options(Arguments& arguments) {
       {"--clock-skew-s",
        [&](const std::string& value) {
          options.clock_skew = std::chrono::seconds(static_cast<int64_t>(number(value)));
+       }},
+      {"--object-age-s",
+       [&](const std::string& value) {
+         options.object_age = std::chrono::seconds(static_cast<int64_t>(number(value)));
        }},
       {"--threads", whole(options.threads)},
       {"--seed", whole(options.seed)},

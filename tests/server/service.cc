@@ -64,6 +64,7 @@ void Service::set_timing(const ServerOptions& timing) {
     options.total_mbps = timing.total_mbps;
     options.copy_mbps = timing.copy_mbps;
     options.clock_skew = timing.clock_skew;
+    options.object_age = timing.object_age;
     options.tail_probability = timing.tail_probability;
     options.tail_latency = timing.tail_latency;
     options.error_probability = timing.error_probability;

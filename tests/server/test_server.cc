@@ -78,8 +78,8 @@ struct TestServer::Impl {
 
   void put(const std::string& bucket, const std::string& key,
            std::shared_ptr<Object> object) const {
-    object->last_modified =
-        time(nullptr) + static_cast<time_t>(service.options()->clock_skew.count());
+    const auto ahead = service.options()->clock_skew - service.options()->object_age;
+    object->last_modified = time(nullptr) + static_cast<time_t>(ahead.count());
     const MutexLock lock(service.store().mutex);
     service.store().buckets[bucket].objects[key] = std::move(object);
   }

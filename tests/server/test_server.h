@@ -30,7 +30,9 @@ struct ServerOptions {
   double total_mbps = 0;
   double copy_mbps = 0;                ///< CopyObject and UploadPartCopy answer this much later.
   std::chrono::seconds clock_skew{0};  ///< The server's clock is ahead by this.
-  double tail_probability = 0;         ///< Share of the requests that take tail_latency longer.
+  /// What put_object and put_synthetic make was last modified so long ago.
+  std::chrono::seconds object_age{0};
+  double tail_probability = 0;  ///< Share of the requests that take tail_latency longer.
   std::chrono::milliseconds tail_latency{0};
   double error_probability = 0;  ///< Share of the requests that are answered 503 SlowDown.
   uint32_t threads = 2;
@@ -98,8 +100,8 @@ class TestServer {
   void clear_faults();
   ServerStats stats() const;
   void reset_stats();
-  /// Takes first_byte, list_latency, the rates, the tail, error_probability and clock_skew from
-  /// `timing`, for requests that begin later.
+  /// Takes first_byte, list_latency, the rates, the tail, error_probability, clock_skew and
+  /// object_age from `timing`, for requests that begin later.
   void set_timing(const ServerOptions& timing);
   /// From now on requests must be signed with these, as after credentials were rotated.
   void set_credentials(const std::string& access_key, const std::string& secret_key,

@@ -49,5 +49,4 @@ Result<void> append_range(int from, ByteRange range, int to, const std::string& 
 /// Removes the folder `name` in `parent` with all that is in it; false if something is left.
 bool remove_tree(int parent, const std::string& name);
 
-
 }  // namespace penstock

@@ -201,7 +201,7 @@ TEST_CASE("a call that changes a file's time and no byte is stored") {
       world.file_system->allocate(handle, {.range = {1, 2}}, std::move(done));
     }));
     REQUIRE(world.run<void>(
-        [&](Done<void> done) { world.file_system->flush(handle, std::move(done)); }));
+        [&](Done<void> done) { world.file_system->flush(handle, {}, std::move(done)); }));
     world.file_system->release(handle);
   }
   const int64_t shown = world.lookup(root_inode, "f")->attributes.mtime_ns;
@@ -233,7 +233,7 @@ TEST_CASE("a hard link is a copy, of what was written until then, where the name
   const HandleId handle = created->opened.handle;
   const std::string bytes = "unsent";
   REQUIRE(world.run<void>([&](Done<void> done) {
-    world.file_system->write(handle, 0, std::as_bytes(std::span(bytes)), std::move(done));
+    world.file_system->write(handle, {}, std::as_bytes(std::span(bytes)), std::move(done));
   }));
   REQUIRE(world.link(tmp, "new"));
   CHECK(world.memory.contents("new") == "unsent");

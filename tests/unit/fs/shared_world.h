@@ -58,12 +58,12 @@ struct SharedWorld : World {
   }
   Result<void> write(HandleId handle, const std::string& bytes) {
     return run<void>([&](Done<void> done) {
-      file_system->write(handle, 0, std::as_bytes(std::span(bytes.data(), bytes.size())),
+      file_system->write(handle, {}, std::as_bytes(std::span(bytes.data(), bytes.size())),
                          std::move(done));
     });
   }
   Result<void> flush(HandleId handle) {
-    return run<void>([&](Done<void> done) { file_system->flush(handle, std::move(done)); });
+    return run<void>([&](Done<void> done) { file_system->flush(handle, {}, std::move(done)); });
   }
   Result<Attributes> getattr(InodeId inode) {
     return run<Attributes>(

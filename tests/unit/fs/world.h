@@ -18,6 +18,9 @@ namespace penstock::test {
 
 using std::chrono::milliseconds;
 
+/// The age of what a World's bucket is given: a mount believes such objects for its whole TTL.
+constexpr std::chrono::hours old{24 * 365};
+
 struct NoUploads final : UploadRegistry {
   void added(const std::string&, const std::string&) override {}
   void ended(const std::string&, const std::string&) override {}
@@ -29,6 +32,7 @@ struct World {
   explicit World(MetadataOptions metadata = {.ttl = milliseconds(10'000)}, std::string prefix = "",
                  MountIdentity identity = {}, MemoryStore* bucket = nullptr)
       : store(bucket != nullptr ? *bucket : memory) {
+    memory.turn_clock(-old);
     MountOptions mount;
     file_system = make_file_system({.store = store,
                                     .reads = *reads,

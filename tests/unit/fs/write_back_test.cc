@@ -132,7 +132,7 @@ TEST_CASE("what the journal had no room for at close is stored when there is roo
   CHECK(world.write(made.opened.handle, 0, bytes));
   full.error = ENOSPC;
   std::optional<Result<void>> closed;
-  world.file_system->flush(made.opened.handle,
+  world.file_system->flush(made.opened.handle, {},
                            [&](Result<void> result) { closed = std::move(result); });
   world.scheduler.advance(std::chrono::minutes(2));
   REQUIRE(closed);

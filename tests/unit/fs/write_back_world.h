@@ -60,13 +60,13 @@ struct WriteBackWorld : World {
   }
   Result<void> write(HandleId handle, uint64_t offset, const std::string& bytes) {
     return run<void>([&](Done<void> done) {
-      file_system->write(handle, offset, std::as_bytes(std::span(bytes.data(), bytes.size())),
-                         std::move(done));
+      file_system->write(handle, {.offset = offset},
+                         std::as_bytes(std::span(bytes.data(), bytes.size())), std::move(done));
     });
   }
   Result<void> close(HandleId handle) {
     const Result<void> flushed =
-        run<void>([&](Done<void> done) { file_system->flush(handle, std::move(done)); });
+        run<void>([&](Done<void> done) { file_system->flush(handle, {}, std::move(done)); });
     file_system->release(handle);
     return flushed;
   }

@@ -10,11 +10,9 @@
 #include "support/catch.h"
 #include "support/manual_scheduler.h"
 #include "unit/data/read/scripted_store.h"
+#include "unit/data/sizes.h"
 
 namespace penstock::test {
-
-constexpr uint64_t kib = 1ULL << 10;
-constexpr uint64_t mib = 1ULL << 20;
 
 /// What became of one read.
 struct Reply {

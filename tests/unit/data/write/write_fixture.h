@@ -13,11 +13,10 @@
 #include "support/faulty_store.h"
 #include "support/manual_scheduler.h"
 #include "support/memory_store.h"
+#include "unit/data/sizes.h"
 
 namespace penstock::test {
 
-constexpr uint64_t kib = 1ULL << 10;
-constexpr uint64_t mib = 1ULL << 20;
 /// Parts are as small as this in these tests, and so is the largest single PUT.
 constexpr uint64_t part = 64 * kib;
 

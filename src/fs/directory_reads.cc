@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/directory_reads.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace penstock {
+namespace {
+
+constexpr uint64_t longest_link_target = 4095;  ///< Bytes: PATH_MAX without its zero byte.
+constexpr uint64_t first_entry_cookie = 2;      ///< "." and ".." come before.
+constexpr InodeId unknown_inode = 0xffffffff;   ///< Of a name whose inode was dropped.
+
+/// An open directory. The listing is guarded by Tree::mutex.
+struct DirectoryHandle {
+  InodePtr inode;
+  std::shared_ptr<Listing> listing;  ///< The walk since the last read from the start.
+};
+
+DirectoryHandle* handle_of(HandleId id) { return reinterpret_cast<DirectoryHandle*>(id); }
+
+/// Of a name that is not known any more: it exists, and who wants to know more looks it up.
+DirectoryEntry dropped_entry(const Listing::Entry& name, uint64_t next_cookie) {
+  DirectoryEntry entry{.name = name.name, .next_cookie = next_cookie, .attributes = {}};
+  entry.attributes.inode = unknown_inode;
+  entry.attributes.type = name.type;
+  entry.attributes.type_known = name.type == FileType::directory;
+  return entry;
+}
+
+}  // namespace
+
+HandleId DirectoryReads::open(const InodePtr& directory) {
+  auto handle = std::make_unique<DirectoryHandle>();
+  handle->inode = directory;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    ++directory->handles;
+  }
+  loader_.note_opened(directory);
+  return reinterpret_cast<HandleId>(handle.release());
+}
+
+void DirectoryReads::read(const ReadDirectory& request, Done<std::vector<DirectoryEntry>> done) {
+  DirectoryHandle& handle = *handle_of(request.handle);
+  std::shared_ptr<Listing> listing;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (request.cookie != 0) listing = handle.listing;
+  }
+  if (listing == nullptr) {
+    listing = loader_.open(handle.inode);
+    const MutexLock lock(core_.tree.mutex);
+    if (handle.listing != nullptr) DirectoryLoader::close(*handle.inode, *handle.listing);
+    handle.listing = listing;
+  }
+  const size_t index =
+      request.cookie < first_entry_cookie ? 0 : request.cookie - first_entry_cookie;
+  fill_when(index, {request, handle.inode, std::move(listing), std::move(done)});
+}
+
+void DirectoryReads::release(HandleId id) {
+  const std::unique_ptr<DirectoryHandle> handle(handle_of(id));
+  const MutexLock lock(core_.tree.mutex);
+  if (handle->listing != nullptr) DirectoryLoader::close(*handle->inode, *handle->listing);
+  --handle->inode->handles;
+  core_.tree.forget(handle->inode->id, 0);
+}
+
+void DirectoryReads::fill_when(size_t index, Read read) {
+  const InodePtr directory = read.directory;
+  const std::shared_ptr<Listing> listing = read.listing;
+  loader_.wait(directory, listing, index,
+               [this, pass = core_.gate.pass(), read = std::move(read)]() mutable {
+                 const InodePtr sampled = read.request.plus ? read.directory : nullptr;
+                 auto go_on = [this, pass = core_.gate.pass(), read = std::move(read)]() mutable {
+                   fill(std::move(read));
+                 };
+                 // Names with attributes go to the kernel at once where it is known that none are
+                 // missing.
+                 if (sampled == nullptr) return go_on();
+                 attributes_.when_sampled(sampled, std::move(go_on));
+               });
+}
+
+DirectoryEntry DirectoryReads::dot_entry(const InodePtr& directory, uint64_t cookie) const {
+  const InodePtr inode = cookie == 0 || !directory->named() ? directory : directory->parent;
+  return {.name = cookie == 0 ? "." : "..",
+          .next_cookie = cookie + 1,
+          .attributes = core_.tree.attributes(*inode)};
+}
+
+DirectoryEntry DirectoryReads::known_entry(const InodePtr& inode, uint64_t next_cookie, bool plus) {
+  DirectoryEntry entry{.name = inode->name,
+                       .next_cookie = next_cookie,
+                       .attributes = core_.tree.attributes(*inode),
+                       .ttl = core_.tree.left(*inode)};
+  const bool settled = attributes_.settled(*inode);
+  // A symbolic link is short, and what has no contents is empty: others are regular files.
+  entry.attributes.type_known =
+      settled || inode->type == FileType::directory || inode->size > longest_link_target;
+  if (plus && settled) {
+    entry.attributes = core_.tree.show(*inode);
+    ++inode->references;
+    entry.referenced = true;
+  }
+  return entry;
+}
+
+void DirectoryReads::take_names(const Read& read, std::vector<DirectoryEntry>& entries) {
+  const Listing& listing = *read.listing;
+  const Inode& directory = *read.directory;
+  uint64_t cookie = read.request.cookie;
+  for (; cookie < first_entry_cookie; ++cookie)
+    entries.push_back(dot_entry(read.directory, cookie));
+  for (size_t i = cookie - first_entry_cookie; i < listing.entries.size(); ++i) {
+    if (entries.size() >= read.request.max_entries) break;
+    const Listing::Entry& name = listing.entries[i];
+    const uint64_t next_cookie = i + 1 + first_entry_cookie;
+    // What has the name by now: since the walk came by it may have been replaced.
+    if (const InodePtr inode = core_.tree.child(directory, name.name)) {
+      entries.push_back(known_entry(inode, next_cookie, read.request.plus));
+    } else if (directory.directory->evictions != listing.evictions_at_start) {
+      entries.push_back(dropped_entry(name, next_cookie));
+    }
+  }
+}
+
+void DirectoryReads::fill(Read read) {
+  std::vector<DirectoryEntry> entries;
+  std::optional<Error> error;
+  size_t known = 0;
+  bool more = false;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    error = read.listing->error;
+    known = read.listing->entries.size();
+    more = !read.listing->done;
+    take_names(read, entries);
+  }
+  // Everything known here was deleted meanwhile: an empty answer would mean the end.
+  if (entries.empty() && more) return fill_when(known, std::move(read));
+  // What was listed before a failure is given out first: the error comes where the names end.
+  const bool only_dots = std::all_of(entries.begin(), entries.end(), [](const DirectoryEntry& e) {
+    return e.next_cookie <= first_entry_cookie;
+  });
+  if (error && only_dots) return read.done(*error);
+  read.done(std::move(entries));
+}
+
+}  // namespace penstock

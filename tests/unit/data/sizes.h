@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace penstock::test {
+
+constexpr uint64_t kib = 1ULL << 10;
+constexpr uint64_t mib = 1ULL << 20;
+
+}  // namespace penstock::test

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Listings beside everything else: lookups, replacements, samples of attributes, several pages.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "support/catch.h"
+#include "unit/fs/world.h"
+
+namespace penstock {
+namespace {
+
+using std::chrono::milliseconds;
+using test::World;
+
+/// One opendir and its readdirs.
+class Walk {
+ public:
+  Walk(World& world, InodeId directory, bool plus = false)
+      : world_(world),
+        plus_(plus),
+        handle_(world
+                    .run<HandleId>([&](Done<HandleId> done) {
+                      world.file_system->open_directory(directory, std::move(done));
+                    })
+                    .value()) {}
+  ~Walk() { world_.file_system->release_directory(handle_); }
+
+  /// Asks for the next names; answered() when they have come.
+  void ask(size_t most = 1000) {
+    answer_.reset();
+    world_.file_system->read_directory(
+        {.handle = handle_, .cookie = cookie_, .plus = plus_, .max_entries = most},
+        [this](Result<std::vector<DirectoryEntry>> entries) { answer_ = std::move(entries); });
+    world_.scheduler.run();
+  }
+  bool answered() const { return answer_.has_value(); }
+  /// How many names it was; 0 at the end.
+  size_t take() {
+    world_.scheduler.run();
+    REQUIRE(answer_);
+    REQUIRE(*answer_);
+    for (const DirectoryEntry& entry : **answer_) {
+      cookie_ = entry.next_cookie;
+      if (entry.name != "." && entry.name != "..") ++names[entry.name];
+      if (entry.referenced) world_.file_system->forget(entry.attributes.inode, 1);
+    }
+    return (*answer_)->size();
+  }
+  /// The rest.
+  void finish() {
+    do ask();
+    while (take() > 0);
+  }
+
+  std::map<std::string, int> names;  ///< How often each came.
+
+ private:
+  World& world_;
+  const bool plus_;
+  const HandleId handle_;
+  uint64_t cookie_ = 0;
+  std::optional<Result<std::vector<DirectoryEntry>>> answer_;
+};
+
+bool all_once(const std::map<std::string, int>& names) {
+  return std::all_of(names.begin(), names.end(), [](const auto& name) { return name.second == 1; });
+}
+
+TEST_CASE("lookups beside a listing of several pages take no name from it") {
+  World world;
+  for (int i = 0; i < 2500; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
+  const InodeId directory = world.inode("d");
+  world.store.hold("List");
+  Walk walk(world, directory);
+  walk.ask();
+  REQUIRE(world.store.release_one("List"));
+  CHECK(walk.take() > 0);
+  // Other programs ask for names, some of which exist, by listings of their own.
+  std::vector<Result<Entry>> found;
+  for (const char* name : {"n0100", "n0100-", "n1500", "absent", "n0500"}) {
+    world.file_system->lookup(directory, name,
+                              [&](Result<Entry> entry) { found.push_back(std::move(entry)); });
+    world.scheduler.run();
+  }
+  // In the order in which they were sent: the listing's last page comes after all of those.
+  while (world.store.release_one("List")) world.scheduler.run();
+  world.store.release_all();
+  CHECK(found.size() == 5);
+  walk.finish();
+  CHECK(walk.names.size() == 2500);
+  CHECK(all_once(walk.names));
+  CHECK(world.list(directory).size() == 2500);
+  for (const Result<Entry>& entry : found) {
+    if (entry) world.file_system->forget(entry->attributes.inode, 1);
+  }
+}
+
+TEST_CASE("a name that was looked up while a listing was past it stays") {
+  World world;
+  for (int i = 0; i < 2500; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
+  const InodeId directory = world.inode("d");
+  world.store.hold("List");
+  Walk walk(world, directory);
+  walk.ask();
+  REQUIRE(world.store.release_one("List"));
+  CHECK(walk.take() > 0);
+  world.memory.set("d/a-new-one", "x");
+  world.scheduler.advance(milliseconds(5));
+  std::optional<Result<Entry>> found;
+  world.file_system->lookup(directory, "a-new-one",
+                            [&](Result<Entry> entry) { found = std::move(entry); });
+  // The answer comes before the listing's last page does.
+  while (world.store.release_one("List")) world.scheduler.run();
+  world.store.release_all();
+  REQUIRE(found);
+  REQUIRE(*found);
+  walk.finish();
+  CHECK(world.list(directory).contains("a-new-one"));
+  world.file_system->forget((*found)->attributes.inode, 1);
+}
+
+TEST_CASE("a listing of two pages whose samples overlap is answered") {
+  World world;
+  for (int n = 0; n < 560; ++n) {
+    world.memory.set(fmt::format("b/k{:03}/in", n), "x");
+    world.memory.set(fmt::format("b/k{:03}-x", n), "x");
+  }
+  const InodeId directory = world.inode("b");
+  world.store.hold("");
+  Walk walk(world, directory, true);
+  walk.ask();
+  // Both pages are here before the first sample has been answered.
+  while (world.store.release_one("List")) world.scheduler.run();
+  while (world.store.release_one("Head")) world.scheduler.run();
+  for (int round = 0; round < 10; ++round) {
+    REQUIRE(walk.answered());
+    if (walk.take() == 0) break;
+    walk.ask();
+    while (world.store.release_one("")) world.scheduler.run();
+  }
+  CHECK(walk.names.size() == 1120);
+  CHECK(all_once(walk.names));
+  world.store.release_all();
+}
+
+TEST_CASE("a name that is replaced while its directory is being read is read once") {
+  World world;
+  for (int i = 0; i < 20; ++i) world.memory.set(fmt::format("f{:02}", i), "x");
+  world.memory.set("tmp", "new");
+  CHECK(world.list(root_inode).size() == 21);
+  Walk walk(world, root_inode);
+  walk.ask(5);
+  walk.take();
+  REQUIRE(world.run<void>([&](Done<void> done) {
+    world.file_system->rename(root_inode, "tmp", root_inode, "f15", false, std::move(done));
+  }));
+  // And one that another client replaces, which somebody learns meanwhile.
+  world.memory.set("f17", "longer");
+  world.scheduler.advance(milliseconds(10'001));
+  CHECK(world.lookup(root_inode, "f17")->attributes.size == 6);
+  walk.finish();
+  for (int i = 0; i < 20; ++i) CHECK(walk.names[fmt::format("f{:02}", i)] == 1);
+}
+
+TEST_CASE("a directory that hides a file listed before it shifts no cookie") {
+  World world;
+  world.memory.set("d/k", "x");
+  for (int i = 0; i < 1100; ++i) world.memory.set(fmt::format("d/k-{:04}", i), "x");
+  world.memory.set("d/k/in", "x");
+  const InodeId directory = world.inode("d");
+  world.store.hold("List");
+  Walk walk(world, directory);
+  walk.ask(2000);
+  REQUIRE(world.store.release_one("List"));
+  CHECK(walk.take() == 2 + 1000);
+  world.store.release_all();
+  walk.finish();
+  CHECK(walk.names.size() == 1101);
+  CHECK(all_once(walk.names));
+}
+
+TEST_CASE("the bound on names holds while a listing is under way, and the listing is whole") {
+  World world({.ttl = milliseconds(1'000'000), .max_entries = 1000});
+  for (int i = 0; i < 900; ++i) world.memory.set(fmt::format("before/n{:04}", i), "x");
+  for (int i = 0; i < 3500; ++i) world.memory.set(fmt::format("large/n{:04}", i), "x");
+  const InodeId before = world.inode("before");
+  CHECK(world.list(before).size() == 900);
+  const InodeId large = world.inode("large");
+  world.store.hold("List");
+  Walk walk(world, large);
+  walk.ask();
+  REQUIRE(world.store.release_one("List"));
+  walk.take();
+  // What was known longest has gone by now, though the listing has not ended.
+  world.scheduler.run();
+  world.memory.clear_requests();
+  const size_t held = world.store.held("List");
+  std::optional<Result<Entry>> found;
+  world.file_system->lookup(before, "n0000",
+                            [&](Result<Entry> entry) { found = std::move(entry); });
+  world.scheduler.run();
+  CHECK(world.memory.count("") + world.store.held("List") > held);
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(1));
+  REQUIRE(found);
+  REQUIRE(*found);
+  world.file_system->forget((*found)->attributes.inode, 1);
+  walk.finish();
+  CHECK(walk.names.size() == 3500);
+  CHECK(all_once(walk.names));
+}
+
+TEST_CASE("the bound on names holds for names that were looked up one by one") {
+  World world({.ttl = std::chrono::hours(80), .max_entries = 1000});
+  for (int i = 0; i < 1500; ++i) world.memory.set(fmt::format("d{:04}/f", i), "x");
+  const auto file = [&](int i) {
+    const InodeId directory = world.inode(fmt::format("d{:04}", i));
+    return world.lookup(directory, "f").has_value();
+  };
+  int found = 0;
+  for (int i = 0; i < 1500; ++i) {
+    // So seldom that none makes its neighbours worth a listing.
+    world.scheduler.advance(std::chrono::seconds(11));
+    found += file(i) ? 1 : 0;
+    world.scheduler.run();
+  }
+  CHECK(found == 1500);
+  world.memory.clear_requests();
+  CHECK(file(0));
+  CHECK(world.memory.count("") > 0);
+  world.memory.clear_requests();
+  CHECK(file(1499));
+  CHECK(world.memory.count("") == 0);
+}
+
+}  // namespace
+}  // namespace penstock
