@@ -109,6 +109,10 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   /// The name of something of this mount's in the bucket, other than any before.
   std::string new_own_id() { return parts.identity.id + "-" + std::to_string(++own_ids); }
 
+  /// What the store answers that was to make a name only where there is none.
+  static bool is_refusal(Code code) {
+    return code == Code::changed || code == Code::already_exists;
+  }
   /// The store has refused to make the name, since it has one: that is learnt. Returns
   /// already_exists.
   Error already_there(const InodePtr& directory, const std::string& name) EXCLUDES(tree.mutex);

@@ -60,7 +60,7 @@ void FileOperations::create(const Create& request, Done<Created> done) {
   core_.parts.store.put(
       std::move(put), core_.tracked<ObjectInfo>(
                           [this, request, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                            if (!info && info.code() == Code::changed)
+                            if (!info && FsCore::is_refusal(info.code()))
                               info = core_.already_there(request.parent, request.name);
                             Result<Created> made = Created();
                             if (info) {

@@ -52,7 +52,7 @@ void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
   core_.parts.store.put(
       std::move(put), core_.tracked<ObjectInfo>([this, request, stored, done = std::move(done)](
                                                     Result<ObjectInfo> info) mutable {
-        if (!info && info.code() == Code::changed)
+        if (!info && FsCore::is_refusal(info.code()))
           info = core_.already_there(request.parent, request.name);
         Entry entry;
         InodePtr inode;

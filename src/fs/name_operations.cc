@@ -65,7 +65,7 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
           core_.end_work(*parent);
           done(std::move(made));
         };
-        if (!info && info.code() == Code::changed)
+        if (!info && FsCore::is_refusal(info.code()))
           return done(core_.already_there(request.parent, request.name));
         if (!info) return done(info.error());
         Entry entry;

@@ -265,6 +265,8 @@ void NameOperations::rename_object(const Rename& request, const InodePtr& inode,
     if (!info) {
       // It may have happened all the same.
       for (const std::string& key : {from, to}) core_.look_anew(key);
+      if (request.no_replace && info.code() == Code::already_exists)
+        return done(core_.already_there(request.new_parent, request.new_name));
       return done(info.error());
     }
     info->size = size;
@@ -307,7 +309,7 @@ void NameOperations::copy_known(const Rename& request, const InodePtr& inode, Do
       std::move(copy),
       core_.tracked<ObjectInfo>(
           [this, request, inode, from, done = std::move(done)](Result<ObjectInfo> info) mutable {
-            if (!info && request.no_replace && info.code() == Code::changed)
+            if (!info && request.no_replace && FsCore::is_refusal(info.code()))
               return done(core_.already_there(request.new_parent, request.new_name));
             if (!info) return done(info.error());
             core_.parts.store.remove(

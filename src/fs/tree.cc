@@ -307,17 +307,24 @@ InodePtr Tree::learn_directory(const InodePtr& directory, const std::string& nam
 
 void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info) {
   const bool other = inode->etag != info.etag || inode->size != info.size;
+  // While only attributes are stored the store may have their object already: the same contents.
+  if (other && inode->saving_attributes && inode->size == info.size) {
+    inode->etag = info.etag;
+    inode->reader.reset();
+    inode->stored_known = true;
+    return;
+  }
   // What is being written here is newer than anything the store tells; its commit will meet the
-  // difference. While attributes are stored the store may tell what was before them, or already
-  // their object; a name that is about to go has what it had until that is settled.
+  // difference. A name that is about to go has what it had until that is settled.
   if (other && changing(*inode)) return;
   // Nothing is known yet of what was just found.
   const bool known = !inode->etag.empty() || inode->size > 0 || inode->modified_s != 0;
   const bool held = inode->references > 0 || inode->handles > 0 || inode->writer != nullptr;
   if (other && known && held && inode->type == FileType::file) {
     if (!inode->named()) return;
+    const InodePtr directory = inode->parent;
     const std::string name = inode->name;
-    return learn_object(add_child(inode->parent, name, FileType::file), info);
+    return learn_object(add_child(directory, name, FileType::file), info);
   }
   told(*inode, info.last_modified_ns);
   if (other) {
@@ -365,8 +372,9 @@ void Tree::learn_metadata(const InodePtr& inode, const ObjectInfo& info) {
   if (inode->shown_as && inode->named() && inode->type == FileType::file &&
       *inode->shown_as != stored.type.value_or(inode->type)) {
     // A kernel that sees an inode change its type gives it up: the name gets another one.
+    const InodePtr directory = inode->parent;
     const std::string name = inode->name;
-    return learn_object(add_child(inode->parent, name, FileType::file), info);
+    return learn_object(add_child(directory, name, FileType::file), info);
   }
   inode->stored = std::move(stored);
   inode->stored_known = true;
