@@ -258,7 +258,7 @@ constexpr auto table = std::to_array<OptionRow>({
      .kind = Kind::choice,
      .value = "adaptive|close-to-open|ttl",
      .initial = "adaptive",
-     .help = "how soon others' changes show",
+     .help = "when to ask",
      .paragraph =
          "`adaptive` believes what the store told of an object for a hundredth of the object's age "
          "at that moment, at least 1 s and at most `--metadata-ttl`: a file that was written a "

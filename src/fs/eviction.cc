@@ -69,7 +69,8 @@ uint64_t Tree::evict_children(Eviction& eviction, uint64_t most) {
   auto it = state.children.upper_bound(eviction.after);
   while (state.tree_walks == 0 && it != state.children.end() && inodes_.size() > target) {
     if (++looked_at > most) {
-      eviction.after = std::prev(it)->first;
+      // What is before it in the map has been looked at and stays.
+      eviction.after = it == state.children.begin() ? "" : std::prev(it)->first;
       return looked_at;
     }
     if (!disposable(it->second)) {

@@ -313,6 +313,10 @@ void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
   for (const auto& [name, object] : listing.hidden) {
     if (!listing.has(name)) apply_file(directory, listing, name, object);
   }
+  // Of a directory no listing tells an age, but what is known to lie below it does.
+  for (const auto& [name, inode] : state.children) {
+    if (inode->directory != nullptr) listing.note_age(inode->directory->oldest_ns);
+  }
   state.oldest_ns = listing.oldest_ns;
   if (directory->named() && !listing.entries.empty()) core_.tree.told_directory(*directory);
   core_.tree.told_listing(*directory, listing.started, listing.newest_ns);

@@ -252,6 +252,7 @@ Done<InodePtr> Resolver::same(const InodePtr& inode, Done<void> done) {
 void Resolver::refresh_to_open(const InodePtr& inode, Done<void> done) {
   InodePtr parent;
   std::string name;
+  ETag before;
   {
     const MutexLock lock(core_.tree.mutex);
     // What is only here, or being changed here, nobody else knows better.
@@ -259,10 +260,22 @@ void Resolver::refresh_to_open(const InodePtr& inode, Done<void> done) {
     if (core_.tree.freshness.asks_at_open() && stored) {
       parent = inode->parent;
       name = inode->name;
+      before = inode->etag;
     }
   }
   if (parent == nullptr) return refresh(inode, std::move(done));
-  resolve_single(parent, name, same(inode, std::move(done)));
+  auto asked = [this, inode, before, done = std::move(done)](Result<void> found) mutable {
+    bool same_version = false;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      same_version = inode->etag == before;
+    }
+    // The kernel has the size of the version of before: it looks the name up again.
+    if (found && !same_version)
+      return done(Error(Code::changed, "the file has got another version"));
+    done(std::move(found));
+  };
+  resolve_single(parent, name, same(inode, std::move(asked)));
 }
 
 void Resolver::revalidate(const InodePtr& inode, Done<void> done) {

@@ -37,8 +37,8 @@ TEST_CASE("folders of which half are implicit are listed, also on a plain direct
   }
   Mounted mount(store.path());
   for (int round = 0; round < 2; ++round) {
-    CHECK(lines_of({"ls", mount.path("b").string()}, output.path()) == 1120);
-    CHECK(lines_of({"find", mount.path("b").string()}, output.path()) == 1 + 1120 + 560);
+    CHECK(lines_of({"/bin/ls", mount.path("b").string()}, output.path()) == 1120);
+    CHECK(lines_of({"/usr/bin/find", mount.path("b").string()}, output.path()) == 1 + 1120 + 560);
   }
 }
 

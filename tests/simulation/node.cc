@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation/node.h"
 
+#include "fs/freshness.h"
+
 namespace penstock::sim {
 namespace {
 
@@ -58,8 +60,10 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
       uploads_(std::make_unique<NoUploads>()),
       context_(std::make_unique<FuseContext>()) {
   context_->log = log_.get();
-  context_->attribute_ttl = options.ttl;
-  context_->negative_ttl = std::min(options.ttl, std::chrono::milliseconds(1000));
+  MetadataOptions metadata;
+  metadata.ttl = options.ttl;
+  metadata.max_entries = options.max_entries;
+  context_->negative_ttl = Freshness(metadata).kernel_absence();
   kernel_ = std::make_unique<Kernel>(world, number, group, watcher, *context_, 4);
   KernelBoundary* const boundary = kernel_.get();
   context_->session = reinterpret_cast<fuse_session*>(boundary);
@@ -97,9 +101,6 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
                                          true);
   WriteEngine* const writes =
       write_back_ ? static_cast<WriteEngine*>(write_back_.get()) : direct_.get();
-  MetadataOptions metadata;
-  metadata.ttl = options.ttl;
-  metadata.max_entries = options.max_entries;
   file_system_ = make_file_system({.store = store_,
                                    .reads = *reads_,
                                    .writes = *writes,

@@ -190,7 +190,9 @@ size_t cost_of_reading(MetadataOptions metadata) {
 
 TEST_CASE("data that is days old costs as few requests as with a fixed TTL") {
   const size_t fixed = cost_of_reading(with(Mode::ttl));
-  CHECK(cost_of_reading(with(Mode::adaptive)) == fixed);
+  // The root holds directories only: it is listed, and its attributes sampled, once more, until the
+  // age of what lies in them is known.
+  CHECK(cost_of_reading(with(Mode::adaptive)) <= fixed + 2);
   CHECK(fixed < 50);
   // Beyond the TTL, too.
   const MetadataOptions brief_fixed = with(Mode::ttl, seconds(4));

@@ -184,9 +184,15 @@ TEST_CASE("the bound on names holds while a listing is under way, and the listin
   World world({.ttl = milliseconds(1'000'000), .max_entries = 1000});
   for (int i = 0; i < 900; ++i) world.memory.set(fmt::format("before/n{:04}", i), "x");
   for (int i = 0; i < 3500; ++i) world.memory.set(fmt::format("large/n{:04}", i), "x");
-  const InodeId before = world.inode("before");
+  const auto referenced = [&](const std::string& name) {
+    return world
+        .run<Entry>(
+            [&](Done<Entry> done) { world.file_system->lookup(root_inode, name, std::move(done)); })
+        ->attributes.inode;
+  };
+  const InodeId before = referenced("before");
   CHECK(world.list(before).size() == 900);
-  const InodeId large = world.inode("large");
+  const InodeId large = referenced("large");
   world.store.hold("List");
   Walk walk(world, large);
   walk.ask();
@@ -207,6 +213,7 @@ TEST_CASE("the bound on names holds while a listing is under way, and the listin
   REQUIRE(*found);
   world.file_system->forget((*found)->attributes.inode, 1);
   walk.finish();
+  for (const InodeId directory : {before, large}) world.file_system->forget(directory, 1);
   CHECK(walk.names.size() == 3500);
   CHECK(all_once(walk.names));
 }
