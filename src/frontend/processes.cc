@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -27,11 +27,8 @@ time_t now() {
 
 ProcessId look_up(pid_t thread) {
   // What most threads are, the first of their process, the kernel tells at once.
-  const auto descriptor = static_cast<int>(syscall(SYS_pidfd_open, thread, 0));
-  if (descriptor >= 0) {
-    close(descriptor);
+  if (syscall(SYS_tgkill, thread, thread, 0) == 0 || errno == EPERM)
     return static_cast<ProcessId>(thread);
-  }
   std::ifstream status(fmt::format("/proc/{}/status", thread));
   std::string line;
   while (std::getline(status, line)) {
@@ -40,18 +37,9 @@ ProcessId look_up(pid_t thread) {
   return unknown_process;
 }
 
-bool is_of_kernel(ProcessId process) {
-  std::ifstream file(fmt::format("/proc/{}/stat", process));
-  std::string stat;
-  std::getline(file, stat);
-  // "PID (NAME) STATE PPID PGRP SESSION TTY TPGID FLAGS": the name may have anything in it.
-  std::istringstream fields(stat.substr(std::min(stat.rfind(')') + 1, stat.size())));
-  std::string field;
-  for (int i = 0; i < 6; ++i) fields >> field;
-  uint64_t flags = 0;
-  constexpr uint64_t kernel_thread = 0x00200000;  // PF_KTHREAD
-  return fields >> flags && (flags & kernel_thread) != 0;
-}
+/// Threads of the kernel are in no process group. What /proc has of a process that is about to run
+/// another program cannot be read before that has closed its files, which waits for this answer.
+bool is_of_kernel(ProcessId process) { return getpgid(static_cast<pid_t>(process)) == 0; }
 
 }  // namespace
 

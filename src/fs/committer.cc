@@ -369,13 +369,8 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
       if (inode->writer != nullptr && key) inode->writer->base_moved(*key, result->etag);
     } else if (result.code() == Code::changed && dirty_writer(*inode) == nullptr) {
       // It was a change of an object that has gone: what is there now is somebody else's.
-<<<<<<< ours
-      inode->stored_known = false;
-      inode->told = {};
-=======
       inode->stored_dirty = false;
       core_.tree.detach(inode, Binding::vanished);
->>>>>>> theirs
     } else {
       inode->stored_dirty = true;
     }

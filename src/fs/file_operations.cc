@@ -519,6 +519,7 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
            writer = inode->writer;
            core_.begin_work(*inode);
            others = inode->unflushed_handles > 1;
+           set_unflushed(*handle, false);  // it is stored here, or by the others
            note_written(*inode);
            if (drop_ids) drop_inode_set_ids(*inode);
          }

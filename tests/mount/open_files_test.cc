@@ -19,8 +19,10 @@ std::string python(const Mounted& mount, const std::string& script) {
   const TempFolder folder;
   write_file(folder.path() / "script", "import os, sys\nos.chdir(sys.argv[1])\n" + script);
   const std::string log = folder.path() / "log";
-  const pid_t pid =
-      spawn({"python3", folder.path() / "script", mount.path().string()}, {"LC_ALL=C.UTF-8"}, log);
+  const char* path = std::getenv("PATH");
+  const pid_t pid = spawn(
+      {"/usr/bin/env", "python3", folder.path() / "script", mount.path().string()},
+      {"LC_ALL=C.UTF-8", std::string("PATH=") + (path != nullptr ? path : "/usr/bin:/bin")}, log);
   CHECK(wait_for_exit(pid, 60) == 0);
   return read_file(log);
 }
@@ -80,8 +82,8 @@ TEST_CASE("a file that is made by an open for reading is stored") {
   REQUIRE(close(made) == 0);
   CHECK(stored(server, "a").empty());
   // A process that ends has its files closed behind its back.
-  CHECK(wait_for_exit(spawn({"flock", mount.path("b").string(), "true"}, {}, "/dev/null"), 60) ==
-        0);
+  CHECK(wait_for_exit(spawn({"/usr/bin/flock", mount.path("b").string(), "true"}, {}, "/dev/null"),
+                      60) == 0);
   CHECK(eventually([&] { return stored(server, "b").empty(); }));
 }
 
