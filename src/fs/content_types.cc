@@ -15,7 +15,7 @@ struct Type {
 
 /// In order of the extension. As the IANA registry of media types has them, else as mimetypes of
 /// Python and shared-mime-info do.
-constexpr std::array<Type, 80> types{{
+constexpr std::array<Type, 76> types{{
     {"7z", "application/x-7z-compressed"},
     {"aac", "audio/aac"},
     {"avi", "video/x-msvideo"},
@@ -25,7 +25,6 @@ constexpr std::array<Type, 80> types{{
     {"bz2", "application/x-bzip2"},
     {"css", "text/css"},
     {"csv", "text/csv"},
-    {"eot", "application/vnd.ms-fontobject"},
     {"epub", "application/epub+zip"},
     {"flac", "audio/flac"},
     {"geojson", "application/geo+json"},
@@ -46,7 +45,6 @@ constexpr std::array<Type, 80> types{{
     {"log", "text/plain"},
     {"m4a", "audio/mp4"},
     {"md", "text/markdown"},
-    {"mid", "audio/midi"},
     {"mjs", "text/javascript"},
     {"mkv", "video/x-matroska"},
     {"mov", "video/quicktime"},
@@ -68,7 +66,6 @@ constexpr std::array<Type, 80> types{{
     {"png", "image/png"},
     {"ps", "application/postscript"},
     {"py", "text/x-python"},
-    {"rar", "application/vnd.rar"},
     {"rtf", "application/rtf"},
     {"sh", "application/x-sh"},
     {"sql", "application/sql"},
@@ -83,7 +80,6 @@ constexpr std::array<Type, 80> types{{
     {"txt", "text/plain"},
     {"wasm", "application/wasm"},
     {"wav", "audio/wav"},
-    {"weba", "audio/webm"},
     {"webm", "video/webm"},
     {"webmanifest", "application/manifest+json"},
     {"webp", "image/webp"},
