@@ -41,7 +41,7 @@ struct DirectoryBucket {
   TestServer server{{.buckets = {directory_bucket}}};
 };
 
-int rename(const Mounted& mount, const char* from, const char* to, unsigned flags = 0) {
+int rename_in(const Mounted& mount, const char* from, const char* to, unsigned flags = 0) {
   return renameat2(AT_FDCWD, mount.path(from).c_str(), AT_FDCWD, mount.path(to).c_str(), flags);
 }
 
@@ -49,19 +49,19 @@ TEST_CASE("a rename is one request") {
   DirectoryBucket bucket;
   const std::string bytes = random_bytes(20 << 20, 1);
   Mounted mount(bucket.server, {.bucket = directory_bucket});
-  REQUIRE(rename(mount, "first", "tried") == 0);
+  REQUIRE(rename_in(mount, "first", "tried") == 0);
   write_file(mount.path("x.tmp"), bytes);
   REQUIRE(chmod(mount.path("x.tmp").c_str(), 0600) == 0);
   const int open_file = open(mount.path("x.tmp").c_str(), O_RDONLY);
   REQUIRE(open_file >= 0);
   bucket.server.reset_stats();
-  REQUIRE(rename(mount, "x.tmp", "x") == 0);
+  REQUIRE(rename_in(mount, "x.tmp", "x") == 0);
   CHECK(bucket.writes() == 1);
   CHECK(bucket.server.stats().requests["RenameObject"] == 1);
   CHECK(bucket.server.stats().requests["CopyObject"] == 0);
-  REQUIRE(rename(mount, "x", "tried", RENAME_NOREPLACE) == -1);
+  REQUIRE(rename_in(mount, "x", "tried", RENAME_NOREPLACE) == -1);
   CHECK(errno == EEXIST);
-  REQUIRE(rename(mount, "x", "tried") == 0);
+  REQUIRE(rename_in(mount, "x", "tried") == 0);
   CHECK(bucket.writes() == 2);
   CHECK(bucket.keys() == std::vector<std::string>{"tried"});
   std::string read(bytes.size(), '\0');
@@ -91,12 +91,12 @@ TEST_CASE("of two nodes that rename to one new name the second gets EEXIST") {
 TEST_CASE("a rename of a directory copies no bytes") {
   DirectoryBucket bucket;
   Mounted mount(bucket.server, {.bucket = directory_bucket});
-  REQUIRE(rename(mount, "first", "tried") == 0);
+  REQUIRE(rename_in(mount, "first", "tried") == 0);
   REQUIRE(mkdir(mount.path("checkpoint.tmp").c_str(), 0755) == 0);
   for (int i = 0; i < 40; ++i)
     write_file(mount.path("checkpoint.tmp/shard" + std::to_string(i)), std::to_string(i));
   bucket.server.reset_stats();
-  REQUIRE(rename(mount, "checkpoint.tmp", "checkpoint") == 0);
+  REQUIRE(rename_in(mount, "checkpoint.tmp", "checkpoint") == 0);
   CHECK(bucket.server.stats().requests["RenameObject"] == 40);
   CHECK(bucket.server.stats().requests["CopyObject"] == 0);
   for (int i = 0; i < 40; ++i)
@@ -115,7 +115,7 @@ TEST_CASE("a mount that is killed while it renames a directory: the next one end
   const int skip = GENERATE(0, 41);
   {
     Mounted mount(bucket.server, settings);
-    REQUIRE(rename(mount, "first", "tried") == 0);
+    REQUIRE(rename_in(mount, "first", "tried") == 0);
     bucket.server.add_fault(
         {.operation = "RenameObject", .kind = "hang", .times = -1, .skip = skip});
     bucket.server.reset_stats();

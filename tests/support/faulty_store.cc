@@ -74,16 +74,22 @@ void FaultyStore::cut_off() {
   for (Held& call : held) call.go_on(false);
 }
 
-bool FaultyStore::release_one(std::string_view operation) {
+bool FaultyStore::release_one(std::string_view operation) { return release(operation, false); }
+
+bool FaultyStore::release_last(std::string_view operation) { return release(operation, true); }
+
+bool FaultyStore::release(std::string_view operation, bool last) {
   Held released;
   {
     const MutexLock lock(mutex_);
-    const auto first = std::find_if(held_.begin(), held_.end(), [&](const Held& call) {
-      return operation.empty() || call.operation == operation;
-    });
-    if (first == held_.end()) return false;
-    released = std::move(*first);
-    held_.erase(first);
+    auto chosen = held_.end();
+    for (auto call = held_.begin(); call != held_.end(); ++call) {
+      const bool fits = operation.empty() || call->operation == operation;
+      if (fits && (last || chosen == held_.end())) chosen = call;
+    }
+    if (chosen == held_.end()) return false;
+    released = std::move(*chosen);
+    held_.erase(chosen);
   }
   released.go_on(true);
   return true;

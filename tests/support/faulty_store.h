@@ -46,6 +46,8 @@ class FaultyStore final : public ObjectStore {
   /// Lets the first waiting call of `operation` ("" for any) go on; false if none waits. Goes on
   /// holding.
   bool release_one(std::string_view operation = {}) EXCLUDES(mutex_);
+  /// The same of the last one.
+  bool release_last(std::string_view operation = {}) EXCLUDES(mutex_);
   /// Calls that wait, and all later ones, end without effect, as if the caller had died.
   void cut_off() EXCLUDES(mutex_);
   /// Calls of `operation` ("" for all) that wait now, or have arrived so far.
@@ -83,6 +85,7 @@ class FaultyStore final : public ObjectStore {
     Callback<void(bool)> go_on;
   };
 
+  bool release(std::string_view operation, bool last) EXCLUDES(mutex_);
   // The one gate: counts the call, finds its fault, holds it; `forward(fault, done)` calls the
   // inner store.
   template <typename T, typename Forward>

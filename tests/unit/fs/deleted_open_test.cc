@@ -115,7 +115,8 @@ TEST_CASE("who has a file open that a rename replaces reads on") {
   CHECK(world.read().value() == "stored bytes");
   CHECK(world.memory.contents("a") == "the new one");
   world.close();
-  CHECK(world.memory.keys() == std::vector<std::string>{"a"});
+  // The file keeps its time, which the root's marker notes.
+  CHECK(world.memory.keys() == std::vector<std::string>{".penstock/root", "a"});
 }
 
 TEST_CASE("a deletion that fails leaves the open file its name") {

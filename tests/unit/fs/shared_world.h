@@ -25,6 +25,8 @@ struct SharedWorld : World {
   explicit SharedWorld(MetadataOptions metadata = {.ttl = milliseconds(10'000)}) : World(metadata) {
     file_system->attach(kernel);
   }
+  /// What the kernel is still to be told holds up the file system's end.
+  ~SharedWorld() { scheduler.advance(milliseconds(1)); }
 
   InodeId held(InodeId directory, const std::string& name) {
     return run<Entry>(
