@@ -82,7 +82,7 @@ TEST_CASE("of two nodes that rename to one new name the second gets EEXIST") {
   write_file(one.path("mine"), "mine");
   CHECK_FALSE(fs::exists(one.path("name")));
   bucket.server.put_object(directory_bucket, "name", "theirs");
-  CHECK(rename(one, "mine", "name", RENAME_NOREPLACE) == -1);
+  CHECK(rename_in(one, "mine", "name", RENAME_NOREPLACE) == -1);
   CHECK(errno == EEXIST);
   CHECK(bucket.server.object(directory_bucket, "name") == "theirs");
   CHECK(bucket.server.object(directory_bucket, "mine") == "mine");
