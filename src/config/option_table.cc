@@ -363,7 +363,7 @@ constexpr auto table = std::to_array<OptionRow>({
      .kind = Kind::choice,
      .value = "refuse|allow",
      .initial = "refuse",
-     .help = "a journal that other machines see",
+     .help = "a journal that others may see",
      .paragraph =
          "On a file system that other machines may see (NFS, SMB, CephFS, Lustre, GPFS, FUSE) the "
          "lock of a journal may hold on one machine only, and a mount could take the journal of "
