@@ -56,7 +56,10 @@ BackedFiles::File* BackedFiles::find(InodeId inode) {
 }
 
 Attributes BackedFiles::attributes_of(const File& file) {
-  return {.inode = file.inode, .size = file.version->bytes.size(), .mode = 0755};
+  return {.inode = file.inode,
+          .size = file.version->bytes.size(),
+          .mode = 0755,
+          .ttl = std::chrono::hours(1)};
 }
 
 BackedFiles::Version& BackedFiles::writable(File& file) {

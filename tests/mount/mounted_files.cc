@@ -19,7 +19,7 @@ MountedFiles::MountedFiles(MountOptions::IoUring io_uring) {
   options.mountpoint = mountpoint();
   options.io_uring = io_uring;
   Result<std::unique_ptr<FuseSession>> session =
-      FuseSession::mount(files, options, std::chrono::hours(1), "backed-files",
+      FuseSession::mount(files, options, std::chrono::seconds(1), "backed-files",
                          Log::to_file(folder_.path() / "log", LogLevel::info));
   if (!session) throw std::runtime_error(std::string(session.error().message()));
   session_ = std::move(*session);
