@@ -20,7 +20,6 @@
 #include "frontend/fuse_range_ops.h"
 #include "frontend/io_uring.h"
 #include "frontend/passthrough.h"
-#include "frontend/processes.h"
 #include "frontend/set_ids.h"
 
 namespace penstock {
@@ -38,6 +37,10 @@ FuseContext& context_of(fuse_req_t request) {
   // Every operation comes by here, on the thread that libfuse calls it on.
   if (context.features.io_uring.on) refuse_cancellation();
   return context;
+}
+
+ProcessId process_of(fuse_req_t request) {
+  return context_of(request).processes->of(fuse_req_ctx(request)->pid);
 }
 
 void drop_set_ids(FuseContext& context, fuse_ino_t node, const fuse_file_info& info, bool all) {
@@ -90,9 +93,8 @@ OpenFlags open_flags(fuse_req_t request, int flags) {
   return OpenFlags{.read = access != O_WRONLY,
                    .write = access != O_RDONLY,
                    .truncate = (flags & O_TRUNC) != 0,
-                   .process = access != O_RDONLY || (flags & O_CREAT) != 0
-                                  ? process_of(fuse_req_ctx(request)->pid)
-                                  : unknown_process,
+                   .process = access != O_RDONLY || (flags & O_CREAT) != 0 ? process_of(request)
+                                                                           : unknown_process,
                    .thread = static_cast<uint64_t>(fuse_req_ctx(request)->pid)};
 }
 
@@ -270,39 +272,6 @@ void op_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_fil
                                 reply.error(slices.error());
                               }
                             });
-}
-
-void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size, off_t offset,
-              fuse_file_info* info) {
-  FuseContext& context = context_of(request);
-  if (drops_set_ids(*info)) drop_set_ids(context, node, *info);
-  // The flags are those of the descriptor by now. What was written to a mapping has none, and comes
-  // from no process.
-  const bool page = info->writepage != 0;
-  WriteAt at{.offset = static_cast<uint64_t>(offset),
-             .append = !page && (info->flags & O_APPEND) != 0,
-             .sync = !page && (info->flags & (O_SYNC | O_DSYNC)) != 0,
-             .process = std::nullopt};
-  if (!page) at.process = process_of(fuse_req_ctx(request)->pid);
-  context.file_system->write(info->fh, at, std::as_bytes(std::span(data, size)),
-                             [size, reply = FuseReply(request, context.reply(), "write")](
-                                 const Result<void>& written) mutable {
-                               if (written) {
-                                 reply.written(size);
-                               } else {
-                                 reply.error(written.error());
-                               }
-                             });
-}
-
-void op_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
-  FileSystem& file_system = *context_of(request).file_system;
-  file_system.flush(info->fh, closer_of(fuse_req_ctx(request)->pid, file_system, info->fh),
-                    answer(request, "close"));
-}
-
-void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
-  context_of(request).file_system->fsync(info->fh, answer(request, "fsync"));
 }
 
 void op_release(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
@@ -489,9 +458,6 @@ fuse_lowlevel_ops fuse_operations() {
   operations.create = op_create;
   operations.open = op_open;
   operations.read = op_read;
-  operations.write = op_write;
-  operations.flush = op_flush;
-  operations.fsync = op_fsync;
   operations.release = op_release;
   operations.ioctl = op_ioctl;
   operations.opendir = op_opendir;

@@ -8,6 +8,7 @@
 #include "frontend/fuse_api.h"
 #include "frontend/fuse_reply.h"
 #include "frontend/open_modes.h"
+#include "frontend/processes.h"
 
 namespace penstock {
 
@@ -20,12 +21,15 @@ struct FuseContext : SessionContext {
   FuseFeatures features;                      ///< Settled by INIT, before any other request.
   OpenModes modes;                            ///< Where passthrough is on: which opens have it.
   std::unique_ptr<BackingDevice> backings;
+  Processes* processes = &system_processes();
 
   ReplyContext reply() { return ReplyContext{this, log}; }
 };
 
 /// Of a request, on the thread that libfuse hands it over on.
 FuseContext& context_of(fuse_req_t request);
+/// Which process makes it.
+ProcessId process_of(fuse_req_t request);
 /// Before a change of a file's contents by a program without the right to keep its set-ID bits. The
 /// kernel forgets the mode that it knows: with the answer it would not.
 void drop_set_ids(FuseContext& context, fuse_ino_t node, const fuse_file_info& info,

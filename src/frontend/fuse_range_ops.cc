@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "frontend/fuse_ops.h"
-#include "frontend/processes.h"
+#include "frontend/set_ids.h"
 
 namespace penstock {
 namespace {
@@ -50,7 +50,7 @@ void op_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, o
     FuseReply(request, context.reply(), "fallocate").not_supported();
     return;
   }
-  allocation->process = process_of(fuse_req_ctx(request)->pid);
+  allocation->process = process_of(request);
   may_drop_set_ids(request, node, *info);
   context.file_system->allocate(info->fh, *allocation, answer(request, "fallocate"));
 }
@@ -79,7 +79,7 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fus
                        .target = target->fh,
                        .target_offset = static_cast<uint64_t>(target_offset),
                        .length = std::min<uint64_t>(length, longest_copy),
-                       .process = process_of(fuse_req_ctx(request)->pid)};
+                       .process = process_of(request)};
   may_drop_set_ids(request, target_node, *target);
   FuseReply reply(request, context.reply(), "copy_file_range");
   std::stop_token cancel = reply.cancel();
@@ -93,9 +93,47 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fus
       });
 }
 
+void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size, off_t offset,
+              fuse_file_info* info) {
+  FuseContext& context = context_of(request);
+  if (drops_set_ids(*info)) drop_set_ids(context, node, *info);
+  // The flags are those of the descriptor by now. What was written to a mapping has none, and comes
+  // from no process.
+  const bool page = info->writepage != 0;
+  WriteAt at{.offset = static_cast<uint64_t>(offset),
+             .append = !page && (info->flags & O_APPEND) != 0,
+             .sync = !page && (info->flags & (O_SYNC | O_DSYNC)) != 0,
+             .process = std::nullopt};
+  if (!page) at.process = process_of(request);
+  context.file_system->write(info->fh, at, std::as_bytes(std::span(data, size)),
+                             [size, reply = FuseReply(request, context.reply(), "write")](
+                                 const Result<void>& written) mutable {
+                               if (written) {
+                                 reply.written(size);
+                               } else {
+                                 reply.error(written.error());
+                               }
+                             });
+}
+
+void op_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
+  FuseContext& context = context_of(request);
+  FileSystem& file_system = *context.file_system;
+  file_system.flush(
+      info->fh, closer_of(*context.processes, fuse_req_ctx(request)->pid, file_system, info->fh),
+      answer(request, "close"));
+}
+
+void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
+  context_of(request).file_system->fsync(info->fh, answer(request, "fsync"));
+}
+
 }  // namespace
 
 void add_range_operations(fuse_lowlevel_ops& operations) {
+  operations.write = op_write;
+  operations.flush = op_flush;
+  operations.fsync = op_fsync;
   operations.fallocate = op_fallocate;
   operations.lseek = op_lseek;
   operations.copy_file_range = op_copy_file_range;

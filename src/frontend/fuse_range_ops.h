@@ -5,7 +5,7 @@
 
 namespace penstock {
 
-/// fallocate, lseek and copy_file_range.
+/// write, flush, fsync, fallocate, lseek and copy_file_range.
 void add_range_operations(fuse_lowlevel_ops& operations);
 
 }  // namespace penstock

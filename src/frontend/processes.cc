@@ -37,39 +37,51 @@ ProcessId look_up(pid_t thread) {
   return unknown_process;
 }
 
-/// Threads of the kernel are in no process group. What /proc has of a process that is about to run
-/// another program cannot be read before that has closed its files, which waits for this answer.
-bool is_of_kernel(ProcessId process) { return getpgid(static_cast<pid_t>(process)) == 0; }
+class SystemProcesses final : public Processes {
+ public:
+  ProcessId of(pid_t thread) override {
+    struct Known {
+      pid_t thread = 0;
+      ProcessId process = unknown_process;
+      time_t since = 0;
+    };
+    thread_local Known last;
+    if (thread == 0) return unknown_process;
+    const time_t time = now();
+    if (last.thread != thread || time - last.since >= longest_believed)
+      last = {thread, look_up(thread), time};
+    return last.process;
+  }
+
+  /// Those are in no process group. What /proc has of a process that is about to run another
+  /// program cannot be read before that has closed its files, which waits for this answer.
+  bool is_of_kernel(ProcessId process) override {
+    return getpgid(static_cast<pid_t>(process)) == 0;
+  }
+
+  bool lives(ProcessId process) override {
+    std::ifstream memory(fmt::format("/proc/{}/statm", process));
+    uint64_t pages = 0;
+    return memory >> pages && pages > 0;
+  }
+};
 
 }  // namespace
 
-ProcessId process_of(pid_t thread) {
-  struct Known {
-    pid_t thread = 0;
-    ProcessId process = unknown_process;
-    time_t since = 0;
-  };
-  thread_local Known last;
-  if (thread == 0) return unknown_process;
-  const time_t time = now();
-  if (last.thread != thread || time - last.since >= longest_believed)
-    last = {thread, look_up(thread), time};
-  return last.process;
+Processes& system_processes() {
+  static SystemProcesses processes;
+  return processes;
 }
 
-bool lives(ProcessId process) {
-  std::ifstream memory(fmt::format("/proc/{}/statm", process));
-  uint64_t pages = 0;
-  return memory >> pages && pages > 0;
-}
-
-Closer closer_of(pid_t thread, FileSystem& file_system, HandleId handle) {
-  const ProcessId process = process_of(thread);
+Closer closer_of(Processes& processes, pid_t thread, FileSystem& file_system, HandleId handle) {
+  const ProcessId process = processes.of(thread);
   const std::vector<ProcessId> owners = file_system.owners(handle);
   const bool owns = std::ranges::find(owners, process) != owners.end();
-  if (process == unknown_process || owns || !is_of_kernel(process)) return {.process = process};
+  if (process == unknown_process || owns || !processes.is_of_kernel(process))
+    return {.process = process};
   // Since Linux 6.2 a thread of the kernel closes the files of a process that has ended.
-  const auto ended = std::ranges::find_if_not(owners, lives);
+  const auto ended =
+      std::ranges::find_if_not(owners, [&](ProcessId owner) { return processes.lives(owner); });
   if (ended != owners.end()) return {.process = *ended, .ended = true};
   return {.process = process};
 }

@@ -7,16 +7,25 @@
 
 namespace penstock {
 
-/// The process that a thread belongs to, as /proc has it; unknown_process where that cannot be
-/// found out: of 0, by which the kernel names threads of other PID namespaces, and of threads that
-/// have ended. What is asked for several times in a row on one thread costs no system call.
-ProcessId process_of(pid_t thread);
+/// What is known of the processes that make requests. Thread-safe.
+class Processes {
+ public:
+  virtual ~Processes() = default;
+  /// The process that a thread belongs to; unknown_process where that cannot be found out: of 0, by
+  /// which the kernel names threads of other PID namespaces, and of threads that have ended.
+  virtual ProcessId of(pid_t thread) = 0;
+  /// A thread of the kernel itself.
+  virtual bool is_of_kernel(ProcessId process) = 0;
+  /// False for a process that has ended, or is about to and has let go of its memory already, and
+  /// for what is none: a thread of the kernel.
+  virtual bool lives(ProcessId process) = 0;
+};
 
-/// False for a process that has ended, or is about to and has let go of its memory already, and for
-/// what is none: a thread of the kernel.
-bool lives(ProcessId process);
+/// Those of this machine. What is asked for several times in a row on one thread costs no system
+/// call.
+Processes& system_processes();
 
 /// Who closes a descriptor of `handle`, where this thread asks for it.
-Closer closer_of(pid_t thread, FileSystem& file_system, HandleId handle);
+Closer closer_of(Processes& processes, pid_t thread, FileSystem& file_system, HandleId handle);
 
 }  // namespace penstock

@@ -27,6 +27,14 @@ class NoUploads final : public UploadRegistry {
   void ended(const std::string&, const std::string&) override {}
 };
 
+/// Programs have one thread, and close what they have before they end.
+class Programs final : public Processes {
+ public:
+  ProcessId of(pid_t thread) override { return static_cast<ProcessId>(thread); }
+  bool is_of_kernel(ProcessId) override { return false; }
+  bool lives(ProcessId) override { return true; }
+};
+
 }  // namespace
 
 /// What FuseSession does as KernelCache.
@@ -59,7 +67,9 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
       buffers_(budget_.limit() / 4),
       uploads_(std::make_unique<NoUploads>()),
       context_(std::make_unique<FuseContext>()) {
+  static Programs programs;
   context_->log = log_.get();
+  context_->processes = &programs;
   MetadataOptions metadata;
   metadata.ttl = options.ttl;
   metadata.max_entries = options.max_entries;
