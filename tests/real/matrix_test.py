@@ -178,7 +178,8 @@ with h5py.File(os.environ["M"] + "/data.h5", "r") as file:
 END''')
 
     def tables(self, program):
-        self.sh(f"{TABLES} - <<'END'\nimport os\nM = os.environ['M']\n{program}\nEND")
+        # Without the end of the interpreter, at which threads of Arrow that still run abort the process.
+        self.sh(f"{TABLES} - <<'END'\nimport os\nM = os.environ['M']\n{program}\nos._exit(0)\nEND")
 
     def test_zarr(self):
         self.tables("""

@@ -16,8 +16,8 @@
 #include "server/text.h"
 
 namespace penstock::test {
-namespace {
 
+/// Not in a namespace without a name: Impl, which other files know of, has one.
 class Listener {
  public:
   explicit Listener(uint16_t port)
@@ -50,8 +50,6 @@ class Listener {
   int fd_;
   uint16_t port_ = 0;
 };
-
-}  // namespace
 
 struct TestServer::Impl {
   explicit Impl(const ServerOptions& options) : service(options), listener(options.port) {
