@@ -28,6 +28,8 @@ Error disk_error(const char* what, int error) {
 
 /// What O_DIRECT wants offsets, lengths and memory to be multiples of, on every disk.
 constexpr uint64_t direct_alignment = 4096;
+/// Of less than this the page cache makes fewer and larger writes.
+constexpr uint64_t smallest_direct = 256ULL << 10;
 
 std::string directory_or_default(const std::string& directory) {
   if (!directory.empty()) return directory;
@@ -69,7 +71,8 @@ StagingFile::~StagingFile() {
 Result<void> StagingFile::write(uint64_t offset, std::span<const std::byte> data) {
   const uint64_t whole = data.size() / direct_alignment * direct_alignment;
   const bool aligned = (offset | reinterpret_cast<uintptr_t>(data.data())) % direct_alignment == 0;
-  if (direct_ < 0 || !aligned || whole == 0) return write_to(descriptor_, offset, data);
+  if (direct_ < 0 || !aligned || whole < smallest_direct)
+    return write_to(descriptor_, offset, data);
   const Result<void> written = write_to(direct_, offset, data.first(whole));
   if (!written) return written;
   return write_to(descriptor_, offset + whole, data.subspan(whole));

@@ -26,7 +26,7 @@ class StagingFile {
   StagingFile& operator=(const StagingFile&) = delete;
 
   /// no_space where the disk is full. Past the page cache where the file system can, and what is
-  /// written is aligned: it is hardly ever read again.
+  /// written is large and aligned: it is hardly ever read again.
   Result<void> write(uint64_t offset, std::span<const std::byte> data);
   Result<void> read(uint64_t offset, std::span<std::byte> out) const;
 
