@@ -43,6 +43,9 @@ struct Attributes {
   uint32_t uid = 0;
   uint32_t gid = 0;
   uint32_t links = 1;
+  /// What stat(2) calls st_ino where it is another than `inode`: a hard link shows that of the file
+  /// it is a copy of, for programs that look whether they got a link. 0: `inode`.
+  InodeId number = 0;
   uint32_t device = 0;   ///< Of device nodes: what stat(2) calls st_rdev.
   int64_t mtime_ns = 0;  ///< Since the epoch, as the others.
   int64_t ctime_ns = 0;

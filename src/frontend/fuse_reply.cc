@@ -75,7 +75,7 @@ mode_t type_bits(FileType type) {
 
 struct stat to_stat(const Attributes& attributes) {
   struct stat result {};
-  result.st_ino = attributes.inode;
+  result.st_ino = attributes.number != 0 ? attributes.number : attributes.inode;
   // Without type bits a directory entry says DT_UNKNOWN, and the program asks.
   result.st_mode =
       attributes.mode | (attributes.type_known ? type_bits(attributes.type) : mode_t{0});

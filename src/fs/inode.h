@@ -107,6 +107,7 @@ struct Inode {
   const InodeId id;
   const FileType type;  ///< What the key tells: a directory, or a file for everything else.
 
+  InodeId number = 0;  ///< Of a hard link: Attributes::number.
   Binding binding = Binding::named;
   InodePtr parent;          ///< While `named`; else null.
   std::string name;         ///< In `parent`, or the last one that it had.

@@ -106,6 +106,7 @@ InodePtr NameOperations::link_made(const Link& request, const StoredAttributes& 
   made->stored = stored;
   made->stored_known = true;
   made->link_target = request.inode->link_target;
+  made->number = request.inode->number != 0 ? request.inode->number : request.inode->id;
   made->size = info.size;
   made->etag = info.etag;
   Tree::modified_here(*made, info.last_modified_ns);

@@ -479,6 +479,7 @@ Attributes Tree::attributes(const Inode& inode) const {
   const bool directory = inode.type == FileType::directory;
   Attributes result;
   result.inode = inode.id;
+  result.number = inode.number;
   result.type = inode.stored.type.value_or(inode.type);
   result.size = inode.writer != nullptr ? inode.writer->size() : inode.size;
   if (inode.stored.target) result.size = inode.stored.target->size();

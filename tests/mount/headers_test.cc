@@ -323,6 +323,9 @@ TEST_CASE("link(2) copies the object where the new name is free") {
     return errno_of([&] { return link(mount.path(from).c_str(), mount.path(to).c_str()); });
   };
   CHECK(linked("theirs", "new") == 0);
+  // As git looks whether it got a link.
+  CHECK(stat_of(mount.path("theirs")).st_ino == stat_of(mount.path("new")).st_ino);
+  CHECK(stat_of(mount.path("new")).st_nlink == 1);
   CHECK(server.object("test", "new") == "bytes");
   client.check_whole("new");
   // A file with unsent bytes: they go to both.

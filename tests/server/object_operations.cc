@@ -347,8 +347,9 @@ Response copy_object(const OperationContext& context, const Request& request) {
     object->headers.storage_class = object_headers(request).storage_class;
     object->headers.website_redirect = object_headers(request).website_redirect;
   }
-  if (request.header("x-amz-tagging-directive") != "REPLACE")
-    object->headers.tags = source.object->headers.tags;
+  object->headers.tags = request.header("x-amz-tagging-directive") == "REPLACE"
+                             ? object_headers(request).tags
+                             : source.object->headers.tags;
   Response response = xml_response(200, copy_result("CopyObjectResult", object->etag, context.now));
   response.extra_delay = copy_time(context, size);
   const MutexLock lock(context.store.mutex);
