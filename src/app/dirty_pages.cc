@@ -33,16 +33,16 @@ milliseconds left_until(Clock::time_point end) {
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(end - Clock::now()));
 }
 
-/// The process id of "sync -f", or the negated errno.
-pid_t start_sync(const std::string& mountpoint) {
-  std::string program = "sync";
+/// The process id of `program` with the option -f for the file system of `path`, or the negated
+/// errno.
+pid_t start(std::string program, std::string path) {
   std::string whole = "-f";
   std::string options_end = "--";
-  std::string path = mountpoint;
   char* argv[] = {program.data(), whole.data(), options_end.data(), path.data(), nullptr};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  for (const int output : {STDOUT_FILENO, STDERR_FILENO})
+    posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0);
   pid_t pid = 0;
   const int error = posix_spawnp(&pid, argv[0], &actions, nullptr, argv, environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -69,12 +69,23 @@ std::optional<uint64_t> requests_waiting(const std::string& device) {
   return file >> waiting ? std::optional(waiting) : std::nullopt;
 }
 
+/// Where nothing tells how many requests wait (no fusectl is mounted): the kernel serves requests
+/// in turn, so these questions are answered behind the pages that it has begun to send. Several,
+/// for several threads serve them.
+void ask_behind(const std::string& mountpoint, Clock::time_point end) {
+  constexpr int questions = 16;
+  for (int i = 0; i < questions && Clock::now() < end; ++i) {
+    const pid_t pid = start("stat", mountpoint);
+    if (pid < 0 || !ends_well(pid, left_until(end))) return;
+  }
+}
+
 }  // namespace
 
 void send_dirty_pages(const std::string& mountpoint, const std::string& device, milliseconds limit,
                       Log& log) {
   const Clock::time_point end = Clock::now() + limit;
-  const pid_t pid = start_sync(mountpoint);
+  const pid_t pid = start("sync", mountpoint);
   if (pid < 0) {
     log.warning(
         "what programs changed in mapped files may not be stored: sync(1) cannot be started ({})",
@@ -90,8 +101,12 @@ void send_dirty_pages(const std::string& mountpoint, const std::string& device, 
   }
   // Before Linux 6.16 the kernel has begun to send by then, no more.
   const Clock::time_point enough = std::min(end, Clock::now() + busy_patience);
-  while (requests_waiting(device).value_or(0) > 0 && Clock::now() < enough)
+  std::optional<uint64_t> waiting = requests_waiting(device);
+  if (!waiting) return ask_behind(mountpoint, enough);
+  while (waiting.value_or(0) > 0 && Clock::now() < enough) {
     std::this_thread::sleep_for(std::min(look_interval, left_until(enough)));
+    waiting = requests_waiting(device);
+  }
 }
 
 }  // namespace penstock
