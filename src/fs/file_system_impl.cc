@@ -100,10 +100,10 @@ class FileSystemImpl final : public MountedFileSystem {
     with_known(id, std::move(done), [&](const InodePtr& inode, Done<Attributes> reply) {
       resolver_.refresh(
           inode, [this, inode, reply = std::move(reply)](const Result<void>& fresh) mutable {
-            // Who has it open goes on with it, whatever has the name now.
+            // Who has it open, or is in it, goes on with it, whatever has the name now.
             const bool lost =
                 !fresh && (fresh.code() == Code::not_found || fresh.code() == Code::changed);
-            const bool stays = lost && is_open(inode);
+            const bool stays = lost && in_use(inode);
             if (!fresh && !stays) return reply(fresh.error());
             with_attributes(inode, std::move(reply),
                             [](Tree& tree, const InodePtr& known)
@@ -342,9 +342,14 @@ class FileSystemImpl final : public MountedFileSystem {
     return inode->vanished();
   }
 
-  bool is_open(const InodePtr& inode) const {
+  /// Whether programs may go on with what has lost its name. Who is in a directory needs its
+  /// attributes to leave it.
+  static bool goes_on(const Inode& inode) {
+    return inode.handles > 0 || (inode.vanished() && inode.type == FileType::directory);
+  }
+  bool in_use(const InodePtr& inode) const {
     const MutexLock lock(core_->tree.mutex);
-    return inode->handles > 0;
+    return goes_on(*inode);
   }
 
   /// Answers with what `make` makes of the tree once the inode's attributes are known; changed
@@ -359,7 +364,7 @@ class FileSystemImpl final : public MountedFileSystem {
         const MutexLock lock(core->tree.mutex);
         // clang 14 looks for the lock in `make` itself unless the call is spelt out.
         const bool usable =
-            !inode->vanished() || (std::is_same_v<T, Attributes> && inode->handles > 0);
+            !inode->vanished() || (std::is_same_v<T, Attributes> && goes_on(*inode));
         if (usable) answer = make.operator()(core->tree, inode);
       }
       if (!answer) return done(Tree::gone(*inode));

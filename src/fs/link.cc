@@ -133,7 +133,7 @@ void NameOperations::link_refused(const Link& request, uint32_t tries, const Err
       {.key = *target, .cancel = {}},
       core_.tracked<ObjectInfo>([this, request, tries, error,
                                  done = std::move(done)](const Result<ObjectInfo>& found) mutable {
-        if (found) return done(error.with_code(Code::already_exists));
+        if (found) return done(core_.already_there(request.parent, request.name));
         if (found.code() != Code::not_found) return done(found.error());
         if (tries == 0) return done(error.with_code(Code::changed));
         link_settled(request, tries - 1, std::move(done));

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "fs/lock_name.h"
+
 namespace penstock {
 namespace {
 
@@ -68,7 +70,8 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
     denied = known == nullptr && core_.tree.child(*directory, name) == nullptr &&
              core_.tree.listing_denies(*directory, name);
     if (known == nullptr && !denied) {
-      const bool taken = Tree::taken(*directory, name);
+      // Those that are asked for by themselves, each time.
+      const bool taken = Tree::taken(*directory, name) || lock_name(name);
       const bool neighbours_asked = state.last_single_lookup != Scheduler::Time{} &&
                                     now - state.last_single_lookup < neighbour_window;
       large = state.spans_pages;

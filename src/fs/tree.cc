@@ -10,6 +10,7 @@
 
 #include "base/wall_clock.h"
 #include "fs/content_types.h"
+#include "fs/lock_name.h"
 #include "fs/own_names.h"
 
 namespace penstock {
@@ -28,6 +29,12 @@ constexpr int64_t longest_answer_s = 2;
 std::optional<std::chrono::nanoseconds> age_now(int64_t last_modified_ns) {
   if (last_modified_ns == 0) return std::nullopt;
   return std::chrono::nanoseconds(std::max<int64_t>(0, wall_clock_ns() - last_modified_ns));
+}
+
+/// Somebody may wait for a lock file to go, by trying to make it: what is known of it is old at
+/// once.
+bool never_believed(const Inode& inode) {
+  return inode.type == FileType::file && lock_name(inode.name);
 }
 
 }  // namespace
@@ -444,11 +451,13 @@ void Tree::told_listing(Inode& directory, Scheduler::Time began, int64_t newest_
 
 bool Tree::fresh(const Inode& inode) const {
   if (inode.vanished()) return false;
-  return !inode.named() || changing(inode) || inode.told.holds(scheduler_.now());
+  if (!inode.named() || changing(inode)) return true;
+  return inode.told.holds(scheduler_.now()) && !never_believed(inode);
 }
 
 std::chrono::milliseconds Tree::left(const Inode& inode) const {
-  if (inode.vanished() || inode.leaving > 0) return std::chrono::milliseconds(0);
+  if (inode.vanished() || inode.leaving > 0 || never_believed(inode))
+    return std::chrono::milliseconds(0);
   if (inode.told.holds(scheduler_.now())) return inode.told.left(scheduler_.now());
   return fresh(inode) ? freshness.of_own() : std::chrono::milliseconds(0);
 }

@@ -139,6 +139,14 @@ TEST_CASE("what the store refuses to make is there for the next who asks") {
     world.memory.set("run", "x");
     CHECK(world.mknod(root_inode, "run").code() == Code::already_exists);
   }
+  SECTION("a link") {
+    world.memory.set("run", "x");
+    const InodeId other = world.held(root_inode, "other");
+    const Result<Entry> linked = world.run<Entry>([&](Done<Entry> done) {
+      world.file_system->link(other, root_inode, "run", std::move(done));
+    });
+    CHECK(linked.code() == Code::already_exists);
+  }
   SECTION("the new name of a file") {
     world.memory.set("run", "x");
     const Result<void> renamed = world.run<void>([&](Done<void> done) {
