@@ -75,8 +75,10 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t* mutex) {
 }
 
 long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
-/// Of these only the futex of std::counting_semaphore, which std::stop_token waits on.
+/// Of these the futex of std::counting_semaphore, which std::stop_token waits on, and the question
+/// whether a thread is a process: every program of the simulation is one.
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f) {
+  if (number == SYS_tgkill && simulated()) return 0;
   if (number != SYS_futex || !simulated()) return __real_syscall(number, a, b, c, d, e, f);
   if ((b & FUTEX_CMD_MASK) == FUTEX_WAIT) World::get().sleep(10 * penstock::sim::microsecond);
   return 0;
@@ -94,6 +96,9 @@ int __wrap_clock_gettime(clockid_t clock, timespec* time) {
   time->tv_nsec = now % penstock::sim::second;
   return 0;
 }
+
+/// None is a thread of the kernel.
+pid_t __wrap_getpgid(pid_t process) { return process; }
 
 int __wrap_nanosleep(const timespec* time, timespec*) {
   World::get().sleep(time->tv_sec * penstock::sim::second + time->tv_nsec);
