@@ -59,7 +59,7 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
       world_(world),
       log_(std::make_shared<WorldLog>(world, number)),
       workers_(world, group, "worker", 3),
-      notifier_(world, group, "notifier", 1),
+      notifier_(world, group, "notifier", 2),
       journal_workers_(world, group, "journal", 3),
       client_(cloud, number, group),
       store_(client_, workers_, RetryPolicy{}, world.draw("retry seed"), log_),
@@ -73,6 +73,7 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
   MetadataOptions metadata;
   metadata.ttl = options.ttl;
   metadata.max_entries = options.max_entries;
+  metadata.freshness = options.freshness;
   context_->negative_ttl = Freshness(metadata).kernel_absence();
   kernel_ = std::make_unique<Kernel>(world, number, group, watcher, *context_, 4);
   KernelBoundary* const boundary = kernel_.get();
@@ -134,7 +135,8 @@ void Node::open_journal(const NodeOptions& options, NodeDisk& disk) {
       Journal::open({.directory = "/journal",
                      .identity = store_.identity(),
                      .prefix = options.prefix,
-                     .make_room = {}},
+                     .make_room = {},
+                     .shared = true},
                     left_, journal_workers_, log_, disk.disk);
   if (!journal) violation("no journal", journal.error().describe());
   journal_ = std::move(*journal);

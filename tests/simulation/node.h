@@ -25,6 +25,7 @@ namespace penstock::sim {
 
 struct NodeOptions {
   std::chrono::milliseconds ttl{2000};
+  MetadataOptions::Freshness freshness = MetadataOptions::Freshness::ttl;
   bool write_back = false;
   uint64_t max_entries = 1'000'000;
   uint64_t single_put_size = 16 << 10;
