@@ -24,6 +24,7 @@ STEPS=(
   "programs-s3proxy run 600 build everyday programs on s3proxy"
   "matrix run 600 build git, sqlite, rsync, tar, editors, HDF5 and others, with and without --write-back"
   "crates run 600 build fsx and pjdfstest, on the own server"
+  "nodes run 300 build two mounts of one bucket beside another client, on the own server"
   "semantics run 300 build every example of docs/semantics.md, on the own server"
   "crash-testserver run 900 build --write-back, killed at random and at chosen moments, on the own server"
   "crash-radosgw run 900 build the same on Ceph radosgw"
@@ -161,6 +162,7 @@ step_crash_radosgw() { on_server radosgw tests/real/crash_test.py; }
 step_matrix() { tests/real/tables install && on_server testserver tests/real/matrix_test.py; }
 step_crates_install() { tests/real/crates install; }
 step_crates() { on_server testserver tests/real/crates_test.py; }
+step_nodes() { on_server testserver tests/real/nodes_test.py; }
 step_semantics() { on_server testserver tests/real/semantics_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
 step_pytorch_testserver() { on_server testserver tests/pytorch/pytorch_test.py; }

@@ -135,8 +135,8 @@ void Node::open_journal(const NodeOptions& options, NodeDisk& disk) {
       Journal::open({.directory = "/journal",
                      .identity = store_.identity(),
                      .prefix = options.prefix,
-                     .make_room = {},
-                     .shared = true},
+                     .shared = true,
+                     .make_room = {}},
                     left_, journal_workers_, log_, disk.disk);
   if (!journal) violation("no journal", journal.error().describe());
   journal_ = std::move(*journal);
