@@ -226,14 +226,20 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
       });
 }
 
+/// The kernel shall open what it knows as `node` under another number.
+void send_back(FuseContext& context, FuseReply& reply, NodeId node, uint64_t thread) {
+  context.file_system->sent_back(OpenModes::inode_of(node), thread);
+  reply.again();
+}
+
 void answer_opened(FuseContext& context, FuseReply& reply, NodeId node, const Opened& opened,
-                   int flags) {
+                   int flags, uint64_t thread) {
   const OpenMode mode = enter(context, node, opened, flags);
   if (mode.kind != OpenMode::Kind::elsewhere) {
     if (reply.opened(file_info(context, opened, mode, flags))) return;
     leave(context, node);
   } else {
-    reply.again();
+    send_back(context, reply, node, thread);
   }
   context.file_system->release(opened.handle);
 }
@@ -245,19 +251,20 @@ void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   OpenFlags wanted = open_flags(request, flags);
   wanted.drop_set_ids = wanted.truncate && drops_set_ids(*info);
   if ((wanted.write || wanted.truncate) && context.modes.moves(node)) {
-    reply.again();
+    send_back(context, reply, node, wanted.thread);
     return;
   }
-  context.file_system->open(OpenModes::inode_of(node), wanted,
-                            [&context, node, flags, dropped = wanted.drop_set_ids,
-                             reply = std::move(reply)](const Result<Opened>& opened) mutable {
-                              if (opened && dropped) forget_attributes(context, node);
-                              if (opened) {
-                                answer_opened(context, reply, node, *opened, flags);
-                              } else {
-                                reply.error(opened.error());
-                              }
-                            });
+  context.file_system->open(
+      OpenModes::inode_of(node), wanted,
+      [&context, node, flags, thread = wanted.thread, dropped = wanted.drop_set_ids,
+       reply = std::move(reply)](const Result<Opened>& opened) mutable {
+        if (opened && dropped) forget_attributes(context, node);
+        if (opened) {
+          answer_opened(context, reply, node, *opened, flags, thread);
+        } else {
+          reply.error(opened.error());
+        }
+      });
 }
 
 void op_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {

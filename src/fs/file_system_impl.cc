@@ -221,6 +221,16 @@ class FileSystemImpl final : public MountedFileSystem {
   void flush(HandleId handle, Closer closer, Done<void> done) override {
     files_.flush(*file(handle), closer, std::move(done));
   }
+  void sent_back(InodeId id, uint64_t thread) override {
+    NameTurns::Place place;
+    {
+      const MutexLock lock(core_->tree.mutex);
+      const InodePtr inode = core_->tree.find(id);
+      if (inode == nullptr || !inode->named()) return;
+      place = {inode->parent->id, inode->name};
+    }
+    core_->turns.sent_back(place, thread);
+  }
   std::vector<ProcessId> owners(HandleId handle) override { return files_.owners(*file(handle)); }
   void fsync(HandleId handle, Done<void> done) override {
     files_.sync(*file(handle), std::move(done));
@@ -323,6 +333,12 @@ class FileSystemImpl final : public MountedFileSystem {
         if (inode.code() == Code::not_found) core_->turns.nothing_there({directory->id, name});
         return done(inode.error());
       }
+      if (core_->turns.taken({directory->id, name}) && is_leaving_file(*inode)) {
+        return core_->when_name_settled(
+            *inode, [this, directory, name, again, done = std::move(done)]() mutable {
+              look_up(directory, name, again, std::move(done));
+            });
+      }
       auto answer = [this, directory, name, again,
                      done = std::move(done)](Result<Entry> entry) mutable {
         // What was found turned out to be of another type, and the name has another inode now.
@@ -340,6 +356,11 @@ class FileSystemImpl final : public MountedFileSystem {
   bool has_vanished(const InodePtr& inode) const {
     const MutexLock lock(core_->tree.mutex);
     return inode->vanished();
+  }
+
+  bool is_leaving_file(const InodePtr& inode) const {
+    const MutexLock lock(core_->tree.mutex);
+    return inode->type == FileType::file && inode->leaving > 0;
   }
 
   /// Whether programs may go on with what has lost its name. Who is in a directory needs its

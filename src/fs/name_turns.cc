@@ -27,8 +27,11 @@ void NameTurns::sent_back(const Place& place, uint64_t thread) {
     if (turn.number != 0) return;
     number = turn.number = ++state_->last;
   }
-  // The program may have been killed, or have given up.
-  after_(patience, [state = state_, place, number] {
+  end_after(memory, place, number);
+}
+
+void NameTurns::end_after(std::chrono::nanoseconds pause, const Place& place, uint64_t number) {
+  after_(pause, [state = state_, place, number] {
     std::vector<Callback<void()>> waiting;
     {
       const MutexLock lock(state->mutex);
@@ -74,15 +77,16 @@ bool NameTurns::taken(const Place& place) const {
 }
 
 void NameTurns::wait(const Place& place, Callback<void()> go) {
+  uint64_t number = 0;
   {
     const MutexLock lock(state_->mutex);
     const auto turn = state_->turns.find(place);
     if (turn != state_->turns.end()) {
       turn->second.waiting.push_back(std::move(go));
-      return;
+      number = turn->second.number;
     }
   }
-  go();
+  number != 0 ? end_after(patience, place, number) : go();
 }
 
 }  // namespace penstock

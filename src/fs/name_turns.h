@@ -20,7 +20,8 @@ namespace penstock {
 /// deletes and makes it, another one that has found the file and comes to open it finds it gone:
 /// ESTALE, and the kernel looks the name up once more, not twice. So whoever is about to take the
 /// file from the name again waits until the one who was sent back has opened what has the name by
-/// now, or has found that there is nothing; for a moment at most. Thread-safe.
+/// now, or has found that there is nothing; for a moment at most. And who looks such a name up
+/// while its file is about to go waits until it knows what has the name then. Thread-safe.
 class NameTurns {
  public:
   /// A name in a directory.
@@ -42,7 +43,11 @@ class NameTurns {
   void wait(const Place& place, Callback<void()> go);
 
  private:
+  /// How long somebody waits for those who were sent back: a program may have been killed, or have
+  /// given up.
   static constexpr std::chrono::milliseconds patience{100};
+  /// How long it is remembered that somebody was.
+  static constexpr std::chrono::seconds memory{10};
 
   struct Turn {
     uint64_t number = 0;
@@ -55,6 +60,7 @@ class NameTurns {
     std::map<Place, Turn> turns GUARDED_BY(mutex);
   };
 
+  void end_after(std::chrono::nanoseconds pause, const Place& place, uint64_t number);
   static std::vector<Callback<void()>> end(State& state, std::map<Place, Turn>::iterator turn)
       REQUIRES(state.mutex);
 

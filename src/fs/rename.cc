@@ -86,6 +86,7 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
           [this, request, done = std::move(done)]() mutable { rename(request, std::move(done)); });
     }
   }
+  const auto overtaken = std::make_shared<bool>(false);
   std::shared_ptr<FileWriter> replaced;
   if (target != nullptr) {
     const MutexLock lock(core_.tree.mutex);
@@ -101,6 +102,13 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
       done(std::move(renamed));
     };
   } else if (target != nullptr) {
+    // Somebody may be sent back between the look at that above and the time from which opens wait.
+    done = [this, request, overtaken, done = std::move(done)](Result<void> renamed) mutable {
+      if (!*overtaken) return done(std::move(renamed));
+      core_.turns.wait(
+          {request.new_parent->id, request.new_name},
+          [this, request, done = std::move(done)]() mutable { rename(request, std::move(done)); });
+    };
     done = [this, target, done = std::move(done)](Result<void> renamed) mutable {
       if (!renamed) keep_name(target);
       core_.resume(target);
@@ -118,7 +126,9 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
         }));
   }
   if (target == nullptr) return go(Result<void>());
-  core_.quiesce(target, [this, target, go = std::move(go)]() mutable {
+  core_.quiesce(target, [this, request, target, overtaken, go = std::move(go)]() mutable {
+    *overtaken = core_.turns.taken({request.new_parent->id, request.new_name});
+    if (*overtaken) return go(Error(Code::cancelled, "an open of the name comes first"));
     if (target->type == FileType::directory) return check_empty(target, std::move(go));
     keep_open(target, [go = std::move(go)]() mutable { go(Result<void>()); });
   });

@@ -194,7 +194,7 @@ class Versions(Nodes):
         self.assertEqual(os.stat(mount + "/f").st_size, 6)
 
     def test_readers_beside_an_atomic_replacement_never_fail(self):
-        mount = self.node()
+        mount = self.node("--no-cache")
         self.timing(first_byte_ms=5)
         path = mount + "/latest"
         write(path, "0" * 5000)

@@ -99,6 +99,39 @@ TEST_CASE("an open waits while its file is being replaced, and is sent to the ne
   for (int i = 0; i < 20; ++i) world.scheduler.advance(milliseconds(1));
 }
 
+TEST_CASE("who was sent back while the name is replaced once more gets what it has then") {
+  ReplaceWorld world;
+  for (const char* name : {"f", "one", "two"}) world.memory.set(name, name);
+  const InodeId old = world.inode("f");
+  REQUIRE(world.run<Entry>(
+      [&](Done<Entry> done) { world.file_system->lookup(root_inode, "f", std::move(done)); }));
+  world.inode("one");
+  world.inode("two");
+  CHECK(**world.replace("one", "f"));
+  world.store.hold("Copy");
+  const auto second = world.replace("two", "f");
+  REQUIRE_FALSE(second->has_value());
+  CHECK((*world.open(old))->code() == Code::changed);
+  const auto found = world.begin<Entry>(
+      [&](Done<Entry> done) { world.file_system->lookup(root_inode, "f", std::move(done)); });
+  CHECK_FALSE(found->has_value());
+  world.store.release_all();
+  world.settle();
+  REQUIRE(second->has_value());
+  CHECK(**second);
+  REQUIRE(found->has_value());
+  const InodeId present = (*found)->value().attributes.inode;
+  const auto third = world.unlink("f");
+  CHECK_FALSE(third->has_value());
+  const auto opened = world.open(present);
+  CHECK(world.read((*opened)->value().handle) == "two");
+  REQUIRE(third->has_value());
+  world.file_system->release((*opened)->value().handle);
+  world.file_system->forget(old, 1);
+  world.file_system->forget(present, 1);
+  for (int i = 0; i < 20; ++i) world.scheduler.advance(milliseconds(1));
+}
+
 TEST_CASE("an open that finds its file deleted is sent to nothing, and holds nobody up") {
   ReplaceWorld world;
   world.memory.set("f", "bytes");
