@@ -417,7 +417,7 @@ void Committer::writing_ended(const InodePtr& inode) {
     if (inode->writer == nullptr || inode->write_handles > 0 || inode->commits_running > 0) return;
     if (inode->deleted() && inode->handles > 0) return;
     if (!inode->writer->dirty() || inode->deleted()) drop = std::move(inode->writer);
-    if (drop != nullptr) core_.tree.forget(inode->id, 0);
+    if (drop != nullptr) (void)core_.tree.forget(inode->id, 0);
     // What was promised has an upload that is planned.
     if (drop == nullptr && promised(*inode)) return;
   }

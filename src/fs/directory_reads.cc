@@ -65,7 +65,7 @@ void DirectoryReads::release(HandleId id) {
   const MutexLock lock(core_.tree.mutex);
   if (handle->listing != nullptr) DirectoryLoader::close(*handle->inode, *handle->listing);
   --handle->inode->handles;
-  core_.tree.forget(handle->inode->id, 0);
+  (void)core_.tree.forget(handle->inode->id, 0);
 }
 
 void DirectoryReads::fill_when(size_t index, Read read) {

@@ -64,8 +64,8 @@ void FileOperations::release(FileHandle* handle) {
     owes = owned->unflushed && !inode->deleted() && !core_.stopping;
     set_unflushed(*owned, false);
     if (owned->writes && --inode->write_handles == 0) ended = true;
-    core_.tree.forget(inode->id,
-                      0);  // drops an inode without a name that nobody refers to any more
+    // Drops an inode without a name that nobody refers to any more.
+    (void)core_.tree.forget(inode->id, 0);
   }
   deleted_.drop(kept);
   auto end = [this, inode, ended](const Result<void>&) {

@@ -92,8 +92,9 @@ class FileSystemImpl final : public MountedFileSystem {
   }
 
   void forget(InodeId inode, uint64_t count) override {
+    InodePtr dropped;
     const MutexLock lock(core_->tree.mutex);
-    core_->tree.forget(inode, count);
+    dropped = core_->tree.forget(inode, count);
   }
 
   void getattr(InodeId id, Done<Attributes> done) override {

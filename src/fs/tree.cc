@@ -520,12 +520,13 @@ Attributes Tree::show(Inode& inode) const {
   return result;
 }
 
-void Tree::forget(InodeId id, uint64_t count) {
-  const InodePtr inode = find(id);
-  if (inode == nullptr || inode == root_) return;
+InodePtr Tree::forget(InodeId id, uint64_t count) {
+  InodePtr inode = find(id);
+  if (inode == nullptr || inode == root_) return inode;
   inode->references -= std::min(inode->references, count);
   if (inode->references == 0) inode->shown_as.reset();
   drop_if_unused(inode);
+  return inode;
 }
 
 void Tree::drop_if_unused(const InodePtr& inode) {

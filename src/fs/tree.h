@@ -149,7 +149,9 @@ class Tree {
   Attributes show(Inode& inode) const REQUIRES(mutex);
   Entry entry(const InodePtr& inode) REQUIRES(mutex);  ///< Takes a reference.
 
-  void forget(InodeId id, uint64_t count) REQUIRES(mutex);
+  /// Returns the inode, which may have been the last of it: with it go a writer and readers, whose
+  /// ends take locks, so it is to be let go of without the lock.
+  [[nodiscard]] InodePtr forget(InodeId id, uint64_t count) REQUIRES(mutex);
   uint64_t size() const REQUIRES(mutex) { return inodes_.size(); }
 
   // eviction.cc: the bound on what is known
