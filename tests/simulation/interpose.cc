@@ -14,6 +14,7 @@
 #include <random>
 #include <unordered_map>
 
+#include "base/mutex.h"
 #include "simulation/world.h"
 
 namespace {
@@ -129,7 +130,10 @@ void __wrap__ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE(
     const World::Atomic together;
     lock->mutex()->unlock();
   }
+  // Who waits keeps its thread, and with it the count of locks, from others: a fiber does not.
+  penstock::HeldLocks::given_back();
   World::get().wait(signal);
+  penstock::HeldLocks::taken();
   lock->mutex()->lock();
 }
 

@@ -88,6 +88,8 @@ void on_violation(std::string_view kind, const std::string& text) {
 [[noreturn]] void run_job(const Request& request, int requests) {
   const rlimit limit{longest_seconds, longest_seconds};
   setrlimit(RLIMIT_CPU, &limit);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
   std::vector<uint8_t> left_out(request.left_out);
   if (!read_all(requests, left_out.data(), left_out.size())) _exit(3);
   set_violation_sink(on_violation);
@@ -146,6 +148,8 @@ RunServer::RunServer() {
 RunServer::~RunServer() {
   ::close(requests_);
   ::close(results_);
+  // Servers that were started later have inherited the pipe's end, so this one would not see it go.
+  kill(server_, SIGKILL);
   waitpid(server_, nullptr, 0);
 }
 
