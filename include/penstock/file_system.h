@@ -195,7 +195,7 @@ class FileSystem {
   virtual void forget(InodeId inode, uint64_t count) = 0;
   /// The kernel did not hear what became of a change of this name, as its program was killed
   /// meanwhile: it may have looked the name up during the change, and is asked to do so again.
-  virtual void name_unheard(InodeId /*parent*/, std::string /*name*/) {}
+  virtual void name_unheard(InodeId /*parent*/, const std::string& /*name*/) {}
   /// The kernel could not open the file under the number that it knows, and looks its name up once
   /// more, which it does once: nothing else shall send it back then. `thread`: as in OpenFlags.
   virtual void sent_back(InodeId /*inode*/, uint64_t /*thread*/) {}

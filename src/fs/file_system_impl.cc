@@ -54,8 +54,8 @@ class FileSystemImpl final : public MountedFileSystem {
 
   void attach(KernelCache& kernel) override { core_->kernel.attach(kernel); }
 
-  void name_unheard(InodeId parent, std::string name) override {
-    core_->kernel.forget_entry(parent, std::move(name));
+  void name_unheard(InodeId parent, const std::string& name) override {
+    core_->kernel.forget_entry(parent, name);
   }
 
   void restore(std::vector<RestoredFile> files) override {

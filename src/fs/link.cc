@@ -46,15 +46,15 @@ void NameOperations::link_settled(const Link& request, uint32_t tries, Done<Entr
   }
   if (refused) return done(*refused);
   // The bytes that both names shall have are those that were written until now.
-  committer_.commit(
-      request.inode, [this, request, tries, done = std::move(done)](Result<void> stored) mutable {
-        if (!stored) return done(stored.error());
-        attributes_.learn(request.inode, [this, request, tries,
-                                          done = std::move(done)](Result<void> learned) mutable {
-          if (!learned) return done(learned.error());
-          link_stored(request, tries, std::move(done));
-        });
-      });
+  committer_.commit(request.inode, [this, request, tries,
+                                    done = std::move(done)](const Result<void>& stored) mutable {
+    if (!stored) return done(stored.error());
+    attributes_.learn(request.inode, [this, request, tries,
+                                      done = std::move(done)](const Result<void>& learned) mutable {
+      if (!learned) return done(learned.error());
+      link_stored(request, tries, std::move(done));
+    });
+  });
 }
 
 void NameOperations::link_stored(const Link& request, uint32_t tries, Done<Entry> done) {

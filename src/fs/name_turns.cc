@@ -83,6 +83,7 @@ void NameTurns::wait(const Place& place, Callback<void()> go) {
     const auto turn = state_->turns.find(place);
     if (turn != state_->turns.end()) {
       turn->second.waiting.push_back(std::move(go));
+      go = nullptr;
       number = turn->second.number;
     }
   }

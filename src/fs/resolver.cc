@@ -162,7 +162,7 @@ Resolver::Standing Resolver::standing(const Single& single) {
 InodePtr Resolver::learn_single(const Single& single, const Result<ObjectInfo>& file,
                                 const Result<ListPage>& below) {
   const InodePtr& directory = single.directory;
-  const InodePtr known = core_.tree.child(*directory, single.name);
+  InodePtr known = core_.tree.child(*directory, single.name);
   const bool is_directory = below && !below->objects.empty();
   // Another answer told of something else meanwhile. Which of the two is newer nobody can say:
   // whoever needs to know asks again.
