@@ -45,6 +45,13 @@ bool simulated() { return World::exists() && World::get().in_fiber(); }
 
 }  // namespace
 
+// The linker gives the names: --wrap=f makes f __wrap_f, and what was f is __real_f. Some are those
+// of C++'s own functions, which return classes.
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wreserved-identifier"
+#pragma clang diagnostic ignored "-Wreturn-type-c-linkage"
+#endif
+
 extern "C" {
 
 int __real_pthread_mutex_lock(pthread_mutex_t* mutex);

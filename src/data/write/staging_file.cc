@@ -73,7 +73,7 @@ Result<void> StagingFile::write(uint64_t offset, std::span<const std::byte> data
   const bool aligned = (offset | reinterpret_cast<uintptr_t>(data.data())) % direct_alignment == 0;
   if (direct_ < 0 || !aligned || whole < smallest_direct)
     return write_to(descriptor_, offset, data);
-  const Result<void> written = write_to(direct_, offset, data.first(whole));
+  Result<void> written = write_to(direct_, offset, data.first(whole));
   if (!written) return written;
   return write_to(descriptor_, offset + whole, data.subspan(whole));
 }
