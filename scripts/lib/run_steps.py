@@ -58,6 +58,7 @@ class Body:
         self.end_at = self.begin + step.limit
         self.kill_at = None
         self.stopped = False
+        self.cpu = 0.0  # seconds, once it has ended; without those of daemons, which nobody waits for
         nice = ["nice", "-n", "10"] if step.lane == "build" else []
         with open(log, "wb") as output:
             self.process = subprocess.Popen([*nice, *command, "--body", step.name], stdin=subprocess.DEVNULL,
@@ -81,8 +82,10 @@ class Body:
 
     def look(self, patience):
         """Stops it at its limit. The step's status once it has ended, None before."""
-        status = self.process.poll()
-        if status is not None:
+        process, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+        if process:
+            status = self.process.returncode = os.waitstatus_to_exitcode(status)
+            self.cpu = usage.ru_utime + usage.ru_stime
             self.end_group()
             return STOPPED if self.stopped else status if status >= 0 else 128 - status
         if time.monotonic() >= self.end_at and self.kill_at is None:
@@ -161,7 +164,8 @@ class Runner:
         said = f"{passed} passed" if good else f"{passed} passed, {failed} FAILED"
         if status == STOPPED and body.stopped:
             said += f", stopped at its limit of {body.step.limit:.0f} s"
-        print(f"        {body.step.name:<20} {said}, {time.monotonic() - body.begin:.0f} s", flush=True)
+        took = f"{time.monotonic() - body.begin:.0f} s, {body.cpu:.0f} of a CPU"
+        print(f"        {body.step.name:<20} {said}, {took}", flush=True)
         if not good:
             self.failures.append(body.step.name)
 
