@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
+#include <optional>
 
 #include "base/mutex.h"
 
@@ -14,6 +16,8 @@ class Gate {
   class Pass {
    public:
     explicit Pass(Gate& gate) : gate_(&gate) { gate.enter(); }
+    /// Of one that has entered by itself.
+    Pass(Gate& gate, std::adopt_lock_t) noexcept : gate_(&gate) {}
     Pass(const Pass& other) : gate_(other.gate_) {
       if (gate_ != nullptr) gate_->enter();
     }
@@ -28,10 +32,25 @@ class Gate {
   };
 
   Pass pass() { return Pass(*this); }
+  /// None once close() has begun.
+  std::optional<Pass> pass_if_open() EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      if (closed_) return {};
+      ++inside_;
+    }
+    return Pass(*this, std::adopt_lock);
+  }
 
   /// Waits until every pass is gone. Must not be called from work that holds one.
   void wait() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
+    while (inside_ != 0) empty_.wait(mutex_);
+  }
+  /// The same, and from now on pass_if_open() gives none.
+  void close() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    closed_ = true;
     while (inside_ != 0) empty_.wait(mutex_);
   }
 
@@ -49,6 +68,7 @@ class Gate {
   Mutex mutex_;
   CondVar empty_;
   uint64_t inside_ GUARDED_BY(mutex_) = 0;
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace penstock

@@ -116,10 +116,10 @@ FuseReply::~FuseReply() {
   error_number(EIO);
 }
 
-bool FuseReply::claim() {
-  if (!pending_->claim()) return false;
+std::optional<Gate::Pass> FuseReply::claim() {
+  if (!pending_->claim()) return {};
   context_.session->interrupts.leave(*pending_);
-  return true;
+  return context_.session->answers.pass_if_open();
 }
 
 bool FuseReply::error_number(int number) {
@@ -161,7 +161,8 @@ bool FuseReply::created(const Entry& entry, fuse_ino_t node, const fuse_file_inf
 }
 
 bool FuseReply::data(const Slices& slices) {
-  if (!claim()) return false;
+  const std::optional<Gate::Pass> claimed = claim();
+  if (!claimed) return false;
   std::vector<iovec> pieces;
   pieces.reserve(slices.spans.size());
   for (const auto& span : slices.spans) {

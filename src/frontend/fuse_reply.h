@@ -3,9 +3,11 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
+#include "base/gate.h"
 #include "base/log.h"
 #include "frontend/fuse_api.h"
 #include "frontend/interrupts.h"
@@ -62,7 +64,8 @@ class FuseReply {
 
  private:
   bool error_number(int number);
-  bool claim();
+  /// The right to write the answer, for as long as it is held.
+  std::optional<Gate::Pass> claim();
 
   std::shared_ptr<PendingRequest> pending_;
   ReplyContext context_;

@@ -48,6 +48,7 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
 
   ~FuseSessionImpl() override {
     end();
+    context_.answers.close();
     if (session_ != nullptr) fuse_session_destroy(session_);
     fuse_opt_free_args(&args_);
   }
@@ -142,6 +143,7 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
     }
     // libfuse closes the descriptor that the workers still read from, so it comes last. It is lazy
     // in any case, through fusermount3 for users without root.
+    context_.answers.close();
     fuse_session_unmount(session_);
   }
 

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <unordered_map>
 
+#include "base/gate.h"
 #include "base/mutex.h"
 #include "frontend/fuse_api.h"
 
@@ -49,6 +50,9 @@ class Interrupts {
 /// What fuse_req_userdata() of every request of a session points to.
 struct SessionContext {
   Interrupts interrupts;
+  /// Whoever answers holds a pass while the answer is written. It is closed before the descriptor
+  /// of /dev/fuse is: its number may be that of another file at once.
+  Gate answers;
 };
 
 }  // namespace penstock
