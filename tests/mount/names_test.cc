@@ -324,7 +324,8 @@ TEST_CASE("own changes are seen at once, others' after the TTL") {
 }
 
 TEST_CASE("a walk over many directories lists them ahead, each once") {
-  TestServer server({.list_latency = std::chrono::milliseconds(20)});
+  TestServer server(
+      {.list_latency = std::chrono::milliseconds(20), .object_age = std::chrono::hours(24 * 30)});
   for (int d = 0; d < 60; ++d) {
     for (int f = 0; f < 5; ++f) {
       server.put_object("test", "t/d" + std::to_string(100 + d) + "/f" + std::to_string(f), "x");
