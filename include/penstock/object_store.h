@@ -21,6 +21,12 @@ namespace penstock {
 /// An entity tag as the store gives it, without quotes; empty means "none".
 using ETag = std::string;
 
+/// Whether two answers tell of different versions. An ETag that one of them lacks tells nothing:
+/// s3proxy 4.1 has those of markers ("dir/") in listings, but not in answers to HEAD and GET.
+inline bool tell_apart(const ETag& one, const ETag& other) {
+  return !one.empty() && !other.empty() && one != other;
+}
+
 /// Everything that an object carries besides its bytes, so that whoever keeps metadata keeps all of
 /// it. User metadata have names in lower case, without "x-amz-meta-", and values that a header can
 /// carry. What S3 keeps in headers of its own has a name of namespace `header`.

@@ -78,8 +78,11 @@ void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> do
     const bool no_marker = !learned && learned.code() == Code::not_found && inode->directory;
     if (!learned && !no_marker) return done(std::move(learned));
     Result<bool> changed = false;
+    bool owed = false;
     {
       const MutexLock lock(core_.tree.mutex);
+      // What could not be stored is not stored by asking for the same once more.
+      owed = inode->stored_dirty || (inode->directory && inode->directory->marker_owed);
       StoredAttributes stored = inode->stored;
       changed = inode->vanished() ? Result<bool>(Tree::gone(*inode)) : edit(*inode, stored);
       if (changed && *changed &&
@@ -97,7 +100,7 @@ void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> do
       }
     }
     if (!changed) return done(changed.error());
-    if (!*changed) return done({});
+    if (!*changed && !owed) return done({});
     save(inode, std::move(done));
   });
 }
@@ -108,7 +111,7 @@ void AttributeOperations::save(const InodePtr& inode, Done<void> done) {
   {
     const MutexLock lock(core_.tree.mutex);
     deleted = inode->deleted();
-    if (!directory && !deleted) inode->stored_dirty = true;
+    if (!deleted) (directory ? inode->directory->marker_owed : inode->stored_dirty) = true;
   }
   if (deleted) return done({});
   if (!directory) return committer_.save_stored(inode, std::move(done));

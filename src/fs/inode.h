@@ -64,6 +64,7 @@ struct DirectoryState {
   enum class Carried : uint8_t { unknown, none, some };
   Carried carried = Carried::unknown;
   bool marker_writing = false;             ///< See FsCore::store_marker.
+  bool marker_owed = false;                ///< Its object lacks attributes that were changed here.
   std::vector<Done<void>> marker_waiters;  ///< For the write after the present one.
   bool noting_carried = false;             ///< StoredAttributes::children_carry is being written.
   uint32_t sampling = 0;                   ///< Files that are being looked at to find that out.

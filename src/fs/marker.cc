@@ -77,7 +77,7 @@ class FsCore::MarkerWrite : public std::enable_shared_from_this<MarkerWrite> {
       const MutexLock lock(core_.tree.mutex);
       metadata = to_metadata(directory_->stored, FileType::directory);
       // Of a version that was not known nothing is to be lost.
-      const bool other = !complete_ || (!known_.empty() && present && present->etag != known_);
+      const bool other = !complete_ || (present && tell_apart(present->etag, known_));
       if (other && present && present->metadata)
         metadata.insert(present->metadata->begin(), present->metadata->end());
     }
@@ -141,6 +141,7 @@ void FsCore::write_marker(const InodePtr& directory) {
       DirectoryState& state = *directory->directory;
       if (info) {
         state.has_marker = true;
+        state.marker_owed = !state.marker_waiters.empty();
         directory->etag = info->etag;
         directory->size = info->size;
         Tree::modified_here(*directory, info->last_modified_ns);

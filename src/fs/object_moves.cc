@@ -155,7 +155,7 @@ class Copies : public std::enable_shared_from_this<Copies> {
         {.key = marker.key, .cancel = {}},
         core_.tracked<ObjectInfo>([self = shared_from_this(), marker, relative,
                                    written = std::move(written)](Result<ObjectInfo> found) mutable {
-          if (found && (found->etag != marker.etag || found->size != 0))
+          if (found && (tell_apart(found->etag, marker.etag) || found->size != 0))
             found = Error(Code::changed, "the source was replaced");
           if (!found) return written(std::move(found));
           self->core_.parts.store.put({.key = self->request_.move.to + relative,

@@ -139,7 +139,8 @@ void ObjectCopier::copy(CopyObject request, Done<ObjectInfo> done) {
   store_.head(std::move(head), [this, in_parts, request = std::move(request),
                                 done = std::move(done)](Result<ObjectInfo> info) mutable {
     if (!info) return done(info.error());
-    if (info->etag != request.etag) return done(Error(Code::changed, "the source was replaced"));
+    if (tell_apart(info->etag, request.etag))
+      return done(Error(Code::changed, "the source was replaced"));
     request.metadata =
         request.describe != nullptr ? request.describe(*info) : info->metadata.value_or(Metadata{});
     copy_described(std::move(request), in_parts, std::move(done));

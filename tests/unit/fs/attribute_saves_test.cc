@@ -124,6 +124,25 @@ TEST_CASE("a change that fails is not made to the object that another node has p
   CHECK(world.lookup(root_inode, "a")->attributes.mode == 0644);
 }
 
+TEST_CASE("a change that was refused is stored when the program asks for it again") {
+  World world;
+  world.memory.set("a", "stored bytes");
+  world.memory.set("d/", "");
+  const bool directory = GENERATE(false, true);
+  const InodeId inode = world.inode(directory ? "d" : "a");
+  const auto change_mode = [&] {
+    return world.run<Attributes>([&](Done<Attributes> done) {
+      world.file_system->setattr(inode, {.mode = 0700}, std::move(done));
+    });
+  };
+  world.store.add(
+      {.operation = directory ? "Put" : "Copy", .error = Error(Code::access_denied, "no")});
+  CHECK(change_mode().code() == Code::access_denied);
+  CHECK(change_mode());
+  const Metadata stored = *world.memory.info(directory ? "d/" : "a")->metadata;
+  CHECK(stored.at("mode") == (directory ? "16832" : "33216"));  // S_IFDIR, S_IFREG | 0700
+}
+
 TEST_CASE("what is looked up during a change of attributes does not undo it") {
   World world;
   world.memory.set("a", "bytes", {{"mode", "33188"}});
