@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 
 #include <cerrno>
+#include <chrono>
 #include <ctime>
 #include <memory>
 #include <string>
@@ -130,12 +131,15 @@ void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   FuseContext& context = context_of(request);
   context.file_system->lookup(
       parent, name,
-      [&context,
+      [&context, asked = std::chrono::steady_clock::now(),
        reply = FuseReply(request, context.reply(), "lookup")](const Result<Entry>& entry) mutable {
+        // The store may have been asked as early as that.
+        const auto age = std::chrono::steady_clock::now() - asked;
         if (entry) {
           answer_with(context, reply, *entry);
-        } else if (entry.code() == Code::not_found && context.negative_ttl.count() > 0) {
-          reply.no_entry(context.negative_ttl);
+        } else if (entry.code() == Code::not_found && age < context.negative_ttl) {
+          reply.no_entry(
+              std::chrono::duration_cast<std::chrono::milliseconds>(context.negative_ttl - age));
         } else {
           reply.error(entry.error());
         }

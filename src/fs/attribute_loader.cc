@@ -74,13 +74,13 @@ void AttributeLoader::learn(const InodePtr& inode, Done<void> done) {
     inode->attribute_waiters->push_back(std::move(done));
     if (asked) return;
   }
-  core_.parts.store.head({.key = key},
-                         core_.tracked<ObjectInfo>([this, inode, key](Result<ObjectInfo> info) {
-                           learned(inode, key, std::move(info));
-                         }));
+  auto answered = [this, inode, key, asked = core_.parts.scheduler.now()](Result<ObjectInfo> info) {
+    learned(inode, key, asked, std::move(info));
+  };
+  core_.parts.store.head({.key = key}, core_.tracked<ObjectInfo>(std::move(answered)));
 }
 
-void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
+void AttributeLoader::learned(const InodePtr& inode, const std::string& key, Scheduler::Time asked,
                               Result<ObjectInfo> info) {
   std::unique_ptr<std::vector<Done<void>>> waiters;
   {
@@ -93,7 +93,7 @@ void AttributeLoader::learned(const InodePtr& inode, const std::string& key,
     if (same && (no_marker || (info && is_as_known(core_, *inode, *info)))) {
       inode->stored_known = true;
     } else if (same && info) {
-      core_.tree.learn_object(inode, *info);
+      core_.tree.learn_object(inode, *info, asked);
     } else if (same && info.code() == Code::not_found) {
       inode->told = {};  // who looks the name up next finds out what has become of it
     }

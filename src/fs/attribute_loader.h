@@ -48,8 +48,8 @@ class AttributeLoader {
   /// A directory whose listing had no marker has no object that could carry anything.
   bool has_no_object(const Inode& inode) const REQUIRES(core_.tree.mutex);
   Result<std::string> object_key(const Inode& inode) const REQUIRES(core_.tree.mutex);
-  void learned(const InodePtr& inode, const std::string& key, Result<ObjectInfo> info)
-      EXCLUDES(core_.tree.mutex);
+  void learned(const InodePtr& inode, const std::string& key, Scheduler::Time asked,
+               Result<ObjectInfo> info) EXCLUDES(core_.tree.mutex);
   void sample_answered(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
   std::vector<InodePtr> neighbours(const InodePtr& inode) REQUIRES(core_.tree.mutex);
 

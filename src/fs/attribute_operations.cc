@@ -76,7 +76,7 @@ void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> do
   attributes_.learn(inode, [this, inode, edit = std::move(edit),
                             done = std::move(done)](Result<void> learned) mutable {
     const bool no_marker = !learned && learned.code() == Code::not_found && inode->directory;
-    if (!learned && !no_marker) return done(std::move(learned));
+    if (!learned && !no_marker) return done(look_up_again(learned.error()));
     Result<bool> changed = false;
     bool owed = false;
     {

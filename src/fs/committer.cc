@@ -356,6 +356,8 @@ void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
 void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> result,
                                   Done<void> done) {
   Ended ended;
+  if (!result) result = look_up_again(result.error());
+  const bool gone = !result && result.code() == Code::changed;
   {
     const MutexLock lock(core_.tree.mutex);
     --inode->commits_running;
@@ -367,10 +369,10 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
       // What is written from now on is an edit of the copy.
       const Result<std::string> key = core_.tree.key_of(*inode);
       if (inode->writer != nullptr && key) inode->writer->base_moved(*key, result->etag);
-    } else if (result.code() == Code::changed && dirty_writer(*inode) == nullptr) {
+    } else if (gone && dirty_writer(*inode) == nullptr) {
       // It was a change of an object that has gone: what is there now is somebody else's.
       inode->stored_dirty = false;
-      core_.tree.detach(inode, Binding::vanished);
+      core_.tree.lose(inode);
     } else {
       inode->stored_dirty = true;
     }

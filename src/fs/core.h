@@ -22,6 +22,12 @@ inline Error mount_is_ending() {
   return Error(Code::read_only, "the mount is ending and takes no more changes");
 }
 
+/// For what a kernel asks by an inode's number: where the inode's object is gone, another may have
+/// its name by now, and the kernel looks the name up again.
+inline Error look_up_again(const Error& error) {
+  return error.code() == Code::not_found ? error.with_code(Code::changed) : error;
+}
+
 /// What every part of the file system works with. Outlives all of them and every request they have
 /// under way.
 struct FsCore : std::enable_shared_from_this<FsCore> {

@@ -171,13 +171,11 @@ void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> d
           open(inode, flags, std::move(done));
         });
   }
-  resolver_.refresh_to_open(inode, [this, inode, flags,
-                                    done = std::move(done)](const Result<void>& fresh) mutable {
-    if (!fresh)
-      return done(fresh.error().code() == Code::not_found ? fresh.error().with_code(Code::changed)
-                                                          : fresh.error());
-    open_fresh(inode, flags, std::move(done));
-  });
+  resolver_.refresh_to_open(
+      inode, [this, inode, flags, done = std::move(done)](const Result<void>& fresh) mutable {
+        if (!fresh) return done(look_up_again(fresh.error()));
+        open_fresh(inode, flags, std::move(done));
+      });
 }
 
 void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done) {
@@ -192,7 +190,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
     if (!known) {
       return attributes_.learn(
           inode, [this, inode, flags, done = std::move(done)](const Result<void>& learned) mutable {
-            if (!learned) return done(learned.error());
+            if (!learned) return done(look_up_again(learned.error()));
             open_fresh(inode, flags, std::move(done));
           });
     }
@@ -294,14 +292,15 @@ Result<std::shared_ptr<ObjectReader>> FileOperations::reader_for(
     ObjectVersion version{.key = std::move(*key), .etag = inode.etag, .size = inode.size};
     // A get may end after the file system has: it must not keep either alive.
     reader = core_.parts.reads.open(
-        std::move(version), [weak_core = core_.weak_from_this(),
-                             weak = std::weak_ptr<Inode>(handle.inode)](const ObjectInfo& info) {
+        std::move(version),
+        [weak_core = core_.weak_from_this(), weak = std::weak_ptr<Inode>(handle.inode),
+         asked = core_.parts.scheduler.now()](const ObjectInfo& info) {
           const std::shared_ptr<FsCore> core = weak_core.lock();
           const InodePtr known = weak.lock();
           if (core == nullptr || known == nullptr) return;
           const MutexLock lock(core->tree.mutex);
           if (known->etag == info.etag && !known->stored_known)
-            core->tree.learn_object(known, info);
+            core->tree.learn_object(known, info, asked);
         });
     inode.reader = reader;
   }
@@ -339,6 +338,7 @@ void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
       moving = core_.leaving(inode);
       own_change = wait || moving || dropped || inode.local_version != version;
     }
+    if (!own_change && !slices) return done(look_up_again(slices.error()));
     if (!own_change) return done(std::move(slices));
     auto again = [this, handle, range, cancel, tries, done = std::move(done)]() mutable {
       read_present(handle, range, std::move(cancel), tries - 1, std::move(done));

@@ -29,17 +29,18 @@ milliseconds Freshness::of_own() const { return mode_ == Mode::ttl ? ttl_ : std:
 
 milliseconds Freshness::absence() const {
   switch (mode_) {
-    case Mode::adaptive:
-      // Half of it in the mount and half in the kernel, which may be told at the very end.
-      return std::min(ttl_, longest_absence / 2);
     case Mode::close_to_open:
       return milliseconds(0);
+    case Mode::adaptive:
     case Mode::ttl:
       break;
   }
-  return std::min(ttl_, longest_absence);
+  // Half of it in the mount and half in the kernel, which may be told at the very end.
+  return std::min(ttl_, longest_absence) / 2;
 }
 
-milliseconds Freshness::own_directory() const { return mode_ == Mode::ttl ? ttl_ : absence(); }
+milliseconds Freshness::own_directory() const {
+  return mode_ == Mode::ttl ? std::max(absence(), ttl_ - kernel_absence()) : absence();
+}
 
 }  // namespace penstock

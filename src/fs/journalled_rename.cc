@@ -197,6 +197,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
 
   void step_copied(CopiedObjects copies) {
     keys_ = std::move(copies.relative_keys);
+    // Others have removed an object below: the directory is there all the same.
+    if (copies.error) copies.error = look_up_again(*copies.error);
     if (copies.error) {
       if (held_->intent.step > 0 || taken_over_) return leave_behind(*copies.error);
       std::vector<std::string> back = std::move(copies.renamed);
@@ -204,6 +206,9 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
       if (!back.empty()) return rename_back(std::move(back), *copies.error);
       return undo(*copies.error);
     }
+    const bool whole = !journalled_ && held_->intent.moves.size() == 1;
+    const bool nothing = whole && keys_.empty() && copies.renamed.empty();
+    if (nothing) return end(Error(Code::not_found, "nothing is there any more to be renamed"));
     if (renaming()) return delete_originals();
     if (move().keeps_source) return next_step();
     if (!journalled_) return delete_originals();

@@ -135,7 +135,7 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
                       page->continuation.empty() ? "" : last_of(*page).substr(prefix.size()));
             if (covers(*page, prefix + component) && !core_.leaving(*directory) &&
                 core_.tree.child(*directory, name) == nullptr) {
-              core_.tree.note_absent(*directory, name);
+              core_.tree.note_absent(*directory, name, page_names->page_asked);
             }
           }
           if (--state.partial_listings == 0 && state.listing == nullptr) state.changed.clear();
@@ -245,9 +245,13 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
                             const ListPage& page) {
   DirectoryState& state = *directory->directory;
   ++listing.pages;
-  const auto changed_here = [&](const std::string& name) {
-    const auto it = state.changed.find(name);
-    return it != state.changed.end() && it->second > listing.changes_at_start;
+  // What this mount has changed since the walk began, and what did not exist when the store was
+  // asked for it later than for this page.
+  const auto overtaken = [&](const std::string& name) {
+    const auto changed = state.changed.find(name);
+    if (changed != state.changed.end() && changed->second > listing.changes_at_start) return true;
+    const auto absent = state.absent.find(name);
+    return absent != state.absent.end() && absent->second > listing.page_asked;
   };
   for (const ObjectInfo& object : page.objects) {
     listing.note_age(object.last_modified_ns);
@@ -261,15 +265,15 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const s
       continue;
     }
     const auto shown = core_.tree.keys.name_of(std::string_view(object.key).substr(prefix.size()));
-    if (!shown || changed_here(*shown) || core_.tree.is_own(*directory, *shown)) continue;
+    if (!shown || overtaken(*shown) || core_.tree.is_own(*directory, *shown)) continue;
     apply_file(directory, listing, *shown, object);
   }
   for (const std::string& common : page.common_prefixes) {
     const auto shown = core_.tree.keys.name_of(
         std::string_view(common).substr(prefix.size(), common.size() - prefix.size() - 1));
-    if (!shown || changed_here(*shown) || core_.tree.is_own(*directory, *shown)) continue;
+    if (!shown || overtaken(*shown) || core_.tree.is_own(*directory, *shown)) continue;
     // Where a file of this name came first, its entry becomes the directory's.
-    listing.add(*shown, core_.tree.learn_directory(directory, *shown)->type);
+    listing.add(*shown, core_.tree.learn_directory(directory, *shown, listing.page_asked)->type);
   }
 }
 
@@ -288,7 +292,7 @@ void DirectoryLoader::apply_file(const InodePtr& directory, Listing& listing,
     known->told = {};
     return;
   }
-  core_.tree.learn_file(directory, name, object);
+  core_.tree.learn_file(directory, name, object, listing.page_asked);
 }
 
 void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
@@ -318,7 +322,8 @@ void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
     if (inode->directory != nullptr) listing.note_age(inode->directory->oldest_ns);
   }
   state.oldest_ns = listing.oldest_ns;
-  if (directory->named() && !listing.entries.empty()) core_.tree.told_directory(*directory);
+  if (directory->named() && !listing.entries.empty())
+    core_.tree.told_directory(*directory, listing.page_asked);
   core_.tree.told_listing(*directory, listing.started, listing.newest_ns);
   if (moving || state.evictions != listing.evictions_at_start) state.complete = false;
   // What was new to this listing has not been looked at.

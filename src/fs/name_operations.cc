@@ -8,6 +8,11 @@
 
 namespace penstock {
 
+Error NameOperations::lost(const Inode& inode) {
+  if (inode.deleted()) return Error(Code::not_found);
+  return Tree::gone(inode);
+}
+
 bool NameOperations::begin_naming(std::vector<InodePtr> directories, Done<void>& done,
                                   std::function<void(Done<void>)> again) {
   {
@@ -177,7 +182,7 @@ void NameOperations::remove_quiet_directory(const InodePtr& parent, const std::s
             const MutexLock lock(core_.tree.mutex);
             key = core_.tree.name_key(*inode);
           }
-          if (!key) return done(Error(Code::not_found));
+          if (!key) return done(lost(*inode));
           remove_key(inode, *key, std::move(done));
         });
       });
@@ -263,7 +268,7 @@ void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
-    if (!inode->named()) return after.answer(std::move(done), Error(Code::not_found));
+    if (!inode->named()) return after.answer(std::move(done), lost(*inode));
     if (inode->writer != nullptr && inode->writer->persistent()) keeper = inode->writer;
   }
   if (keeper != nullptr) return remove_pending(inode, keeper, std::move(done));
@@ -297,10 +302,10 @@ void NameOperations::remove_quiet(const InodePtr& inode, Done<void> done) {
 
 void NameOperations::remove_kept(const InodePtr& inode, Done<void> done) {
   std::string key;
-  bool gone = false;
+  std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
-    gone = !inode->named();
+    if (!inode->named()) gone = lost(*inode);
     // What it has replaced by a rename may still be there.
     if (!gone && (!inode->local_only || !inode->replaces.empty())) {
       key = core_.tree.name_key(*inode).value();
@@ -311,7 +316,7 @@ void NameOperations::remove_kept(const InodePtr& inode, Done<void> done) {
       core_.tree.detach(inode, Binding::deleted);
     }
   }
-  if (gone) return done(Error(Code::not_found));
+  if (gone) return done(*gone);
   if (key.empty()) {
     committer_.writing_ended(inode);
     return done({});
@@ -338,9 +343,11 @@ void NameOperations::remove_pending(const InodePtr& inode,
   auto held = [this, inode, writer, gone = std::move(gone)](const Result<bool>& sent) mutable {
     std::string key;
     bool there = false;
+    std::optional<Error> absent;
     {
       const MutexLock lock(core_.tree.mutex);
       there = inode->named();
+      if (!there) absent = lost(*inode);
       const bool never_sent = sent && !*sent && inode->local_only && inode->replaces.empty();
       if (there && never_sent) {
         core_.tree.note_change(*inode->parent, inode->name);
@@ -351,7 +358,7 @@ void NameOperations::remove_pending(const InodePtr& inode,
         key = core_.tree.name_key(*inode).value();
       }
     }
-    if (!there) return gone(Error(Code::not_found));
+    if (absent) return gone(*absent);
     if (key.empty()) {
       gone({});
       return committer_.writing_ended(inode);
@@ -377,7 +384,7 @@ void NameOperations::remove_key(const InodePtr& inode, const std::string& key, D
           const MutexLock lock(core_.tree.mutex);
           if (inode->named()) {
             core_.tree.note_change(*inode->parent, inode->name);
-            core_.tree.note_absent(*inode->parent, inode->name);
+            core_.tree.note_absent(*inode->parent, inode->name, core_.parts.scheduler.now());
             Tree::names_changed(*inode->parent);
             inode->ctime_ns = wall_clock_ns();
             core_.tree.detach(inode, Binding::deleted);

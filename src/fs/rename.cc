@@ -156,7 +156,7 @@ void NameOperations::rename_settled(const Rename& request, const InodePtr& inode
 void NameOperations::moved(const Rename& request, const InodePtr& inode) {
   core_.tree.note_change(*request.parent, request.name);
   core_.tree.note_change(*request.new_parent, request.new_name);
-  core_.tree.note_absent(*request.parent, request.name);
+  core_.tree.note_absent(*request.parent, request.name, core_.parts.scheduler.now());
   Tree::names_changed(*request.parent);
   Tree::names_changed(*request.new_parent);
   inode->ctime_ns = wall_clock_ns();
@@ -226,7 +226,7 @@ void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
-    if (!inode->named()) return after.answer(std::move(done), Error(Code::not_found));
+    if (!inode->named()) return after.answer(std::move(done), lost(*inode));
     dirty = dirty_below(inode);
   }
   if (dirty.empty()) return done({});
@@ -246,7 +246,7 @@ void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
 
 Result<Move> NameOperations::keys_of(const Rename& request, const Inode& inode) const {
   Result<std::string> from = core_.tree.name_key(inode);
-  if (!from) return Error(Code::not_found);
+  if (!from) return lost(inode);
   Result<std::string> to = core_.tree.child_key(*request.new_parent, request.new_name, inode.type);
   if (!to) return to.error();
   return Move{.from = std::move(*from), .to = std::move(*to)};

@@ -175,20 +175,20 @@ InodePtr Resolver::learn_single(const Single& single, const Result<ObjectInfo>& 
     return known;
   }
   if (is_directory) {
-    InodePtr inode = core_.tree.learn_directory(directory, single.name);
+    InodePtr inode = core_.tree.learn_directory(directory, single.name, single.asked);
     if (inode->directory) {
       const ObjectInfo& first = below->objects.front();
       note_found_below(*inode, first.last_modified_ns, first.key == single.key + "/");
-      core_.tree.told_directory(*inode);
+      core_.tree.told_directory(*inode, single.asked);
     }
     return inode;
   }
-  if (file) return core_.tree.learn_file(directory, single.name, *file);
+  if (file) return core_.tree.learn_file(directory, single.name, *file, single.asked);
   // What is missing may have been renamed already, with the directory.
   const bool moving = core_.leaving(*directory);
   if (known != nullptr && (moving || core_.tree.keeps(*known))) return known;
   if (known != nullptr) core_.tree.detach(known, Binding::vanished);
-  if (!moving) core_.tree.note_absent(*directory, single.name);
+  if (!moving) core_.tree.note_absent(*directory, single.name, single.asked);
   return nullptr;
 }
 

@@ -220,6 +220,14 @@ void Tree::detach(const InodePtr& inode, Binding how) {
   drop_if_unused(inode);
 }
 
+void Tree::lose(const InodePtr& inode) {
+  if (!inode->named()) return;
+  const InodePtr directory = inode->parent;
+  const std::string name = inode->name;
+  // Of which nothing is known but that there may be something: who looks it up asks the store.
+  add_child(directory, name, inode->type)->told = {};
+}
+
 bool Tree::changing(const Inode& inode) {
   if (inode.local_only || inode.leaving > 0 || inode.commits_running > 0) return true;
   if (!inode.kept_key.empty()) return true;
@@ -267,13 +275,13 @@ void Tree::exchange(const InodePtr& one, const InodePtr& other) {
 }
 
 InodePtr Tree::learn_file(const InodePtr& directory, const std::string& name,
-                          const ObjectInfo& info) {
+                          const ObjectInfo& info, Scheduler::Time asked) {
   InodePtr inode = child(*directory, name);
   const bool other_type = inode != nullptr && inode->type != FileType::file;
   // A directory below which something is written here hides the file.
   if (other_type && keeps(*inode)) return inode;
   if (inode == nullptr || other_type) inode = add_child(directory, name, FileType::file);
-  learn_object(inode, info);
+  learn_object(inode, info, asked);
   return child(*directory, name);
 }
 
@@ -283,7 +291,7 @@ InodePtr Tree::restore(RestoredFile file) {
   for (size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/')) {
     const auto name = keys.name_of(path.substr(0, slash));
     if (!name) return nullptr;
-    directory = learn_directory(directory, *name);
+    directory = learn_directory(directory, *name, scheduler_.now());
     if (directory->type != FileType::directory) return nullptr;
     path.remove_prefix(slash + 1);
   }
@@ -302,17 +310,18 @@ InodePtr Tree::restore(RestoredFile file) {
   return inode;
 }
 
-InodePtr Tree::learn_directory(const InodePtr& directory, const std::string& name) {
+InodePtr Tree::learn_directory(const InodePtr& directory, const std::string& name,
+                               Scheduler::Time asked) {
   InodePtr inode = child(*directory, name);
   // A file that is being written here keeps its name until it is done with.
   if (inode != nullptr && inode->type == FileType::file && keeps(*inode)) return inode;
   if (inode == nullptr || inode->type != FileType::directory)
     inode = add_child(directory, name, FileType::directory);
-  if (inode->directory != nullptr) told_directory(*inode);
+  if (inode->directory != nullptr) told_directory(*inode, asked);
   return inode;
 }
 
-void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info) {
+void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler::Time asked) {
   const bool other = inode->etag != info.etag || inode->size != info.size;
   // While only attributes are stored the store may have their object already: the same contents.
   if (other && inode->saving_attributes && inode->size == info.size) {
@@ -331,9 +340,9 @@ void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info) {
     if (!inode->named()) return;
     const InodePtr directory = inode->parent;
     const std::string name = inode->name;
-    return learn_object(add_child(directory, name, FileType::file), info);
+    return learn_object(add_child(directory, name, FileType::file), info, asked);
   }
-  told(*inode, info.last_modified_ns);
+  told(*inode, info.last_modified_ns, asked);
   if (other) {
     inode->etag = info.etag;
     inode->size = info.size;
@@ -350,7 +359,7 @@ void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info) {
   if (inode->commits_running > 0 || inode->stored_dirty) {
     inode->stored_known = true;
   } else if (info.metadata) {
-    learn_metadata(inode, info);
+    learn_metadata(inode, info, asked);
   } else if (!inode->stored_known && inode->type == FileType::file) {
     inode->mtime_ns = info.last_modified_ns;
   }
@@ -374,14 +383,14 @@ void Tree::compare_modified(Inode& inode, int64_t last_modified_ns) {
   inode.ctime_ns = last_modified_ns;
 }
 
-void Tree::learn_metadata(const InodePtr& inode, const ObjectInfo& info) {
+void Tree::learn_metadata(const InodePtr& inode, const ObjectInfo& info, Scheduler::Time asked) {
   StoredAttributes stored = parse_attributes(*info.metadata);
   if (inode->shown_as && inode->named() && inode->type == FileType::file &&
       *inode->shown_as != stored.type.value_or(inode->type)) {
     // A kernel that sees an inode change its type gives it up: the name gets another one.
     const InodePtr directory = inode->parent;
     const std::string name = inode->name;
-    return learn_object(add_child(directory, name, FileType::file), info);
+    return learn_object(add_child(directory, name, FileType::file), info, asked);
   }
   inode->stored = std::move(stored);
   inode->stored_known = true;
@@ -409,10 +418,10 @@ void Tree::note_change(Inode& directory, const std::string& name) {
     state.changed[name] = state.change_count;
 }
 
-void Tree::note_absent(Inode& directory, const std::string& name) {
+void Tree::note_absent(Inode& directory, const std::string& name, Scheduler::Time asked) {
   auto& absent = directory.directory->absent;
   if (absent.size() >= max_absent) absent.clear();
-  absent[name] = scheduler_.now();
+  absent[name] = asked;
   directory.directory->taken.erase(name);
 }
 
@@ -430,14 +439,17 @@ bool Tree::taken(const Inode& directory, const std::string& name) {
   return directory.directory->taken.contains(name);
 }
 
-void Tree::told(Inode& inode, int64_t last_modified_ns) {
-  inode.told = {scheduler_.now(), freshness.of_age(age_now(last_modified_ns))};
+void Tree::told(Inode& inode, int64_t last_modified_ns, Scheduler::Time asked) {
+  // The answer may have been long on its way, and the object changed meanwhile.
+  const Scheduler::Time now = scheduler_.now();
+  const std::chrono::nanoseconds lasts = freshness.of_age(age_now(last_modified_ns));
+  inode.told = {now, std::max(lasts - (now - asked), std::chrono::nanoseconds(0))};
 }
 
-void Tree::told_directory(Inode& directory) {
+void Tree::told_directory(Inode& directory, Scheduler::Time asked) {
   // Its own object may change beside all that lies below it: the directory's mode, its owner.
   const DirectoryState& state = *directory.directory;
-  told(directory, state.has_marker ? directory.modified_s * ns_per_second : state.oldest_ns);
+  told(directory, state.has_marker ? directory.modified_s * ns_per_second : state.oldest_ns, asked);
 }
 
 void Tree::told_own(Inode& inode) { inode.told = {scheduler_.now(), freshness.of_own()}; }

@@ -76,6 +76,9 @@ class Tree {
   /// Takes the inode out of its directory, and what lies below it: `how` is deleted, which the
   /// kernel knows by itself, or vanished, which it is told.
   void detach(const InodePtr& inode, Binding how) REQUIRES(mutex);
+  /// The store has refused a change of the inode's object, which has gone or is another version by
+  /// now. What has its name is not known: the name is neither the inode's nor absent.
+  void lose(const InodePtr& inode) REQUIRES(mutex);
   void move(const InodePtr& inode, const InodePtr& directory, const std::string& name)
       REQUIRES(mutex);
 
@@ -93,15 +96,18 @@ class Tree {
   /// decides: a directory hides a file of the same name. An inode that the kernel refers to is one
   /// version of the contents for good: of another one the name gets a new inode, and the old one
   /// has vanished. Returns what has the name then.
-  InodePtr learn_file(const InodePtr& directory, const std::string& name, const ObjectInfo& info)
-      REQUIRES(mutex);
+  /// Here and below `asked` is when the mount asked: the store may have changed since.
+  InodePtr learn_file(const InodePtr& directory, const std::string& name, const ObjectInfo& info,
+                      Scheduler::Time asked) REQUIRES(mutex);
   /// The file that an earlier mount promised, with the directories above it; null where another
   /// promised name is in the way.
   InodePtr restore(RestoredFile file) REQUIRES(mutex);
-  InodePtr learn_directory(const InodePtr& directory, const std::string& name) REQUIRES(mutex);
+  InodePtr learn_directory(const InodePtr& directory, const std::string& name,
+                           Scheduler::Time asked) REQUIRES(mutex);
   /// What HEAD or GET tells of the inode's object. Where that is another version, or programs were
   /// told that it is of another type, another inode takes its name, as above.
-  void learn_object(const InodePtr& inode, const ObjectInfo& info) REQUIRES(mutex);
+  void learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler::Time asked)
+      REQUIRES(mutex);
 
   /// What the store says of the object's age: a change of its metadata alone, by another mount,
   /// shows nowhere else.
@@ -117,7 +123,9 @@ class Tree {
   /// Notes an own change of a name, so that an older listing that is still under way does not undo
   /// it.
   void note_change(Inode& directory, const std::string& name) REQUIRES(mutex);
-  void note_absent(Inode& directory, const std::string& name) REQUIRES(mutex);
+  /// The name did not exist when the mount `asked`.
+  void note_absent(Inode& directory, const std::string& name, Scheduler::Time asked)
+      REQUIRES(mutex);
   /// The store has refused to make the name, since it has one: whatever the listing says, the store
   /// is asked for it next time, and the kernel does not believe any longer that it is absent.
   void note_taken(Inode& directory, const std::string& name) REQUIRES(mutex);
@@ -126,9 +134,9 @@ class Tree {
 
   /// The store told of the inode's object just now, which was last modified then (0: it did not
   /// say).
-  void told(Inode& inode, int64_t last_modified_ns) REQUIRES(mutex);
+  void told(Inode& inode, int64_t last_modified_ns, Scheduler::Time asked) REQUIRES(mutex);
   /// The store told that the directory exists.
-  void told_directory(Inode& directory) REQUIRES(mutex);
+  void told_directory(Inode& directory, Scheduler::Time asked) REQUIRES(mutex);
   /// This mount changed it just now: nothing is younger.
   void told_own(Inode& inode) REQUIRES(mutex);
   /// A listing that began then is all in the tree; its newest object has this time (0: unknown).
@@ -185,7 +193,8 @@ class Tree {
 
  private:
   InodePtr make(FileType type) REQUIRES(mutex);
-  void learn_metadata(const InodePtr& inode, const ObjectInfo& info) REQUIRES(mutex);
+  void learn_metadata(const InodePtr& inode, const ObjectInfo& info, Scheduler::Time asked)
+      REQUIRES(mutex);
   void drop_if_unused(const InodePtr& inode) REQUIRES(mutex);
   /// Its number is not used any more.
   void erase(const Inode& inode) REQUIRES(mutex);

@@ -38,7 +38,8 @@ TEST_CASE("the other modes, and a TTL for ever") {
   const Freshness fixed(with(Mode::ttl));
   CHECK(fixed.of_age(seconds(0)) == seconds(60));
   CHECK(fixed.of_own() == seconds(60));
-  CHECK(fixed.absence() == seconds(1));
+  CHECK(fixed.absence() + fixed.kernel_absence() == seconds(1));
+  CHECK(fixed.own_directory() + fixed.kernel_absence() == seconds(60));
   CHECK_FALSE(fixed.asks_at_open());
   const Freshness strict(with(Mode::close_to_open));
   CHECK(strict.of_age(seconds(3000)) == seconds(30));
@@ -121,6 +122,22 @@ TEST_CASE("a listing is believed as long as its newest name says") {
   CHECK(world.list(directory).contains("new"));
   // The names that are old need nothing.
   CHECK(world.requests([&] { CHECK(world.lookup(directory, "old3")); }) == 0);
+}
+
+TEST_CASE("an answer that was long on its way is believed from when it was asked for") {
+  Aged world(hours(48));
+  world.memory.set("f", "x");
+  world.store.hold("Head");
+  std::optional<Result<Entry>> found;
+  world.file_system->lookup(root_inode, "f", [&](Result<Entry> entry) { found = entry; });
+  world.scheduler.advance(seconds(50));
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(1));
+  REQUIRE(found);
+  REQUIRE(*found);
+  CHECK((*found)->ttl <= seconds(10));
+  world.scheduler.advance(seconds(10));
+  CHECK(world.requests([&] { CHECK(world.lookup(root_inode, "f")); }) > 0);
 }
 
 TEST_CASE("the absence of a name is believed for half a second here and half in the kernel") {

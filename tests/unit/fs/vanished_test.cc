@@ -86,6 +86,89 @@ TEST_CASE("attributes of a file that another client removed are not set without 
   CHECK(world.getattr(f).code() == Code::changed);
 }
 
+TEST_CASE("what the store refuses to change since it has another version is there, not absent") {
+  SharedWorld world;
+  for (const char* name : {"a", "f", "z"}) world.memory.set(name, "old");
+  CHECK(world.list(root_inode) == std::set<std::string>{"a", "f", "z"});
+  const InodeId f = world.held(root_inode, "f");
+  REQUIRE(world.setattr(f, {.mode = 0640}));
+  // A program reads the names, and has come to the first one.
+  const HandleId walk = world
+                            .run<HandleId>([&](Done<HandleId> done) {
+                              world.file_system->open_directory(root_inode, std::move(done));
+                            })
+                            .value();
+  const auto read = [&](uint64_t cookie, size_t most) {
+    return world
+        .run<std::vector<DirectoryEntry>>([&](auto done) {
+          world.file_system->read_directory({.handle = walk, .cookie = cookie, .max_entries = most},
+                                            std::move(done));
+        })
+        .value();
+  };
+  const std::vector<DirectoryEntry> first = read(0, 3);
+  REQUIRE(first.back().name == "a");
+
+  world.memory.set("f", "longer-now");
+  CHECK(world.setattr(f, {.mode = 0600}).code() == Code::changed);
+  const std::vector<DirectoryEntry> rest = read(first.back().next_cookie, 10);
+  REQUIRE(rest.size() == 2);
+  CHECK(rest.front().name == "f");
+  world.file_system->release_directory(walk);
+  CHECK(world.lookup(root_inode, "f"));
+  CHECK(world.list(root_inode) == std::set<std::string>{"a", "f", "z"});
+}
+
+TEST_CASE("who changes attributes of an object that has gone looks the name up again") {
+  SharedWorld world;
+  world.memory.set("f", "x", {{"mode", "33188"}});
+  world.memory.set("other", "x");
+  const InodeId f = world.held(root_inode, "f");
+  const bool known = GENERATE(true, false);
+  if (known) REQUIRE(world.setattr(f, {.mode = 0640}));
+  world.memory.erase("f");
+  CHECK(world.setattr(f, {.mode = 0600}).code() == Code::changed);
+  CHECK(world.lookup(root_inode, "f").code() == Code::not_found);
+  CHECK_FALSE(world.memory.contents("f"));
+}
+
+TEST_CASE("a directory is there though something in it goes while it is renamed") {
+  SharedWorld world;
+  world.memory.set("d/f", "x");
+  world.memory.set("d/g", "x");
+  const InodeId d = world.held(root_inode, "d");
+  CHECK(world.list(d) == std::set<std::string>{"f", "g"});
+  world.store.hold("Copy");
+  std::optional<Result<void>> renamed;
+  world.file_system->rename(root_inode, "d", root_inode, "e", false,
+                            [&](Result<void> result) { renamed = std::move(result); });
+  for (int i = 0; i < 100 && world.store.held("Copy") < 2; ++i)
+    world.scheduler.advance(milliseconds(1));
+  REQUIRE(world.store.held("Copy") == 2);
+  world.memory.erase("d/f");
+  world.store.release_all();
+  for (int i = 0; i < 100 && !renamed; ++i) world.scheduler.advance(milliseconds(1));
+  REQUIRE(renamed);
+  CHECK(renamed->code() == Code::changed);
+  CHECK(world.rename(root_inode, "d", root_inode, "e"));
+  CHECK(world.memory.contents("e/g") == "x");
+  CHECK_FALSE(world.memory.contents("d/g"));
+}
+
+TEST_CASE("a directory of which nothing is there any more cannot be renamed") {
+  SharedWorld world;
+  world.memory.set("d/f", "x");
+  world.memory.set("other", "x");
+  const InodeId d = world.held(root_inode, "d");
+  CHECK(world.list(d) == std::set<std::string>{"f"});
+  // Nothing about it is asked for beside the rename itself.
+  CHECK(world.list(root_inode) == std::set<std::string>{"d", "other"});
+  world.memory.erase("d/f");
+  CHECK(world.rename(root_inode, "d", root_inode, "e").code() == Code::not_found);
+  CHECK(world.lookup(root_inode, "e").code() == Code::not_found);
+  CHECK(world.memory.keys() == std::vector<std::string>{"other"});
+}
+
 TEST_CASE("a file that another client removed is stored where its name is free, or kept") {
   SharedWorld world;
   world.memory.set("f", "old");
