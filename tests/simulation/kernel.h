@@ -41,6 +41,7 @@ struct KNode {
   FiberLock lock;
   std::map<std::string, Dentry> children;
   std::map<uint64_t, Page> pages;
+  uint64_t pages_dropped = 0;  ///< How often some were: what a READ under way brings is old.
   bool advise_plus = false;
   // Where its only dentry is; a root's, or a dropped one's, stays as it was last.
   std::weak_ptr<KNode> parent;

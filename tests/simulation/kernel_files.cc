@@ -56,7 +56,7 @@ int Kernel::open_node(Process& process, const KNodePtr& node, int flags, OpenFil
     cut_pages(*node, 0);
   } else if (!file->directory && answer.file.keep_cache == 0) {
     write_dirty(*node);
-    node->pages.clear();
+    drop_pages(*node, 0, UINT64_MAX);
   }
   file->descriptors = 1;
   out = file;
@@ -85,13 +85,14 @@ int Kernel::create(Process& process, const Found& where, int flags, OpenFilePtr&
   file->noflush = answer.file.noflush != 0;
   file->created = true;
   // As every open without keep_cache; the node may be one that was there before.
-  if (answer.file.keep_cache == 0) file->node->pages.clear();
+  if (answer.file.keep_cache == 0) drop_pages(*file->node, 0, UINT64_MAX);
   file->descriptors = 1;
   out = file;
   return 0;
 }
 
 void Kernel::cut_pages(KNode& node, uint64_t size) {
+  ++node.pages_dropped;
   std::erase_if(node.pages, [&](const auto& page) { return page.first * page_size >= size; });
   if (size % page_size == 0) return;
   const auto last = node.pages.find(size / page_size);
@@ -101,6 +102,7 @@ void Kernel::cut_pages(KNode& node, uint64_t size) {
 }
 
 void Kernel::drop_pages(KNode& node, uint64_t first, uint64_t last) {
+  ++node.pages_dropped;
   std::erase_if(node.pages,
                 [&](const auto& page) { return page.first >= first && page.first <= last; });
 }
@@ -108,6 +110,7 @@ void Kernel::drop_pages(KNode& node, uint64_t first, uint64_t last) {
 int Kernel::fill_page(Process& process, OpenFile& file, uint64_t index) {
   const KNodePtr node = file.node;
   const uint64_t version = node->attributes_version;
+  const uint64_t dropped = node->pages_dropped;
   fuse_file_info info = info_of(file);
   const Answer answer =
       request(&process, "read", fmt::format("{} page {}", path_of(*node), index),
@@ -125,6 +128,8 @@ int Kernel::fill_page(Process& process, OpenFile& file, uint64_t index) {
     }
     bytes.resize(page_size, '\0');
   }
+  // A truncation or an invalidation waits for the page and drops it; who reads asks once more.
+  if (node->pages_dropped != dropped) return 0;
   // A page that came into the cache meanwhile stays.
   node->pages.try_emplace(index, Page{std::move(bytes), false});
   return 0;
@@ -230,7 +235,7 @@ int Kernel::truncate(Process& process, const KNodePtr& node, OpenFile* file, uin
     return answer.error;
   }
   change_attributes(*node, answer.attributes, answer.attribute_timeout, 0);
-  if (node->mapped.empty()) node->pages.clear();
+  if (node->mapped.empty()) drop_pages(*node, 0, UINT64_MAX);
   return 0;
 }
 

@@ -204,7 +204,7 @@ int Kernel::inval_inode(fuse_ino_t id, off_t offset, off_t) {
   invalid(*node);
   if (offset >= 0) {
     write_dirty(*node);
-    node->pages.clear();
+    drop_pages(*node, 0, UINT64_MAX);
   }
   return 0;
 }

@@ -67,6 +67,9 @@ void Oracle::store_changed(const StoreChange& change) {
     auto bytes = std::make_shared<const std::string>(change.after.bytes);
     if (change.actor != foreign_client && !path.ends_with('/')) check_bytes(change, path);
     stored_.insert(*bytes);
+    // Somebody else's object keeps the name: what was written here went beside it.
+    if (const std::string name = without_conflict(path); name != path && change.actor >= 0)
+      names_.erase({change.actor, name});
     // The same bytes with other metadata are the same version to who reads them.
     const auto before = objects_.find(path);
     if (before == objects_.end() || *before->second != *bytes) objects_[path] = bytes;
@@ -82,9 +85,21 @@ void Oracle::check_bytes(const StoreChange& change, const std::string& path) {
   const std::string& bytes = change.after.bytes;
   if (bytes.empty() || commit_points_[change.actor].contains(bytes) || stored_.contains(bytes))
     return;
-  const bool was = std::ranges::any_of(locals_, [&](const auto& local) {
-    return local.first.first == change.actor &&
-           (local.second->unknown || local.second->ever.contains(bytes));
+  const auto any_local = [&](const auto& holds) {
+    return std::ranges::any_of(locals_, [&](const auto& local) {
+      return local.first.first == change.actor && holds(local.second);
+    });
+  };
+  // While a call is under way that stores the file, writes may come before it or after it.
+  const bool now = any_local([&](const LocalFilePtr& local) {
+    return being_stored(change.actor, local) && possible(*local).contains(bytes);
+  });
+  if (now) {
+    commit_points_[change.actor].insert(bytes);
+    return;
+  }
+  const bool was = any_local([&](const LocalFilePtr& local) {
+    return local->unknown || local->ever.contains(bytes) || possible(*local).contains(bytes);
   });
   if (!was)
     violation("never was", fmt::format("node {} stores '{}' with contents that no program of it "
@@ -93,6 +108,64 @@ void Oracle::check_bytes(const StoreChange& change, const std::string& path) {
   violation("half a file", fmt::format("node {} stores '{}' with contents that it had at no close "
                                        "or fsync: {}",
                                        change.actor, path, shown(bytes)));
+}
+
+LocalFilePtr Oracle::local_of(int node, const OpenFile& file) const {
+  const auto found = locals_.find({node, file.node->id});
+  if (found != locals_.end()) return found->second;
+  const auto info = open_.find(&file);
+  return info == open_.end() ? nullptr : info->second.local;
+}
+
+/// What the file may be by now: of each write under way nobody knows whether it was done.
+std::set<std::string> Oracle::possible(const LocalFile& local) {
+  std::set<std::string> result = local.contents;
+  for (const PendingWrite& write : local.pending) {
+    for (std::string content : std::set<std::string>(result)) {
+      write_into(content, write.append ? content.size() : write.at, write.bytes);
+      result.insert(std::move(content));
+    }
+  }
+  return result;
+}
+
+bool Oracle::being_stored(int node, const LocalFilePtr& local) const {
+  if (local->commits > 0) return true;
+  const auto under_way = [&](const std::string& path) {
+    for (std::string at = path; !at.empty(); at = parent_of(at)) {
+      const auto busy = busy_.find({node, at});
+      if (busy != busy_.end() && busy->second.now > 0) return true;
+      const auto storing = storing_.find({node, at});
+      if (storing != storing_.end() && storing->second > 0) return true;
+    }
+    return false;
+  };
+  return std::ranges::any_of(open_, [&](const auto& open) {
+    return open.second.local == local && std::ranges::any_of(open.second.paths, under_way);
+  });
+}
+
+/// With write-back: what was promised of the path last is not in the bucket yet.
+bool Oracle::owed(int node, const std::string& path) const {
+  const auto promise = promises_.find({node, path});
+  if (promise == promises_.end()) return false;
+  for (const auto& [stored, puts] : puts_) {
+    if (without_conflict(stored) != path) continue;
+    for (const Put& put : puts) {
+      if (put.actor == node && promise->second.contents.contains(*put.bytes)) return false;
+    }
+  }
+  return true;
+}
+
+/// A directory is there while something in it is written here.
+bool Oracle::holds_below(int node, const std::string& path) const {
+  return std::ranges::any_of(names_, [&](const auto& entry) {
+    const auto& [where, name] = entry;
+    if (where.first != node || name.file == nullptr || !below(where.second, path)) return false;
+    return !name.file->deleted &&
+           (name.file->writers > 0 || name.file->unsaved || owed(node, where.second));
+  });
 }
 
 // Licences
@@ -186,7 +259,8 @@ const Oracle::LocalName* Oracle::local_name(int node, const std::string& path, S
   const auto found = names_.find({node, path});
   if (found == names_.end()) return nullptr;
   const LocalName& name = found->second;
-  const bool dirty = name.file != nullptr && name.file->writers > 0;
+  const bool dirty =
+      name.file != nullptr && (name.file->writers > 0 || name.file->unsaved || owed(node, path));
   if (dirty) return &name;
   // What others have made of it since is known at some time.
   const auto states = history_.find(path);
@@ -208,6 +282,7 @@ bool Oracle::may_be(int node, const std::string& path, Span span, bool present) 
   if (const LocalName* name = local_name(node, path, span); name != nullptr && is(name->kind))
     return true;
   if (busy(node, path, span)) return true;
+  if (present && holds_below(node, path)) return true;
   // Where a directory above is gone, so is the name.
   return !present && !parent_of(path).empty() && may_be(node, parent_of(path), span, false);
 }
@@ -234,7 +309,7 @@ void Oracle::may_store(int node, const std::string& path) {
   for (const auto& [file, info] : open_) {
     const bool named = std::ranges::any_of(
         info.paths, [&](const std::string& each) { return each == path || below(each, path); });
-    if (named && info.local != nullptr)
+    if (named && info.node == node && info.local != nullptr)
       commit_points_[node].insert(info.local->contents.begin(), info.local->contents.end());
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,6 +28,13 @@ struct PathState {
   uint64_t version = 0;  ///< Different for every state.
 };
 
+/// A write that has no answer yet.
+struct PendingWrite {
+  bool append = false;
+  uint64_t at = 0;
+  std::string bytes;
+};
+
 /// A file that a node's programs have changed, or may: what it may hold by now.
 struct LocalFile {
   /// More than one while it is not known which version the kernel opened.
@@ -34,13 +42,19 @@ struct LocalFile {
   /// Everything that it held since it was opened for writing first.
   std::set<std::string> ever;
   Nanos opened = 0;
-  Nanos changed = 0;       ///< When the last change was acknowledged; 0: never.
-  Nanos change_began = 0;  ///< A change is under way since; 0: none.
-  uint32_t writers = 0;    ///< Open files.
+  Nanos changed = 0;  ///< When the last change was acknowledged; 0: never.
+  /// Writes that are under way: what is stored meanwhile may have them.
+  std::list<PendingWrite> pending;
+  uint32_t truncations = 0;  ///< That are under way.
+  uint32_t writers = 0;      ///< Open files.
+  uint32_t commits = 0;      ///< Calls under way that store what the file is by then.
   bool deleted = false;
+  bool unsaved = false;  ///< The last call that was to store it has failed.
   bool unknown = false;  ///< Too many possibilities: nothing is checked any more.
 };
 using LocalFilePtr = std::shared_ptr<LocalFile>;
+/// What a call that changes a file leaves behind until it has its answer.
+using PendingChange = std::optional<std::list<PendingWrite>::iterator>;
 
 /// How long one operation took.
 struct Span {
@@ -75,9 +89,10 @@ class Oracle final : public KernelWatcher {
   /// `path_now`: a folder above may have got another name while the file was opened.
   void open_done(int node, const std::string& path, Span span, int error, const OpenFilePtr& file,
                  int flags, const std::string& path_now);
-  void change_begins(int node, const OpenFile& file);
-  void write_done(int node, const OpenFile& file, Span span, int error, uint64_t at,
-                  const std::string& bytes);
+  PendingChange write_begins(const OpenFile& file, uint64_t at, const std::string& bytes);
+  void write_done(int node, const OpenFile& file, PendingChange change, Span span, int error,
+                  uint64_t at, const std::string& bytes);
+  void truncate_begins(const OpenFile& file);
   void truncate_done(int node, const OpenFile& file, Span span, int error, uint64_t size);
   void read_done(int node, const OpenFile& file, Span span, int error, uint64_t offset, size_t size,
                  const std::string& bytes);
@@ -85,12 +100,17 @@ class Oracle final : public KernelWatcher {
   std::set<std::string> commit_begins(int node, const OpenFile& file);
   void commit_done(int node, const OpenFile& file, Span span, int error,
                    const std::set<std::string>& contents, const char* what);
+  /// After commit_begins, where what may have been stored is not checked.
+  void attributes_set(int node, const OpenFile& file);
   void closed(int node, const OpenFile& file);
   void removed(int node, const std::string& path, Span span, int error, bool directory);
   void rename_begins(int node, const std::string& from, const std::string& to);
   void renamed(int node, const std::string& from, const std::string& to, Span span, int error);
   void made_directory(int node, const std::string& path, Span span, int error);
-  void attributes_change(int node, const std::string& path) { may_store(node, path); }
+  void attributes_change(int node, const std::string& path) {
+    may_store(node, path);
+    ++storing_[{node, path}];
+  }
   void attributes_changed(int node, const std::string& path, Span span, int error);
   void list_done(int node, const std::string& path, Span span, int error,
                  const std::vector<std::string>& names);
@@ -116,6 +136,7 @@ class Oracle final : public KernelWatcher {
     bool below = false;
   };
   struct OpenInfo {
+    int node = 0;
     Span span;
     std::set<std::string> paths;
     LocalFilePtr local;
@@ -147,6 +168,12 @@ class Oracle final : public KernelWatcher {
   void may_store(int node, const std::string& path);
   void told(int node, const std::string& path, Span span, const std::vector<PathState>& matching);
   void set_local(int node, const std::string& path, LocalName name);
+  void promised(int node, const OpenInfo& info, std::set<std::string> contents);
+  LocalFilePtr local_of(int node, const OpenFile& file) const;
+  static std::set<std::string> possible(const LocalFile& local);
+  bool being_stored(int node, const LocalFilePtr& local) const;
+  bool owed(int node, const std::string& path) const;
+  bool holds_below(int node, const std::string& path) const;
   void check_error(int node, const std::string& path, Span span, int error, const char* what);
   std::string explain(int node, const std::string& path, Span span) const;
   [[noreturn]] void fail(std::string_view kind, int node, const std::string& path, Span span,
@@ -187,6 +214,8 @@ class Oracle final : public KernelWatcher {
     Nanos last = -1;
   };
   std::map<std::pair<int, std::string>, Busy> busy_;
+  /// Changes of attributes under way, which may store what the file is by then.
+  std::map<std::pair<int, std::string>, uint32_t> storing_;
 };
 
 }  // namespace penstock::sim

@@ -36,13 +36,15 @@ void Oracle::stat_done(int node, const std::string& path, Span span, int error,
     if (directory && local->kind == PathState::Kind::directory) return;
     if (!directory && local->file != nullptr) {
       const LocalFile& file = *local->file;
-      const bool changing = file.change_began != 0 || file.changed >= span.from || file.unknown;
+      const bool under_way = !file.pending.empty() || file.truncations > 0;
+      const bool changing = under_way || file.changed >= span.from || file.unknown;
       const auto fits = [&](const std::string& bytes) { return bytes.size() == size; };
       if (std::ranges::any_of(changing ? file.ever : file.contents, fits) || file.unknown) return;
     }
   } else if (error != 0 || !matching.empty()) {
     return told(node, path, span, matching);
   }
+  if (directory && holds_below(node, path)) return;
   fail("stat", node, path, span,
        directory ? "stat: a directory" : fmt::format("stat: a file of {} bytes", size));
 }
@@ -52,6 +54,7 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
   check_error(node, path, span, error, "open");
   if (error != 0 || file->directory) return;
   OpenInfo& info = open_[file.get()];
+  info.node = node;
   info.span = span;
   info.paths = {path, path_now};
   if (!file->writes() && (flags & O_TRUNC) == 0) {
@@ -74,6 +77,8 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     // What was closed a moment ago.
     if (local != nullptr) begun->contents.insert(local->contents.begin(), local->contents.end());
     if (local != nullptr) begun->unknown = local->unknown;
+    // An edit of what others have taken away since goes on.
+    if (local != nullptr && (local->unsaved || owed(node, path))) begun->opened = local->opened;
     begun->ever = begun->contents;
     local = begun;
   }
@@ -87,27 +92,33 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     local->unknown = false;
   }
   if ((flags & O_TRUNC) != 0 || created) {
-    set_local(node, path, {PathState::Kind::file, local, span.from});
+    set_local(node, path_now, {PathState::Kind::file, local, span.from});
     commit_points_[node].insert("");
   }
 }
 
-void Oracle::change_begins(int node, const OpenFile& file) {
+PendingChange Oracle::write_begins(const OpenFile& file, uint64_t at, const std::string& bytes) {
   const auto info = open_.find(&file);
-  if (info == open_.end() || info->second.local == nullptr) return;
-  info->second.local->change_began = world_.now();
-  (void)node;
+  if (info == open_.end() || info->second.local == nullptr || !file.writes()) return std::nullopt;
+  std::list<PendingWrite>& pending = info->second.local->pending;
+  pending.push_back({(file.flags & O_APPEND) != 0, at, bytes});
+  return std::prev(pending.end());
 }
 
-void Oracle::write_done(int node, const OpenFile& file, Span span, int error, uint64_t at,
-                        const std::string& bytes) {
+void Oracle::truncate_begins(const OpenFile& file) {
+  const auto info = open_.find(&file);
+  if (info != open_.end() && info->second.local != nullptr) ++info->second.local->truncations;
+}
+
+void Oracle::write_done(int node, const OpenFile& file, PendingChange change, Span span, int error,
+                        uint64_t at, const std::string& bytes) {
   const auto found = open_.find(&file);
-  if (found == open_.end() || found->second.local == nullptr) return;
+  if (found == open_.end() || found->second.local == nullptr || !change) return;
   LocalFile& local = *found->second.local;
-  local.change_began = 0;
+  local.pending.erase(*change);
   local.changed = world_.now();
   const std::string path = *found->second.paths.begin();
-  if (error != 0 && error != EBADF) {
+  if (error != 0) {
     if (error == ESTALE || error == EINTR) {
       local.unknown = true;
       return;
@@ -116,7 +127,6 @@ void Oracle::write_done(int node, const OpenFile& file, Span span, int error, ui
     local.unknown = true;
     return;
   }
-  if (error != 0) return;
   std::set<std::string> after;
   for (std::string content : local.contents) {
     write_into(content, at, bytes);
@@ -140,7 +150,7 @@ void Oracle::truncate_done(int node, const OpenFile& file, Span span, int error,
   const auto found = open_.find(&file);
   if (found == open_.end() || found->second.local == nullptr) return;
   LocalFile& local = *found->second.local;
-  local.change_began = 0;
+  --local.truncations;
   local.changed = world_.now();
   if (error != 0) {
     local.unknown = true;
@@ -163,11 +173,17 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
   OpenInfo& info = found->second;
   const std::string path = *info.paths.begin();
   const Span since{info.span.from, span.to};
+  // Here somebody truncates the file, or makes it anew.
+  if (error == 0 && busy(node, path, span)) return;
+  LocalFilePtr local = local_of(node, file);
   if (error != 0) {
+    // What is written here of a version that others have replaced cannot be read either.
+    Nanos version_of = info.span.from;
+    if (local != nullptr) version_of = std::min(version_of, local->opened);
     if (error == ESTALE || error == ENOENT) {
       for (const std::string& name : info.paths) {
         for (std::string at = name; !at.empty(); at = parent_of(at)) {
-          if (changed_by_others(node, at, info.span.from - options_.bound, span.to)) return;
+          if (changed_by_others(node, at, version_of - options_.bound, span.to)) return;
         }
       }
       fail("ESTALE to a reader", node, path, since,
@@ -176,11 +192,9 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
     }
     fail("unexpected error", node, path, since, fmt::format("read: {}", strerrorname_np(error)));
   }
-  LocalFilePtr local = info.local;
-  if (const auto known = locals_.find({node, file.node->id}); known != locals_.end())
-    local = known->second;
   if (local != nullptr) {
-    if (local->unknown || local->change_began != 0 || local->changed >= span.from) return;
+    const bool under_way = !local->pending.empty() || local->truncations > 0;
+    if (local->unknown || under_way || local->changed >= span.from) return;
     for (const std::string& content : local->contents) {
       if (piece(content, offset, size) == bytes) return;
     }
@@ -229,27 +243,31 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
 }
 
 std::set<std::string> Oracle::commit_begins(int node, const OpenFile& file) {
-  const auto found = open_.find(&file);
-  if (found == open_.end() || found->second.local == nullptr) return {};
-  const std::set<std::string>& contents = found->second.local->contents;
-  commit_points_[node].insert(contents.begin(), contents.end());
-  return contents;
+  const LocalFilePtr local = local_of(node, file);
+  if (local == nullptr) return {};
+  ++local->commits;
+  commit_points_[node].insert(local->contents.begin(), local->contents.end());
+  return local->contents;
 }
 
 void Oracle::commit_done(int node, const OpenFile& file, Span span, int error,
                          const std::set<std::string>& contents, const char* what) {
+  if (const LocalFilePtr local = local_of(node, file); local != nullptr) {
+    if (local->commits > 0) --local->commits;
+    local->unsaved = error != 0;
+    commit_points_[node].insert(local->contents.begin(), local->contents.end());
+  }
   const auto found = open_.find(&file);
   if (found == open_.end() || found->second.local == nullptr) return;
   const OpenInfo& info = found->second;
   const LocalFile& local = *info.local;
-  commit_points_[node].insert(local.contents.begin(), local.contents.end());
   const std::string path = *info.paths.begin();
   if (error != 0) {
     if (error != ESTALE) check_error(node, path, span, error, what);
     return;
   }
-  if (options_.write_back || !file.writes() || local.unknown || local.changed == 0 || local.deleted)
-    return;
+  if (!file.writes() || local.unknown || local.changed == 0 || local.deleted) return;
+  if (options_.write_back) return promised(node, info, contents);
   for (const std::string& name : info.paths) {
     const auto other = busy_.find({node, name});
     if (other != busy_.end() && (other->second.now > 0 || other->second.last > local.opened + 1))
@@ -269,11 +287,28 @@ void Oracle::commit_done(int node, const OpenFile& file, Span span, int error,
                    contents.empty() ? "nothing" : shown(*contents.begin())));
 }
 
+void Oracle::promised(int node, const OpenInfo& info, std::set<std::string> contents) {
+  contents.insert(info.local->contents.begin(), info.local->contents.end());
+  for (const std::string& path : info.paths) {
+    const auto name = names_.find({node, path});
+    if (name != names_.end() && name->second.file == info.local)
+      promises_[{node, path}] = {contents, world_.now()};
+  }
+}
+
+void Oracle::attributes_set(int node, const OpenFile& file) {
+  const LocalFilePtr local = local_of(node, file);
+  if (local == nullptr) return;
+  if (local->commits > 0) --local->commits;
+  commit_points_[node].insert(local->contents.begin(), local->contents.end());
+}
+
 void Oracle::closed(int node, const OpenFile& file) {
   const auto found = open_.find(&file);
   if (found == open_.end()) return;
   if (found->second.local != nullptr && file.writes()) {
-    commit_begins(node, file);
+    const LocalFile& local = *found->second.local;
+    commit_points_[node].insert(local.contents.begin(), local.contents.end());
     --found->second.local->writers;
     if (!options_.write_back) {
       for (const std::string& path : found->second.paths)
@@ -289,7 +324,7 @@ void Oracle::removed(int node, const std::string& path, Span span, int error, bo
   if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
     name->second.file->deleted = true;
   for (auto& [file, info] : open_) {
-    if (info.paths.contains(path) && info.local) info.local->deleted = true;
+    if (info.node == node && info.paths.contains(path) && info.local) info.local->deleted = true;
   }
   set_local(node, path, {PathState::Kind::absent, nullptr, span.from});
   promises_.erase({node, path});
@@ -317,6 +352,7 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
   if (const auto name = names_.find({node, to}); name != names_.end() && name->second.file)
     name->second.file->deleted = true;
   for (auto& [file, info] : open_) {
+    if (info.node != node) continue;
     if (info.paths.contains(to) && info.local) info.local->deleted = true;
     std::set<std::string> more;
     for (const std::string& path : info.paths) {
@@ -329,6 +365,11 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
     }
   }
   promises_.erase({node, to});
+  // What has come into the bucket under its old name owes nothing under the new one.
+  std::erase_if(promises_, [&](const auto& promise) {
+    const auto& [owner, path] = promise.first;
+    return owner == node && (path == from || below(path, from)) && !owed(node, path);
+  });
   std::map<std::pair<int, std::string>, Promise> promised;
   for (auto it = promises_.begin(); it != promises_.end();) {
     const std::string& path = it->first.second;
@@ -366,6 +407,7 @@ void Oracle::made_directory(int node, const std::string& path, Span span, int er
 }
 
 void Oracle::attributes_changed(int node, const std::string& path, Span span, int error) {
+  --storing_[{node, path}];
   check_error(node, path, span, error, "chmod");
   if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
     commit_points_[node].insert(name->second.file->contents.begin(),

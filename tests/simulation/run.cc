@@ -186,11 +186,11 @@ class Run {
       case Op::open: {
         if (file != nullptr) return -1;
         OpenFilePtr opened;
-        const bool creates = (step.flags & O_CREAT) != 0;
-        if (creates) oracle_.name_busy(n, path);
+        const bool changes = (step.flags & (O_CREAT | O_TRUNC)) != 0;
+        if (changes) oracle_.name_busy(n, path);
         const int error = kernel.open(process, start, step.path, step.flags, opened);
         if (error == 0) process.files[step.slot] = opened;
-        if (creates) oracle_.name_answered(n, path);
+        if (changes) oracle_.name_answered(n, path);
         oracle_.open_done(n, path, span(), error, opened, step.flags,
                           error == 0 ? kernel.path_of(*opened->node) : path);
         return error;
@@ -199,9 +199,9 @@ class Run {
         if (file == nullptr || file->directory) return -1;
         const std::string bytes = content_of(step.id, step.b);
         uint64_t at = 0;
-        oracle_.change_begins(n, *file);
+        const PendingChange change = oracle_.write_begins(*file, step.a, bytes);
         const int error = kernel.write(process, *file, step.a, bytes, at);
-        oracle_.write_done(n, *file, span(), error, at, bytes);
+        oracle_.write_done(n, *file, change, span(), error, at, bytes);
         return error;
       }
       case Op::read: {
@@ -246,16 +246,19 @@ class Run {
       }
       case Op::truncate: {
         if (file == nullptr || file->directory || !file->writes()) return -1;
-        oracle_.change_begins(n, *file);
+        oracle_.truncate_begins(*file);
         const int error = kernel.truncate(process, file->node, file.get(), step.a);
         oracle_.truncate_done(n, *file, span(), error, step.a);
         return error;
       }
-      case Op::fchmod:
+      case Op::fchmod: {
         if (file == nullptr) return -1;
         // Attributes that are set on what is written may be stored with it.
-        oracle_.commit_begins(n, *file);
-        return kernel.fchmod(process, *file, static_cast<mode_t>(step.a));
+        (void)oracle_.commit_begins(n, *file);
+        const int error = kernel.fchmod(process, *file, static_cast<mode_t>(step.a));
+        oracle_.attributes_set(n, *file);
+        return error;
+      }
       case Op::map:
         if (file == nullptr || file->directory || file->mappings > 0) return -1;
         return kernel.map(process, *file);
@@ -324,6 +327,7 @@ class Run {
         return error;
       }
       case Op::set_xattr: {
+        oracle_.attributes_change(n, path);
         const int error =
             kernel.set_xattr(process, start, step.path, "user.x", std::to_string(step.id % 1000));
         oracle_.attributes_changed(n, path, span(), error);

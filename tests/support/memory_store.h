@@ -19,7 +19,7 @@ struct MemoryStoreOptions {
       nullptr;  ///< Null: everything happens, and `done` runs, before the call returns.
   size_t piece_size =
       64 << 10;                ///< Bytes per write to a sink; with a scheduler one piece per step.
-  bool content_etags = false;  ///< Of one PUT or copy: the same bytes, the same ETag, as on S3.
+  bool content_etags = false;  ///< The same bytes, or the same parts: the same ETag, as on S3.
 };
 
 /// One call as it arrived, in order.
