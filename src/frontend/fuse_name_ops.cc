@@ -28,63 +28,73 @@ FileType type_of(mode_t mode) {
   }
 }
 
-Done<void> answer_change(fuse_req_t request, const char* operation,
-                         std::vector<ChangedNames::Name> names) {
+FuseReply reply_to(fuse_req_t request, const char* operation) {
+  return {request, context_of(request).reply(), operation, Effect::change};
+}
+
+Done<void> answer_changed(fuse_req_t request, const char* operation,
+                          std::vector<ChangedNames::Name> names) {
   FuseContext& context = context_of(request);
-  return
-      [changed = ChangedNames(context, std::move(names)),
-       reply = FuseReply(request, context.reply(), operation)](const Result<void>& result) mutable {
-        changed.answered(result ? reply.ok() : reply.error(result.error()));
-      };
+  return [changed = ChangedNames(context, std::move(names)),
+          reply = reply_to(request, operation)](const Result<void>& result) mutable {
+    changed.answered(result ? reply.ok() : reply.error(result.error()));
+  };
 }
 
 /// For operations that make a name.
-Done<Entry> answer_made(fuse_req_t request, const char* operation, InodeId parent,
-                        std::string name) {
-  FuseContext& context = context_of(request);
+Done<Entry> answer_made(FuseContext& context, FuseReply reply, InodeId parent, std::string name) {
   std::vector<ChangedNames::Name> names;
   names.emplace_back(parent, std::move(name));
-  return
-      [&context, changed = ChangedNames(context, std::move(names)),
-       reply = FuseReply(request, context.reply(), operation)](const Result<Entry>& entry) mutable {
-        changed.answered(entry ? answer_with(context, reply, *entry) : reply.error(entry.error()));
-      };
+  return [&context, changed = ChangedNames(context, std::move(names)),
+          reply = std::move(reply)](const Result<Entry>& entry) mutable {
+    changed.answered(entry ? answer_with(context, reply, *entry) : reply.error(entry.error()));
+  };
 }
 
 void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
-  context_of(request).file_system->mkdir(parent, name, mode & 07777, caller_of(request),
-                                         answer_made(request, "mkdir", parent, name));
+  FuseContext& context = context_of(request);
+  FuseReply reply = reply_to(request, "mkdir");
+  const Caller caller = reply.caller();
+  context.file_system->mkdir(parent, name, mode & 07777, caller,
+                             answer_made(context, std::move(reply), parent, name));
+}
+
+void make_node(fuse_req_t request, const char* operation, fuse_ino_t parent, const char* name,
+               NewNode node) {
+  FuseContext& context = context_of(request);
+  FuseReply reply = reply_to(request, operation);
+  const Caller caller = reply.caller();
+  context.file_system->make_node(parent, name, std::move(node), caller,
+                                 answer_made(context, std::move(reply), parent, name));
 }
 
 void op_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
-  context_of(request).file_system->make_node(parent, name,
-                                             {.type = type_of(mode),
-                                              .mode = mode & 07777,
-                                              .device = static_cast<uint32_t>(device),
-                                              .target = {}},
-                                             caller_of(request),
-                                             answer_made(request, "mknod", parent, name));
+  make_node(request, "mknod", parent, name,
+            {.type = type_of(mode),
+             .mode = mode & 07777,
+             .device = static_cast<uint32_t>(device),
+             .target = {}});
 }
 
 void op_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
-  context_of(request).file_system->make_node(
-      parent, name, {.type = FileType::symlink, .mode = 0777, .target = target}, caller_of(request),
-      answer_made(request, "symlink", parent, name));
+  make_node(request, "symlink", parent, name,
+            {.type = FileType::symlink, .mode = 0777, .target = target});
 }
 
 void op_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t parent, const char* name) {
-  context_of(request).file_system->link(OpenModes::inode_of(node), parent, name,
-                                        answer_made(request, "link", parent, name));
+  FuseContext& context = context_of(request);
+  context.file_system->link(OpenModes::inode_of(node), parent, name,
+                            answer_made(context, reply_to(request, "link"), parent, name));
 }
 
 void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
   context_of(request).file_system->rmdir(parent, name,
-                                         answer_change(request, "rmdir", {{parent, name}}));
+                                         answer_changed(request, "rmdir", {{parent, name}}));
 }
 
 void op_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
   context_of(request).file_system->unlink(parent, name,
-                                          answer_change(request, "unlink", {{parent, name}}));
+                                          answer_changed(request, "unlink", {{parent, name}}));
 }
 
 void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
@@ -92,7 +102,7 @@ void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino
   if (flags == RENAME_EXCHANGE) {
     context_of(request).file_system->exchange(
         parent, name, new_parent, new_name,
-        answer_change(request, "rename", {{parent, name}, {new_parent, new_name}}));
+        answer_changed(request, "rename", {{parent, name}, {new_parent, new_name}}));
     return;
   }
   if ((flags & ~static_cast<unsigned int>(RENAME_NOREPLACE)) != 0) {
@@ -104,7 +114,7 @@ void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino
   context.file_system->rename(
       parent, name, new_parent, new_name, flags != 0,
       [changed = ChangedNames(context, {{parent, name}, {new_parent, new_name}}),
-       reply = FuseReply(request, context.reply(), "rename")](const Result<void>& renamed) mutable {
+       reply = reply_to(request, "rename")](const Result<void>& renamed) mutable {
         // The kernel has looked the new name up before it asked, and knows of none. It finds what
         // is there, and says itself that it is, when it looks once more.
         const bool taken = !renamed && renamed.code() == Code::already_exists;

@@ -40,17 +40,16 @@ FuseContext& context_of(fuse_req_t request) {
   return context;
 }
 
-ProcessId process_of(fuse_req_t request) {
-  return context_of(request).processes->of(fuse_req_ctx(request)->pid);
+ProcessId process_of(FuseContext& context, const FuseReply& reply) {
+  return context.processes->of(reply.thread());
 }
 
 void drop_set_ids(FuseContext& context, fuse_ino_t node, const fuse_file_info& info, bool all) {
   if (context.file_system->drop_set_ids(info.fh, all)) forget_attributes(context, node);
 }
 
-Done<void> answer(fuse_req_t request, const char* operation) {
-  return [reply = FuseReply(request, context_of(request).reply(), operation)](
-             const Result<void>& result) mutable {
+Done<void> answer(FuseReply reply) {
+  return [reply = std::move(reply)](const Result<void>& result) mutable {
     if (result) {
       reply.ok();
     } else {
@@ -59,9 +58,8 @@ Done<void> answer(fuse_req_t request, const char* operation) {
   };
 }
 
-Caller caller_of(fuse_req_t request) {
-  const fuse_ctx* context = fuse_req_ctx(request);
-  return Caller{context->uid, context->gid};
+Done<void> answer_change(fuse_req_t request, const char* operation) {
+  return answer(FuseReply(request, context_of(request).reply(), operation, Effect::change));
 }
 
 void forget(FuseContext& context, NodeId node, uint64_t count) {
@@ -78,8 +76,8 @@ bool answer_with(FuseContext& context, FuseReply& reply, const Entry& entry) {
 
 namespace {
 
-Done<Attributes> answer_attributes(fuse_req_t request, const char* operation) {
-  return [reply = FuseReply(request, context_of(request).reply(), operation)](
+Done<Attributes> answer_attributes(fuse_req_t request, const char* operation, Effect effect) {
+  return [reply = FuseReply(request, context_of(request).reply(), operation, effect)](
              const Result<Attributes>& attributes) mutable {
     if (attributes) {
       reply.attributes(*attributes);
@@ -89,14 +87,15 @@ Done<Attributes> answer_attributes(fuse_req_t request, const char* operation) {
   };
 }
 
-OpenFlags open_flags(fuse_req_t request, int flags) {
+OpenFlags open_flags(FuseContext& context, const FuseReply& reply, int flags) {
   const int access = flags & O_ACCMODE;
   return OpenFlags{.read = access != O_WRONLY,
                    .write = access != O_RDONLY,
                    .truncate = (flags & O_TRUNC) != 0,
-                   .process = access != O_RDONLY || (flags & O_CREAT) != 0 ? process_of(request)
-                                                                           : unknown_process,
-                   .thread = static_cast<uint64_t>(fuse_req_ctx(request)->pid)};
+                   .process = access != O_RDONLY || (flags & O_CREAT) != 0
+                                  ? process_of(context, reply)
+                                  : unknown_process,
+                   .thread = static_cast<uint64_t>(reply.thread())};
 }
 
 /// The mode of an open of `node`, which is counted unless it must go elsewhere.
@@ -132,7 +131,8 @@ void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   context.file_system->lookup(
       parent, name,
       [&context, asked = std::chrono::steady_clock::now(),
-       reply = FuseReply(request, context.reply(), "lookup")](const Result<Entry>& entry) mutable {
+       reply = FuseReply(request, context.reply(), "lookup", Effect::none)](
+          const Result<Entry>& entry) mutable {
         // The store may have been asked as early as that.
         const auto age = std::chrono::steady_clock::now() - asked;
         if (entry) {
@@ -159,7 +159,7 @@ void op_forget_multi(fuse_req_t request, size_t count, fuse_forget_data* forgets
 
 void op_getattr(fuse_req_t request, fuse_ino_t node, fuse_file_info*) {
   context_of(request).file_system->getattr(OpenModes::inode_of(node),
-                                           answer_attributes(request, "getattr"));
+                                           answer_attributes(request, "getattr", Effect::part));
 }
 
 void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int valid,
@@ -182,13 +182,13 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int vali
   }
   change.drop_set_ids = change.size && drops_set_ids(valid);
   context_of(request).file_system->setattr(OpenModes::inode_of(node), change,
-                                           answer_attributes(request, "setattr"));
+                                           answer_attributes(request, "setattr", Effect::change));
 }
 
 void op_readlink(fuse_req_t request, fuse_ino_t node) {
   context_of(request).file_system->read_link(
       OpenModes::inode_of(node),
-      [reply = FuseReply(request, context_of(request).reply(), "readlink")](
+      [reply = FuseReply(request, context_of(request).reply(), "readlink", Effect::none)](
           const Result<std::string>& target) mutable {
         target ? reply.link(*target) : reply.error(target.error());
       });
@@ -217,12 +217,13 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
                fuse_file_info* info) {
   FuseContext& context = context_of(request);
   const int flags = info->flags;
+  FuseReply reply(request, context.reply(), "create", Effect::change);
+  const OpenFlags wanted = open_flags(context, reply, flags);
+  const Caller caller = reply.caller();
   context.file_system->create(
-      parent, name, mode & 07777, open_flags(request, flags), (flags & O_EXCL) != 0,
-      caller_of(request),
+      parent, name, mode & 07777, wanted, (flags & O_EXCL) != 0, caller,
       [&context, flags, changed = ChangedNames(context, {{parent, name}}),
-       reply =
-           FuseReply(request, context.reply(), "create")](const Result<Created>& created) mutable {
+       reply = std::move(reply)](const Result<Created>& created) mutable {
         if (created) return changed.answered(answer_created(context, reply, *created, flags));
         // As for a rename.
         if (created.code() == Code::already_exists) return changed.answered(reply.again());
@@ -251,8 +252,9 @@ void answer_opened(FuseContext& context, FuseReply& reply, NodeId node, const Op
 void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   FuseContext& context = context_of(request);
   const int flags = info->flags;
-  FuseReply reply(request, context.reply(), "open");
-  OpenFlags wanted = open_flags(request, flags);
+  const Effect effect = (flags & O_TRUNC) != 0 ? Effect::change : Effect::none;
+  FuseReply reply(request, context.reply(), "open", effect);
+  OpenFlags wanted = open_flags(context, reply, flags);
   wanted.drop_set_ids = wanted.truncate && drops_set_ids(*info);
   if ((wanted.write || wanted.truncate) && context.modes.moves(node)) {
     send_back(context, reply, node, wanted.thread);
@@ -273,7 +275,7 @@ void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
 
 void op_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
   FuseContext& context = context_of(request);
-  FuseReply reply(request, context.reply(), "read");
+  FuseReply reply(request, context.reply(), "read", Effect::part);
   std::stop_token cancel = reply.cancel();
   context.file_system->read(info->fh, {static_cast<uint64_t>(offset), size}, std::move(cancel),
                             [reply = std::move(reply)](const Result<Slices>& slices) mutable {
@@ -295,7 +297,7 @@ void op_release(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
 void op_ioctl(fuse_req_t request, fuse_ino_t, unsigned int command, void*, fuse_file_info* info,
               unsigned int flags, const void*, size_t, size_t out_size) {
   FuseContext& context = context_of(request);
-  FuseReply reply(request, context.reply(), "ioctl");
+  FuseReply reply(request, context.reply(), "ioctl", Effect::none);
   // Also what programs ask of every file, such as whether it is a terminal.
   if (command != cache_share_request || (flags & FUSE_IOCTL_DIR) != 0 ||
       out_size < sizeof(CacheShare)) {
@@ -315,7 +317,7 @@ void op_ioctl(fuse_req_t request, fuse_ino_t, unsigned int command, void*, fuse_
 void op_opendir(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
   FuseContext& context = context_of(request);
   context.file_system->open_directory(
-      inode, [&context, reply = FuseReply(request, context.reply(), "opendir")](
+      inode, [&context, reply = FuseReply(request, context.reply(), "opendir", Effect::none)](
                  Result<HandleId> handle) mutable {
         if (!handle) {
           reply.error(handle.error());
@@ -337,8 +339,9 @@ void read_directory(fuse_req_t request, size_t size, off_t offset, fuse_file_inf
                     .plus = plus,
                     .max_entries = size / smallest + 1};
   context.file_system->read_directory(
-      ask, [&context, size, plus, reply = FuseReply(request, context.reply(), "readdir")](
-               const Result<std::vector<DirectoryEntry>>& entries) mutable {
+      ask,
+      [&context, size, plus, reply = FuseReply(request, context.reply(), "readdir", Effect::none)](
+          const Result<std::vector<DirectoryEntry>>& entries) mutable {
         if (!entries) {
           reply.error(entries.error());
           return;
@@ -365,12 +368,12 @@ void op_releasedir(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
 }
 
 void op_fsyncdir(fuse_req_t request, fuse_ino_t inode, int, fuse_file_info*) {
-  context_of(request).file_system->sync_directory(inode, answer(request, "fsyncdir"));
+  context_of(request).file_system->sync_directory(inode, answer_change(request, "fsyncdir"));
 }
 
 void op_statfs(fuse_req_t request, fuse_ino_t) {
   FuseContext& context = context_of(request);
-  context.file_system->statfs([reply = FuseReply(request, context.reply(), "statfs")](
+  context.file_system->statfs([reply = FuseReply(request, context.reply(), "statfs", Effect::none)](
                                   const Result<FileSystemStats>& stats) mutable {
     if (stats) {
       reply.statfs(*stats);
@@ -394,7 +397,7 @@ void answer_xattr(FuseReply& reply, std::string_view bytes, size_t room) {
 void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t room) {
   context_of(request).file_system->get_xattr(
       OpenModes::inode_of(node), name,
-      [room, reply = FuseReply(request, context_of(request).reply(), "getxattr")](
+      [room, reply = FuseReply(request, context_of(request).reply(), "getxattr", Effect::none)](
           const Result<std::string>& value) mutable {
         value ? answer_xattr(reply, *value, room) : (void)reply.error(value.error());
       });
@@ -403,7 +406,7 @@ void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t r
 void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t room) {
   context_of(request).file_system->list_xattrs(
       OpenModes::inode_of(node),
-      [room, reply = FuseReply(request, context_of(request).reply(), "listxattr")](
+      [room, reply = FuseReply(request, context_of(request).reply(), "listxattr", Effect::none)](
           const Result<std::vector<std::string>>& names) mutable {
         if (!names) {
           reply.error(names.error());
@@ -420,13 +423,14 @@ void op_setxattr(fuse_req_t request, fuse_ino_t node, const char* name, const ch
   const XattrMode mode = (flags & XATTR_CREATE) != 0    ? XattrMode::create
                          : (flags & XATTR_REPLACE) != 0 ? XattrMode::replace
                                                         : XattrMode::any;
-  context_of(request).file_system->set_xattr(
-      OpenModes::inode_of(node), name, std::string(value, size), mode, answer(request, "setxattr"));
+  context_of(request).file_system->set_xattr(OpenModes::inode_of(node), name,
+                                             std::string(value, size), mode,
+                                             answer_change(request, "setxattr"));
 }
 
 void op_removexattr(fuse_req_t request, fuse_ino_t node, const char* name) {
   context_of(request).file_system->remove_xattr(OpenModes::inode_of(node), name,
-                                                answer(request, "removexattr"));
+                                                answer_change(request, "removexattr"));
 }
 
 void op_init(void* userdata, fuse_conn_info* connection) {

@@ -28,16 +28,17 @@ struct FuseContext : SessionContext {
 
 /// Of a request, on the thread that libfuse hands it over on.
 FuseContext& context_of(fuse_req_t request);
-/// Which process makes it.
-ProcessId process_of(fuse_req_t request);
+/// Which process makes a request.
+ProcessId process_of(FuseContext& context, const FuseReply& reply);
 /// Before a change of a file's contents by a program without the right to keep its set-ID bits. The
 /// kernel forgets the mode that it knows: with the answer it would not.
 void drop_set_ids(FuseContext& context, fuse_ino_t node, const fuse_file_info& info,
                   bool all = false);
 /// For operations that answer with success or an error.
-Done<void> answer(fuse_req_t request, const char* operation);
+Done<void> answer(FuseReply reply);
+/// The same for changes of which nothing else is to be known.
+Done<void> answer_change(fuse_req_t request, const char* operation);
 
-Caller caller_of(fuse_req_t request);
 /// What the kernel knows as `node` it refers to less often by `count`.
 void forget(FuseContext& context, NodeId node, uint64_t count);
 /// Answers with a new reference to the inode; false where nobody heard it.

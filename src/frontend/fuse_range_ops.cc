@@ -37,28 +37,30 @@ std::optional<Allocation> allocation_of(int mode, ByteRange range) {
 /// Of these the kernel does not say whether the program may keep the bits: only root is taken to.
 /// Linux takes the set-group-ID bit of a file that its group may not execute, too, where the
 /// program is not of the group.
-void may_drop_set_ids(fuse_req_t request, fuse_ino_t node, const fuse_file_info& info) {
-  if (fuse_req_ctx(request)->uid != 0) drop_set_ids(context_of(request), node, info, true);
+void may_drop_set_ids(FuseContext& context, const FuseReply& reply, fuse_ino_t node,
+                      const fuse_file_info& info) {
+  if (reply.caller().uid != 0) drop_set_ids(context, node, info, true);
 }
 
 void op_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, off_t length,
                   fuse_file_info* info) {
   FuseContext& context = context_of(request);
+  FuseReply reply(request, context.reply(), "fallocate", Effect::change);
   auto allocation =
       allocation_of(mode, {static_cast<uint64_t>(offset), static_cast<uint64_t>(length)});
   if (!allocation) {
-    FuseReply(request, context.reply(), "fallocate").not_supported();
+    reply.not_supported();
     return;
   }
-  allocation->process = process_of(request);
-  may_drop_set_ids(request, node, *info);
-  context.file_system->allocate(info->fh, *allocation, answer(request, "fallocate"));
+  allocation->process = process_of(context, reply);
+  may_drop_set_ids(context, reply, node, *info);
+  context.file_system->allocate(info->fh, *allocation, answer(std::move(reply)));
 }
 
 void op_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) {
   FuseContext& context = context_of(request);
   context.file_system->seek(info->fh, static_cast<uint64_t>(offset), whence == SEEK_HOLE,
-                            [reply = FuseReply(request, context.reply(), "lseek")](
+                            [reply = FuseReply(request, context.reply(), "lseek", Effect::none)](
                                 const Result<std::optional<uint64_t>>& found) mutable {
                               if (!found) {
                                 reply.error(found.error());
@@ -74,14 +76,14 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fus
                         fuse_ino_t target_node, off_t target_offset, fuse_file_info* target,
                         size_t length, int) {
   FuseContext& context = context_of(request);
+  FuseReply reply(request, context.reply(), "copy_file_range", Effect::change);
   const CopyRange copy{.source = source->fh,
                        .source_offset = static_cast<uint64_t>(source_offset),
                        .target = target->fh,
                        .target_offset = static_cast<uint64_t>(target_offset),
                        .length = std::min<uint64_t>(length, longest_copy),
-                       .process = process_of(request)};
-  may_drop_set_ids(request, target_node, *target);
-  FuseReply reply(request, context.reply(), "copy_file_range");
+                       .process = process_of(context, reply)};
+  may_drop_set_ids(context, reply, target_node, *target);
   std::stop_token cancel = reply.cancel();
   context.file_system->copy_range(
       copy, std::move(cancel), [reply = std::move(reply)](const Result<uint64_t>& copied) mutable {
@@ -96,6 +98,7 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fus
 void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size, off_t offset,
               fuse_file_info* info) {
   FuseContext& context = context_of(request);
+  FuseReply reply(request, context.reply(), "write", Effect::change);
   if (drops_set_ids(*info)) drop_set_ids(context, node, *info);
   // The flags are those of the descriptor by now. What was written to a mapping has none, and comes
   // from no process.
@@ -104,10 +107,9 @@ void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size
              .append = !page && (info->flags & O_APPEND) != 0,
              .sync = !page && (info->flags & (O_SYNC | O_DSYNC)) != 0,
              .process = std::nullopt};
-  if (!page) at.process = process_of(request);
+  if (!page) at.process = process_of(context, reply);
   context.file_system->write(info->fh, at, std::as_bytes(std::span(data, size)),
-                             [size, reply = FuseReply(request, context.reply(), "write")](
-                                 const Result<void>& written) mutable {
+                             [size, reply = std::move(reply)](const Result<void>& written) mutable {
                                if (written) {
                                  reply.written(size);
                                } else {
@@ -119,13 +121,13 @@ void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size
 void op_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
   FuseContext& context = context_of(request);
   FileSystem& file_system = *context.file_system;
-  file_system.flush(
-      info->fh, closer_of(*context.processes, fuse_req_ctx(request)->pid, file_system, info->fh),
-      answer(request, "close"));
+  FuseReply reply(request, context.reply(), "close", Effect::change);
+  const Closer closer = closer_of(*context.processes, reply.thread(), file_system, info->fh);
+  file_system.flush(info->fh, closer, answer(std::move(reply)));
 }
 
 void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
-  context_of(request).file_system->fsync(info->fh, answer(request, "fsync"));
+  context_of(request).file_system->fsync(info->fh, answer_change(request, "fsync"));
 }
 
 }  // namespace

@@ -102,8 +102,8 @@ fuse_entry_param to_entry_param(const Entry& entry, fuse_ino_t node) {
   return param;
 }
 
-FuseReply::FuseReply(fuse_req_t request, ReplyContext context, const char* operation)
-    : pending_(std::make_shared<PendingRequest>(request)),
+FuseReply::FuseReply(fuse_req_t request, ReplyContext context, const char* operation, Effect effect)
+    : pending_(std::make_shared<PendingRequest>(request, effect)),
       context_(context),
       operation_(operation) {
   context_.session->interrupts.enter(pending_);

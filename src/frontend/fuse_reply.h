@@ -27,11 +27,16 @@ struct ReplyContext {
 /// then be undone.
 class FuseReply {
  public:
-  FuseReply(fuse_req_t request, ReplyContext context, const char* operation);
+  /// Nothing may be asked of `request` itself from then on: it may be answered, and gone, at any
+  /// time.
+  FuseReply(fuse_req_t request, ReplyContext context, const char* operation, Effect effect);
   FuseReply(FuseReply&&) noexcept = default;
   FuseReply& operator=(FuseReply&&) = delete;
   ~FuseReply();
 
+  Caller caller() const { return pending_->caller; }
+  /// Which thread asks; 0 where it is of another PID namespace.
+  pid_t thread() const { return pending_->thread; }
   std::stop_token cancel() const { return pending_->cancel.get_token(); }
 
   bool ok() { return error_number(0); }

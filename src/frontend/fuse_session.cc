@@ -93,6 +93,10 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
 
   Result<void> run() override {
     install_wake_up();
+    std::jthread interrupts([this](const std::stop_token& stop) {
+      context_.interrupts.watch(*context_.processes, context_.answers, stop);
+    });
+    pthread_setname_np(interrupts.native_handle(), "interrupts");
     std::atomic<uint32_t> running = options_.fuse_threads;
     std::vector<std::jthread> workers;
     workers.reserve(options_.fuse_threads);

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <ctime>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,34 @@ ProcessId look_up(pid_t thread) {
   return unknown_process;
 }
 
+constexpr uint64_t signal_bit(int number) { return 1ULL << (number - 1); }
+
+/// The signals of a thread, as sets of signal_bit().
+struct Signals {
+  uint64_t pending = 0;  ///< The process's too.
+  uint64_t blocked = 0;
+  uint64_t ignored = 0;
+  uint64_t caught = 0;
+};
+
+std::optional<Signals> signals_of(pid_t thread) {
+  Signals signals;
+  std::ifstream status(fmt::format("/proc/{}/status", thread));
+  if (thread == 0 || !status) return std::nullopt;
+  std::string line;
+  while (std::getline(status, line)) {
+    const auto mask = [&line](const char* name, uint64_t& into) {
+      if (line.starts_with(name)) into |= std::stoull(line.substr(line.find(':') + 1), nullptr, 16);
+    };
+    mask("SigPnd:", signals.pending);
+    mask("ShdPnd:", signals.pending);
+    mask("SigBlk:", signals.blocked);
+    mask("SigIgn:", signals.ignored);
+    mask("SigCgt:", signals.caught);
+  }
+  return signals;
+}
+
 class SystemProcesses final : public Processes {
  public:
   ProcessId of(pid_t thread) override {
@@ -63,6 +93,20 @@ class SystemProcesses final : public Processes {
     std::ifstream memory(fmt::format("/proc/{}/statm", process));
     uint64_t pages = 0;
     return memory >> pages && pages > 0;
+  }
+
+  /// The kernel has every signal that ends a process wait for each of its threads as SIGKILL.
+  Stopping stopping(pid_t thread) override {
+    const std::optional<Signals> signals = signals_of(thread);
+    if (!signals) return Stopping::unknown;
+    constexpr uint64_t asking = signal_bit(SIGINT) | signal_bit(SIGTERM) | signal_bit(SIGQUIT);
+    // Their default action is to be ignored, or to stop and continue.
+    constexpr uint64_t harmless = signal_bit(SIGCHLD) | signal_bit(SIGURG) | signal_bit(SIGWINCH) |
+                                  signal_bit(SIGCONT) | signal_bit(SIGSTOP) | signal_bit(SIGTSTP) |
+                                  signal_bit(SIGTTIN) | signal_bit(SIGTTOU);
+    const uint64_t delivered = signals->pending & ~signals->blocked & ~signals->ignored & ~harmless;
+    if ((delivered & ~signals->caught) != 0) return Stopping::ends;
+    return (delivered & asking) != 0 ? Stopping::asked : Stopping::no;
   }
 };
 

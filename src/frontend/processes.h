@@ -7,6 +7,14 @@
 
 namespace penstock {
 
+/// What the signals that wait for a thread mean to it.
+enum class Stopping : uint8_t {
+  no,       ///< It goes on: none waits, or only such as it ignores or handles in passing.
+  asked,    ///< It handles what people stop programs with (SIGINT, SIGTERM, SIGQUIT), and goes on.
+  ends,     ///< It runs no more of its program.
+  unknown,  ///< Its signals cannot be seen: it is of another PID namespace.
+};
+
 /// What is known of the processes that make requests. Thread-safe.
 class Processes {
  public:
@@ -19,6 +27,8 @@ class Processes {
   /// False for a process that has ended, or is about to and has let go of its memory already, and
   /// for what is none: a thread of the kernel.
   virtual bool lives(ProcessId process) = 0;
+  /// Of a thread that waits for the kernel.
+  virtual Stopping stopping(pid_t thread) = 0;
 };
 
 /// Those of this machine. What is asked for several times in a row on one thread costs no system

@@ -33,6 +33,7 @@ class Programs final : public Processes {
   ProcessId of(pid_t thread) override { return static_cast<ProcessId>(thread); }
   bool is_of_kernel(ProcessId) override { return false; }
   bool lives(ProcessId) override { return true; }
+  Stopping stopping(pid_t) override { return Stopping::no; }
 };
 
 }  // namespace
