@@ -126,9 +126,17 @@ bool FuseReply::error_number(int number) {
   return claim() && fuse_reply_err(pending_->request, number) == 0;
 }
 
+/// A program that goes on in spite of failures makes thousands of them a second.
+void FuseReply::warn(const Error& error) {
+  const auto left_out = context_.session->failures.admit(LogLimit::Clock::now());
+  if (!left_out) return;
+  if (*left_out > 0) context_.log->warning("{} more calls have failed", *left_out);
+  context_.log->warning("{} failed: {}", operation_, error.describe());
+}
+
 bool FuseReply::error(const Error& error) {
   if (!is_ordinary(error.code())) {
-    context_.log->warning("{} failed: {}", operation_, error.describe());
+    warn(error);
   } else {
     context_.log->debug("{}: {}", operation_, error.describe());
   }

@@ -68,6 +68,7 @@ class FuseReply {
   bool no_such_request() { return error_number(ENOTTY); }
 
  private:
+  void warn(const Error& error);
   bool error_number(int number);
   /// The right to write the answer, for as long as it is held.
   std::optional<Gate::Pass> claim();

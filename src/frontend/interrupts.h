@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/gate.h"
+#include "base/log_limit.h"
 #include "base/mutex.h"
 #include "frontend/fuse_api.h"
 #include "frontend/processes.h"
@@ -97,6 +98,7 @@ struct SessionContext {
   /// Whoever answers holds a pass while the answer is written. It is closed before the descriptor
   /// of /dev/fuse is: its number may be that of another file at once.
   Gate answers;
+  LogLimit failures;  ///< Of the messages about failed calls.
 };
 
 }  // namespace penstock
