@@ -31,10 +31,11 @@ bool has_http_scheme(const std::string& url) {
 
 HttpClient::HttpClient(const HttpOptions& options) : options_(options) {
   initialise_curl();
-  const uint32_t threads = std::max<uint32_t>(options_.threads, 1);
-  const uint32_t each = std::max<uint32_t>((options_.max_connections + threads - 1) / threads, 1);
+  const uint32_t most = std::max<uint32_t>(options_.max_connections, 1);
+  const uint32_t threads = std::clamp<uint32_t>(options_.threads, 1, most);
   for (uint32_t i = 0; i < threads; ++i) {
-    loops_.push_back(std::make_unique<HttpLoop>(options_, each, "http-" + std::to_string(i)));
+    const uint32_t own = most / threads + (i < most % threads ? 1 : 0);
+    loops_.push_back(std::make_unique<HttpLoop>(options_, own, "http-" + std::to_string(i)));
   }
 }
 

@@ -271,6 +271,29 @@ TEST_CASE("destroying the client cancels what is in flight and in line") {
   CHECK(cancelled == 20);
 }
 
+TEST_CASE("no more requests are under way than allowed, with however many threads") {
+  std::atomic<uint32_t> now{0};
+  std::atomic<uint32_t> most{0};
+  ScriptedServer server([&](const auto&) {
+    const uint32_t own = ++now;
+    for (uint32_t seen = most; seen < own && !most.compare_exchange_weak(seen, own);) continue;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    --now;
+    return ScriptedServer::answer(200, "");
+  });
+  const uint32_t allowed = GENERATE(1U, 3U);
+  HttpOptions options = long_limits();
+  options.threads = 2;
+  options.max_connections = allowed;
+  std::atomic<int> answered{0};
+  HttpClient client(options);
+  constexpr int requests = 20;
+  for (int i = 0; i < requests; ++i)
+    client.send({.url = server.url() + "/"}, [&](const auto&) { ++answered; });
+  while (answered < requests) std::this_thread::yield();
+  CHECK(most == allowed);
+}
+
 TEST_CASE("many requests from many threads share the loops, and callbacks may send again") {
   ScriptedServer server(
       [](const auto& request) { return ScriptedServer::answer(200, request.line); });
