@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/mount_table.h"
 
+#include <sys/sysmacros.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -8,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace penstock {
@@ -68,6 +71,15 @@ std::optional<std::string> real_path(const std::string& path) {
 }
 
 }  // namespace
+
+dev_t device_number(std::string_view device) {
+  unsigned numbers[2] = {};
+  const char* const end = device.data() + device.size();
+  const auto [colon, status] = std::from_chars(device.data(), end, numbers[0]);
+  if (status != std::errc() || colon == end || *colon != ':') return 0;
+  if (std::from_chars(colon + 1, end, numbers[1]).ptr != end) return 0;
+  return makedev(numbers[0], numbers[1]);
+}
 
 std::vector<MountEntry> parse_mount_table(std::string_view text) {
   std::vector<MountEntry> table;

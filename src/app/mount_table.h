@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +21,9 @@ struct MountEntry {
 
   bool is_penstock() const { return type == "fuse.penstock"; }
 };
+
+/// A device as stat(2) has it; 0 where the text is none.
+dev_t device_number(std::string_view device);
 
 /// Understands the text of a mountinfo file; lines that make no sense are passed over.
 std::vector<MountEntry> parse_mount_table(std::string_view text);

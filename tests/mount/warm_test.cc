@@ -102,6 +102,47 @@ TEST_CASE("a manifest names the files") {
   CHECK(gets(server) == 0);
 }
 
+TEST_CASE("links are followed inside the mount, and once") {
+  TestServer server;
+  for (const char* key : {"repo/blobs/a", "repo/blobs/b", "other/c", "other/d/e"})
+    server.put_synthetic("test", key, 100'000);
+  Mounted mount(server);
+  fs::create_directories(mount.path("repo/snapshots"));
+  fs::create_symlink("../blobs/a", mount.path("repo/snapshots/model"));
+  for (const char* loop : {"repo/one", "repo/two", "other/d/up"})
+    fs::create_directory_symlink(".", mount.path(loop));
+  fs::create_directory_symlink("../other", mount.path("repo/other"));
+  SECTION("a link to a file") {
+    const Ran ran = warm({mount.path("repo/snapshots/model").string()});
+    INFO(ran.output);
+    CHECK(ran.status == 0);
+    CHECK(says(ran, "fetched 1 file,"));
+  }
+  SECTION("a directory of links to files elsewhere") {
+    const Ran ran = warm({"-r", mount.path("repo/snapshots").string()});
+    INFO(ran.output);
+    CHECK(ran.status == 0);
+    CHECK(says(ran, "fetched 1 file,"));
+  }
+  SECTION("all") {
+    const Ran ran = warm({"-r", mount.path("repo").string()});
+    INFO(ran.output);
+    CHECK(ran.status == 0);
+    CHECK(says(ran, "fetched 4 files"));
+  }
+  SECTION("a link out of the mount is named, and the rest is warmed") {
+    TempFolder folder;
+    write_file(folder.path() / "f", "not in the bucket");
+    fs::create_symlink(folder.path() / "f", mount.path("repo/out"));
+    const Ran ran = warm({"-r", mount.path("repo").string()});
+    INFO(ran.output);
+    CHECK(ran.status == 1);
+    CHECK(says(ran, mount.path("repo/out").string() + ": leads out of the mount"));
+    CHECK(says(ran, "fetched 4 files"));
+    CHECK(says(ran, "1 failed"));
+  }
+}
+
 TEST_CASE("warming says what is wrong") {
   TestServer server;
   server.put_synthetic("test", "d/a", 1000);

@@ -73,7 +73,7 @@ Result<std::unique_ptr<WarmPlace>> open_files(const CommandArguments& arguments,
           "{} lies in no mount of Penstock's; without a mount: penstock warm s3://BUCKET/PREFIX",
           path));
     }
-    request.paths.push_back(std::move(path));
+    request.paths.push_back({.path = std::move(path), .mount = device_number(mount->device)});
   }
   return std::unique_ptr<WarmPlace>(std::make_unique<MountedFiles>(std::move(request)));
 }

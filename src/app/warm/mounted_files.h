@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -10,7 +12,11 @@ namespace penstock {
 
 /// What shall be fetched.
 struct WarmRequest {
-  std::vector<std::string> paths;  ///< Canonical paths inside mounts, or URLs.
+  struct Path {
+    std::string path;  ///< Canonical, inside a mount.
+    dev_t mount = 0;   ///< The mount's device number.
+  };
+  std::vector<Path> paths;
   bool recursive = false;
   std::string manifest;  ///< Empty: none. Then there is one path, which its names lie below.
 };
@@ -26,11 +32,6 @@ class MountedFiles final : public WarmPlace {
                     const WarmStep& step) override;
 
  private:
-  bool visit_path(const std::string& path, bool recursive, const WarmVisitor& visit,
-                  const WarmFailure& failed) const;
-  bool walk(const std::string& directory, const WarmVisitor& visit,
-            const WarmFailure& failed) const;
-
   const WarmRequest request_;
 };
 

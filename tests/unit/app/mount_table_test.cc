@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/mount_table.h"
 
+#include <sys/sysmacros.h>
+
 #include <filesystem>
 
 #include "support/catch.h"
@@ -16,6 +18,12 @@ constexpr const char* text =
     "42 41 0:54 / /mnt/a rw - tmpfs tmpfs rw\n"
     "nonsense\n"
     "43 22 0:55 / /mnt/b\n";
+
+TEST_CASE("a device of the table is the one that stat tells") {
+  CHECK(device_number("0:52") == makedev(0, 52));
+  CHECK(device_number("259:300") == makedev(259, 300));
+  for (const char* none : {"", "52", "0:", ":1", "0:5x"}) CHECK(device_number(none) == 0);
+}
 
 TEST_CASE("mountinfo is understood, escapes and optional fields included") {
   const auto table = parse_mount_table(text);
