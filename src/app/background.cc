@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -84,6 +85,14 @@ int wait_for_report(const Streams& streams, OwnedFd pipe, pid_t child) {
   return 1;
 }
 
+/// What the mount's process has inherited, but for its standard streams and the pipe, is for
+/// others: as long as it holds a lock of theirs they wait for it.
+void close_inherited(int pipe) {
+  const auto last = std::numeric_limits<unsigned int>::max();
+  close_range(STDERR_FILENO + 1, static_cast<unsigned int>(pipe) - 1, 0);
+  close_range(static_cast<unsigned int>(pipe) + 1, last, 0);
+}
+
 }  // namespace
 
 int run_in_background(const Streams& streams, const std::function<int(StartReport&)>& serve,
@@ -109,6 +118,7 @@ int run_in_background(const Streams& streams, const std::function<int(StartRepor
   }
   in_child = true;
   reader.reset();
+  close_inherited(writer.get());
   std::signal(SIGPIPE, SIG_IGN);  // a parent that is gone shows as a failed write
   setsid();
   if (chdir("/") != 0) return 1;

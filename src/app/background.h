@@ -22,7 +22,8 @@ class StartReport {
 /// processes: in the child, when `serve` does, with its result; in the parent as soon as the child
 /// has reported, with 0, or with 1 after printing the child's message, also where the child died
 /// without one. The process must have one thread only. Standard input, output and error of the
-/// child go to /dev/null as soon as it is ready.
+/// child go to /dev/null as soon as it is ready; other descriptors that this process has open are
+/// closed there at once.
 int run_in_background(const Streams& streams, const std::function<int(StartReport&)>& serve,
                       bool& in_child);
 

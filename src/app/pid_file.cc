@@ -76,6 +76,7 @@ bool wait_for_process(pid_t pid, std::chrono::milliseconds interval,
   }
 }
 
+constexpr std::string_view device_word = "device ";
 constexpr std::string_view journals_word = "journals ";
 
 std::optional<MountProcess::Pending> parse_pending(const std::string& line) {
@@ -88,10 +89,10 @@ std::optional<MountProcess::Pending> parse_pending(const std::string& line) {
 
 }  // namespace
 
-std::string pid_file_name(const std::string& mountpoint) {
+std::string pid_file_name(const std::string& mountpoint, int place) {
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
   for (const char c : mountpoint) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return fmt::format("{:016x}.pid", hash);
+  return place == 0 ? fmt::format("{:016x}.pid", hash) : fmt::format("{:016x}-{}.pid", hash, place);
 }
 
 Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& directory,
@@ -105,14 +106,13 @@ Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& directory,
     return Error(Code::access_denied,
                  fmt::format("{} belongs to others or can be written by them", directory));
   }
-  const std::string path = directory + "/" + pid_file_name(mountpoint);
-  while (true) {
+  for (int place = 0; place < most;) {
+    const std::string path = directory + "/" + pid_file_name(mountpoint, place);
     OwnedFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_APPEND, 0644));
     if (!fd) return failed("write", path, errno);
     if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-      return Error(
-          Code::already_exists,
-          fmt::format("another Penstock process serves {} or is still ending", mountpoint));
+      ++place;
+      continue;
     }
     // An ending process may have removed the file between our open and our lock: then the name is
     // free, try again.
@@ -121,6 +121,9 @@ Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& directory,
     append(fd.get(), fmt::format("{}\n{}\n", getpid(), mountpoint));
     return std::make_unique<PidFile>(path, std::move(fd));
   }
+  return Error(
+      Code::already_exists,
+      fmt::format("{} processes of earlier mounts at {} are still ending", most, mountpoint));
 }
 
 PidFile::~PidFile() { unlink(path_.c_str()); }
@@ -134,6 +137,10 @@ void PidFile::record_end(const std::vector<std::string>& unsaved) {
   append(fd_.get(), text);
 }
 
+void PidFile::record_device(const std::string& device) {
+  append(fd_.get(), fmt::format("{}{}\n", device_word, device));
+}
+
 void PidFile::record_journals(const std::string& directory) {
   append(fd_.get(), fmt::format("{}{}\n", journals_word, directory));
 }
@@ -142,32 +149,44 @@ void PidFile::record_pending(uint64_t files, uint64_t bytes) {
   append(fd_.get(), fmt::format("pending {} {}\n", files, bytes));
 }
 
-std::optional<MountProcess> MountProcess::find(const std::vector<std::string>& directories,
-                                               const std::string& mountpoint) {
+std::vector<MountProcess> MountProcess::find(const std::vector<std::string>& directories,
+                                             const std::string& mountpoint) {
+  std::vector<MountProcess> found;
   for (const std::string& directory : directories) {
-    const std::string path = directory + "/" + pid_file_name(mountpoint);
-    OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!fd || !trusted(directory)) continue;
-    if (flock(fd.get(), LOCK_SH | LOCK_NB) == 0)
-      continue;  // nobody holds it: left by a process that was killed
-    std::istringstream lines(read_all(fd.get()));
-    pid_t pid = 0;
-    std::string named;
-    if (lines >> pid && lines.get() == '\n' && std::getline(lines, named) && named == mountpoint) {
-      return MountProcess(std::move(fd), pid);
+    if (!trusted(directory)) continue;
+    for (int place = 0; place < PidFile::most; ++place) {
+      auto process = read(directory + "/" + pid_file_name(mountpoint, place), mountpoint);
+      if (process) found.push_back(std::move(*process));
     }
   }
-  return std::nullopt;
+  return found;
 }
 
-std::string MountProcess::journals() const {
+std::optional<MountProcess> MountProcess::read(const std::string& path,
+                                               const std::string& mountpoint) {
+  OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  // One that nobody holds is left by a process that was killed.
+  if (!fd || flock(fd.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
+  std::istringstream lines(read_all(fd.get()));
+  pid_t pid = 0;
+  std::string named;
+  if (!(lines >> pid) || lines.get() != '\n' || !std::getline(lines, named) || named != mountpoint)
+    return std::nullopt;
+  return MountProcess(path, std::move(fd), pid);
+}
+
+std::string MountProcess::noted(std::string_view word) const {
   std::istringstream lines(read_all(file_.get()));
   std::string line;
   for (int number = 0; std::getline(lines, line) && line != "ended"; ++number) {
-    if (number >= 2 && line.starts_with(journals_word)) return line.substr(journals_word.size());
+    if (number >= 2 && line.starts_with(word)) return line.substr(word.size());
   }
   return "";
 }
+
+bool MountProcess::serves(const std::string& device) const { return noted(device_word) == device; }
+
+std::string MountProcess::journals() const { return noted(journals_word); }
 
 std::optional<MountProcess::Pending> MountProcess::pending() const {
   std::istringstream lines(read_all(file_.get()));

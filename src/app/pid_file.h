@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/owned_fd.h"
@@ -17,16 +18,21 @@ namespace penstock {
 
 /// The file of a mount in the runtime directory: which process serves the mountpoint, and in the
 /// end how it went. Locked (flock) for as long as the process lives, so that a reader can tell the
-/// living from the dead.
+/// living from the dead. Where processes of earlier mounts at the same place still end, each has a
+/// file of its own.
 ///
-///     file := pid LF mountpoint LF { "journals" SP directory LF | "pending" SP files SP bytes LF }
-///             [ "ended" LF { path LF } ]
+///     file := pid LF mountpoint LF
+///             { "device" SP device LF | "journals" SP directory LF | "pending" SP files SP bytes
+///             LF } [ "ended" LF { path LF } ]
 ///
-/// The paths are files that could not be saved; the last "pending" counts.
+/// The device is the mount's in the table of mounts. The paths are files that could not be saved;
+/// the last "pending" counts.
 class PidFile {
  public:
-  /// Makes and locks the file of this process. already_exists: another process serves this
-  /// mountpoint, or still ends.
+  /// How many processes of one mountpoint can have files.
+  static constexpr int most = 16;
+
+  /// Makes and locks the file of this process. already_exists: there are too many others.
   static Result<std::unique_ptr<PidFile>> create(const std::string& directory,
                                                  const std::string& mountpoint);
 
@@ -35,6 +41,9 @@ class PidFile {
   PidFile& operator=(const PidFile&) = delete;
   ~PidFile();  ///< Removes the file.
 
+  const std::string& path() const noexcept { return path_; }
+  /// Writes down which mount it is, as MountEntry::device.
+  void record_device(const std::string& device);
   /// Writes down where the mount's journal is.
   void record_journals(const std::string& directory);
   /// Writes down what the ending mount still uploads.
@@ -61,12 +70,15 @@ class MountProcess {
     std::optional<Pending> pending;  ///< What is left to the next mount.
   };
 
-  /// The living process that serves, or served, `mountpoint` according to the files in
+  /// The living processes that serve, or served, `mountpoint` according to the files in
   /// `directories`.
-  static std::optional<MountProcess> find(const std::vector<std::string>& directories,
-                                          const std::string& mountpoint);
+  static std::vector<MountProcess> find(const std::vector<std::string>& directories,
+                                        const std::string& mountpoint);
 
+  const std::string& path() const noexcept { return path_; }  ///< Of the file.
   pid_t pid() const noexcept { return pid_; }
+  /// Whether the mount with this device is the process's.
+  bool serves(const std::string& device) const;
   /// The directory of its journal; empty: it has none.
   std::string journals() const;
   /// What the process said last that it still uploads.
@@ -77,13 +89,19 @@ class MountProcess {
   End wait(std::chrono::milliseconds interval, const std::function<void()>& still_waiting);
 
  private:
-  MountProcess(OwnedFd file, pid_t pid) : file_(std::move(file)), pid_(pid) {}
+  MountProcess(std::string path, OwnedFd file, pid_t pid)
+      : path_(std::move(path)), file_(std::move(file)), pid_(pid) {}
+  /// What is written behind `word`; empty: nothing.
+  std::string noted(std::string_view word) const;
+  static std::optional<MountProcess> read(const std::string& path, const std::string& mountpoint);
 
+  std::string path_;
   OwnedFd file_;
   pid_t pid_;
 };
 
-/// The name of the file of a mountpoint: the same for everyone who asks, without "/".
-std::string pid_file_name(const std::string& mountpoint);
+/// The names of the files of a mountpoint: the same for everyone who asks, without "/". `place` is
+/// below PidFile::most.
+std::string pid_file_name(const std::string& mountpoint, int place = 0);
 
 }  // namespace penstock

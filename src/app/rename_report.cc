@@ -8,7 +8,6 @@
 #include <optional>
 #include <sstream>
 
-#include "app/pid_file.h"
 #include "fs/intent.h"
 
 namespace penstock {
@@ -50,10 +49,7 @@ const char* name_of(Phase phase) {
   return "";
 }
 
-std::string rename_report_path(const std::string& runtime_directory,
-                               const std::string& mountpoint) {
-  return runtime_directory + "/" + pid_file_name(mountpoint) + ".renames";
-}
+std::string rename_report_path(const std::string& pid_file) { return pid_file + ".renames"; }
 
 void write_rename_report(const std::string& path, const std::vector<RenameState>& renames) {
   if (renames.empty()) {

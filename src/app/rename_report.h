@@ -13,7 +13,7 @@ namespace penstock {
 ///     file := { ("copying" | "deleting" | "undoing") SP done SP objects SP from SP to LF }
 ///
 /// Keys are percent-encoded. There is no file where there is no rename.
-std::string rename_report_path(const std::string& runtime_directory, const std::string& mountpoint);
+std::string rename_report_path(const std::string& pid_file);
 /// Replaces the file; what cannot be written is not told.
 void write_rename_report(const std::string& path, const std::vector<RenameState>& renames);
 std::vector<RenameState> read_rename_report(const std::string& path);

@@ -81,6 +81,7 @@ class Serving {
     }
     if (pid_file_ && (*mount)->has_journal())
       pid_file_->record_journals(options_.write.journal_dir);
+    note_mounted();
     log_start(**mount);
     const std::string features = describe((*mount)->session().features());
     log_->info("{}", features);
@@ -145,10 +146,15 @@ class Serving {
   /// Tells `penstock status` of renames, where there is a file that says whose they are.
   Mount::RenameReport rename_report() const {
     if (!pid_file_) return {};
-    const std::string path =
-        rename_report_path(runtime_directory(environment_), options_.mount.mountpoint);
+    const std::string path = rename_report_path(pid_file_->path());
     write_rename_report(path, {});  // of a mount that was killed
     return [path](const std::vector<RenameState>& renames) { write_rename_report(path, renames); };
+  }
+
+  void note_mounted() {
+    const std::optional<MountEntry> entry = mounted();
+    if (!entry) return;
+    if (pid_file_) pid_file_->record_device(entry->device);
   }
 
   void note_pending(const Mount& mount) {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts and ends mounts with the real program: cli_test.py PENSTOCK [unittest arguments]."""
 
+import fcntl
 import os
 import pathlib
 import pwd
@@ -65,12 +66,13 @@ class MountCase(unittest.TestCase):
     def mounted(self):
         return f" {self.mnt} " in pathlib.Path("/proc/self/mountinfo").read_text()
 
+    def daemon_pids(self):
+        files = [file.read_text().splitlines() for file in pathlib.Path("/run/penstock").glob("*.pid")]
+        return [int(lines[0]) for lines in files if lines[1] == str(self.mnt)]
+
     def daemon_pid(self):
-        for file in pathlib.Path("/run/penstock").glob("*.pid"):
-            lines = file.read_text().splitlines()
-            if lines[1] == str(self.mnt):
-                return int(lines[0])
-        raise AssertionError("no pid file names the mountpoint")
+        self.assertEqual(len(self.daemon_pids()), 1, "pid files that name the mountpoint")
+        return self.daemon_pids()[0]
 
     def assert_fails(self, result, *words):
         self.assertEqual(result.returncode, 1, result.stderr)
@@ -101,6 +103,31 @@ class Ordinary(MountCase):
             pid = self.daemon_pid()
             subprocess.run([*command, str(self.mnt)], check=True)
             wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process ends")
+
+    def test_mounted_again_while_the_mount_before_still_ends(self):
+        self.mount()
+        before = self.daemon_pid()
+        with open(self.mnt / "dir" / "file", "rb") as file:
+            subprocess.run(["umount", "--lazy", str(self.mnt)], check=True)
+            self.mount()
+            after = next(pid for pid in self.daemon_pids() if pid != before)
+            (self.mnt / "new").write_bytes(b"x")
+            self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+            self.assertFalse(os.path.exists(f"/proc/{after}/exe"))
+            self.assertEqual(self.daemon_pids(), [before])
+            self.assertEqual(file.read(), b"hello\n")
+        wait_until(lambda: self.daemon_pids() == [], "the first process ends")
+
+    def test_a_lock_of_who_mounts_is_not_kept(self):
+        lock = self.base / "lock"
+        with open(lock, "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            os.set_inheritable(held.fileno(), True)
+            result = self.penstock("mount", f"file://{self.store}", self.mnt, close_fds=False)
+            self.assertEqual(result.returncode, 0, result.stderr)
+        with open(lock, "w") as free:
+            fcntl.flock(free, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
 
     def test_fstab_helper(self):
         helper = self.base / "mount.penstock"

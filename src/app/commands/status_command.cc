@@ -7,6 +7,7 @@
 #include <chrono>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "app/directories.h"
@@ -35,13 +36,12 @@ std::vector<KnownMount> find_mounts(const Environment& environment) {
   std::vector<KnownMount> mounts;
   for (const MountEntry& entry : read_mount_table(environment.proc)) {
     if (!entry.is_penstock()) continue;
-    const std::vector<std::string> directories =
-        runtime_directories_of(environment, entry.owner_uid);
-    const std::optional<MountProcess> process = MountProcess::find(directories, entry.mountpoint);
-    KnownMount mount{entry, process ? process->journals() : "", {}};
-    for (const std::string& directory : directories) {
-      if (process && mount.renames.empty())
-        mount.renames = read_rename_report(rename_report_path(directory, entry.mountpoint));
+    KnownMount mount{entry, "", {}};
+    for (const MountProcess& process : MountProcess::find(
+             runtime_directories_of(environment, entry.owner_uid), entry.mountpoint)) {
+      if (!process.serves(entry.device)) continue;
+      mount.journals = process.journals();
+      mount.renames = read_rename_report(rename_report_path(process.path()));
     }
     mounts.push_back(std::move(mount));
   }

@@ -150,9 +150,12 @@ int umount_command(std::span<const std::string> arguments, const Streams& stream
                     mountpoint, entry->type, mountpoint));
   }
   const uint32_t owner = entry ? entry->owner_uid : environment.uid;
-  std::optional<MountProcess> process =
+  std::vector<MountProcess> processes =
       MountProcess::find(runtime_directories_of(environment, owner), mountpoint);
-  if (!entry && !process) return fail(streams, not_mounted_text(table, mountpoint));
+  // Those of earlier mounts at this place still end by themselves.
+  if (entry)
+    std::erase_if(processes, [&](const MountProcess& p) { return !p.serves(entry->device); });
+  if (!entry && processes.empty()) return fail(streams, not_mounted_text(table, mountpoint));
   if (entry) {
     const UnmountOutcome outcome = unmount_path(mountpoint, parsed->lazy, environment);
     if (outcome.kind == UnmountOutcome::Kind::busy) {
@@ -160,11 +163,14 @@ int umount_command(std::span<const std::string> arguments, const Streams& stream
     }
     if (outcome.kind == UnmountOutcome::Kind::failed) return fail(streams, outcome.message);
   }
-  if (process && parsed->detach_pending) process->detach_pending();
-  // A lazy unmount ends when the last program closes its files, which may be never.
-  return process && !parsed->lazy
-             ? wait_for_end(*process, mountpoint, streams, environment.terminal)
-             : 0;
+  int status = 0;
+  for (MountProcess& process : processes) {
+    if (parsed->detach_pending) process.detach_pending();
+    // A lazy unmount ends when the last program closes its files, which may be never.
+    if (parsed->lazy) continue;
+    if (wait_for_end(process, mountpoint, streams, environment.terminal) != 0) status = 1;
+  }
+  return status;
 }
 
 }  // namespace penstock

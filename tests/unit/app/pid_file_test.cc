@@ -44,6 +44,7 @@ class Holder {
       auto file = PidFile::create(directory, "/mnt");
       char byte = file ? '+' : '-';
       if (file) {
+        (*file)->record_device("0:52");
         (*file)->record_journals("/c/journal");
         (*file)->record_pending(3, 500);
         (*file)->record_pending(2, 400);
@@ -78,11 +79,31 @@ TEST_CASE_METHOD(PidFileTest, "the file goes with its owner") {
     const auto file = PidFile::create(directory, "/mnt");
     REQUIRE(file);
     CHECK(std::filesystem::exists(directory + "/" + pid_file_name("/mnt")));
-    CHECK(PidFile::create(directory, "/mnt").code() == Code::already_exists);
     CHECK(PidFile::create(directory, "/other"));
   }
   CHECK(std::filesystem::is_empty(directory));
   CHECK(PidFile::create(directory, "/mnt"));
+}
+
+TEST_CASE_METHOD(PidFileTest, "who mounts while another still ends has a file too") {
+  const Holder ending(directory, true);
+  {
+    const auto file = PidFile::create(directory, "/mnt");
+    REQUIRE(file);
+    const std::vector<MountProcess> both = MountProcess::find({directory}, "/mnt");
+    REQUIRE(both.size() == 2);
+    (*file)->record_device("0:53");
+    CHECK(both[1].serves("0:53"));
+    CHECK_FALSE(both[1].serves("0:5"));
+    CHECK_FALSE(both[0].serves("0:53"));
+    CHECK(both[0].pid() == ending.pid);
+    CHECK(both[1].pid() == getpid());
+  }
+  std::vector<std::unique_ptr<PidFile>> others;
+  for (int i = 1; i < PidFile::most; ++i)
+    others.push_back(std::move(PidFile::create(directory, "/mnt").value()));
+  CHECK(PidFile::create(directory, "/mnt").code() == Code::already_exists);
+  CHECK(MountProcess::find({directory}, "/mnt").size() == PidFile::most);
 }
 
 TEST_CASE_METHOD(PidFileTest, "a directory that others can write to is not believed") {
@@ -94,10 +115,11 @@ TEST_CASE_METHOD(PidFileTest, "a directory that others can write to is not belie
 TEST_CASE_METHOD(PidFileTest,
                  "unmounting waits for the living process and learns what was not saved") {
   Holder holder(directory, true);
-  auto process = MountProcess::find({base + "/none", directory}, "/mnt");
-  REQUIRE(process);
+  std::vector<MountProcess> found = MountProcess::find({base + "/none", directory}, "/mnt");
+  REQUIRE(found.size() == 1);
+  MountProcess* const process = found.data();
   CHECK(process->pid() == holder.pid);
-  CHECK_FALSE(MountProcess::find({directory}, "/mnt2"));
+  CHECK(MountProcess::find({directory}, "/mnt2").empty());
   CHECK(process->journals() == "/c/journal");
   REQUIRE(process->pending());
   CHECK(process->pending()->files == 2);
@@ -118,14 +140,14 @@ TEST_CASE_METHOD(
     "a process that dies early did not end in order, and its file is not its successor's") {
   {
     Holder holder(directory, false);
-    auto process = MountProcess::find({directory}, "/mnt");
-    REQUIRE(process);
+    std::vector<MountProcess> found = MountProcess::find({directory}, "/mnt");
+    REQUIRE(found.size() == 1);
     kill(holder.pid, SIGKILL);
-    CHECK_FALSE(process->wait(milliseconds(1), [] {}).in_order);
+    CHECK_FALSE(found[0].wait(milliseconds(1), [] {}).in_order);
   }
-  CHECK_FALSE(MountProcess::find({directory}, "/mnt"));
+  CHECK(MountProcess::find({directory}, "/mnt").empty());
   const Holder next(directory, true);
-  CHECK(MountProcess::find({directory}, "/mnt")->pid() == next.pid);
+  CHECK(MountProcess::find({directory}, "/mnt").at(0).pid() == next.pid);
 }
 
 }  // namespace

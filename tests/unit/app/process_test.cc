@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -65,33 +68,50 @@ TEST_CASE("the child has a session of its own and keeps no directory busy") {
   CHECK(started.err.empty());
 }
 
+TEST_CASE("the child lets go of what its starter has inherited") {
+  std::string name = (std::filesystem::temp_directory_path() / "penstock-lock-XXXXXX").string();
+  const int lock = mkstemp(name.data());
+  REQUIRE(lock >= 0);
+  REQUIRE(fcntl(lock, F_SETFD, 0) == 0);
+  const Started started = start([&](StartReport& report) {
+    const bool closed = fcntl(lock, F_GETFD) < 0 && fcntl(STDERR_FILENO, F_GETFD) >= 0;
+    closed ? static_cast<void>(report.ready()) : report.failed("still open");
+  });
+  CHECK(started.err.empty());
+  close(lock);
+  std::filesystem::remove(name);
+}
+
 TEST_CASE("a child whose starter is gone learns it") {
-  int answers[2];
-  int gone[2];
-  REQUIRE(pipe(answers) == 0);
-  REQUIRE(pipe(gone) == 0);
+  std::string folder = (std::filesystem::temp_directory_path() / "penstock-gone-XXXXXX").string();
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const std::string answers = folder + "/answers";
+  const std::string gone = folder + "/gone";
+  REQUIRE(mkfifo(answers.c_str(), 0600) == 0);
+  REQUIRE(mkfifo(gone.c_str(), 0600) == 0);
   // Another process starts the child and is killed before it has heard from it.
   const pid_t starter = fork();
   if (starter == 0) {
+    if (open(gone.c_str(), O_RDWR | O_CLOEXEC) < 0) _exit(1);
     start([&, parent = getpid()](StartReport& report) {
-      close(gone[1]);
+      const int end_of_parent = open(gone.c_str(), O_RDONLY | O_CLOEXEC);
       kill(parent, SIGKILL);
       // A new parent would not tell: a thread of the old one may still hold its end of the pipe.
       char end = 0;
-      if (read(gone[0], &end, 1) != 0) _exit(1);
+      if (read(end_of_parent, &end, 1) != 0) _exit(1);
       const char answer = report.ready() ? 'y' : 'n';
-      _exit(write(answers[1], &answer, 1) == 1 ? 0 : 1);
+      const int to_test = open(answers.c_str(), O_WRONLY | O_CLOEXEC);
+      _exit(write(to_test, &answer, 1) == 1 ? 0 : 1);
     });
     _exit(0);
   }
-  close(answers[1]);
-  close(gone[0]);
   waitpid(starter, nullptr, 0);
-  close(gone[1]);
+  const int from_child = open(answers.c_str(), O_RDONLY | O_CLOEXEC);
   char answer = 0;
-  CHECK(read(answers[0], &answer, 1) == 1);
+  CHECK(read(from_child, &answer, 1) == 1);
   CHECK(answer == 'n');
-  close(answers[0]);
+  close(from_child);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("SIGINT and SIGTERM reach the function, SIGHUP nobody") {
