@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/connection_guard.h"
 #include "app/directories.h"
 #include "app/dirty_pages.h"
 #include "app/mount.h"
@@ -154,6 +155,7 @@ class Serving {
   void note_mounted() {
     const std::optional<MountEntry> entry = mounted();
     if (!entry) return;
+    guard_.guard(entry->device);
     if (pid_file_) pid_file_->record_device(entry->device);
   }
 
@@ -191,6 +193,7 @@ class Serving {
     _exit(1);
   }
 
+  ConnectionGuard guard_;  // before there are threads
   const Options& options_;
   const StoreUrl& url_;
   const Environment& environment_;
