@@ -63,6 +63,11 @@ class Comparisons(unittest.TestCase):
         self.assertFalse(compared.good)
         self.assertEqual(compared.stale, {("a/0.t", 2): "why"})
 
+    def test_one_that_fails_sometimes_may_pass(self):
+        listed = {("a/0.t", 1): "sometimes: why"}
+        self.assertTrue(expected.Comparison({("a/0.t", 1): None}, listed).good)
+        self.assertTrue(expected.Comparison({("a/0.t", 1): "wrong"}, listed).good)
+
     def test_nor_one_that_does_not_exist(self):
         self.assertFalse(expected.Comparison({("a/0.t", 1): "x"}, self.LISTED).good)
         self.assertFalse(expected.Comparison({}, self.LISTED, gone={"a/0.t"}).good)

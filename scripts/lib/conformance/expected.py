@@ -6,12 +6,14 @@ A line names a test and says why it fails; of a test with numbered assertions al
     generic/002                 why
     chmod/00.t:5-7,22           why
 
-Blank lines and lines that begin with # say nothing. A test may have several lines.
+Blank lines and lines that begin with # say nothing. A test may have several lines. A reason that begins with "sometimes: "
+is of a test that may pass as well.
 """
 import collections
 import re
 
 LINE = re.compile(r"([^\s:]+)(?::(\S+))?\s+(\S.*)")
+SOMETIMES = "sometimes: "
 WHOLE = 0  # the number of a test without numbered assertions
 
 
@@ -75,7 +77,8 @@ class Comparison:
         self.unlisted = {key: wrong for key, wrong in failed.items() if key not in listed}
         self.known = {key: listed[key] for key in failed if key in listed}
         judged = {test for test, _ in results} | set(gone)
-        self.stale = {key: reason for key, reason in listed.items() if key[0] in judged and key not in failed}
+        self.stale = {key: reason for key, reason in listed.items()
+                      if key[0] in judged and key not in failed and not reason.startswith(SOMETIMES)}
         self.idle = {test for test, _ in listed if test not in judged}
 
     @property
