@@ -144,6 +144,8 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
         mounted_ = true;
         return;
       }
+      // Somebody else has unmounted it, while another mount namespace may keep it in use.
+      if (errno == EINVAL) return;
     }
     // libfuse closes the descriptor that the workers still read from, so it comes last. It is lazy
     // in any case, through fusermount3 for users without root.
