@@ -5,8 +5,8 @@
     check_tidy.py [BUILD [ROOT]]        BUILD is configured by the preset "tidy" (build/tidy); ROOT has src and .clang-tidy
 
 Both check the locks too (-Wthread-safety). The sources that PENSTOCK_UNITY puts together are looked at as one text, which
-takes half of the time; then clang looks at each alone, whether it includes what it uses and hides no name. What was found
-good is remembered under BUILD and not looked at again until the file, one of the project's headers it includes, its flags,
+takes half of the time; then clang looks at each alone, whether it includes what it uses of Penstock and hides no name (the
+standard library's headers are given to all of them ready, for the same reason). What was found good is remembered under BUILD and not looked at again until the file, one of the project's headers it includes, its flags,
 .clang-tidy or clang change.
 """
 import bisect
@@ -20,6 +20,7 @@ import shlex
 import subprocess
 import sys
 
+STANDARD = re.compile(r"^#include <[a-z_0-9]+>$", re.MULTILINE)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -41,6 +42,7 @@ class Job:
     directory: str
     flags: list  # the compiler and its options, without the file
     tidy: bool
+    ready: list = dataclasses.field(default_factory=list)  # options that bring in the standard library
 
     def title(self, root):
         first, more = os.path.relpath(self.sources[0], root), len(self.sources) - 1
@@ -49,7 +51,7 @@ class Job:
     def command(self):
         if self.tidy:
             return ["clang-tidy", "--quiet", "--checks=clang-diagnostic-*", self.path, "--", *self.flags[1:]]
-        return [*self.flags, "-fsyntax-only", self.path]
+        return [*self.flags, *self.ready, "-fsyntax-only", self.path]
 
     def write(self):
         """The text of several sources. All of it is the main file, which is what clang looks at most closely."""
@@ -102,6 +104,27 @@ class Checker:
             alone += [Job([source], source, entry["directory"], flags, False) for source in sources]
         return together + alone
 
+    def make_ready(self, jobs):
+        """Compiles the standard library's headers that sources with the same options include."""
+        groups = {}
+        for job in jobs:
+            if not job.tidy:
+                groups.setdefault((job.directory, *job.flags), []).append(job)
+
+        def make(numbered):
+            number, group = numbered
+            includes = {line for job in group for line in STANDARD.findall(read(job.path))}
+            header = os.path.join(self.texts, f"standard-{number}.h")
+            with open(header, "w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in sorted(includes))
+            made = [*group[0].flags, "-x", "c++-header", header, "-o", header + ".pch"]
+            subprocess.run(made, cwd=group[0].directory, check=True)
+            for job in group:
+                job.ready = ["-include-pch", header + ".pch"]
+
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(make, enumerate(group for group in groups.values() if len(group) > 2)))
+
     def fingerprint(self, job):
         digest = hashlib.sha256((self.settings + repr(job.command())).encode())
         rule = output_of([*job.flags, "-MM", job.path], job.directory).replace("\\\n", " ")
@@ -132,6 +155,7 @@ def main():
     root = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else ROOT
     checker = Checker(build, root)
     jobs = checker.jobs()
+    checker.make_ready(jobs)
     wrong = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, (job, said) in enumerate(zip(jobs, pool.map(checker.check, jobs)), 1):
