@@ -15,6 +15,8 @@ STEPS=(
   "asan-build build 1800 packages what is tested with AddressSanitizer and UBSan"
   "tsan-build build 1800 packages what is tested with ThreadSanitizer"
   "simulation build 900 build 10,000 seeds of a cluster on one thread"
+  "asan build 1800 asan-build unit and contract tests with AddressSanitizer and UBSan"
+  "tsan build 1800 tsan-build unit and contract tests with ThreadSanitizer"
   "tidy build 1800 packages clang-tidy, and the locks by clang"
   "crates-install run 900 packages building fsx and pjdfstest, the crates"
   "contract run 900 build every store: memory, folder, own server, radosgw, s3proxy"
@@ -32,8 +34,8 @@ STEPS=(
   "pytorch-testserver run 600 build PyTorch on the own server"
   "pytorch-radosgw run 600 build PyTorch on Ceph radosgw"
   "quickstart run 1200 build scripts/quickstart, twice"
-  "asan run 1800 asan-build unit, contract and model tests with AddressSanitizer and UBSan"
-  "tsan run 1800 tsan-build unit, contract and model tests with ThreadSanitizer"
+  "asan-model run 600 asan-build model tests with AddressSanitizer and UBSan"
+  "tsan-model run 600 tsan-build model tests with ThreadSanitizer"
 )
 
 list_steps() {
@@ -200,9 +202,11 @@ print(*{test["name"] for test in json.load(sys.stdin)["tests"]}, "penstock")') |
 
 step_asan_build() { build_sanitized asan address_sanitizer_test undefined_sanitizer_test; }
 step_tsan_build() { build_sanitized tsan thread_sanitizer_test; }
-step_asan() { run_ctest build/asan -L "$sanitized_labels"; }
+step_asan() { run_ctest build/asan -L '^(unit|contract)$'; }
+step_asan_model() { run_ctest build/asan -L '^model$'; }
 
 # Without randomised addresses: the sanitizer of gcc 12 and clang 14 does not know where newer kernels put things.
-step_tsan() { ctest_under=(setarch -R) && run_ctest build/tsan -L "$sanitized_labels"; }
+step_tsan() { ctest_under=(setarch -R) && run_ctest build/tsan -L '^(unit|contract)$'; }
+step_tsan_model() { ctest_under=(setarch -R) && run_ctest build/tsan -L '^model$'; }
 
 step_tidy() { cmake --preset tidy && scripts/check_tidy.py build/tidy; }

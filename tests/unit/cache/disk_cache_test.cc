@@ -193,7 +193,7 @@ TEST_CASE("the bytes offered live until they are written", "[cache]") {
   CHECK(cache.cache->stats().stored == chunk);
 }
 
-TEST_CASE("no more than 64 MiB wait to be written", "[cache]") {
+TEST_CASE("no more than 64 MiB wait to be written", "[cache][one-thread]") {
   const TempDir dir;
   const TestCache cache({.directory = dir.path()});
   const Bytes object = object_bytes(CacheOptions{}.queue_limit + (4ULL << 20));

@@ -90,7 +90,7 @@ uint64_t calls_of_scenario() {
   return calls;
 }
 
-TEST_CASE("any one call fails", "[cache]") {
+TEST_CASE("any one call fails", "[cache][one-thread]") {
   const uint64_t calls = calls_of_scenario();
   REQUIRE(calls > 100);
   // Each call fails once, and the errors take turns, in another order from call to call.

@@ -34,7 +34,7 @@ bool has(const TestCache& cache, const std::string& key) {
   return found;
 }
 
-TEST_CASE("what was not used for longest goes first", "[cache]") {
+TEST_CASE("what was not used for longest goes first", "[cache][one-thread]") {
   const TempDir dir;
   const TestCache cache({.directory = dir.path(), .size_limit = {.bytes = 30 * pair_size + 100}});
   for (int i = 0; i < 30; ++i) put_used(cache, dir.path(), std::to_string(i), 100 - i);
@@ -178,7 +178,7 @@ TEST_CASE("limits follow from the disk", "[cache]") {
   scheduler->stop();
 }
 
-TEST_CASE("many files: evictions go by samples", "[cache]") {
+TEST_CASE("many files: evictions go by samples", "[cache][one-thread]") {
   const TempDir dir;
   const TestCache cache({.directory = dir.path(), .size_limit = {.bytes = 500 * 8192 + 100}},
                         "s3://bucket", std::make_shared<FaultyDisk>());

@@ -67,7 +67,7 @@ std::map<uint64_t, Bytes> contents(TestJournal& journal) {
   return found;
 }
 
-TEST_CASE("a log that was cut off has exactly the states whose records are whole") {
+TEST_CASE("a log that was cut off has exactly the states whose records are whole", "[one-thread]") {
   std::vector<std::pair<uint64_t, std::map<uint64_t, Bytes>>> steps;  // log's length → contents
   std::map<uint64_t, Bytes> now;
   uint64_t named = 0;
@@ -141,7 +141,7 @@ void check_never_wrong(TestJournal& journal, bool last_group) {
   }
 }
 
-TEST_CASE("no flipped byte in a log makes a wrong state") {
+TEST_CASE("no flipped byte in a log makes a wrong state", "[one-thread]") {
   uint64_t last = 0;
   const Original original([&](TestJournal& journal) {
     fill_several(journal);
@@ -269,7 +269,7 @@ TEST_CASE("a log of an impossible size is not read") {
   CHECK(journal.left.damaged.size() == 1);
 }
 
-TEST_CASE("invented bodies are taken or refused, never more") {
+TEST_CASE("invented bodies are taken or refused, never more", "[one-thread]") {
   const uint64_t seed = std::random_device{}();
   std::cout << "journal fuzz: seed " << seed << "\n";
   std::mt19937_64 random(seed);
@@ -309,7 +309,7 @@ TEST_CASE("invented bodies are taken or refused, never more") {
   CHECK(taken > 0);
 }
 
-TEST_CASE("random logs are read without harm") {
+TEST_CASE("random logs are read without harm", "[one-thread]") {
   const std::map<uint64_t, std::set<uint64_t>> sizes{
       {1, {40, 50}}, {2, {40}}, {3, {40}}, {4, {10}}};
   const uint64_t seed = std::random_device{}();

@@ -65,7 +65,7 @@ TEST_CASE("of a group that did not fit nothing is found") {
   CHECK(again.left.files[0].key == "p/old");
 }
 
-TEST_CASE("what may be found although it was refused keeps its data") {
+TEST_CASE("what may be found although it was refused keeps its data", "[one-thread]") {
   const TemporaryDirectory directory;
   const Bytes bytes = random_bytes(16U << 20, 1);
   {
@@ -172,7 +172,8 @@ TEST_CASE("after a flush that failed nothing is promised any more, and nothing r
   }
 }
 
-TEST_CASE("a disk that could not begin to write is not asked whether it has written") {
+TEST_CASE("a disk that could not begin to write is not asked whether it has written",
+          "[one-thread]") {
   const TemporaryDirectory directory;
   Failing writeback(DiskCall::start_writeback);
   TestJournal journal(directory.path(), writeback.disk);
@@ -207,7 +208,7 @@ void use(const std::string& directory, const std::shared_ptr<Disk>& disk,
   }
 }
 
-TEST_CASE("whichever call fails, no promise is broken") {
+TEST_CASE("whichever call fails, no promise is broken", "[one-thread]") {
   for (const int error : {ENOSPC, EIO}) {
     for (const bool once : {true, false}) {
       uint64_t calls = 1000;  // Until the first try, where none fails, says how many there are.

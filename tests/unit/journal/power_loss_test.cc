@@ -152,7 +152,7 @@ std::shared_ptr<PowerLossDisk> live_and_cut(const std::shared_ptr<PowerLossDisk>
   return disk->after_cut(loss, random);
 }
 
-TEST_CASE("the power is cut at each change of the disk") {
+TEST_CASE("the power is cut at each change of the disk", "[one-thread]") {
   constexpr uint64_t seed = 4711;
   constexpr uint64_t steps = 60;
   uint64_t changes = 0;
@@ -179,7 +179,7 @@ TEST_CASE("the power is cut at each change of the disk") {
   }
 }
 
-TEST_CASE("the power is cut again and again") {
+TEST_CASE("the power is cut again and again", "[one-thread]") {
   const uint64_t seed = std::random_device{}();
   std::cout << "journal power loss: seed " << seed << "\n";
   CAPTURE(seed);
@@ -208,7 +208,7 @@ TEST_CASE("the power is cut again and again") {
   }
 }
 
-TEST_CASE("full segments are as safe as the one that is being written") {
+TEST_CASE("full segments are as safe as the one that is being written", "[one-thread]") {
   std::mt19937_64 random(1);
   const auto disk = std::make_shared<PowerLossDisk>();
   std::map<uint64_t, Bytes> promised;

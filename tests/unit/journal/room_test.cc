@@ -49,7 +49,7 @@ TEST_CASE("a log that cannot be written anew is used on") {
   CHECK(journal->stats().occupied < (2U << 20));
 }
 
-TEST_CASE("a segment goes when the last who needs it does") {
+TEST_CASE("a segment goes when the last who needs it does", "[one-thread]") {
   const TemporaryDirectory directory;
   TestJournal journal(directory.path());
   const std::string folder = only_folder(directory.path());

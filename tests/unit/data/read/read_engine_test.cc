@@ -89,7 +89,7 @@ TEST_CASE("the first read at the start is followed by 4 MiB over four connection
   CHECK(reply->is({0, 128 * kib}));
 }
 
-TEST_CASE("a stream's window grows quickly, in order, without gaps or repetition") {
+TEST_CASE("a stream's window grows quickly, in order, without gaps or repetition", "[one-thread]") {
   ReadFixture t(256 * mib);
   const auto reader = t.open();
   for (uint64_t offset = 0; offset < t.size; offset += mib) {
@@ -111,7 +111,7 @@ TEST_CASE("a stream's window grows quickly, in order, without gaps or repetition
   CHECK(t.budget.used() <= 2 * mib);
 }
 
-TEST_CASE("kernel read-ahead may come out of order") {
+TEST_CASE("kernel read-ahead may come out of order", "[one-thread]") {
   ReadFixture t(64 * mib);
   const auto reader = t.open();
   const uint64_t step = 128 * kib;
@@ -124,7 +124,8 @@ TEST_CASE("kernel read-ahead may come out of order") {
   CHECK(t.store.gets.size() < 50);
 }
 
-TEST_CASE("eight interleaved streams each get their read-ahead, and no byte is fetched twice") {
+TEST_CASE("eight interleaved streams each get their read-ahead, and no byte is fetched twice",
+          "[one-thread]") {
   ReadFixture t(1024 * mib);
   const auto reader = t.open();
   const uint64_t apart = 128 * mib;
@@ -282,7 +283,7 @@ TEST_CASE("idle read-ahead is dropped after a while, but not that of a slow stre
   CHECK(t.store.gets.size() > before);
 }
 
-TEST_CASE("64 readers under the smallest budget all finish, within it") {
+TEST_CASE("64 readers under the smallest budget all finish, within it", "[one-thread]") {
   ReadFixture t(32 * mib, 16 * mib);
   std::vector<std::shared_ptr<ObjectReader>> readers;
   for (int i = 0; i < 64; ++i) readers.push_back(t.open());
@@ -308,7 +309,7 @@ TEST_CASE("64 readers under the smallest budget all finish, within it") {
   CHECK(t.budget.used() == 0);
 }
 
-TEST_CASE("memory that others need is taken from what is idle first") {
+TEST_CASE("memory that others need is taken from what is idle first", "[one-thread]") {
   ReadFixture t(900 * kib, 16 * mib);
   std::vector<std::shared_ptr<ObjectReader>> readers;
   for (int i = 0; i < 100; ++i) {

@@ -50,7 +50,8 @@ TEST_CASE("an append to a file of 128 parts, and its fsync, takes four round tri
   fixture.close(file);
 }
 
-TEST_CASE("an edit in the middle fetches the rest of its part at once, and nothing else") {
+TEST_CASE("an edit in the middle fetches the rest of its part at once, and nothing else",
+          "[one-thread]") {
   constexpr uint64_t large = 8 * mib;
   WriteFixture fixture(64 * mib, WriteOptions().parts_in_flight, large);
   std::string bytes = pattern(6 * large);

@@ -92,7 +92,8 @@ TEST_CASE("a lost upload whose bytes are no longer held is an error, not a wrong
   fixture.close(file);
 }
 
-TEST_CASE("writers wait while memory is full, and go on when parts have been sent") {
+TEST_CASE("writers wait while memory is full, and go on when parts have been sent",
+          "[one-thread]") {
   WriteFixture fixture(16 * mib, 2);
   const std::string bytes = pattern(40 * mib);
   auto file = fixture.create("w");
@@ -115,7 +116,8 @@ TEST_CASE("writers wait while memory is full, and go on when parts have been sen
   fixture.close(file);
 }
 
-TEST_CASE("parts that can never be complete go to the local disk when memory is short") {
+TEST_CASE("parts that can never be complete go to the local disk when memory is short",
+          "[one-thread]") {
   WriteFixture fixture(16 * mib);
   std::string bytes(60 * mib, '\0');
   auto file = fixture.create("strided");

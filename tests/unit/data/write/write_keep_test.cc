@@ -16,7 +16,8 @@ std::string write_all(WriteFixture& fixture, FileWriter& file) {
   return bytes;
 }
 
-TEST_CASE("what was sent is read and changed, and the old object stays until the commit") {
+TEST_CASE("what was sent is read and changed, and the old object stays until the commit",
+          "[one-thread]") {
   WriteFixture fixture(16 * mib);
   fixture.memory.set("f", "old");
   auto file = fixture.create("f");
@@ -40,7 +41,7 @@ TEST_CASE("what was sent is read and changed, and the old object stays until the
   fixture.close(file);
 }
 
-TEST_CASE("an upload that the store loses is made again from the disk") {
+TEST_CASE("an upload that the store loses is made again from the disk", "[one-thread]") {
   WriteFixture fixture(16 * mib);
   auto file = fixture.create("f");
   // Else what is sent during the commit is not kept.
@@ -57,7 +58,8 @@ TEST_CASE("an upload that the store loses is made again from the disk") {
   fixture.close(file);
 }
 
-TEST_CASE("without a disk, what memory does not keep is out of reach until the commit") {
+TEST_CASE("without a disk, what memory does not keep is out of reach until the commit",
+          "[one-thread]") {
   WriteFixture fixture(16 * mib, 8, part, "/nonexistent");
   fixture.memory.set("f", "old");
   auto file = fixture.create("f");
