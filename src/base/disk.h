@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/file.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -117,7 +119,12 @@ class DiskFile {
   }
   int truncate(uint64_t size) const { return disk_->ftruncate(file_, size); }
   int touch() const { return disk_->touch(file_); }
-  int lock(int operation) const { return disk_->flock(file_, operation); }
+  /// Takes a lock, LOCK_SH or LOCK_EX; -EWOULDBLOCK where others hold one against it. There is no
+  /// way to wait for them without an end: the process that holds it may be stopped.
+  int try_lock(int operation) const { return disk_->flock(file_, operation | LOCK_NB); }
+  /// The same several times, within an eighth of a second: for locks that are held for a moment.
+  int try_lock_soon(int operation) const;
+  void unlock() const { disk_->flock(file_, LOCK_UN); }
 
  private:
   std::shared_ptr<Disk> disk_;

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <string_view>
+#include <thread>
 
 #include "base/disk.h"
 #include "base/wall_clock.h"
@@ -179,6 +181,17 @@ class SystemDisk final : public Disk {
 };
 
 }  // namespace
+
+int DiskFile::try_lock_soon(int operation) const {
+  constexpr std::chrono::milliseconds longest_pause{64};
+  int result = try_lock(operation);
+  for (std::chrono::milliseconds pause{1}; result == -EWOULDBLOCK && pause <= longest_pause;
+       pause *= 2) {
+    std::this_thread::sleep_for(pause);
+    result = try_lock(operation);
+  }
+  return result;
+}
 
 std::shared_ptr<Disk> Disk::system() { return std::make_shared<SystemDisk>(); }
 

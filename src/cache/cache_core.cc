@@ -59,11 +59,15 @@ int CacheCore::prepare(bool& recount) {
   auto members = std::make_shared<const DiskFile>(
       open_file(disk, directory.members_path(), O_RDWR | O_CREAT | O_NOFOLLOW));
   if (!*members) return members->get();
-  const int alone = members->lock(LOCK_EX | LOCK_NB);
+  const int alone = members->try_lock(LOCK_EX);
   if (alone != 0 && alone != -EWOULDBLOCK) return alone;
-  if (const int result = members->lock(LOCK_SH); result != 0) return result;
+  // Without it somebody may count anew beside this process, which goes wrong by little.
+  const int among = members->try_lock_soon(LOCK_SH);
+  if (among != 0 && among != -EWOULDBLOCK) return among;
   bool known = true;
-  if (const int result = space.sync(known); result != 0) return result;
+  const int shared = space.sync(known);
+  if (shared == -EWOULDBLOCK) post_sync();
+  if (shared != 0 && shared != -EWOULDBLOCK) return shared;
   recount = alone == 0 || !known;
   const MutexLock lock(mutex_);
   members_.swap(members);
@@ -79,6 +83,8 @@ void CacheCore::failed(std::string_view doing, int error) {
 // stay so.
 void CacheCore::make_space_on_full_disk() {
   if (making_space_.exchange(true)) return;
+  // A lock that another process holds is no fault of the disk.
+  if (error == -EWOULDBLOCK) return;
   scheduler->post([core = shared_from_this()] {
     if (core->ready() && core->evictor.evict(core->space.used().bytes / full_disk_share + 1) > 0)
       core->health.space_made();
@@ -95,7 +101,10 @@ void CacheCore::trim_soon() {
 }
 
 void CacheCore::changed(int64_t bytes, int64_t files) {
-  if (!space.changed(bytes, files)) return;
+  if (space.changed(bytes, files)) post_sync();
+}
+
+void CacheCore::post_sync() {
   scheduler->post_after(share_usage_every, [core = shared_from_this()] { core->sync_usage(); });
 }
 
@@ -103,7 +112,10 @@ void CacheCore::sync_usage() {
   bool known = true;
   // Where the disk is away the changes wait for the next preparation.
   if (!ready()) return;
-  if (const int result = space.sync(known); result != 0) {
+  const int result = space.sync(known);
+  if (result == -EWOULDBLOCK && !ending) {
+    post_sync();
+  } else if (result != 0) {
     failed("sharing the usage", result);
   } else if (!known) {
     scheduler->post([core = shared_from_this()] { recount_usage(*core); });

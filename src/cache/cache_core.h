@@ -79,6 +79,8 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   Sealer sealer;
   CacheCounters counters;
   Gate work;  ///< Held by all background work on files.
+  /// Set once: nothing without an end is begun any more, and what is under way breaks off.
+  std::atomic<bool> ending{false};
 
  private:
   int prepare(bool& recount) EXCLUDES(mutex_);
@@ -91,6 +93,8 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   std::map<std::string, std::weak_ptr<CacheFile>> open_ GUARDED_BY(mutex_);
   // Locked for as long as the process uses the cache: who gets it alone may recount.
   std::shared_ptr<const DiskFile> members_ GUARDED_BY(mutex_);
+  void post_sync();
+  void post_recount();
 };
 
 }  // namespace penstock

@@ -110,7 +110,7 @@ CacheDirectory::Removed CacheDirectory::remove(const std::string& name,
   // Made where it is missing: the lock that guards a pair is on its data.
   const DiskFile data = open_file(disk_, data_name, O_RDWR | O_CREAT | O_NOFOLLOW);
   if (!data) return {.error = data.get()};
-  const int locked = data.lock(LOCK_EX | LOCK_NB);
+  const int locked = data.try_lock(LOCK_EX);
   if (locked == -EWOULDBLOCK) return {.outcome = Removal::in_use};
   if (locked != 0) return {.error = locked};
   Disk::Status data_status;

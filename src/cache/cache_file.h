@@ -140,6 +140,7 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   const DiskFile data_file_;
   const DiskFile map_file_;
   std::atomic<bool> said_damaged_{false};
+  std::atomic<bool> locked_out_{false};  // another process did not let go of the map
 
   mutable Mutex mutex_;
   ChunkSet present_ GUARDED_BY(mutex_);   // have an entry in the map, as far as is known

@@ -19,12 +19,14 @@ constexpr uint64_t largest_run = 2ULL << 20;
 constexpr uint64_t uncached_from = 64ULL << 20;
 
 /// Holds a map's lock, which makes processes write a pair one after the other: so they do not write
-/// what another has just written, and count what their own writes take of the disk.
+/// what another has just written, and count what their own writes take of the disk. Without it
+/// nothing is written.
 class MapLock {
  public:
-  explicit MapLock(const DiskFile& map) : map_(map), result_(map.lock(LOCK_EX)) {}
+  MapLock(const DiskFile& map, bool patient)
+      : map_(map), result_(patient ? map.try_lock_soon(LOCK_EX) : map.try_lock(LOCK_EX)) {}
   ~MapLock() {
-    if (result_ == 0) map_.lock(LOCK_UN);
+    if (result_ == 0) map_.unlock();
   }
   MapLock(const MapLock&) = delete;
   MapLock& operator=(const MapLock&) = delete;
@@ -128,8 +130,10 @@ void CacheFile::store(const Run& run) {
   ChunkSet stored(run.chunks.count());
   int result = 0;
   {
-    const MapLock map_lock(map_file_);
+    const MapLock map_lock(map_file_, !locked_out_);
     result = map_lock.result();
+    // A process that was stopped holds it: the next run does not wait again.
+    locked_out_ = result == -EWOULDBLOCK;
     if (result == 0) {
       const std::optional<uint64_t> before = occupied();
       result = write_absent(run, sums, stored);
@@ -138,6 +142,7 @@ void CacheFile::store(const Run& run) {
     }
   }
   core_->space.settle(length);
+  if (locked_out_) core_->counters.refused += length;
   if (result != 0) core_->failed("writing a file", result);
   const MutexLock lock(mutex_);
   for (uint64_t i = 0; i < run.chunks.count(); ++i) {

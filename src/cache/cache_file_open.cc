@@ -75,7 +75,9 @@ int PairOpener::open_data() {
     parts_.data_file = open_file(core_.disk, path, flags | O_CREAT);
   }
   if (!parts_.data_file) return parts_.data_file.get();
-  if (const int result = parts_.data_file.lock(LOCK_SH); result != 0) return result;
+  // Who removes the pair holds it for a moment only, unless it was stopped there.
+  const int locked = parts_.data_file.try_lock_soon(LOCK_SH);
+  if (locked != 0) return locked == -EWOULDBLOCK ? -EBUSY : locked;
   if (const int result = parts_.data_file.stat(data_status_); result != 0) return result;
   if (!data_status_.regular) return -EEXIST;
   // Removed before the lock was had.

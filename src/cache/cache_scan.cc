@@ -84,7 +84,7 @@ void recount_usage(CacheCore& core) {
   if (!core.ready()) return;
   const DiskFile lock =
       open_file(core.disk, core.directory.recount_path(), O_RDWR | O_CREAT | O_NOFOLLOW);
-  if (!lock || lock.lock(LOCK_EX | LOCK_NB) != 0) return;
+  if (!lock || lock.try_lock(LOCK_EX) != 0) return;
   const Usage at_start = core.space.used();
   Usage counted;
   for (uint32_t shard = 0; shard < CacheDirectory::shard_count; ++shard) {

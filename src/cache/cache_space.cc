@@ -2,6 +2,7 @@
 #include "cache/cache_space.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include "cache/usage_file.h"
@@ -137,11 +138,12 @@ int CacheSpace::sync(bool& known) {
       disk_, directory_.usage_path(),
       [&](const std::optional<Usage>& before) {
         known = before.has_value();
+  if (result == -EWOULDBLOCK) sync_due_ = true;
+  if (result != 0) return result;
         const Usage usage = before.value_or(Usage{});
         return Usage{.bytes = plus(usage.bytes, bytes), .files = plus(usage.files, files)};
       },
       now);
-  if (result != 0) return result;
   const MutexLock lock(mutex_);
   shared_ = now;
   new_bytes_ -= bytes;

@@ -40,7 +40,8 @@ class CacheSpace {
   /// Counts what files of the cache occupy more or less than before. True where a sync() should be
   /// scheduled, once for any number of changes.
   [[nodiscard]] bool changed(int64_t bytes, int64_t files) EXCLUDES(mutex_);
-  /// Exchanges changes with the other processes, through the usage file. 0, or a negated errno.
+  /// Exchanges changes with the other processes, through the usage file. 0, or a negated errno;
+  /// -EWOULDBLOCK where another process does not let go of it: then a sync() should be scheduled.
   /// `known` is set to false where that file had to be begun anew.
   int sync(bool& known) EXCLUDES(mutex_);
   /// Replaces the shared count by one that was made while the usage went on from `at_start`.

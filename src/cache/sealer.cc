@@ -44,7 +44,7 @@ int Sealer::run(const DiskFile& file) {
 int Sealer::seal(const Pending& pending) const {
   const DiskFile data = open_file(disk_, directory_.data_path(pending.name), O_RDONLY | O_NOFOLLOW);
   if (!data) return data.get();
-  const int locked = data.lock(LOCK_SH | LOCK_NB);
+  const int locked = data.try_lock(LOCK_SH);
   if (locked != 0) return locked == -EWOULDBLOCK ? 0 : locked;
   Disk::Status status;
   if (const int result = data.stat(status); result != 0) return result;

@@ -11,7 +11,7 @@ int change_usage(const std::shared_ptr<Disk>& disk, const std::string& path,
   // Opened anew each time: the directory may have been replaced meanwhile.
   const DiskFile file = open_file(disk, path, O_RDWR | O_CREAT | O_NOFOLLOW);
   if (!file) return file.get();
-  if (const int result = file.lock(LOCK_EX); result != 0) return result;
+  if (const int result = file.try_lock_soon(LOCK_EX); result != 0) return result;
   UsageBytes bytes;
   const int64_t count = file.pread(bytes, 0);
   if (count < 0) return static_cast<int>(count);

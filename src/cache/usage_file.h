@@ -15,7 +15,8 @@ namespace penstock {
 using UsageChange = std::function<Usage(const std::optional<Usage>& before)>;
 
 /// Changes the usage that all processes share, in the file at `path`, made if need be, and says in
-/// `now` what it is then. One process at a time. 0, or a negated errno.
+/// `now` what it is then. One process at a time: -EWOULDBLOCK where another one is at it and does
+/// not end. 0, or a negated errno.
 int change_usage(const std::shared_ptr<Disk>& disk, const std::string& path,
                  const UsageChange& change, Usage& now);
 

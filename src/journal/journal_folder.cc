@@ -109,7 +109,7 @@ int make_folders(const std::shared_ptr<Disk>& disk, const std::string& path) {
 int lock_folder(const std::shared_ptr<Disk>& disk, const std::string& path, DiskFile& lock) {
   DiskFile file = open_file(disk, lock_path(path), O_RDWR | O_CREAT | O_NOFOLLOW);
   if (!file) return file.get();
-  if (const int result = file.lock(LOCK_EX | LOCK_NB); result != 0) return result;
+  if (const int result = file.try_lock(LOCK_EX); result != 0) return result;
   Disk::Status status;
   if (const int result = file.stat(status); result != 0) return result;
   // Whoever removed the folder held the lock until now.

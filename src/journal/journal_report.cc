@@ -22,7 +22,7 @@ namespace {
 /// the moment for which this one holds it does not matter.
 bool is_live(const std::shared_ptr<Disk>& disk, const std::string& folder) {
   const DiskFile lock = open_file(disk, folder + "/lock", O_RDONLY | O_NOFOLLOW);
-  return lock && lock.lock(LOCK_SH | LOCK_NB) == -EWOULDBLOCK;
+  return lock && lock.try_lock(LOCK_SH) == -EWOULDBLOCK;
 }
 
 JournalReport::File describe(uint64_t number, const LiveRecords::File& file) {

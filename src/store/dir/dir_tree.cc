@@ -10,7 +10,9 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "base/wall_clock.h"
@@ -93,8 +95,17 @@ Result<Fd> DirTree::lock(char kind, const std::string& name) const {
   const std::string file = fmt::format("{}-{:02x}", kind, (hash ^ (hash >> 16)) & 0xff);
   Fd fd(openat(folder.get(), file.c_str(), O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
   if (!fd) return errno_error(errno, "opening a lock of the store", name);
-  while (flock(fd.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return errno_error(errno, "taking a lock of the store", name);
+  // Held for a moment, unless the process that holds it was stopped: then the request is tried
+  // again later, as with a server that does not answer.
+  constexpr std::chrono::milliseconds longest_pause{512};
+  for (std::chrono::milliseconds pause{1}; flock(fd.get(), LOCK_EX | LOCK_NB) != 0;) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return errno_error(errno, "taking a lock of the store", name);
+    if (pause > longest_pause) {
+      return failure(Code::timed_out, name, "another process does not let go of a lock");
+    }
+    std::this_thread::sleep_for(pause);
+    pause *= 2;
   }
   return fd;
 }

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -13,64 +11,17 @@
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
 #include "cache/disk_cache.h"
+#include "support/captured_log.h"
 #include "support/catch.h"
 #include "support/manual_scheduler.h"
+#include "support/temp_dir.h"
 
 namespace penstock::test {
 
 namespace fs = std::filesystem;
 
 constexpr uint64_t chunk = ChunkLayout::smallest_chunk;
-
-/// A folder that goes with the test.
-class TempDir {
- public:
-  TempDir() : TempDir(fs::temp_directory_path()) {}
-  explicit TempDir(const fs::path& parent) {
-    std::string name = parent / "penstock-cache-XXXXXX";
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  /// For tests that make and remove very many small files: in memory where the machine can.
-  static fs::path fast_parent() {
-    const fs::path memory = "/dev/shm";
-    return access(memory.c_str(), W_OK) == 0 ? memory : fs::temp_directory_path();
-  }
-
-  std::string path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-/// Remembers what was said.
-class CapturedLog final : public Log {
- public:
-  CapturedLog() : Log(LogLevel::info) {}
-  std::vector<std::string> lines() const {
-    const MutexLock lock(mutex_);
-    return lines_;
-  }
-
- protected:
-  void write(LogLevel, std::string_view message) override {
-    const MutexLock lock(mutex_);
-    lines_.emplace_back(message);
-  }
-
- private:
-  mutable Mutex mutex_;
-  std::vector<std::string> lines_ GUARDED_BY(mutex_);
-};
 
 using Bytes = std::vector<std::byte>;
 

@@ -231,5 +231,80 @@ TEST_CASE("halves of pairs and drafts of the dead are removed", "[cache]") {
   CHECK(cache.cache->stats().files == 0);
 }
 
+/// A lock on a file, as another process would hold it that was stopped just then.
+class HeldLock {
+ public:
+  HeldLock(const fs::path& path, int operation) : file_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    REQUIRE(file_ >= 0);
+    REQUIRE(flock(file_, operation | LOCK_NB) == 0);
+  }
+  ~HeldLock() { close(file_); }
+  HeldLock(const HeldLock&) = delete;
+  HeldLock& operator=(const HeldLock&) = delete;
+
+ private:
+  const int file_;
+};
+
+TEST_CASE("a process that was stopped while it wrote a file keeps nobody from the others",
+          "[cache]") {
+  const TempDir dir;
+  const TestCache cache({.directory = dir.path()});
+  const Bytes object = object_bytes(4 * chunk);
+  const auto file = cache.open("key", object.size());
+  {
+    const HeldLock held(only_file(dir.path(), ".map"), LOCK_EX);
+    cache.fill(*file, object, 0, chunk);
+    cache.fill(*file, object, chunk, 2 * chunk);
+    CHECK(file->missing_from(0, object.size()) == 0);
+    CHECK(cache.cache->stats().refused == 2 * chunk);
+    cache.put("other", object);
+  }
+  cache.fill(*file, object);
+  CHECK(file->complete());
+  CHECK(cache.log->lines().empty());
+}
+
+TEST_CASE("a process that was stopped while it removed a file costs that file", "[cache]") {
+  const TempDir dir;
+  const TestCache cache({.directory = dir.path()});
+  const Bytes object = object_bytes(2 * chunk);
+  cache.put("key", object).reset();
+  {
+    const HeldLock held(only_file(dir.path(), ".data"), LOCK_EX);
+    CHECK(cache.open("key", object.size()) == nullptr);
+    cache.put("other", object);
+  }
+  CHECK(cache.open("key", object.size())->complete());
+  CHECK(cache.log->lines().empty());
+}
+
+TEST_CASE("a process that was stopped while it counted keeps nobody from counting on", "[cache]") {
+  const TempDir dir;
+  const Bytes object = object_bytes(2 * chunk);
+  const TestCache ours({.directory = dir.path()});
+  {
+    const HeldLock held(dir.path() + "/v1/usage", LOCK_EX);
+    const TestCache theirs({.directory = dir.path()});
+    CHECK(theirs.cache->usable());
+    ours.put("key", object).reset();
+    CHECK(ours.cache->stats().bytes == occupied(dir.path()));
+  }
+  // What could not be told then is told later, without another change.
+  ours.scheduler->advance(std::chrono::seconds(1));
+  const TestCache later({.directory = dir.path()});
+  CHECK(later.cache->stats().bytes == occupied(dir.path()));
+  CHECK(ours.log->lines().empty());
+}
+
+TEST_CASE("a process that was stopped as it began keeps nobody from beginning", "[cache]") {
+  const TempDir dir;
+  { const TestCache first({.directory = dir.path()}); }
+  const HeldLock held(dir.path() + "/v1/members", LOCK_EX);
+  const TestCache cache({.directory = dir.path()});
+  CHECK(cache.cache->usable());
+  cache.put("key", object_bytes(chunk));
+}
+
 }  // namespace
 }  // namespace penstock

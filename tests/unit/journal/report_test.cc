@@ -70,7 +70,7 @@ TEST_CASE("looking does not keep a mount from its journal") {
     const auto disk = Disk::system();
     auto lock = std::make_unique<DiskFile>(
         open_file(disk, only_folder(directory.path()) + "/lock", O_RDONLY));
-    REQUIRE(lock->lock(LOCK_SH | LOCK_NB) == 0);
+    REQUIRE(lock->try_lock(LOCK_SH) == 0);
     std::jthread reader([&lock] {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
       lock.reset();
