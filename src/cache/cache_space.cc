@@ -70,11 +70,8 @@ CacheSpace::Verdict CacheSpace::judge(uint64_t bytes, uint64_t& wanted) {
     available_ -= bytes;
     return Verdict::fits;
   }
-  if (bytes > size_limit_ || scheduler_->now() < exhausted_until_) return Verdict::full;
-  if (evicting_) {
-    while (evicting_) evicted_.wait(mutex_);
-    return Verdict::evicted_elsewhere;
-  }
+  if (bytes > size_limit_ || evicting_ || scheduler_->now() < exhausted_until_)
+    return Verdict::full;
   evicting_ = true;
   return Verdict::evict;
 }
@@ -91,12 +88,10 @@ bool CacheSpace::admit(uint64_t bytes) {
     const Verdict verdict = judge(bytes, wanted);
     if (verdict == Verdict::fits) return true;
     if (verdict == Verdict::full) return false;
-    if (verdict == Verdict::evicted_elsewhere) continue;
     evict_(wanted);
     look_at_disk();
     const MutexLock lock(mutex_);
     evicting_ = false;
-    evicted_.notify_all();
     if (excess(bytes) != 0) exhausted_until_ = scheduler_->now() + exhausted_for;
   }
 }
@@ -138,13 +133,13 @@ int CacheSpace::sync(bool& known) {
       disk_, directory_.usage_path(),
       [&](const std::optional<Usage>& before) {
         known = before.has_value();
-  if (result == -EWOULDBLOCK) sync_due_ = true;
-  if (result != 0) return result;
         const Usage usage = before.value_or(Usage{});
         return Usage{.bytes = plus(usage.bytes, bytes), .files = plus(usage.files, files)};
       },
       now);
   const MutexLock lock(mutex_);
+  if (result == -EWOULDBLOCK) sync_due_ = true;
+  if (result != 0) return result;
   shared_ = now;
   new_bytes_ -= bytes;
   new_files_ -= files;

@@ -28,7 +28,8 @@ class CacheSpace {
   int learn_limits() EXCLUDES(mutex_);
 
   /// Takes `bytes` that are about to be written, after eviction if need be (which blocks). False
-  /// where there is no room. Give them back with settle() when they are on the disk, or are not.
+  /// where there is no room, and while another thread makes some: nobody waits for that. Give them
+  /// back with settle() when they are on the disk, or are not.
   bool admit(uint64_t bytes) EXCLUDES(mutex_);
   void settle(uint64_t bytes) EXCLUDES(mutex_);
   /// True while new files should not be begun: the last eviction did not find enough.
@@ -52,7 +53,7 @@ class CacheSpace {
   uint64_t size_limit() EXCLUDES(mutex_);
 
  private:
-  enum class Verdict : uint8_t { fits, full, evicted_elsewhere, evict };
+  enum class Verdict : uint8_t { fits, full, evict };
 
   Verdict judge(uint64_t bytes, uint64_t& wanted) EXCLUDES(mutex_);
   uint64_t excess(uint64_t bytes) const REQUIRES(mutex_);
@@ -66,7 +67,6 @@ class CacheSpace {
   const Evict evict_;
 
   Mutex mutex_;
-  CondVar evicted_;
   uint64_t size_limit_ GUARDED_BY(mutex_) = 0;
   uint64_t min_free_ GUARDED_BY(mutex_) = 0;
   Usage shared_ GUARDED_BY(mutex_);           // as the usage file last said

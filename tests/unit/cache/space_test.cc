@@ -228,5 +228,27 @@ TEST_CASE("eviction by size and by prefix", "[cache]") {
   CHECK(cache.cache->stats().bytes == 0);
 }
 
+TEST_CASE("who writes while another thread makes room is refused, and does not wait", "[cache]") {
+  const TempDir dir;
+  const auto disk = std::make_shared<FaultyDisk>();
+  CacheDirectory directory(disk, dir.path());
+  const auto scheduler = std::make_shared<ManualScheduler>();
+  REQUIRE(directory.prepare() == 0);
+  CacheSpace* inside = nullptr;
+  bool admitted = true;
+  CacheSpace space(
+      disk, directory,
+      {.directory = dir.path(), .size_limit = {.bytes = 100}, .min_free = {.bytes = 1}}, scheduler,
+      [&](uint64_t) {
+        admitted = inside->admit(50);
+        return inside->changed(-100, -1) ? 100 : 0;
+      });
+  inside = &space;
+  REQUIRE(space.learn_limits() == 0);
+  REQUIRE(space.changed(100, 1));
+  CHECK(space.admit(50));
+  CHECK_FALSE(admitted);
+}
+
 }  // namespace
 }  // namespace penstock
