@@ -51,9 +51,10 @@ Mount::Mount(const Options& options, std::string prefix, std::shared_ptr<Log> lo
 
 Mount::~Mount() {
   if (session_ != nullptr) session_->end();
-  // What has been fetched and waits for the disk would have to be fetched again.
-  if (cache_ != nullptr) cache_->drain();
+  finish_cache();
 }
+
+bool Mount::finish_cache() { return cache_ == nullptr || cache_->finish(); }
 
 JournalStats Mount::settled() {
   if (pending().files == 0) return {};

@@ -60,6 +60,9 @@ class Mount {
   JournalStats pending() const { return journal_ ? journal_->stats() : JournalStats{}; }
   /// The same once the journal knows of everything that was stored so far.
   JournalStats settled();
+  /// Writes what was fetched and waits for the cache's disk: it would have to be fetched again.
+  /// False where a thread hangs in that disk: destroying the mount would wait for it.
+  bool finish_cache();
 
  private:
   Mount(const Options& options, std::string prefix, std::shared_ptr<Log> log);

@@ -110,9 +110,10 @@ class Serving {
                  left);
     if ((*mount)->has_journal()) note_pending(**mount);
     const int status = conclude(outcome);
-    // What could not be stored in time may be waiting for a server that never answers: nobody waits
-    // with it. And an upload that the next mount goes on with is not to be given up.
-    if (!outcome.unsaved.empty() || left > 0) {
+    // What could not be stored in time may be waiting for a server that never answers, and a thread
+    // for a cache's disk that hangs: nobody waits with them. And an upload that the next mount goes
+    // on with is not to be given up.
+    if (!outcome.unsaved.empty() || left > 0 || !(*mount)->finish_cache()) {
       pid_file_.reset();
       _exit(status);
     }

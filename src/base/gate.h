@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -46,6 +47,12 @@ class Gate {
   void wait() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     while (inside_ != 0) empty_.wait(mutex_);
+  }
+  /// The same, but not beyond `end`: false where some pass is not gone by then.
+  bool wait_until(std::chrono::steady_clock::time_point end) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    while (inside_ != 0 && std::chrono::steady_clock::now() < end) empty_.wait_until(mutex_, end);
+    return inside_ == 0;
   }
   /// The same, and from now on pass_if_open() gives none.
   void close() EXCLUDES(mutex_) {

@@ -27,14 +27,22 @@ CacheCore::CacheCore(const CacheOptions& options, std::string store_identity,
       log(std::move(the_log)),
       directory(disk, options.directory),
       health(options.directory, log),
-      evictor(disk, directory,
+      evictor(disk, directory, ending,
               [this](const Usage& freed) {
                 changed(-static_cast<int64_t>(freed.bytes), -static_cast<int64_t>(freed.files));
                 counters.evicted += freed.files;
               }),
       space(disk, directory, options, scheduler,
             [this](uint64_t wanted) { return evictor.evict(wanted); }),
-      sealer(disk, directory) {}
+      sealer(disk, directory),
+      questions(platform.questions ? platform.questions : scheduler,
+                platform.clock ? platform.clock : scheduler,
+                [this] { failed("waiting for an answer", -ETIMEDOUT); }) {}
+
+void CacheCore::ask(const std::shared_ptr<DiskQuestion>& question) {
+  if (health.away(scheduler->now())) return question->decline();
+  questions.ask(shared_from_this(), work.pass(), question);
+}
 
 bool CacheCore::ready() {
   switch (health.check(scheduler->now())) {
@@ -49,7 +57,7 @@ bool CacheCore::ready() {
   const int result = prepare(recount);
   health.prepared(result, scheduler->now());
   if (result != 0) return false;
-  if (recount) scheduler->post([core = shared_from_this()] { recount_usage(*core); });
+  if (recount) post_recount();
   return true;
 }
 
@@ -75,6 +83,8 @@ int CacheCore::prepare(bool& recount) {
 }
 
 void CacheCore::failed(std::string_view doing, int error) {
+  // A lock that another process holds is no fault of the disk.
+  if (error == -EWOULDBLOCK) return;
   health.failed(doing, error, scheduler->now());
   if (error == -ENOSPC || error == -EDQUOT) make_space_on_full_disk();
 }
@@ -83,9 +93,7 @@ void CacheCore::failed(std::string_view doing, int error) {
 // stay so.
 void CacheCore::make_space_on_full_disk() {
   if (making_space_.exchange(true)) return;
-  // A lock that another process holds is no fault of the disk.
-  if (error == -EWOULDBLOCK) return;
-  scheduler->post([core = shared_from_this()] {
+  scheduler->post([core = shared_from_this(), pass = work.pass()] {
     if (core->ready() && core->evictor.evict(core->space.used().bytes / full_disk_share + 1) > 0)
       core->health.space_made();
     core->making_space_ = false;
@@ -94,7 +102,7 @@ void CacheCore::make_space_on_full_disk() {
 
 void CacheCore::trim_soon() {
   if (!space.over_limit() || making_space_.exchange(true)) return;
-  scheduler->post([core = shared_from_this()] {
+  scheduler->post([core = shared_from_this(), pass = work.pass()] {
     if (core->ready() && core->space.admit(0)) core->space.settle(0);
     core->making_space_ = false;
   });
@@ -108,6 +116,10 @@ void CacheCore::post_sync() {
   scheduler->post_after(share_usage_every, [core = shared_from_this()] { core->sync_usage(); });
 }
 
+void CacheCore::post_recount() {
+  scheduler->post([core = shared_from_this(), pass = work.pass()] { recount_usage(*core); });
+}
+
 void CacheCore::sync_usage() {
   bool known = true;
   // Where the disk is away the changes wait for the next preparation.
@@ -118,7 +130,7 @@ void CacheCore::sync_usage() {
   } else if (result != 0) {
     failed("sharing the usage", result);
   } else if (!known) {
-    scheduler->post([core = shared_from_this()] { recount_usage(*core); });
+    post_recount();
   }
 }
 

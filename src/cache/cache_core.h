@@ -16,6 +16,7 @@
 #include "cache/cache_directory.h"
 #include "cache/cache_space.h"
 #include "cache/disk_health.h"
+#include "cache/disk_questions.h"
 #include "cache/eviction.h"
 #include "cache/sealer.h"
 #include "penstock/options.h"
@@ -27,7 +28,11 @@ class CacheFile;
 /// What a cache runs on; tests put their own here.
 struct CachePlatform {
   std::shared_ptr<Disk> disk;
-  std::shared_ptr<Scheduler> scheduler;  ///< Its work may block on the disk.
+  std::shared_ptr<Scheduler> scheduler;  ///< For what nobody waits for; it may block on the disk.
+  /// For questions, which somebody waits for: may block on the disk too, but has other threads, so
+  /// that nobody waits for writes. Null: `scheduler` does both.
+  std::shared_ptr<Scheduler> questions;
+  std::shared_ptr<Scheduler> clock;  ///< Never blocks on a disk. Null: `scheduler`.
 };
 
 /// What a DiskCache and its files share. Files may outlive the cache; their background work ends
@@ -41,6 +46,8 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   /// blocks on the disk.
   bool ready() EXCLUDES(mutex_);
   bool takes_writes() { return ready() && health.takes_writes(scheduler->now()); }
+  /// Asks the disk, or declines where it is away or hangs.
+  void ask(const std::shared_ptr<DiskQuestion>& question) EXCLUDES(mutex_);
   /// Notes that a call failed with `error`, a negated errno.
   void failed(std::string_view doing, int error);
   /// Counts what the cache's files occupy, and shares it with the other processes soon.
@@ -72,19 +79,22 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   const std::shared_ptr<Disk> disk;
   const std::shared_ptr<Scheduler> scheduler;
   const std::shared_ptr<Log> log;
+  /// Set once: nothing without an end is begun any more, and what is under way breaks off.
+  std::atomic<bool> ending{false};
   CacheDirectory directory;
   DiskHealth health;
   Evictor evictor;
   CacheSpace space;
   Sealer sealer;
   CacheCounters counters;
-  Gate work;  ///< Held by all background work on files.
-  /// Set once: nothing without an end is begun any more, and what is under way breaks off.
-  std::atomic<bool> ending{false};
+  Gate work;  ///< Held by all that asks the disk or writes to it.
+  DiskQuestions questions;
 
  private:
   int prepare(bool& recount) EXCLUDES(mutex_);
   void post_seal();
+  void post_sync();
+  void post_recount();
   void make_space_on_full_disk() EXCLUDES(mutex_);
 
   std::atomic<uint64_t> waiting_{0};
@@ -93,8 +103,6 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   std::map<std::string, std::weak_ptr<CacheFile>> open_ GUARDED_BY(mutex_);
   // Locked for as long as the process uses the cache: who gets it alone may recount.
   std::shared_ptr<const DiskFile> members_ GUARDED_BY(mutex_);
-  void post_sync();
-  void post_recount();
 };
 
 }  // namespace penstock

@@ -122,8 +122,10 @@ ChunkRange CacheFile::next_unverified(uint64_t from) {
 }
 
 // Checks every chunk that is there and that this process has not yet written or checked. False
-// where the disk did not let it.
+// where the disk did not let it, or the process ends.
 bool CacheFile::verify_rest(uint64_t& damaged) {
+    // The check of a large file takes minutes; the next process that uses it begins anew.
+    if (core_->ending) return false;
   std::vector<std::byte> buffer;
   std::vector<uint64_t> sums;
   ChunkRange chunks = next_unverified(0);

@@ -95,6 +95,7 @@ void recount_usage(CacheCore& core) {
       return;
     }
     for (const Pair& pair : pairs) {
+      if (core.ending) return;
       if (pair.has_data && pair.has_map) {
         count_pair(core, pair, counted);
       } else {

@@ -2,12 +2,21 @@
 #include "cache/disk_cache.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <future>
 
 namespace penstock {
 namespace {
 
 // They wait for the disk, not for a processor.
-constexpr uint32_t worker_threads = 16;
+constexpr uint32_t question_threads = 16;
+constexpr uint32_t writing_threads = 8;
+// A mount begins without a cache whose disk takes longer to answer.
+constexpr std::chrono::seconds first_answer{5};
+// A process does not wait longer for a disk that gets nothing done, and no longer than that in all.
+constexpr std::chrono::seconds quiet_end{3};
+constexpr std::chrono::seconds longest_end{30};
 // What others need is given back in steps of 1/20 of the cache, within these bounds.
 constexpr uint64_t least_step = 16ULL << 20;
 constexpr uint64_t largest_step = 1ULL << 30;
@@ -15,13 +24,23 @@ constexpr uint64_t step_share = 20;
 
 }  // namespace
 
+struct DiskCache::Pools {
+  std::shared_ptr<WorkerPool> writes = std::make_shared<WorkerPool>("cache", writing_threads);
+  std::shared_ptr<WorkerPool> questions =
+      std::make_shared<WorkerPool>("cache reads", question_threads);
+  std::shared_ptr<WorkerPool> clock = std::make_shared<WorkerPool>("cache clock", 1);
+};
+
 std::unique_ptr<DiskCache> DiskCache::open(const CacheOptions& options, std::string store_identity,
                                            std::shared_ptr<Log> log) {
   if (options.directory.empty()) return std::unique_ptr<DiskCache>(new DiskCache(nullptr, nullptr));
-  auto pool = std::make_shared<WorkerPool>("cache", worker_threads);
+  auto pools = std::make_unique<Pools>();
   auto core = std::make_shared<CacheCore>(options, std::move(store_identity), std::move(log),
-                                          CachePlatform{.disk = Disk::system(), .scheduler = pool});
-  return std::unique_ptr<DiskCache>(new DiskCache(std::move(core), std::move(pool)));
+                                          CachePlatform{.disk = Disk::system(),
+                                                        .scheduler = pools->writes,
+                                                        .questions = pools->questions,
+                                                        .clock = pools->clock});
+  return std::unique_ptr<DiskCache>(new DiskCache(std::move(core), std::move(pools)));
 }
 
 std::unique_ptr<DiskCache> DiskCache::open(const CacheOptions& options, std::string store_identity,
@@ -31,16 +50,36 @@ std::unique_ptr<DiskCache> DiskCache::open(const CacheOptions& options, std::str
   return std::unique_ptr<DiskCache>(new DiskCache(std::move(core), nullptr));
 }
 
-DiskCache::DiskCache(std::shared_ptr<CacheCore> core, std::shared_ptr<WorkerPool> own_pool)
-    : core_(std::move(core)), own_pool_(std::move(own_pool)) {
-  // A directory that cannot be used is said now, not when the first file is read.
-  if (core_ != nullptr) core_->ready();
+DiskCache::DiskCache(std::shared_ptr<CacheCore> core, std::unique_ptr<Pools> pools)
+    : core_(std::move(core)), pools_(std::move(pools)) {
+  if (core_ != nullptr) prepare();
 }
 
 DiskCache::~DiskCache() {
   if (core_ == nullptr) return;
-  if (own_pool_ != nullptr) own_pool_->stop();
+  core_->ending = true;
+  if (pools_ != nullptr) {
+    pools_->clock->stop();
+    pools_->questions->stop();
+    pools_->writes->stop();
+  }
   core_->sync_usage();
+}
+
+// A directory that cannot be used is said now, not when the first file is read.
+void DiskCache::prepare() {
+  if (pools_ == nullptr) {
+    core_->ready();
+    return;
+  }
+  const auto answered = std::make_shared<std::promise<void>>();
+  std::future<void> answer = answered->get_future();
+  pools_->questions->post([core = core_, answered, pass = core_->work.pass()] {
+    core->ready();
+    answered->set_value();
+  });
+  if (answer.wait_for(first_answer) != std::future_status::ready)
+    core_->failed("preparing the directory", -ETIMEDOUT);
 }
 
 std::shared_ptr<CacheFile> DiskCache::open(const CachedVersion& version, const ObjectInfo* info) {
@@ -50,7 +89,12 @@ std::shared_ptr<CacheFile> DiskCache::open(const CachedVersion& version, const O
   return open_cache_file(core_, id, info);
 }
 
-void DiskCache::post(Callback<void()> work) { core_->scheduler->post(std::move(work)); }
+void DiskCache::ask(DiskQuestion::Patience patience, Callback<void(DiskQuestion&)> ask,
+                    Callback<void()> otherwise) {
+  const auto question =
+      std::make_shared<DiskQuestion>(std::move(ask), std::move(otherwise), patience);
+  core_ == nullptr ? question->decline() : core_->ask(question);
+}
 
 bool DiskCache::usable() { return core_ != nullptr && core_->ready(); }
 
@@ -73,6 +117,24 @@ void DiskCache::drain() {
   if (core_ == nullptr) return;
   core_->work.wait();
   core_->seal_now();
+}
+
+bool DiskCache::finish() {
+  if (core_ == nullptr) return true;
+  core_->ending = true;
+  if (core_->questions.hanging()) return false;
+  const auto written = [this] { return core_->counters.stored + core_->counters.refused; };
+  const auto begin = std::chrono::steady_clock::now();
+  uint64_t before = written();
+  while (!core_->work.wait_until(std::chrono::steady_clock::now() + quiet_end)) {
+    const bool too_long = std::chrono::steady_clock::now() - begin >= longest_end;
+    if (too_long || std::exchange(before, written()) == written()) return false;
+  }
+  core_->scheduler->post([core = core_, pass = core_->work.pass()] {
+    core->seal_now();
+    core->sync_usage();
+  });
+  return core_->work.wait_until(std::chrono::steady_clock::now() + quiet_end);
 }
 
 void DiskCache::walk(const CacheVisitor& visit) {

@@ -37,7 +37,8 @@ class DiskCache {
   /// The same on a disk and a scheduler of the caller, who stops the scheduler.
   static std::unique_ptr<DiskCache> open(const CacheOptions& options, std::string store_identity,
                                          std::shared_ptr<Log> log, CachePlatform platform);
-  /// What waits to be written is dropped; see drain. Files that are still open can be read on.
+  /// What waits to be written is dropped; see finish. Files that are still open can be read on.
+  /// Waits for the disk where a thread is in it.
   ~DiskCache();
   DiskCache(const DiskCache&) = delete;
   DiskCache& operator=(const DiskCache&) = delete;
@@ -47,16 +48,22 @@ class DiskCache {
   /// process share one CacheFile. Blocks on the disk.
   std::shared_ptr<CacheFile> open(const CachedVersion& version, const ObjectInfo* info);
 
-  /// Runs `work` on one of the cache's threads, which may block on the disk. Dropped without being
-  /// run when the cache ends first. Must not be called where the cache is off.
-  void post(Callback<void()> work);
+  /// Calls `ask` on one of the cache's threads, which may block on the disk, or `otherwise` where
+  /// the disk is away or does not answer in time: see DiskQuestion. Neither when the cache ends
+  /// first. `otherwise` may be called before this returns.
+  void ask(DiskQuestion::Patience patience, Callback<void(DiskQuestion&)> ask,
+           Callback<void()> otherwise);
 
   /// False where the directory cannot be used now; the log says why.
   bool usable();
   CacheStats stats();
-  /// Waits until all that was offered is written or refused, and complete files are sealed. Before
-  /// the end of a process: what is not sealed is read and checked again when it is next used.
+  /// Waits until all that was offered is written or refused, and complete files are sealed: what is
+  /// not sealed is read and checked again when it is next used.
   void drain();
+  /// The same before the end of a process, which waits for nothing that has no end: what is being
+  /// checked or counted is given up, and a disk that does nothing for some seconds too. False where
+  /// a thread hangs in the disk: destroying the cache would wait for it.
+  bool finish();
 
   // Maintenance, of what all processes and all stores keep in the directory. It blocks on the disk.
 
@@ -87,10 +94,14 @@ class DiskCache {
   EvictReport evict_prefix(const std::string& prefix);
 
  private:
-  DiskCache(std::shared_ptr<CacheCore> core, std::shared_ptr<WorkerPool> own_pool);
+  /// Threads of the cache's own.
+  struct Pools;
 
-  const std::shared_ptr<CacheCore> core_;       // null: off
-  const std::shared_ptr<WorkerPool> own_pool_;  // null: the caller's scheduler is used
+  DiskCache(std::shared_ptr<CacheCore> core, std::unique_ptr<Pools> pools);
+  void prepare();
+
+  const std::shared_ptr<CacheCore> core_;  // null: off
+  const std::unique_ptr<Pools> pools_;     // null: the caller's schedulers are used
   Mutex giving_way_;
   std::atomic<uint64_t> ways_given_{0};
 };

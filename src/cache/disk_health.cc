@@ -29,6 +29,8 @@ DiskHealth::Fault DiskHealth::fault_of(int error) noexcept {
     case EISDIR:
     case EEXIST:
       return Fault::foreign;
+    case ETIMEDOUT:
+      return Fault::hanging;
     default:
       return Fault::failing;
   }
@@ -48,6 +50,8 @@ std::string_view DiskHealth::advice(Fault fault) noexcept {
       return "too many files are open; raise the limit of open files";
     case Fault::foreign:
       return "something else is in a file's place; remove it";
+    case Fault::hanging:
+      return "the disk does not answer; see the kernel's log";
     case Fault::failing:
       break;
   }
@@ -61,6 +65,12 @@ DiskHealth::State DiskHealth::check(Scheduler::Time now) {
   if (trying_ || now < retry_at_) return State::away;
   trying_ = true;
   return State::due;
+}
+
+bool DiskHealth::away(Scheduler::Time now) {
+  if (usable_.load(std::memory_order_acquire)) return false;
+  const MutexLock lock(mutex_);
+  return !usable_ && (trying_ || now < retry_at_);
 }
 
 void DiskHealth::prepared(int result, Scheduler::Time now) {

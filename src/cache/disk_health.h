@@ -30,6 +30,8 @@ class DiskHealth {
   };
   /// The first call says due.
   State check(Scheduler::Time now) EXCLUDES(mutex_);
+  /// True where check() would say away.
+  bool away(Scheduler::Time now) EXCLUDES(mutex_);
   /// `result` is 0, or the negated errno that preparing the directory gave.
   void prepared(int result, Scheduler::Time now) EXCLUDES(mutex_);
 
@@ -41,8 +43,17 @@ class DiskHealth {
   void failed(std::string_view doing, int error, Scheduler::Time now) EXCLUDES(mutex_);
 
  private:
-  enum class Fault : uint8_t { full, read_only, denied, gone, descriptors, foreign, failing };
-  static constexpr size_t fault_kinds = 7;
+  enum class Fault : uint8_t {
+    full,
+    read_only,
+    denied,
+    gone,
+    descriptors,
+    foreign,
+    hanging,
+    failing
+  };
+  static constexpr size_t fault_kinds = 8;
 
   static Fault fault_of(int error) noexcept;
   static std::string_view advice(Fault fault) noexcept;

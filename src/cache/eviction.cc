@@ -30,7 +30,7 @@ uint64_t Evictor::remove_oldest(std::vector<Candidate>& candidates, size_t most,
   uint64_t freed = 0;
   size_t gone = 0;
   for (const Candidate& candidate : candidates) {
-    if (freed >= wanted || gone >= most) break;
+    if (freed >= wanted || gone >= most || ending_) break;
     const auto removed = directory_.remove(candidate.name, candidate.last_use_ns);
     if (removed.outcome != CacheDirectory::Removal::removed) continue;
     ++gone;
@@ -46,7 +46,7 @@ uint64_t Evictor::pass(uint64_t wanted) {
   std::ranges::shuffle(shards, std::minstd_rand(std::random_device{}()));
   uint64_t freed = 0;
   std::vector<Candidate> candidates;
-  for (size_t next = 0; next < shards.size() && freed < wanted;) {
+  for (size_t next = 0; next < shards.size() && freed < wanted && !ending_;) {
     const bool from_start = next == 0;
     candidates.clear();
     while (next < shards.size() && candidates.size() < sample_size)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,8 +20,13 @@ class Evictor {
   /// Told what each removal gave back. Called without locks.
   using Removed = std::function<void(const Usage& freed)>;
 
-  Evictor(std::shared_ptr<Disk> disk, CacheDirectory& directory, Removed removed)
-      : disk_(std::move(disk)), directory_(directory), removed_(std::move(removed)) {}
+  /// What is under way breaks off where `ending` is set.
+  Evictor(std::shared_ptr<Disk> disk, CacheDirectory& directory, const std::atomic<bool>& ending,
+          Removed removed)
+      : disk_(std::move(disk)),
+        directory_(directory),
+        ending_(ending),
+        removed_(std::move(removed)) {}
 
   /// Frees at least `wanted` bytes if so many are not in use. Returns how many it freed.
   uint64_t evict(uint64_t wanted);
@@ -37,6 +43,7 @@ class Evictor {
 
   const std::shared_ptr<Disk> disk_;
   CacheDirectory& directory_;
+  const std::atomic<bool>& ending_;
   const Removed removed_;
 };
 

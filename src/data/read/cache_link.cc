@@ -6,16 +6,46 @@
 
 namespace penstock {
 
-void CacheLink::with_file(Callback<void(const FilePtr&)> work) {
-  cache_.post(
-      [self = shared_from_this(), work = std::move(work)]() mutable { work(self->open()); });
+void CacheLink::with_file(Callback<void(const FilePtr&, DiskQuestion&)> ask,
+                          Callback<void()> otherwise) {
+  cache_.ask(
+      Patience::read,
+      [self = shared_from_this(), ask = std::move(ask)](DiskQuestion& question) mutable {
+        ask(self->open(), question);
+      },
+      std::move(otherwise));
 }
 
-void CacheLink::with_share(Callback<void(const CacheShare&)> work) {
-  with_file([self = shared_from_this(), work = std::move(work)](const FilePtr& file) mutable {
-    CacheShare share = file == nullptr ? CacheShare{} : file->share();
-    share.limit = self->cache_.stats().size_limit;
-    work(share);
+template <typename T>
+void CacheLink::find(Patience patience, std::function<T(const FilePtr&)> find,
+                     Callback<void(T)> answer) {
+  const auto shared = std::make_shared<Callback<void(T)>>(std::move(answer));
+  cache_.ask(
+      patience,
+      [self = shared_from_this(), find = std::move(find), shared](DiskQuestion& question) {
+        T found = find(self->open());
+        if (question.begin_answer()) (*shared)(std::move(found));
+      },
+      [shared] { (*shared)(T()); });
+}
+
+void CacheLink::find_backing(Callback<void(std::shared_ptr<const BackingFile>)> answer) {
+  using Backing = std::shared_ptr<const BackingFile>;
+  find<Backing>(
+      Patience::open,
+      [](const FilePtr& file) { return file == nullptr ? Backing() : file->backing(); },
+      std::move(answer));
+}
+
+void CacheLink::find_share(Patience patience, Callback<void(const CacheShare&)> answer) {
+  const auto share = [this](const FilePtr& file) {
+    CacheShare found = file == nullptr ? CacheShare{} : file->share();
+    found.limit = cache_.stats().size_limit;
+    return found;
+  };
+  if (const FilePtr known = file()) return answer(share(known));
+  find<CacheShare>(patience, share, [answer = std::move(answer)](const CacheShare& found) mutable {
+    answer(found);
   });
 }
 
@@ -32,20 +62,38 @@ CacheLink::FilePtr CacheLink::open() {
   return file_;
 }
 
-bool fill_from_cache(CacheFile& file, Fetch& fetch) {
-  uint64_t at = fetch.begin();
-  while (at < fetch.end()) {
-    const uint64_t there = file.missing_from(at, fetch.end());
-    if (there == at) return false;
-    while (at < there) {
-      const std::span<std::byte> room = fetch.room(there - at);
-      // What turns out to be damaged is fetched like what is missing.
-      if (!file.read(at, room)) return false;
-      at += room.size();
-      if (!fetch.filled_room(room.size())) return false;
+CacheFill fill_from_cache(CacheFile& file, const std::weak_ptr<Fetch>& weak,
+                          DiskQuestion& question) {
+  // Read into by this thread, which may hang with it while others go on with the fetch.
+  std::shared_ptr<Buffer> buffer;
+  std::span<std::byte> room;
+  uint64_t there = 0;
+  while (true) {
+    uint64_t at = 0;
+    uint64_t end = 0;
+    if (!question.begin_answer()) return CacheFill::withdrawn;
+    {
+      const std::shared_ptr<Fetch> fetch = weak.lock();
+      if (fetch == nullptr) return CacheFill::withdrawn;
+      if (!room.empty() && !fetch->filled_room(room.size())) return CacheFill::part;
+      at = fetch->written();
+      end = fetch->end();
+      if (at == end) return CacheFill::whole;
+      room = {};
+      if (at < there) room = fetch->room(there - at, buffer);
     }
+    question.ask_on();
+    bool read = true;
+    if (room.empty()) {
+      there = file.missing_from(at, end);
+      read = there != at;
+    } else {
+      // What turns out to be damaged is fetched like what is missing.
+      read = bool{file.read(at, room)};
+    }
+    if (read) continue;
+    return question.begin_answer() ? CacheFill::part : CacheFill::withdrawn;
   }
-  return true;
 }
 
 }  // namespace penstock

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,25 +12,32 @@
 namespace penstock {
 
 /// The disk cache's file of one object version. It is opened when somebody first needs it, on the
-/// cache's threads, for opening blocks on the disk. Thread-safe.
+/// cache's threads, for opening blocks on the disk. Thread-safe. All that asks here is answered
+/// without the cache where its disk does not answer in time; see DiskQuestion.
 class CacheLink : public std::enable_shared_from_this<CacheLink> {
  public:
   using FilePtr = std::shared_ptr<CacheFile>;
+  using Patience = DiskQuestion::Patience;
 
   CacheLink(DiskCache& cache, CachedVersion version)
       : cache_(cache), version_(std::move(version)) {}
 
-  /// Calls `work` with the file on a thread that may block on the disk; null where the cache takes
-  /// no file now. Never called when the cache ends first.
-  void with_file(Callback<void(const FilePtr&)> work);
+  /// Calls `ask` with the file on a thread that may block on the disk; null where the cache takes
+  /// no file now. Else `otherwise`. Neither when the cache ends first.
+  void with_file(Callback<void(const FilePtr&, DiskQuestion&)> ask, Callback<void()> otherwise);
 
-  /// Calls `work` with what the cache has of the object, in the same way.
-  void with_share(Callback<void(const CacheShare&)> work);
+  /// The object's file for the kernel to read by itself, or null.
+  void find_backing(Callback<void(std::shared_ptr<const BackingFile>)> answer);
+
+  /// What the cache has of the object; nothing where the disk does not say.
+  void find_share(Patience patience, Callback<void(const CacheShare&)> answer);
 
   /// The file where it is open already; null otherwise. Does not block.
   FilePtr file() const EXCLUDES(mutex_);
 
  private:
+  template <typename T>
+  void find(Patience patience, std::function<T(const FilePtr&)> find, Callback<void(T)> answer);
   FilePtr open() EXCLUDES(mutex_);
 
   DiskCache& cache_;
@@ -38,8 +46,14 @@ class CacheLink : public std::enable_shared_from_this<CacheLink> {
   FilePtr file_ GUARDED_BY(mutex_);
 };
 
-/// Fills `fetch` from its beginning with what the cache has of it. True where that was all of it.
-/// Blocks on the disk.
-bool fill_from_cache(CacheFile& file, Fetch& fetch);
+enum class CacheFill : uint8_t {
+  whole,      ///< All of the fetch came from the cache.
+  part,       ///< The rest has to be fetched.
+  withdrawn,  ///< Others go on with the fetch.
+};
+/// Fills `fetch` from its beginning with what the cache has of it. Blocks on the disk. `question`
+/// is being answered after it, but where it was withdrawn.
+CacheFill fill_from_cache(CacheFile& file, const std::weak_ptr<Fetch>& fetch,
+                          DiskQuestion& question);
 
 }  // namespace penstock

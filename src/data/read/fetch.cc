@@ -48,11 +48,22 @@ void Fetch::offer(size_t index) {
   file->offer(piece_begin(index), std::span(buffer->data(), buffer->size()), buffer);
 }
 
-std::span<std::byte> Fetch::room(uint64_t wanted) {
+std::span<std::byte> Fetch::room(uint64_t wanted, std::shared_ptr<Buffer>& owner) {
   const size_t index = piece_of(written_);
-  Buffer& buffer = *buffer_of(index);
+  owner = buffer_of(index);
   const uint64_t at = written_ - piece_begin(index);
-  return std::span(buffer.data() + at, std::min<uint64_t>(wanted, buffer.size() - at));
+  return std::span(owner->data() + at, std::min<uint64_t>(wanted, owner->size() - at));
+}
+
+void Fetch::replace_room() {
+  if (filled()) return;
+  const size_t index = piece_of(written_);
+  std::shared_ptr<Buffer>& buffer = pieces_[index].buffer;
+  if (buffer == nullptr) return;
+  // Unpaid: the hanging thread's memory was paid for this, and is paid for as long as it hangs.
+  std::shared_ptr<Buffer> fresh = buffers_.allocate(buffer->size(), Reservation());
+  std::memcpy(fresh->data(), buffer->data(), written_ - piece_begin(index));
+  buffer = std::move(fresh);
 }
 
 bool Fetch::filled_room(uint64_t bytes) {

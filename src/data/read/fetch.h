@@ -69,8 +69,8 @@ class Fetch final : public BodySink {
   uint64_t written() const noexcept { return written_; }
 
   // In the store's place, before a GET is begun for the rest: bytes from a local disk.
-  /// Memory for the next bytes, at most `wanted` of them (not 0).
-  std::span<std::byte> room(uint64_t wanted);
+  /// Memory for the next bytes, at most `wanted` of them (not 0), which `owner` keeps.
+  std::span<std::byte> room(uint64_t wanted, std::shared_ptr<Buffer>& owner);
   /// So many of them are in place. False: nobody wants more.
   bool filled_room(uint64_t bytes);
   /// Some bytes came from a local disk: its times say nothing about the link.
@@ -97,6 +97,8 @@ class Fetch final : public BodySink {
   /// Bytes of memory it holds or will hold.
   uint64_t held() const noexcept { return spec_.end - live_begin_; }
 
+  /// The memory of the last room() stays with a thread that hangs in a disk: others take its place.
+  void replace_room();
   void pin(std::shared_ptr<PendingRead> read, uint64_t begin, uint64_t end);
   /// Moves the watermark; appends the reads whose last bytes these were.
   void advance(uint64_t up_to, std::vector<std::shared_ptr<PendingRead>>& ready);

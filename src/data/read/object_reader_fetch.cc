@@ -15,16 +15,41 @@ constexpr std::chrono::seconds active_time{2};
 
 }  // namespace
 
-/// From the cache as far as it goes, the rest from the store.
+/// From the cache as far as it goes, the rest from the store. A thread that hangs in the cache's
+/// disk holds neither the reader nor the fetch.
 void ObjectReaderImpl::start(const std::shared_ptr<Fetch>& fetch) {
   if (cache_ == nullptr) return get(fetch);
-  cache_->with_file([weak = weak_from_this(), fetch](const CacheLink::FilePtr& file) {
-    const std::shared_ptr<ObjectReaderImpl> reader = weak.lock();
-    if (reader == nullptr) return;
-    if (file == nullptr || !fill_from_cache(*file, *fetch)) return reader->get(fetch);
+  const std::weak_ptr<ObjectReaderImpl> weak_reader = weak_from_this();
+  const std::weak_ptr<Fetch> weak_fetch = fetch;
+  const auto ask = [weak_reader, weak_fetch](const CacheLink::FilePtr& file,
+                                             DiskQuestion& question) {
+    CacheFill filled = CacheFill::part;
+    if (file != nullptr) {
+      filled = fill_from_cache(*file, weak_fetch, question);
+    } else if (!question.begin_answer()) {
+      filled = CacheFill::withdrawn;
+    }
+    if (filled == CacheFill::withdrawn) return;
+    const std::shared_ptr<ObjectReaderImpl> reader = weak_reader.lock();
+    const std::shared_ptr<Fetch> known = weak_fetch.lock();
+    if (reader == nullptr || known == nullptr) return;
+    if (filled == CacheFill::part) return reader->get(known);
     const ObjectVersion& version = reader->version_;
-    reader->finished(fetch, ObjectInfo{.size = version.size, .etag = version.etag});
+    reader->finished(known, ObjectInfo{.size = version.size, .etag = version.etag});
+  };
+  cache_->with_file(ask, [weak_reader, weak_fetch] {
+    const std::shared_ptr<ObjectReaderImpl> reader = weak_reader.lock();
+    const std::shared_ptr<Fetch> known = weak_fetch.lock();
+    if (reader != nullptr && known != nullptr) reader->take_over(known);
   });
+}
+
+void ObjectReaderImpl::take_over(const std::shared_ptr<Fetch>& fetch) {
+  {
+    const MutexLock lock(mutex_);
+    fetch->replace_room();
+  }
+  get(fetch);
 }
 
 void ObjectReaderImpl::get(const std::shared_ptr<Fetch>& fetch) {

@@ -60,10 +60,10 @@ void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices
 void ObjectReaderImpl::begin(Done<void> done) {
   if (version_.size == 0) return done({});
   if (cache_ == nullptr) return fetch_first(std::move(done));
-  cache_->with_share(
-      [self = shared_from_this(), done = std::move(done)](const CacheShare& share) mutable {
-        share.present + share.coming > 0 ? done({}) : self->fetch_first(std::move(done));
-      });
+  cache_->find_share(CacheLink::Patience::open, [self = shared_from_this(), done = std::move(done)](
+                                                    const CacheShare& share) mutable {
+    share.present + share.coming > 0 ? done({}) : self->fetch_first(std::move(done));
+  });
 }
 
 void ObjectReaderImpl::fetch_first(Done<void> done) {
@@ -90,14 +90,15 @@ void ObjectReaderImpl::fetch_first(Done<void> done) {
 
 void ObjectReaderImpl::find_backing(Done<std::shared_ptr<const BackingFile>> done) {
   if (cache_ == nullptr) return done(std::shared_ptr<const BackingFile>());
-  cache_->with_file([done = std::move(done)](const CacheLink::FilePtr& file) mutable {
-    done(file == nullptr ? nullptr : file->backing());
+  cache_->find_backing([done = std::move(done)](std::shared_ptr<const BackingFile> file) mutable {
+    done(std::move(file));
   });
 }
 
 void ObjectReaderImpl::cache_share(Done<CacheShare> done) {
   if (cache_ == nullptr) return done(Error(Code::not_supported));
-  cache_->with_share([done = std::move(done)](const CacheShare& share) mutable { done(share); });
+  cache_->find_share(CacheLink::Patience::read,
+                     [done = std::move(done)](const CacheShare& share) mutable { done(share); });
 }
 
 bool ObjectReaderImpl::arrived(ByteRange range) const {

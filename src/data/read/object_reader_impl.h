@@ -91,6 +91,7 @@ class ObjectReaderImpl final : public ObjectReader,
 
   // Fetching (object_reader_fetch.cc).
   void start(const std::shared_ptr<Fetch>& fetch);
+  void take_over(const std::shared_ptr<Fetch>& fetch) EXCLUDES(mutex_);
   void get(const std::shared_ptr<Fetch>& fetch);
   void finished(const std::shared_ptr<Fetch>& fetch, Result<ObjectInfo> result) EXCLUDES(mutex_);
   std::optional<Error> fault_of(const Fetch& fetch, const Result<ObjectInfo>& result) const;

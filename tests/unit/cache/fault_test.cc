@@ -360,5 +360,29 @@ TEST_CASE("a disk that waits holds up nobody who offers", "[cache]") {
   pool->stop();
 }
 
+TEST_CASE("the end of a process breaks off the check of a large file", "[cache]") {
+  const TempDir dir;
+  const Bytes object = object_bytes(5ULL << 20);
+  {
+    const TestCache before({.directory = dir.path()});
+    before.put("key", object);
+  }
+  const fs::path map = only_file(dir.path(), ".map");
+  flip(map, fs::file_size(map) - 1);  // no seal
+  const auto disk = std::make_shared<FaultyDisk>();
+  TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
+  const auto file = cache.open("key", object.size());
+  CHECK(file->backing() == nullptr);
+  int reads = 0;
+  disk->decide([&](DiskCall call, uint64_t) {
+    // Of each MiB the sums are read, then the bytes.
+    if (call == DiskCall::pread && ++reads == 3) cache.cache.reset();
+    return 0;
+  });
+  cache.scheduler->run();
+  CHECK(reads >= 3);
+  CHECK(reads < 8);
+}
+
 }  // namespace
 }  // namespace penstock
