@@ -22,10 +22,13 @@ struct ChunkRange {
 class ChunkLayout {
  public:
   static constexpr uint64_t smallest_chunk = 16ULL << 10;
-  static constexpr uint64_t max_chunks = 1ULL << 20;
+  /// What is fetched arrives in pieces of this size at most, and only whole chunks are kept.
+  static constexpr uint64_t largest_chunk = 1ULL << 20;
+  /// As many as this before chunks become larger.
+  static constexpr uint64_t most_small_chunks = 1ULL << 20;
 
   explicit ChunkLayout(uint64_t object_size) noexcept : object_size_(object_size) {
-    while (count() > max_chunks) chunk_size_ *= 2;
+    while (count() > most_small_chunks && chunk_size_ < largest_chunk) chunk_size_ *= 2;
   }
 
   uint64_t object_size() const noexcept { return object_size_; }

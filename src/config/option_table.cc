@@ -323,7 +323,8 @@ constexpr auto table = std::to_array<OptionRow>({
      .initial = "16KiB",
      .help = "random reads are widened to this",
      .paragraph = "A read that follows no stream fetches the aligned blocks of this size that it "
-                  "touches, no more.",
+                  "touches, no more. With a cache on disk they are made of whole chunks, of 16 KiB "
+                  "in objects up to 16 GiB.",
      .advanced = true,
      .least = 4 * kib,
      .most = 64 * mib,

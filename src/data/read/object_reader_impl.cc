@@ -25,6 +25,7 @@ ObjectReaderImpl::ObjectReaderImpl(std::shared_ptr<ReadCore> core, ObjectVersion
     : core_(std::move(core)),
       version_(std::move(version)),
       cache_(std::move(cache)),
+      granule_(granule_of(core_->options, version_, cache_ != nullptr)),
       last_use_(core_->parts.scheduler.now()),
       learned_(std::move(learned)) {}
 

@@ -108,6 +108,8 @@ class ObjectReaderImpl final : public ObjectReader,
   bool provide(PendingRead& read, const ReadStream* stream, Aftermath& after) REQUIRES(mutex_);
   std::vector<Fetch::Spec> missing(const PendingRead& read, const ReadWindow* window) const
       REQUIRES(mutex_);
+  static uint64_t granule_of(const ReadOptions& options, const ObjectVersion& version,
+                             bool cached) noexcept;
   ByteRange rounded(ByteRange range) const noexcept;
   ReadWindow window_of(const ReadStream& stream) const;
   void park(const std::shared_ptr<PendingRead>& read, uint64_t bytes, Aftermath& after)
@@ -123,6 +125,7 @@ class ObjectReaderImpl final : public ObjectReader,
   const std::shared_ptr<ReadCore> core_;
   const ObjectVersion version_;
   const std::shared_ptr<CacheLink> cache_;
+  const uint64_t granule_;  ///< Random reads are widened to this alignment.
   std::atomic<Scheduler::Time> last_use_;
 
   Mutex mutex_;

@@ -2,11 +2,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/chunk_layout.h"
 #include "data/read/object_reader_impl.h"
 
 // What a reader fetches: the bytes that a read lacks, and those that the next reads will want.
 namespace penstock {
 namespace {
+
+static_assert(ChunkLayout::largest_chunk <= BufferPool::unit,
+              "the cache is offered the pieces of a fetch, and keeps whole chunks");
 
 uint64_t total(const std::vector<Fetch::Spec>& specs) {
   uint64_t sum = 0;
@@ -16,10 +20,17 @@ uint64_t total(const std::vector<Fetch::Spec>& specs) {
 
 }  // namespace
 
+// The cache keeps whole chunks only: what is fetched for it consists of them.
+uint64_t ObjectReaderImpl::granule_of(const ReadOptions& options, const ObjectVersion& version,
+                                      bool cached) noexcept {
+  if (!cached) return options.random_granule;
+  const uint64_t chunk = ChunkLayout(version.size).chunk_size();
+  return (options.random_granule + chunk - 1) / chunk * chunk;
+}
+
 ByteRange ObjectReaderImpl::rounded(ByteRange range) const noexcept {
-  const uint64_t granule = core_->options.random_granule;
-  const uint64_t begin = range.offset / granule * granule;
-  const uint64_t end = std::min((range.end() + granule - 1) / granule * granule, version_.size);
+  const uint64_t begin = range.offset / granule_ * granule_;
+  const uint64_t end = std::min((range.end() + granule_ - 1) / granule_ * granule_, version_.size);
   return ByteRange{begin, end - begin};
 }
 
@@ -27,7 +38,7 @@ ReadWindow ObjectReaderImpl::window_of(const ReadStream& stream) const {
   return ReadWindow(stream, ReadWindow::Limits{.target = core_->stream_target(),
                                                .object_size = version_.size,
                                                .fetch_size = core_->options.fetch_size,
-                                               .smallest = core_->options.random_granule});
+                                               .smallest = granule_});
 }
 
 std::vector<Fetch::Spec> ObjectReaderImpl::missing(const PendingRead& read,

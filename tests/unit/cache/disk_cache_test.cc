@@ -88,9 +88,10 @@ TEST_CASE("an empty object is complete at once", "[cache]") {
 TEST_CASE("objects over 16 GiB have larger chunks", "[cache]") {
   constexpr uint64_t limit = 16ULL << 30;
   CHECK(ChunkLayout(limit).chunk_size() == chunk);
-  CHECK(ChunkLayout(limit).count() == ChunkLayout::max_chunks);
+  CHECK(ChunkLayout(limit).count() == ChunkLayout::most_small_chunks);
   CHECK(ChunkLayout(limit + 1).chunk_size() == 2 * chunk);
-  CHECK(ChunkLayout(50ULL << 40).count() <= ChunkLayout::max_chunks);
+  CHECK(ChunkLayout(1ULL << 40).chunk_size() == ChunkLayout::largest_chunk);
+  CHECK(ChunkLayout(50ULL << 40).chunk_size() == ChunkLayout::largest_chunk);
 
   const TempDir dir;
   const TestCache cache({.directory = dir.path()});
