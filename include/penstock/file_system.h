@@ -86,6 +86,8 @@ struct OpenFlags {
   bool write = false;
   bool truncate = false;      ///< Needs no `write`.
   bool drop_set_ids = false;  ///< With `truncate`: see FileSystem::drop_set_ids.
+  /// The kernel would take a local file with the bytes: Opened::backing is looked for.
+  bool take_backing = true;
   ProcessId process = unknown_process;
   uint64_t thread = 0;  ///< Tells the one that opens from others; opaque, 0 where nobody knows.
 };

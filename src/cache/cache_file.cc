@@ -84,8 +84,8 @@ void CacheFile::drop(ChunkRange chunks) {
     const MutexLock lock(mutex_);
     present_.remove(chunks);
     verified_.remove(chunks);
-    trusted_.reset();
   }
+  core_->sealer.forget(name_);
   core_->counters.corrupt += chunks.count();
   const std::vector<std::byte> absent(chunks.count() * map_entry_size);
   // The seal goes too: it says that all is well.

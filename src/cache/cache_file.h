@@ -145,9 +145,7 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   mutable Mutex mutex_;
   ChunkSet present_ GUARDED_BY(mutex_);   // have an entry in the map, as far as is known
   ChunkSet verified_ GUARDED_BY(mutex_);  // written or checked by this process
-  // How the data looked when all chunks were verified, until the seal in the map says so.
-  std::optional<Seal> trusted_ GUARDED_BY(mutex_);
-  ChunkSet queued_ GUARDED_BY(mutex_);  // in runs_, or being written
+  ChunkSet queued_ GUARDED_BY(mutex_);    // in runs_, or being written
   std::deque<Run> runs_ GUARDED_BY(mutex_);
   bool filling_ GUARDED_BY(mutex_) = false;   // fill() is posted or runs; never twice at a time
   bool checking_ GUARDED_BY(mutex_) = false;  // the same of check()

@@ -34,14 +34,10 @@ std::shared_ptr<const BackingFile> CacheFile::backing() {
     core_->failed("asking for a file's state", result);
     return nullptr;
   }
-  bool trusted = seal_state(data) == SealState::right;
-  {
-    const MutexLock lock(mutex_);
-    if (trusted) trusted_.reset();
-    const Seal now{.inode = data.inode, .modified_ns = data.modified_ns};
-    trusted = trusted || (trusted_ == now && data.size == size);
-  }
-  if (trusted) return std::make_shared<PinnedFile>(shared_from_this(), data_file_.get());
+  const Seal now{.inode = data.inode, .modified_ns = data.modified_ns};
+  const bool earned = data.size == size && core_->sealer.find(name_, map_.sum) == now;
+  if (earned || seal_state(data) == SealState::right)
+    return std::make_shared<PinnedFile>(shared_from_this(), data_file_.get());
   start_check();
   return nullptr;
 }
@@ -104,9 +100,9 @@ bool CacheFile::begin_check(Disk::Status& data) {
 }
 
 void CacheFile::distrust() {
+  core_->sealer.forget(name_);
   const MutexLock lock(mutex_);
   verified_.clear();
-  trusted_.reset();
 }
 
 // Chunks in a row that are there and not verified, from `from` on; empty where there are none left.
@@ -124,12 +120,12 @@ ChunkRange CacheFile::next_unverified(uint64_t from) {
 // Checks every chunk that is there and that this process has not yet written or checked. False
 // where the disk did not let it, or the process ends.
 bool CacheFile::verify_rest(uint64_t& damaged) {
-    // The check of a large file takes minutes; the next process that uses it begins anew.
-    if (core_->ending) return false;
   std::vector<std::byte> buffer;
   std::vector<uint64_t> sums;
   ChunkRange chunks = next_unverified(0);
   for (; !chunks.empty(); chunks = next_unverified(chunks.end)) {
+    // The check of a large file takes minutes; the next process that uses it begins anew.
+    if (core_->ending) return false;
     buffer.resize(layout_.bytes_of(chunks).length);
     sums.resize(chunks.count());
     if (const int result = read_entries(map_file_, map_, chunks, sums); result != 0) {
@@ -160,11 +156,7 @@ void CacheFile::trust(const Disk::Status& before) {
     return;
   }
   const Seal now{.inode = after.inode, .modified_ns = after.modified_ns};
-  {
-    const MutexLock lock(mutex_);
-    if (trusted_ == now) return;
-    trusted_ = now;
-  }
+  if (core_->sealer.find(name_, map_.sum) == now) return;
   core_->seal_soon({.name = name_, .seal = now, .header_sum = map_.sum, .file = weak_from_this()});
 }
 

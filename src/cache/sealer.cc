@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "cache/cache_file.h"
 #include "cache/map_file.h"
@@ -15,29 +17,51 @@ namespace penstock {
 bool Sealer::add(Pending pending) {
   const MutexLock lock(mutex_);
   if (pending_.size() >= max_pending) return false;
-  pending_.push_back(std::move(pending));
-  return pending_.size() == 1;
+  std::string name = pending.name;
+  pending_.insert_or_assign(std::move(name), std::move(pending));
+  return !std::exchange(scheduled_, true);
+}
+
+std::optional<Seal> Sealer::find(const std::string& name, uint64_t header_sum) const {
+  const MutexLock lock(mutex_);
+  const auto found = pending_.find(name);
+  if (found == pending_.end() || found->second.header_sum != header_sum) return std::nullopt;
+  return found->second.seal;
+}
+
+void Sealer::forget(const std::string& name) {
+  const MutexLock lock(mutex_);
+  pending_.erase(name);
+}
+
+// But for a newer seal of the file, which waits for the next flush.
+void Sealer::forget(const Pending& pending) {
+  const MutexLock lock(mutex_);
+  const auto found = pending_.find(pending.name);
+  if (found != pending_.end() && found->second.seal == pending.seal) pending_.erase(found);
 }
 
 int Sealer::run(const DiskFile& file) {
   std::vector<Pending> taken;
   {
     const MutexLock lock(mutex_);
-    taken.swap(pending_);
+    scheduled_ = false;
+    for (const auto& [name, pending] : pending_) taken.push_back(pending);
   }
   if (taken.empty()) return 0;
-  int result = file.syncfs();
-  if (result != 0) {
-    for (const Pending& pending : taken)
-      if (const auto open = pending.file.lock()) open->distrust();
-    return result;
-  }
+  const int flushed = file.syncfs();
+  int result = flushed;
   for (const Pending& pending : taken) {
-    result = seal(pending);
-    // Removed since, or its folder; others are not concerned.
-    if (result != 0 && result != -ENOENT) return result;
+    if (flushed != 0) {
+      if (const auto open = pending.file.lock()) open->distrust();
+    } else if (result == 0) {
+      result = seal(pending);
+      // Removed since, or its folder; others are not concerned.
+      if (result == -ENOENT) result = 0;
+    }
+    forget(pending);
   }
-  return 0;
+  return result;
 }
 
 // Opened anew: the files are not kept open only to be sealed.

@@ -102,6 +102,11 @@ void OpenModes::release(NodeId node, BackingDevice& device) {
   drop_if_unused(inode_of(node));
 }
 
+bool OpenModes::refused() const {
+  const MutexLock lock(mutex_);
+  return refused_;
+}
+
 NodeId OpenModes::node_of(InodeId inode) const {
   const MutexLock lock(mutex_);
   const auto found = inodes_.find(inode);

@@ -62,6 +62,8 @@ class OpenModes {
   /// place: for what must not begin before that is known.
   bool moves(NodeId node) EXCLUDES(mutex_);
   void release(NodeId node, BackingDevice& device) EXCLUDES(mutex_);
+  /// The kernel has taken no backing file: none needs to be looked for any more.
+  bool refused() const EXCLUDES(mutex_);
 
   /// The only node of the inode that the kernel may have cached pages of.
   NodeId node_of(InodeId inode) const EXCLUDES(mutex_);

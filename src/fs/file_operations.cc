@@ -237,7 +237,9 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
     return done(possible.error());
   }
   core_.turns.arrived(place, flags.thread);
-  if (reader != nullptr) return find_backing(inode, *reader, std::move(opened), std::move(done));
+  if (reader != nullptr && flags.take_backing)
+    return find_backing(inode, *reader, std::move(opened), std::move(done));
+  if (reader != nullptr) return ask_first(inode, *reader, std::move(opened), std::move(done));
   if (truncate == nullptr) return done(std::move(opened));
   truncate->truncate(
       0, [this, inode, opened, done = std::move(done)](const Result<void>& truncated) mutable {

@@ -384,5 +384,41 @@ TEST_CASE("the end of a process breaks off the check of a large file", "[cache]"
   CHECK(reads < 8);
 }
 
+TEST_CASE("what was just filled, closed and opened again is trusted before it is sealed",
+          "[cache]") {
+  const TempDir dir;
+  const auto disk = std::make_shared<FaultyDisk>();
+  const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
+  const Bytes object = object_bytes(size);
+  {
+    const auto file = cache.open("key", size);
+    cache.fill(*file, object);
+    CHECK(file->backing() != nullptr);
+  }
+  CHECK(cache.open("key", size)->backing() != nullptr);
+  // But not where somebody has written to it.
+  const fs::path data = only_file(dir.path(), ".data");
+  flip(data, 5);
+  fs::last_write_time(data, fs::last_write_time(data) + std::chrono::seconds(1));
+  CHECK(cache.open("key", size)->backing() == nullptr);
+}
+
+TEST_CASE("what was not flushed is trusted by nobody who opens it again", "[cache]") {
+  const TempDir dir;
+  const auto disk = std::make_shared<FaultyDisk>();
+  const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
+  {
+    const auto file = cache.open("key", size);
+    cache.fill(*file, object_bytes(size));
+  }
+  const auto file = cache.open("key", size);
+  CHECK(file->backing() != nullptr);
+  disk->decide([](DiskCall call, uint64_t) { return call == DiskCall::syncfs ? -EIO : 0; });
+  cache.scheduler->advance(std::chrono::seconds(5));
+  disk->decide(nullptr);
+  cache.scheduler->advance(std::chrono::seconds(60));
+  CHECK(file->backing() == nullptr);
+}
+
 }  // namespace
 }  // namespace penstock
