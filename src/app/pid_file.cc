@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -62,17 +63,24 @@ bool trusted(const std::string& directory) {
          (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/// Waits for the end of `pid` through a pidfd; false where the kernel or a sandbox refuses one.
+/// Waits for the end of `pid` through a pidfd, or until it has `let_go`: a process that has done
+/// all and has a thread in a disk that hangs does not end. False where the kernel or a sandbox
+/// refuses a pidfd.
 bool wait_for_process(pid_t pid, std::chrono::milliseconds interval,
+                      const std::function<bool()>& let_go,
                       const std::function<void()>& still_waiting) {
+  constexpr std::chrono::milliseconds look_every{200};
   const OwnedFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!process) return errno == ESRCH;
   pollfd entry{.fd = process.get(), .events = POLLIN, .revents = 0};
+  auto told = std::chrono::steady_clock::now();
   while (true) {
-    const int ready = poll(&entry, 1, static_cast<int>(interval.count()));
-    if (ready > 0) return true;
-    if (ready == 0) still_waiting();
+    const int ready = poll(&entry, 1, static_cast<int>(std::min(interval, look_every).count()));
+    if (ready > 0 || let_go()) return true;
     if (ready < 0 && errno != EINTR) return false;
+    if (std::chrono::steady_clock::now() - told < interval) continue;
+    told = std::chrono::steady_clock::now();
+    still_waiting();
   }
 }
 
@@ -202,7 +210,8 @@ void MountProcess::detach_pending() const { kill(pid_, SIGUSR1); }
 
 MountProcess::End MountProcess::wait(std::chrono::milliseconds interval,
                                      const std::function<void()>& still_waiting) {
-  wait_for_process(pid_, interval, still_waiting);
+  const auto let_go = [this] { return flock(file_.get(), LOCK_SH | LOCK_NB) == 0; };
+  wait_for_process(pid_, interval, let_go, still_waiting);
   // The lock has the last word: it also covers a process in another pid namespace, where the number
   // means nothing here.
   while (flock(file_.get(), LOCK_SH) != 0 && errno == EINTR) {

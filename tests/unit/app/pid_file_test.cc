@@ -135,6 +135,16 @@ TEST_CASE_METHOD(PidFileTest,
   CHECK(end.pending->files == 2);
 }
 
+TEST_CASE_METHOD(PidFileTest, "unmounting waits no longer than until the file is let go of") {
+  auto file = PidFile::create(directory, "/mnt");
+  REQUIRE(file);
+  std::vector<MountProcess> found = MountProcess::find({directory}, "/mnt");
+  REQUIRE(found.size() == 1);
+  (*file)->record_end({});
+  // This process goes on, as one does that has a thread in a disk that hangs.
+  CHECK(found[0].wait(milliseconds(1), [&] { file->reset(); }).in_order);
+}
+
 TEST_CASE_METHOD(
     PidFileTest,
     "a process that dies early did not end in order, and its file is not its successor's") {
