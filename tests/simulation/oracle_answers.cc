@@ -56,14 +56,17 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
   OpenInfo& info = open_[file.get()];
   info.node = node;
   info.span = span;
-  info.paths = {path, path_now};
+  // Of a folder whose name the kernel has dropped it knows the path no more.
+  const bool moved = path_now != path && !path.ends_with("/" + path_now);
+  const std::string& present = moved ? path_now : path;
+  info.paths = {path, present};
   if (!file->writes() && (flags & O_TRUNC) == 0) {
     const auto local = locals_.find({node, file->node->id});
     if (local != locals_.end()) info.local = local->second;
     return;
   }
   writers_[{node, path}] = forever;
-  writers_[{node, path_now}] = forever;
+  writers_[{node, present}] = forever;
   LocalFilePtr& local = locals_[{node, file->node->id}];
   const bool fresh = local == nullptr || local->writers == 0;
   if (fresh) {
@@ -92,7 +95,7 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     local->unknown = false;
   }
   if ((flags & O_TRUNC) != 0 || created) {
-    set_local(node, path_now, {PathState::Kind::file, local, span.from});
+    set_local(node, present, {PathState::Kind::file, local, span.from});
     commit_points_[node].insert("");
   }
 }
