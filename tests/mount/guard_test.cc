@@ -69,10 +69,7 @@ TEST_CASE("a process that dies while it tells the kernel to forget leaves no pro
   server.put_object("test", "d/f", "text");
   server.put_object("test", "d/stays", "text");
   auto mount = std::make_unique<Mounted>(server, MountSettings{.options = {"--metadata-ttl=0"}});
-  if (fs::is_empty(connections)) {
-    WARN("the kernel's connections cannot be seen: skipped");
-    return;
-  }
+  REQUIRE_FALSE(fs::is_empty(connections));
   struct stat status {};
   REQUIRE(stat(mount->path("d").c_str(), &status) == 0);
   const std::string abort_file = connections / std::to_string(minor(status.st_dev)) / "abort";
