@@ -112,6 +112,7 @@ struct MountOptions {
   uint32_t fuse_threads = 2;
   enum class IoUring : uint8_t { automatic, on, off };
   IoUring io_uring = IoUring::automatic;  ///< Requests of the kernel over io_uring.
+  bool no_passthrough = false;            ///< The kernel is handed no files of the cache to read.
 };
 
 struct LogOptions {

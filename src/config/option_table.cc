@@ -509,6 +509,16 @@ constexpr auto table = std::to_array<OptionRow>({
          "error where it cannot be had.",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.mount.io_uring; }},
+    {.name = "no-passthrough",
+     .group = running,
+     .help = "cached files are not read by the kernel alone",
+     .paragraph =
+         "Files that lie in the cache as a whole are handed to the kernel where it takes them "
+         "(Linux 6.9, root). Who has such a file open does not see what other programs of this "
+         "machine write to it until it is opened again: with this option it does, at the price "
+         "of the daemon's time for each read.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.mount.no_passthrough; }},
 
     {.name = "log-level",
      .group = logging,

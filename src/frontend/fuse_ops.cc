@@ -447,8 +447,11 @@ void op_init(void* userdata, fuse_conn_info* connection) {
   // We know by the ETag whether cached pages still hold; the kernel would guess by mtime.
   want(FUSE_CAP_EXPLICIT_INVAL_DATA);
   want(set_ids_capability);
-  FuseFeatures& features = static_cast<FuseContext*>(userdata)->features;
-  features.passthrough = want_passthrough(*connection);
+  auto& context = *static_cast<FuseContext*>(userdata);
+  FuseFeatures& features = context.features;
+  features.passthrough = context.no_passthrough
+                             ? Feature{.on = false, .why_not = "--no-passthrough"}
+                             : want_passthrough(*connection);
   features.direct_writes_show = direct_writes_show(connection->proto_minor);
   want_io_uring(*connection, features.io_uring);
   connection->max_write = 1 << 20;

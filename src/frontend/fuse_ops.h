@@ -22,6 +22,7 @@ struct FuseContext : SessionContext {
   OpenModes modes;                            ///< Where passthrough is on: which opens have it.
   std::unique_ptr<BackingDevice> backings;
   Processes* processes = &system_processes();
+  bool no_passthrough = false;  ///< MountOptions::no_passthrough.
 
   ReplyContext reply() { return ReplyContext{this, log}; }
 };

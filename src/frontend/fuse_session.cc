@@ -44,6 +44,7 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
       : options_(options), log_(std::move(log)) {
     context_.file_system = &file_system;
     context_.log = log_.get();
+    context_.no_passthrough = options_.no_passthrough;
   }
 
   ~FuseSessionImpl() override {
