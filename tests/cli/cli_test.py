@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts and ends mounts with the real program: cli_test.py PENSTOCK [unittest arguments]."""
 
+import contextlib
 import fcntl
 import os
 import pathlib
@@ -67,8 +68,13 @@ class MountCase(unittest.TestCase):
         return f" {self.mnt} " in pathlib.Path("/proc/self/mountinfo").read_text()
 
     def daemon_pids(self):
-        files = [file.read_text().splitlines() for file in pathlib.Path("/run/penstock").glob("*.pid")]
-        return [int(lines[0]) for lines in files if lines[1] == str(self.mnt)]
+        pids = []
+        for file in pathlib.Path("/run/penstock").glob("*.pid"):
+            with contextlib.suppress(FileNotFoundError):  # other mounts come and go meanwhile
+                lines = file.read_text().splitlines()
+                if len(lines) > 1 and lines[1] == str(self.mnt):
+                    pids.append(int(lines[0]))
+        return pids
 
     def daemon_pid(self):
         self.assertEqual(len(self.daemon_pids()), 1, "pid files that name the mountpoint")
