@@ -74,7 +74,7 @@ bool AttributeOperations::edit_attributes(Inode& inode, const AttributeChange& c
 
 void AttributeOperations::change(const InodePtr& inode, Edit edit, Done<void> done) {
   attributes_.learn(inode, [this, inode, edit = std::move(edit),
-                            done = std::move(done)](Result<void> learned) mutable {
+                            done = std::move(done)](const Result<void>& learned) mutable {
     const bool no_marker = !learned && learned.code() == Code::not_found && inode->directory;
     if (!learned && !no_marker) return done(look_up_again(learned.error()));
     Result<bool> changed = false;
