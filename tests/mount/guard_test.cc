@@ -4,14 +4,13 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 
+#include "mount/forked_program.h"
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
 
@@ -35,19 +34,6 @@ class ControlFiles {
 
  private:
   bool mounted_ = false;
-};
-
-class Program {
- public:
-  explicit Program(const std::function<void()>& call) : pid_(fork()) {
-    if (pid_ != 0) return;
-    call();
-    _exit(0);
-  }
-  int end() const { return wait_for_exit(pid_, 20); }
-
- private:
-  const pid_t pid_;
 };
 
 /// A thread of the process waits in the kernel, and no signal wakes it.
@@ -77,14 +63,14 @@ TEST_CASE("a process that dies while it tells the kernel to forget leaves no pro
   server.delete_object("test", "d/f");
   // The kernel locks the directory while the name is made.
   server.add_fault({.operation = "PutObject", .key = "d/new/", .kind = "hang", .times = -1});
-  const Program maker([&] { mkdir(mount->path("d/new").c_str(), 0755); });
+  ForkedProgram maker([&] { mkdir(mount->path("d/new").c_str(), 0755); });
   CHECK(eventually([&] { return server.stats().requests["PutObject"] > 0; }));
   // The mount notices that the file has gone, and tells the kernel.
-  const Program looker([&] { access(mount->path("d/f").c_str(), F_OK); });
+  ForkedProgram looker([&] { access(mount->path("d/f").c_str(), F_OK); });
   CHECK(eventually([&] { return has_stuck_thread(mount->pid()); }));
   kill(mount->pid(), SIGKILL);
-  const int made = maker.end();
-  const int looked = looker.end();
+  const int made = maker.end(20);
+  const int looked = looker.end(20);
   CHECK(made == 0);
   CHECK(looked == 0);
   // What hangs all the same must not outlive the test.

@@ -4,15 +4,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <functional>
 #include <thread>
 
+#include "mount/forked_program.h"
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
 
@@ -40,40 +39,6 @@ uint64_t requests(TestServer& server, const std::string& operation) {
   const auto found = stats.requests.find(operation);
   return found == stats.requests.end() ? 0 : found->second;
 }
-
-/// A process of its own that makes `call`; it is killed at the end of the test.
-class Program {
- public:
-  explicit Program(const std::function<void()>& call) : pid_(fork()) {
-    if (pid_ != 0) return;
-    call();
-    _exit(0);
-  }
-  ~Program() {
-    if (ended_) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  /// It waits for the mount, and the kernel has passed a signal on: only SIGKILL wakes it now.
-  bool waits_deaf() const {
-    return eventually([this] { return state() == 'D'; });
-  }
-  void signal(int number) const { kill(pid_, number); }
-  int end() {
-    const int status = wait_for_exit(pid_, 40);
-    ended_ = status >= 0;
-    return status;
-  }
-
- private:
-  char state() const {
-    const std::string stat = read_file("/proc/" + std::to_string(pid_) + "/stat");
-    return stat[stat.rfind(')') + 2];
-  }
-
-  const pid_t pid_;
-  bool ended_ = false;
-};
 
 TEST_CASE("a change is made once by a program that makes it again when it was interrupted") {
   TestServer server;
@@ -120,7 +85,7 @@ TEST_CASE("a program that waits can be killed after a signal that it has handled
   Mounted mount(server);
   server.add_fault({.operation = "PutObject", .kind = "hang", .times = -1});
   const int handled = GENERATE(SIGTERM, SIGURG);
-  Program program([&] {
+  ForkedProgram program([&] {
     const Handled by_program(handled);
     mkdir(mount.path("d").c_str(), 0755);
   });
@@ -128,7 +93,7 @@ TEST_CASE("a program that waits can be killed after a signal that it has handled
   program.signal(handled);
   CHECK(program.waits_deaf());
   program.signal(SIGKILL);
-  CHECK(program.end() == 128 + SIGKILL);
+  CHECK(program.end(40) == 128 + SIGKILL);
   server.clear_faults();
 }
 
@@ -161,10 +126,10 @@ TEST_CASE("who waits in another PID namespace can be killed") {
   }
   server.add_fault({.kind = "hang", .times = -1});
   const uint64_t before = requests(server, "HeadObject");
-  Program program([&] { access(mount->path("f").c_str(), F_OK); });
+  ForkedProgram program([&] { access(mount->path("f").c_str(), F_OK); });
   CHECK(eventually([&] { return requests(server, "HeadObject") > before; }));
   program.signal(SIGKILL);
-  CHECK(program.end() == 128 + SIGKILL);
+  CHECK(program.end(40) == 128 + SIGKILL);
   server.clear_faults();
 }
 
