@@ -6,8 +6,9 @@
 
 Both check the locks too (-Wthread-safety). The sources that PENSTOCK_UNITY puts together are looked at as one text, which
 takes half of the time; then clang looks at each alone, whether it includes what it uses of Penstock and hides no name (the
-standard library's headers are given to all of them ready, for the same reason). What was found good is remembered under BUILD and not looked at again until the file, one of the project's headers it includes, its flags,
-.clang-tidy or clang change.
+standard library's headers are given to all of them ready, for the same reason). What was found good is remembered under
+BUILD and not looked at again until the file, one of the project's headers it includes, its flags, .clang-tidy or clang
+change.
 """
 import bisect
 import concurrent.futures
