@@ -17,7 +17,7 @@ class TempDir {
  public:
   TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
   explicit TempDir(const std::filesystem::path& parent) {
-    std::string name = parent / "penstock-cache-XXXXXX";
+    std::string name = parent / "penstock-test-XXXXXX";
     REQUIRE(mkdtemp(name.data()) != nullptr);
     path_ = name;
   }

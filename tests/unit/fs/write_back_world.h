@@ -91,7 +91,7 @@ struct WriteBackWorld : World {
   /// Every file that the next mount finds in the journal if the machine loses power now, with its
   /// bytes; those of an object as zeros.
   std::map<std::string, std::string> after_power_loss() const {
-    const TemporaryDirectory copy;
+    const TempDir copy;
     std::filesystem::copy(folder.path(), copy.path(), std::filesystem::copy_options::recursive);
     ManualScheduler other;
     Journal::Left left;
@@ -106,7 +106,7 @@ struct WriteBackWorld : World {
     return files;
   }
 
-  TemporaryDirectory folder;
+  TempDir folder;
   std::unique_ptr<Journal> journal;
   std::unique_ptr<JournalUploads> journal_uploads;
   std::unique_ptr<DirectWriteEngine> journal_direct;

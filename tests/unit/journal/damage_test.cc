@@ -47,16 +47,15 @@ class Original {
     return directory_.path() + "/" + folder_ + "/" + name;
   }
   /// A copy in which the file `name` has these bytes instead.
-  std::unique_ptr<TemporaryDirectory> with(const std::string& name,
-                                           std::span<const std::byte> bytes) const {
-    auto copy = std::make_unique<TemporaryDirectory>();
+  std::unique_ptr<TempDir> with(const std::string& name, std::span<const std::byte> bytes) const {
+    auto copy = std::make_unique<TempDir>();
     fs::copy(directory_.path(), copy->path(), fs::copy_options::recursive);
     write_file(copy->path() + "/" + folder_ + "/" + name, bytes);
     return copy;
   }
 
  private:
-  TemporaryDirectory directory_;
+  TempDir directory_;
   std::string folder_;
 };
 

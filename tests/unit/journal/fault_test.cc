@@ -14,7 +14,7 @@ using namespace test;  // NOLINT(google-build-using-namespace)
 namespace fs = std::filesystem;
 
 TEST_CASE("a full disk refuses new data, and what it had stays") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const Bytes old = random_bytes(10, 1);
   {
     Failing writes(DiskCall::pwrite);
@@ -42,7 +42,7 @@ TEST_CASE("a full disk refuses new data, and what it had stays") {
 }
 
 TEST_CASE("of a group that did not fit nothing is found") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   JournalState old{.file = 1, .key = "p/old"};
   {
     Failing writes(DiskCall::pwrite);
@@ -66,7 +66,7 @@ TEST_CASE("of a group that did not fit nothing is found") {
 }
 
 TEST_CASE("what may be found although it was refused keeps its data", "[one-thread]") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const Bytes bytes = random_bytes(16U << 20, 1);
   {
     const auto disk = std::make_shared<FaultyDisk>();
@@ -93,7 +93,7 @@ TEST_CASE("what may be found although it was refused keeps its data", "[one-thre
 }
 
 TEST_CASE("a full disk still takes that a file is forgotten, and has room then") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const auto disk = std::make_shared<FaultyDisk>();
   TestJournal journal(directory.path(), disk);
   const std::string reserve = reserve_path(only_folder(directory.path()));
@@ -126,7 +126,7 @@ TEST_CASE("a full disk still takes that a file is forgotten, and has room then")
 }
 
 TEST_CASE("uploads that could not be noted are noted later") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   {
     Failing writes(DiskCall::pwrite);
     TestJournal journal(directory.path(), writes.disk);
@@ -146,7 +146,7 @@ TEST_CASE("uploads that could not be noted are noted later") {
 TEST_CASE("after a flush that failed nothing is promised any more, and nothing removed") {
   for (const uint64_t which : {1, 2}) {
     CAPTURE(which);
-    const TemporaryDirectory directory;
+    const TempDir directory;
     const Bytes old = random_bytes(10, 1);
     {
       Failing flushes(DiskCall::fdatasync);
@@ -174,7 +174,7 @@ TEST_CASE("after a flush that failed nothing is promised any more, and nothing r
 
 TEST_CASE("a disk that could not begin to write is not asked whether it has written",
           "[one-thread]") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   Failing writeback(DiskCall::start_writeback);
   TestJournal journal(directory.path(), writeback.disk);
   writeback.error = EOPNOTSUPP;
@@ -214,7 +214,7 @@ TEST_CASE("whichever call fails, no promise is broken", "[one-thread]") {
       uint64_t calls = 1000;  // Until the first try, where none fails, says how many there are.
       for (uint64_t at = 0; at <= calls; ++at) {
         CAPTURE(error, once, at);
-        const TemporaryDirectory directory;
+        const TempDir directory;
         {
           TestJournal before(directory.path());
           for (uint64_t file = 1; file <= 2; ++file)

@@ -19,7 +19,7 @@ using namespace test;  // NOLINT(google-build-using-namespace)
 namespace fs = std::filesystem;
 
 TEST_CASE("those who wait together share a flush") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   Failing flushes(DiskCall::fdatasync);
   TestJournal journal(directory.path(), flushes.disk);
   const uint64_t before = flushes.calls;
@@ -42,7 +42,7 @@ TEST_CASE("those who wait together share a flush") {
 }
 
 TEST_CASE("what nobody waits for is not flushed") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   Failing flushes(DiskCall::fdatasync);
   TestJournal journal(directory.path(), flushes.disk);
   REQUIRE(store(journal, 1, "p/x", random_bytes(10, 1)));
@@ -114,7 +114,7 @@ TEST_CASE("many threads use a journal, and each promise is durable when it is gi
 }
 
 TEST_CASE("a record says of those before it only what a flush has made sure of") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   TestJournal journal(directory.path());
   const std::string path = journal_log(journal);
   const uint64_t begin = fs::file_size(path);
@@ -132,7 +132,7 @@ TEST_CASE("a record says of those before it only what a flush has made sure of")
 }
 
 TEST_CASE("records that never get their flush are told so") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   TestJournal journal(directory.path());
   const auto piece = journal->append(random_bytes(10, 1));
   std::optional<Result<void>> answer;
@@ -146,7 +146,7 @@ TEST_CASE("records that never get their flush are told so") {
 }
 
 TEST_CASE("closing makes durable what waits") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   bool answered = false;
   {
     TestJournal journal(directory.path());
@@ -164,7 +164,7 @@ TEST_CASE("closing makes durable what waits") {
 }
 
 TEST_CASE("pieces can be read when their journal is closed") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   TestJournal journal(directory.path());
   const Bytes bytes = random_bytes(10, 1);
   const auto piece = journal->append(bytes);
@@ -179,7 +179,7 @@ TEST_CASE("pieces can be read when their journal is closed") {
 }
 
 TEST_CASE("states of pieces of another journal are refused") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   TestJournal one(directory.path());
   TestJournal two(directory.path());
   const auto piece = one->append(random_bytes(10, 1));

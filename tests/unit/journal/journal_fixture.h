@@ -16,6 +16,7 @@
 #include "support/catch.h"
 #include "support/faulty_disk.h"
 #include "support/manual_scheduler.h"
+#include "support/temp_dir.h"
 
 namespace penstock::test {
 
@@ -27,28 +28,6 @@ inline Bytes random_bytes(uint64_t size, uint64_t seed) {
   for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
   return bytes;
 }
-
-/// A directory that goes with its owner.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "penstock-journal-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// A journal on a disk, with a scheduler that a test turns.
 struct TestJournal {

@@ -51,7 +51,7 @@ void check_same(const JournalState& a, const JournalState& b) {
 }
 
 TEST_CASE("a state is there again after the mount died, with all that it says") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   JournalState state;
   Bytes bytes;
   {
@@ -82,7 +82,7 @@ TEST_CASE("a state is there again after the mount died, with all that it says") 
 }
 
 TEST_CASE("an upload that is nobody's any more is remembered as such") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   {
     TestJournal journal(directory.path());
     journal->upload_began({.file = 7, .key = "p/one", .upload_id = "u1"});
@@ -98,7 +98,7 @@ TEST_CASE("an upload that is nobody's any more is remembered as such") {
 }
 
 TEST_CASE("the last state of a file counts, and a forgotten one does not") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const Bytes newer = random_bytes(100, 3);
   {
     TestJournal journal(directory.path());
@@ -116,7 +116,7 @@ TEST_CASE("the last state of a file counts, and a forgotten one does not") {
 }
 
 TEST_CASE("a journal in which nothing is pending leaves nothing behind") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   {
     TestJournal journal(directory.path());
     REQUIRE(store(journal, 1, "p/one", random_bytes(50, 1)));

@@ -29,7 +29,7 @@ struct FullDisk {
   bool nothing_left = false;
 };
 
-Result<std::unique_ptr<Journal>> open_on(FullDisk& full, const TemporaryDirectory& directory,
+Result<std::unique_ptr<Journal>> open_on(FullDisk& full, const TempDir& directory,
                                          Scheduler& scheduler) {
   Journal::Left left;
   return Journal::open({.directory = directory.path(),
@@ -40,7 +40,7 @@ Result<std::unique_ptr<Journal>> open_on(FullDisk& full, const TemporaryDirector
 }
 
 TEST_CASE("what gives way is asked before a full disk is told") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   FullDisk full;
   full.needed = GENERATE(0, 1, 3);
   const int at_open = full.needed;
@@ -74,7 +74,7 @@ TEST_CASE("what gives way is asked before a full disk is told") {
 }
 
 TEST_CASE("room that others take at once is not made for ever") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   FullDisk full;
   ManualScheduler scheduler;
   auto opened = open_on(full, directory, scheduler);

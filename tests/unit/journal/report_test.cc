@@ -20,7 +20,7 @@ std::vector<JournalReport> reports(const std::string& directory) {
 }
 
 TEST_CASE("a report says what is pending, of live and of dead mounts") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   CHECK(reports(directory.path() + "/none").empty());
   {
     TestJournal journal(directory.path());
@@ -60,7 +60,7 @@ TEST_CASE("a report says what is pending, of live and of dead mounts") {
 }
 
 TEST_CASE("looking does not keep a mount from its journal") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   {
     TestJournal journal(directory.path());
     REQUIRE(store(journal, 1, "p/one", random_bytes(10, 1)));
@@ -82,7 +82,7 @@ TEST_CASE("looking does not keep a mount from its journal") {
 }
 
 TEST_CASE("a report tells of journals that it cannot read") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   {
     TestJournal journal(directory.path());
     REQUIRE(store(journal, 1, "p/one", random_bytes(10, 1)));

@@ -13,7 +13,7 @@ using namespace test;  // NOLINT(google-build-using-namespace)
 namespace fs = std::filesystem;
 
 TEST_CASE("a long log is written anew, and the old one removed") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   JournalState state{.file = 1, .key = "p/x"};
   state.metadata["m"] = std::string(100'000, 'v');
   {
@@ -34,7 +34,7 @@ TEST_CASE("a long log is written anew, and the old one removed") {
 }
 
 TEST_CASE("a log that cannot be written anew is used on") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   Failing renames(DiskCall::rename);
   TestJournal journal(directory.path(), renames.disk);
   renames.error = EIO;
@@ -50,7 +50,7 @@ TEST_CASE("a log that cannot be written anew is used on") {
 }
 
 TEST_CASE("a segment goes when the last who needs it does", "[one-thread]") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   TestJournal journal(directory.path());
   const std::string folder = only_folder(directory.path());
   std::atomic<int> freed{0};
@@ -75,7 +75,7 @@ TEST_CASE("a segment goes when the last who needs it does", "[one-thread]") {
 }
 
 TEST_CASE("no segment is written into again") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   std::set<std::string> seen;
   for (uint64_t life = 0; life < 4; ++life) {
     TestJournal journal(directory.path());

@@ -26,7 +26,7 @@ Result<std::unique_ptr<Journal>> open(const std::string& directory, uint64_t typ
 }
 
 TEST_CASE("a journal in a folder that other machines see is refused, unless they leave it alone") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   ManualScheduler scheduler;
   Journal::Left left;
   {

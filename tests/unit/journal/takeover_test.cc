@@ -19,7 +19,7 @@ uint64_t folders(const std::string& directory) {
 }
 
 TEST_CASE("a live journal is left alone, and a dead one taken over") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   auto first = std::make_unique<TestJournal>(directory.path());
   REQUIRE(store(*first, 1, "p/one", random_bytes(10, 1)));
   {
@@ -36,7 +36,7 @@ TEST_CASE("a live journal is left alone, and a dead one taken over") {
 }
 
 TEST_CASE("of several dead journals the oldest comes first") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   constexpr uint64_t count = 5;
   {
     std::vector<std::unique_ptr<TestJournal>> journals;
@@ -55,7 +55,7 @@ TEST_CASE("of several dead journals the oldest comes first") {
 }
 
 TEST_CASE("journals of other prefixes are not touched, whatever their folder is called") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const auto disk = std::make_shared<FaultyDisk>();
   {
     TestJournal other(directory.path(), disk, "q/");
@@ -92,7 +92,7 @@ void set_version(const std::string& path, uint32_t version) {
 }
 
 TEST_CASE("a journal of a newer version is not opened, and not touched") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   {
     TestJournal journal(directory.path());
     REQUIRE(store(journal, 1, "p/one", random_bytes(10, 1)));
@@ -115,7 +115,7 @@ TEST_CASE("a journal of a newer version is not opened, and not touched") {
 }
 
 TEST_CASE("a record of a type that is not known is of a newer version, too") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   {
     TestJournal journal(directory.path());
     REQUIRE(store(journal, 1, "p/one", random_bytes(10, 1)));
@@ -140,7 +140,7 @@ TEST_CASE("a record of a type that is not known is of a newer version, too") {
 }
 
 TEST_CASE("folders that were only begun are removed") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const std::string folder = directory.path() + "/" + folder_hash("s3://bucket", "p/") + "-1";
   fs::create_directory(folder);
   std::ofstream(folder + "/log-1.new") << "half a log";
@@ -150,7 +150,7 @@ TEST_CASE("folders that were only begun are removed") {
 }
 
 TEST_CASE("data that no state names are removed") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   {
     TestJournal journal(directory.path());
     REQUIRE(store(journal, 1, "p/one", random_bytes(10, 1)));
@@ -167,7 +167,7 @@ TEST_CASE("data that no state names are removed") {
 }
 
 TEST_CASE("the lock of a folder that was removed meanwhile is none") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const auto disk = std::make_shared<FaultyDisk>();
   disk->decide([&](DiskCall call, uint64_t) {
     if (call == DiskCall::flock) fs::remove(directory.path() + "/lock");
@@ -179,7 +179,7 @@ TEST_CASE("the lock of a folder that was removed meanwhile is none") {
 }
 
 TEST_CASE("too many open files are no damage") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   {
     TestJournal journal(directory.path());
     REQUIRE(store(journal, 1, "p/one", random_bytes(10, 1)));
@@ -199,7 +199,7 @@ TEST_CASE("too many open files are no damage") {
 }
 
 TEST_CASE("what is no journal stays") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   std::ofstream(directory.path() + "/" + folder_hash("s3://bucket", "p/") + "-file") << "x";
   std::ofstream(directory.path() + "/other") << "x";
   { REQUIRE(TestJournal(directory.path()).opened); }
@@ -207,7 +207,7 @@ TEST_CASE("what is no journal stays") {
 }
 
 TEST_CASE("the directory is made with its parents, for its user only") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const std::string deep = directory.path() + "/a/b";
   TestJournal journal(deep);
   REQUIRE(journal.opened);

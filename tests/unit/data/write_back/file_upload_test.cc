@@ -43,7 +43,7 @@ struct UploadFixture {
     return std::make_shared<FileUpload>(*core, engine->begin(key, std::nullopt, {}));
   }
 
-  TemporaryDirectory folder;
+  TempDir folder;
   WorkerPool pool{"test", 4};
   MemoryStore memory{WriteFixture::small_parts(pool)};
   MemoryBudget budget{64 * mib};

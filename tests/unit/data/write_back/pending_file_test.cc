@@ -26,7 +26,7 @@ struct PromiseFixture : WriteFixture {
         [&](Done<void> done) { file.persist(std::move(request), std::move(done)); });
   }
 
-  TemporaryDirectory folder;
+  TempDir folder;
   Journal::Left left;
   std::unique_ptr<Journal> journal;
   std::unique_ptr<JournalUploads> journal_uploads;
