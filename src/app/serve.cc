@@ -15,6 +15,7 @@
 #include "app/connection_guard.h"
 #include "app/directories.h"
 #include "app/dirty_pages.h"
+#include "app/flush_on_abort.h"
 #include "app/mount.h"
 #include "app/mount_table.h"
 #include "app/pid_file.h"
@@ -23,6 +24,7 @@
 #include "app/supervisor.h"
 #include "app/unmount.h"
 #include "base/log.h"
+#include "base/log_writer.h"
 #include "config/render.h"
 #include "config/values.h"
 
@@ -69,7 +71,9 @@ class Serving {
         terminal_(terminal),
         log_(open_log(options.log, terminal != nullptr)),
         supervisor_(log_, [this] { exit_now(); }),
-        signals_([this](int number) { supervisor_.signal(number); }) {}
+        signals_([this](int number) {
+          number == SIGHUP ? log_->reopen() : supervisor_.signal(number);
+        }) {}
 
   int run(StartReport& report) {
     raise_file_limit(*log_);
@@ -115,7 +119,7 @@ class Serving {
     // on with is not to be given up.
     if (!outcome.unsaved.empty() || left > 0 || !(*mount)->finish_cache()) {
       pid_file_.reset();
-      _exit(status);
+      leave(status);
     }
     mount->reset();
     log_->debug("everything is released");
@@ -180,7 +184,11 @@ class Serving {
     if (!outcome.served) log_->error("serving ended: {}", outcome.served.error().describe());
     for (const std::string& path : outcome.unsaved) {
       log_->error("not saved: {}", path);
-      if (terminal_ != nullptr) terminal_->err << "penstock: not saved: " << path << "\n";
+    }
+    // Not through the stream: standard error may be a pipe that nobody reads any more.
+    if (terminal_ != nullptr && !options_.log.file.empty() && !outcome.unsaved.empty()) {
+      const std::shared_ptr<Log> terminal = Log::to_file("", LogLevel::error);
+      for (const std::string& path : outcome.unsaved) terminal->error("not saved: {}", path);
     }
     log_->info("ended: {}", outcome.unsaved.empty()
                                 ? std::string("everything is saved")
@@ -191,7 +199,13 @@ class Serving {
   /// Leaves no dead mount behind, but waits for nothing. Runs on the signal thread.
   [[noreturn]] void exit_now() {
     if (mounted()) unmount_path(options_.mount.mountpoint, true, environment_);
-    _exit(1);
+    leave(1);
+  }
+
+  /// Ends the process, whatever its threads are doing.
+  [[noreturn]] void leave(int status) {
+    log_->wait_written(LogLimits{}.farewell);
+    _exit(status);
   }
 
   ConnectionGuard guard_;  // before there are threads
@@ -200,6 +214,7 @@ class Serving {
   const Environment& environment_;
   const Streams* const terminal_;
   const std::shared_ptr<Log> log_;
+  const FlushOnAbort flush_on_abort_{*log_};
   Supervisor supervisor_;
   std::unique_ptr<PidFile> pid_file_;
   SignalWatcher signals_;

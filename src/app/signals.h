@@ -8,9 +8,9 @@
 
 namespace penstock {
 
-/// Turns SIGINT, SIGTERM and SIGUSR1 into calls of a function on a thread of its own, and makes
-/// SIGHUP and SIGPIPE harmless for the process. Make it before any other thread: they inherit that
-/// these signals are blocked. They stay blocked after its end.
+/// Turns SIGINT, SIGTERM, SIGHUP and SIGUSR1 into calls of a function on a thread of its own, and
+/// makes SIGPIPE harmless for the process. Make it before any other thread that takes signals: they
+/// inherit that these are blocked. They stay blocked after its end.
 class SignalWatcher {
  public:
   explicit SignalWatcher(std::function<void(int signal)> on_signal);

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +15,10 @@ enum class LogLevel { debug, info, warning, error };
 
 /// Where messages go. One per mount, passed to whoever speaks; there is no global logger.
 /// Thread-safe.
+///
+/// What to_file and to_syslog make is written by a thread of its own (log_writer.h), so that a
+/// disk, a pipe or a syslog that blocks holds up nobody who speaks. A process that forks makes its
+/// logs after that.
 class Log {
  public:
   /// Writes lines "date level message" to `file`, to standard error where it is empty. Throws
@@ -26,6 +32,14 @@ class Log {
   virtual ~Log() = default;
 
   bool enabled(LogLevel level) const noexcept { return level >= level_; }
+
+  /// Opens the log's file by its name again, once what was said so far is written: the file may
+  /// have been renamed (logrotate). Waits for nothing.
+  virtual void reopen() {}
+
+  /// Waits until everything that was said is written, but not longer than `limit`; false: it is
+  /// not. May be called in a handler of signals.
+  bool wait_written(std::chrono::milliseconds limit) const noexcept;
 
   template <typename... Args>
   void debug(fmt::format_string<Args...> format, Args&&... args) {
@@ -51,6 +65,9 @@ class Log {
   virtual void write(LogLevel level, std::string_view message) = 0;
 
  private:
+  /// How much of what was said is not written yet. Takes no lock.
+  virtual uint64_t unwritten() const noexcept { return 0; }
+
   template <typename... Args>
   void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
     if (enabled(level)) write(level, fmt::format(format, std::forward<Args>(args)...));

@@ -56,10 +56,10 @@ class MountCase(unittest.TestCase):
                                "--state-dir", self.base / "state", *options)
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
 
-    def start_foreground(self, *options):
+    def start_foreground(self, *options, stderr=subprocess.PIPE):
         process = subprocess.Popen([PENSTOCK, "mount", "-f", f"file://{self.store}", self.mnt,
                                     "--state-dir", self.base / "state", *options],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                   stdout=subprocess.PIPE, stderr=stderr, text=True)
         self.processes.append(process)
         self.assertIn("is mounted at", process.stdout.readline())
         return process
@@ -211,6 +211,56 @@ class Signals(MountCase):
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=WAIT_S)
         self.assertEqual(process.returncode, 0)
+
+
+class Logs(MountCase):
+    def full_pipe(self, writer):
+        """Fills a pipe that nobody reads."""
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x")
+        os.set_blocking(writer, True)
+
+    def assert_works_and_ends(self):
+        for i in range(100):
+            (self.mnt / f"new{i}").write_bytes(b"x")
+        self.assertEqual((self.mnt / "dir" / "file").read_bytes(), b"hello\n")
+        result = self.penstock("umount", self.mnt)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual((self.store / "new99").read_bytes(), b"x")
+
+    def test_sighup_opens_the_log_file_again(self):
+        self.mount()
+        before = self.base / "log.1"
+        self.log.rename(before)
+        os.kill(self.daemon_pid(), signal.SIGHUP)
+        wait_until(self.log.exists, "a new log file")
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+        self.assertIn("memory limit", before.read_text())
+        self.assertNotIn("everything is saved", before.read_text())
+        self.assertIn("everything is saved", self.log.read_text())
+
+    def test_standard_error_that_nobody_reads_holds_up_nothing(self):
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        self.full_pipe(writer)
+        process = self.start_foreground("--log-level", "debug", stderr=writer)
+        self.assert_works_and_ends()
+        self.assertEqual(process.wait(timeout=WAIT_S), 0)
+        os.close(reader)
+        os.close(writer)
+
+    def test_a_fifo_for_the_log_that_nobody_reads_holds_up_nothing(self):
+        os.mkfifo(self.log)
+        self.mount("--log-level", "debug")
+        self.assert_works_and_ends()
+        fifo = os.open(self.log, os.O_RDWR)
+        fcntl.fcntl(fifo, fcntl.F_SETPIPE_SZ, 4096)
+        self.full_pipe(fifo)
+        self.mount("--log-level", "debug")
+        self.assert_works_and_ends()
+        os.close(fifo)
 
 
 class Failures(MountCase):

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <csignal>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -114,6 +115,7 @@ Result<int> warm(const CommandArguments& arguments, const Streams& streams,
   ProgressLine line(streams.err, environment.terminal);
   // Nothing has to be undone: the cache is one that survives kills.
   const SignalWatcher signals([&](int signal) {
+    if (signal == SIGHUP) return;  // a terminal that is gone is no reason to stop
     line.finish();
     streams.err << report.summary() << "penstock: interrupted\n" << std::flush;
     _exit(128 + signal);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <fmt/core.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +19,7 @@
 
 #include "app/background.h"
 #include "app/directories.h"
+#include "app/flush_on_abort.h"
 #include "app/signals.h"
 #include "app/unmount.h"
 #include "support/catch.h"
@@ -114,23 +119,54 @@ TEST_CASE("a child whose starter is gone learns it") {
   std::filesystem::remove_all(folder);
 }
 
-TEST_CASE("SIGINT and SIGTERM reach the function, SIGHUP nobody") {
+TEST_CASE("SIGINT, SIGTERM and SIGHUP reach the function") {
   sigset_t before;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);
   {
-    std::promise<int> first;
-    std::promise<int> second;
-    SignalWatcher watcher(
-        [&](int number) { (number == SIGTERM ? first : second).set_value(number); });
-    kill(getpid(), SIGHUP);
-    kill(getpid(), SIGTERM);
-    CHECK(first.get_future().get() == SIGTERM);
-    kill(getpid(), SIGINT);
-    CHECK(second.get_future().get() == SIGINT);
+    std::promise<int> answer;
+    SignalWatcher watcher([&](int number) { answer.set_value(number); });
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+      std::future<int> got = answer.get_future();
+      kill(getpid(), number);
+      CHECK(got.get() == number);
+      answer = std::promise<int>();
+    }
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  std::signal(SIGHUP, SIG_DFL);
   std::signal(SIGPIPE, SIG_DFL);
+}
+
+TEST_CASE("a process that aborts writes first what was said to the log") {
+  std::string folder = (std::filesystem::temp_directory_path() / "penstock-abort-XXXXXX").string();
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const std::string name = folder + "/log";
+  REQUIRE(mkfifo(name.c_str(), 0600) == 0);
+  const int reader = open(name.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(fcntl(reader, F_SETFL, 0) == 0);
+  constexpr int lines = 200;  // three times what a pipe holds
+  const pid_t child = fork();
+  if (child == 0) {
+    close(reader);
+    const std::shared_ptr<Log> log = Log::to_file(name, LogLevel::info);
+    const FlushOnAbort flush_on_abort(*log);
+    for (int i = 0; i < lines; ++i) log->info("{}{}", std::string(1000, '.'), i);
+    std::abort();
+  }
+  pollfd begun{.fd = reader, .events = POLLIN, .revents = 0};
+  REQUIRE(poll(&begun, 1, -1) == 1);  // else reading ends before the child has opened it
+  std::string text;
+  std::array<char, 4096> piece{};
+  while (!text.ends_with(fmt::format(".{}\n", lines - 1))) {
+    const ssize_t got = read(reader, piece.data(), piece.size());
+    if (got <= 0) break;
+    text.append(piece.data(), static_cast<size_t>(got));
+  }
+  CHECK(std::ranges::count(text, '\n') == lines);
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status));
+  close(reader);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("directories follow the user") {
