@@ -2,9 +2,16 @@
 #include "app/directories.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
 namespace penstock {
 namespace {
+
+namespace fs = std::filesystem;
 
 std::string shared_directory(uint32_t uid) { return fmt::format("/tmp/penstock-{}", uid); }
 
@@ -40,6 +47,44 @@ std::string runtime_directory(const Environment& environment) {
   if (environment.uid == 0) return "/run/penstock";
   const std::string runtime = environment.variable("XDG_RUNTIME_DIR");
   return runtime.starts_with("/") ? runtime + "/penstock" : shared_directory(environment.uid);
+}
+
+std::vector<std::string> visible_runtime_directories(const Environment& environment) {
+  std::vector<std::string> directories{runtime_directory(environment)};
+  if (environment.uid != 0) {
+    for (std::string& other : runtime_directories_of(environment, environment.uid)) {
+      if (other != directories[0]) directories.push_back(std::move(other));
+    }
+    return directories;
+  }
+  const auto add = [&](const char* folder, std::string_view start, const char* below) {
+    std::error_code ignored;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+      if (entry.path().filename().string().starts_with(start))
+        directories.push_back(entry.path().string() + below);
+    }
+  };
+  add("/run/user", "", "/penstock");
+  add("/tmp", "penstock-", "");
+  return directories;
+}
+
+std::vector<UserDirectories> directories_of_users() {
+  std::vector<UserDirectories> users;
+  setpwent();
+  while (const passwd* user = getpwent()) {
+    const std::string home = user->pw_dir;
+    if (user->pw_uid != 0 && home.size() > 1 && home.starts_with("/"))
+      users.push_back({home + "/.local/state/penstock", home + "/.cache/penstock/journal"});
+  }
+  endpwent();
+  return users;
+}
+
+std::string path_hash(std::string_view path) {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : path) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return fmt::format("{:016x}", hash);
 }
 
 std::vector<std::string> runtime_directories_of(const Environment& environment, uint32_t owner) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/environment.h"
@@ -26,5 +27,18 @@ std::string runtime_directory(const Environment& environment);
 
 /// Where the mount of the user `owner` may have its file, the most likely one first.
 std::vector<std::string> runtime_directories_of(const Environment& environment, uint32_t owner);
+/// Where any mount may have its file whose user's files may be read: for root those of all users.
+std::vector<std::string> visible_runtime_directories(const Environment& environment);
+
+/// What other users' mounts use by default, for root to look into.
+struct UserDirectories {
+  std::string state;
+  std::string journals;
+};
+/// Of every user with a home that this machine knows of, but root.
+std::vector<UserDirectories> directories_of_users();
+
+/// 16 digits that stand for a path, the same for everyone who asks.
+std::string path_hash(std::string_view path);
 
 }  // namespace penstock

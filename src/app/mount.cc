@@ -112,11 +112,15 @@ Result<void> Mount::open(const Options& options, const StoreOpener& open_store) 
 }
 
 bool Mount::journal_left_in(const std::string& directory) {
-  const std::vector<JournalReport> all = read_journals(directory, *Disk::system());
-  return std::any_of(all.begin(), all.end(), [&](const JournalReport& report) {
-    return !report.live && !report.files.empty() && report.identity == store().identity() &&
-           report.prefix == prefix_;
-  });
+  const Result<std::vector<JournalReport>> all = read_journals(directory, *Disk::system());
+  if (!all && all.code() != Code::not_found) {
+    log_->warning("whether an earlier mount left files in {} cannot be seen: {}", directory,
+                  all.error().message());
+  }
+  return all && std::any_of(all->begin(), all->end(), [&](const JournalReport& report) {
+           return !report.live && !report.files.empty() && report.identity == store().identity() &&
+                  report.prefix == prefix_;
+         });
 }
 
 Result<void> Mount::open_journal(const Options& options) {
@@ -141,6 +145,7 @@ Result<void> Mount::open_journal(const Options& options) {
         directory, type);
     return {};
   }
+  journal_note_ = std::make_unique<JournalNote>(options.write.state_dir, directory, log_);
   Result<std::unique_ptr<Journal>> journal = Journal::open(
       {.directory = directory,
        .identity = store().identity(),

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/journal_note.h"
 #include "app/mount_mark.h"
 #include "base/buffer_pool.h"
 #include "base/log.h"
@@ -50,7 +51,7 @@ class Mount {
   /// Unmounts if still mounted and drops what was not saved: FileSystem::shutdown comes first.
   ~Mount();
 
-  FileSystem& file_system() { return *file_system_; }
+  MountedFileSystem& file_system() { return *file_system_; }
   FuseSession& session() { return *session_; }
   ObjectStore& store() { return store_->store(); }
   uint64_t memory_limit() const { return budget_.limit(); }
@@ -86,6 +87,7 @@ class Mount {
   BufferPool buffers_;
   std::unique_ptr<DiskCache> cache_;  ///< Null: none was asked for.
   std::unique_ptr<UploadRegistry> uploads_;
+  std::unique_ptr<JournalNote> journal_note_;  ///< While there is a journal.
   std::unique_ptr<Journal> journal_;  ///< Null: neither asked for nor left by another mount.
   Journal::Left left_;                ///< Until the file system has it.
   std::unique_ptr<JournalUploads> journal_uploads_;

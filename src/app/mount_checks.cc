@@ -27,13 +27,6 @@ bool exists(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
-/// True where nobody answers for the mount any more. statfs asks the file system itself: stat may
-/// be answered by what the kernel remembers of a mount that is dead.
-bool is_dead(const std::string& mountpoint) {
-  struct statvfs status {};
-  return statvfs(mountpoint.c_str(), &status) != 0 && errno == ENOTCONN;
-}
-
 bool in_container(const Environment& environment) {
   const auto& marks = environment.container_marks;
   return std::any_of(marks.begin(), marks.end(), exists) ||
@@ -41,6 +34,13 @@ bool in_container(const Environment& environment) {
 }
 
 }  // namespace
+
+// statfs asks the file system itself: stat may be answered by what the kernel remembers of a mount
+// that is dead.
+bool is_dead(const std::string& mountpoint) {
+  struct statvfs status {};
+  return statvfs(mountpoint.c_str(), &status) != 0 && errno == ENOTCONN;
+}
 
 Result<void> check_mountpoint(const std::string& mountpoint, const Environment& environment) {
   if (const auto entry = find_mount(read_mount_table(environment.proc), mountpoint)) {

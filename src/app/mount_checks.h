@@ -9,6 +9,9 @@
 
 namespace penstock {
 
+/// True where nobody answers for the mount any more.
+bool is_dead(const std::string& mountpoint);
+
 /// Whether something can be mounted at `mountpoint` (canonical): a directory that is there, with
 /// nothing mounted on it. The error is a sentence that says what to do, also where a Penstock mount
 /// that died is in the way.

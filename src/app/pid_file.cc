@@ -19,6 +19,8 @@
 #include <system_error>
 #include <utility>
 
+#include "app/directories.h"
+
 namespace penstock {
 namespace {
 
@@ -98,9 +100,8 @@ std::optional<MountProcess::Pending> parse_pending(const std::string& line) {
 }  // namespace
 
 std::string pid_file_name(const std::string& mountpoint, int place) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : mountpoint) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return place == 0 ? fmt::format("{:016x}.pid", hash) : fmt::format("{:016x}-{}.pid", hash, place);
+  const std::string hash = path_hash(mountpoint);
+  return place == 0 ? hash + ".pid" : fmt::format("{}-{}.pid", hash, place);
 }
 
 Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& directory,
@@ -163,24 +164,37 @@ std::vector<MountProcess> MountProcess::find(const std::vector<std::string>& dir
   for (const std::string& directory : directories) {
     if (!trusted(directory)) continue;
     for (int place = 0; place < PidFile::most; ++place) {
-      auto process = read(directory + "/" + pid_file_name(mountpoint, place), mountpoint);
-      if (process) found.push_back(std::move(*process));
+      auto process = read(directory + "/" + pid_file_name(mountpoint, place));
+      if (process && process->mountpoint() == mountpoint) found.push_back(std::move(*process));
     }
   }
   return found;
 }
 
-std::optional<MountProcess> MountProcess::read(const std::string& path,
-                                               const std::string& mountpoint) {
-  OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+std::vector<MountProcess> MountProcess::all(const std::vector<std::string>& directories) {
+  std::vector<MountProcess> found;
+  for (const std::string& directory : directories) {
+    if (!trusted(directory)) continue;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+      if (entry.path().extension() != ".pid") continue;
+      if (auto process = read(entry.path().string())) found.push_back(std::move(*process));
+    }
+  }
+  return found;
+}
+
+std::optional<MountProcess> MountProcess::read(const std::string& path) {
+  // What somebody else may have put there is no reason to wait.
+  OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   // One that nobody holds is left by a process that was killed.
   if (!fd || flock(fd.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
   std::istringstream lines(read_all(fd.get()));
   pid_t pid = 0;
-  std::string named;
-  if (!(lines >> pid) || lines.get() != '\n' || !std::getline(lines, named) || named != mountpoint)
+  std::string mountpoint;
+  if (!(lines >> pid) || lines.get() != '\n' || !std::getline(lines, mountpoint))
     return std::nullopt;
-  return MountProcess(path, std::move(fd), pid);
+  return MountProcess(path, std::move(fd), pid, std::move(mountpoint));
 }
 
 std::string MountProcess::noted(std::string_view word) const {
@@ -192,7 +206,7 @@ std::string MountProcess::noted(std::string_view word) const {
   return "";
 }
 
-bool MountProcess::serves(const std::string& device) const { return noted(device_word) == device; }
+std::string MountProcess::device() const { return noted(device_word); }
 
 std::string MountProcess::journals() const { return noted(journals_word); }
 
@@ -206,11 +220,17 @@ std::optional<MountProcess::Pending> MountProcess::pending() const {
   return last;
 }
 
+bool MountProcess::living() const { return flock(file_.get(), LOCK_SH | LOCK_NB) != 0; }
+
+bool MountProcess::ended() const {
+  return read_all(file_.get()).find("\nended\n") != std::string::npos;
+}
+
 void MountProcess::detach_pending() const { kill(pid_, SIGUSR1); }
 
 MountProcess::End MountProcess::wait(std::chrono::milliseconds interval,
                                      const std::function<void()>& still_waiting) {
-  const auto let_go = [this] { return flock(file_.get(), LOCK_SH | LOCK_NB) == 0; };
+  const auto let_go = [this] { return !living(); };
   wait_for_process(pid_, interval, let_go, still_waiting);
   // The lock has the last word: it also covers a process in another pid namespace, where the number
   // means nothing here.

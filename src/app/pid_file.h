@@ -75,10 +75,20 @@ class MountProcess {
   static std::vector<MountProcess> find(const std::vector<std::string>& directories,
                                         const std::string& mountpoint);
 
+  /// All of whatever mountpoint, in no order.
+  static std::vector<MountProcess> all(const std::vector<std::string>& directories);
+
   const std::string& path() const noexcept { return path_; }  ///< Of the file.
   pid_t pid() const noexcept { return pid_; }
+  const std::string& mountpoint() const noexcept { return mountpoint_; }
+  /// Of its mount, as MountEntry::device; empty: it has not mounted yet.
+  std::string device() const;
   /// Whether the mount with this device is the process's.
-  bool serves(const std::string& device) const;
+  bool serves(const std::string& device) const { return this->device() == device; }
+  /// False once the process has let go of its file.
+  bool living() const;
+  /// Whether it has noted what it could not save: it stores nothing any more.
+  bool ended() const;
   /// The directory of its journal; empty: it has none.
   std::string journals() const;
   /// What the process said last that it still uploads.
@@ -89,15 +99,19 @@ class MountProcess {
   End wait(std::chrono::milliseconds interval, const std::function<void()>& still_waiting);
 
  private:
-  MountProcess(std::string path, OwnedFd file, pid_t pid)
-      : path_(std::move(path)), file_(std::move(file)), pid_(pid) {}
+  MountProcess(std::string path, OwnedFd file, pid_t pid, std::string mountpoint)
+      : path_(std::move(path)),
+        file_(std::move(file)),
+        pid_(pid),
+        mountpoint_(std::move(mountpoint)) {}
   /// What is written behind `word`; empty: nothing.
   std::string noted(std::string_view word) const;
-  static std::optional<MountProcess> read(const std::string& path, const std::string& mountpoint);
+  static std::optional<MountProcess> read(const std::string& path);
 
   std::string path_;
   OwnedFd file_;
   pid_t pid_;
+  std::string mountpoint_;
 };
 
 /// The names of the files of a mountpoint: the same for everyone who asks, without "/". `place` is

@@ -11,20 +11,23 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "app/connection_guard.h"
 #include "app/directories.h"
 #include "app/dirty_pages.h"
 #include "app/flush_on_abort.h"
 #include "app/mount.h"
+#include "app/mount_report.h"
 #include "app/mount_table.h"
 #include "app/pid_file.h"
-#include "app/rename_report.h"
+#include "app/report_socket.h"
 #include "app/signals.h"
 #include "app/supervisor.h"
 #include "app/unmount.h"
 #include "base/log.h"
 #include "base/log_writer.h"
+#include "base/mutex.h"
 #include "config/render.h"
 #include "config/values.h"
 
@@ -59,6 +62,23 @@ std::string read_ahead_text(const std::string& device) {
   return file >> kib ? size_text(kib << 10) : "unknown";
 }
 
+/// The renames of several objects that are under way. Thread-safe.
+class RenamesNow {
+ public:
+  void set(std::vector<RenameState> renames) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    renames_ = std::move(renames);
+  }
+  std::vector<RenameState> get() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return renames_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::vector<RenameState> renames_ GUARDED_BY(mutex_);
+};
+
 /// One mount from its start to its end. The members are made in the order in which they depend on
 /// one another.
 class Serving {
@@ -78,7 +98,9 @@ class Serving {
   int run(StartReport& report) {
     raise_file_limit(*log_);
     take_pid_file();
-    Result<std::unique_ptr<Mount>> mount = Mount::start(options_, url_, log_, rename_report());
+    const auto renames = std::make_shared<RenamesNow>();
+    Result<std::unique_ptr<Mount>> mount =
+        Mount::start(options_, url_, log_, [renames](auto now) { renames->set(std::move(now)); });
     if (!mount) {
       log_->error("not mounted: {}", mount.error().describe());
       report.failed(std::string(mount.error().message()));
@@ -86,6 +108,7 @@ class Serving {
     }
     if (pid_file_ && (*mount)->has_journal())
       pid_file_->record_journals(options_.write.journal_dir);
+    listen_for_status((*mount)->file_system(), renames);
     note_mounted();
     log_start(**mount);
     const std::string features = describe((*mount)->session().features());
@@ -117,6 +140,7 @@ class Serving {
     // What could not be stored in time may be waiting for a server that never answers, and a thread
     // for a cache's disk that hangs: nobody waits with them. And an upload that the next mount goes
     // on with is not to be given up.
+    status_socket_.reset();
     if (!outcome.unsaved.empty() || left > 0 || !(*mount)->finish_cache()) {
       pid_file_.reset();
       leave(status);
@@ -149,12 +173,18 @@ class Serving {
     }
   }
 
-  /// Tells `penstock status` of renames, where there is a file that says whose they are.
-  Mount::RenameReport rename_report() const {
-    if (!pid_file_) return {};
-    const std::string path = rename_report_path(pid_file_->path());
-    write_rename_report(path, {});  // of a mount that was killed
-    return [path](const std::vector<RenameState>& renames) { write_rename_report(path, renames); };
+  /// For `penstock status`, where there is a file that says whose mount it is.
+  void listen_for_status(MountedFileSystem& files, std::shared_ptr<RenamesNow> renames) {
+    if (!pid_file_) return;
+    Result<std::unique_ptr<ReportSocket>> socket = ReportSocket::listen(
+        ReportSocket::path(pid_file_->path()), [&files, renames = std::move(renames)] {
+          return encode({.renames = renames->get(), .unstored = files.unstored()});
+        });
+    if (socket) {
+      status_socket_ = std::move(*socket);
+    } else {
+      log_->warning("penstock status cannot ask this mount: {}", socket.error().message());
+    }
   }
 
   void note_mounted() {
@@ -217,6 +247,7 @@ class Serving {
   const FlushOnAbort flush_on_abort_{*log_};
   Supervisor supervisor_;
   std::unique_ptr<PidFile> pid_file_;
+  std::unique_ptr<ReportSocket> status_socket_;
   SignalWatcher signals_;
 };
 

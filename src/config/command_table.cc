@@ -40,7 +40,8 @@ constexpr auto warm_options = std::to_array<CommandOption>(
               "[16]"}});
 
 constexpr auto status_options = std::to_array<CommandOption>({json});
-constexpr auto journal_place = std::to_array<std::string_view>({"cache-dir", "journal-dir"});
+constexpr auto journal_place =
+    std::to_array<std::string_view>({"cache-dir", "journal-dir", "state-dir"});
 
 constexpr auto table = std::to_array<CommandRow>({
     {.name = "cache ls",
@@ -70,7 +71,8 @@ constexpr auto table = std::to_array<CommandRow>({
      .mount_options = warm_places},
     {.name = "status",
      .arguments = "",
-     .about = "list what was written with --write-back and is not in the bucket yet",
+     .about =
+         "list mounts, and what was written and is not in the bucket yet; then its status is 2",
      .options = status_options,
      .mount_options = journal_place},
 });

@@ -47,6 +47,9 @@ class Committer {
   /// Runs `work` when no commit of the file is running.
   void when_stored(const InodePtr& inode, Callback<void()> work) EXCLUDES(core_.tree.mutex);
 
+  /// MountedFileSystem::unstored.
+  std::vector<UnstoredFile> unstored() EXCLUDES(core_.tree.mutex);
+
   /// FileSystem::shutdown.
   void commit_all(std::chrono::milliseconds limit, Callback<void(std::vector<std::string>)> done)
       EXCLUDES(core_.tree.mutex);

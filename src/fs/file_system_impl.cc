@@ -85,6 +85,8 @@ class FileSystemImpl final : public MountedFileSystem {
     });
   }
 
+  std::vector<UnstoredFile> unstored() override { return committer_.unstored(); }
+
   void lookup(InodeId parent, std::string name, Done<Entry> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {
       look_up(directory, name, true, std::move(reply));

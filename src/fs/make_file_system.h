@@ -29,6 +29,13 @@ struct RenameState {
   uint64_t objects = 0;  ///< As far as they are listed.
 };
 
+/// A file whose last changes are neither in the store nor promised in a journal.
+struct UnstoredFile {
+  std::string path;  ///< From the mountpoint.
+  uint64_t size = 0;
+  bool open = false;  ///< A program has it open for writing.
+};
+
 struct FileSystemParts {
   ObjectStore& store;
   ReadEngine& reads;
@@ -57,6 +64,8 @@ class MountedFileSystem : public FileSystem {
   /// Looks, in the background, for what mounts that died have left in the bucket, and finishes it
   /// or takes it back. Once; not for a mount that may not write.
   virtual void recover() = 0;
+  /// What is written to and not stored yet, in no order. Thread-safe.
+  virtual std::vector<UnstoredFile> unstored() = 0;
 };
 
 /// The file system of the keys under `prefix` (empty or ending in "/"). The parts must outlive it;

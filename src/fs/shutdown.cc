@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of what was written when the mount ends.
+// What is written and not stored, and what becomes of it when the mount ends.
 #include <algorithm>
 #include <utility>
 
@@ -26,6 +26,19 @@ struct Committer::Shutdown {
     return !done;
   }
 };
+
+std::vector<UnstoredFile> Committer::unstored() {
+  std::vector<UnstoredFile> files;
+  const MutexLock lock(core_.tree.mutex);
+  for (const InodePtr& inode : core_.tree.writing()) {
+    const std::shared_ptr<FileWriter> writer = dirty_writer(*inode);
+    if (writer == nullptr || writer->pending()) continue;
+    files.push_back({.path = core_.tree.path_of(*inode),
+                     .size = writer->size(),
+                     .open = inode->write_handles > 0});
+  }
+  return files;
+}
 
 void Committer::commit_all(std::chrono::milliseconds limit,
                            Callback<void(std::vector<std::string>)> done) {

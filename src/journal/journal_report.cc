@@ -90,12 +90,14 @@ std::optional<JournalReport> read_one(const std::shared_ptr<Disk>& disk,
 
 }  // namespace
 
-std::vector<JournalReport> read_journals(const std::string& directory, Disk& disk) {
+Result<std::vector<JournalReport>> read_journals(const std::string& directory, Disk& disk) {
   // Not owned: whoever calls keeps it.
   const std::shared_ptr<Disk> shared(std::shared_ptr<Disk>(), &disk);
   std::vector<std::string> names;
   std::vector<JournalReport> reports;
-  if (disk.list(directory, names) != 0) return reports;
+  if (const int error = disk.list(directory, names); error != 0)
+    return Error(error == -ENOENT ? Code::not_found : Code::unavailable,
+                 std::generic_category().message(-error));
   std::ranges::sort(names);
   for (const std::string& name : names) {
     if (std::optional<JournalReport> report =

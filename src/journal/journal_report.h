@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/disk.h"
+#include "penstock/result.h"
 
 namespace penstock {
 
@@ -30,7 +31,8 @@ struct JournalReport {
   std::vector<File> files;  ///< In the order of their last states.
 };
 
-/// All journals below `directory`. Changes nothing, and disturbs no mount.
-std::vector<JournalReport> read_journals(const std::string& directory, Disk& disk);
+/// All journals below `directory`, or why it cannot be read; not_found where there is none.
+/// Changes nothing, and disturbs no mount.
+Result<std::vector<JournalReport>> read_journals(const std::string& directory, Disk& disk);
 
 }  // namespace penstock

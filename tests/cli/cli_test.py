@@ -170,6 +170,30 @@ class Ordinary(MountCase):
         self.assertFalse(self.mounted())
 
 
+class Status(MountCase):
+    @unittest.skipUnless(os.geteuid() == 0, "becomes another user")
+    def test_what_another_user_cannot_see_is_said(self):
+        self.mount("--write-back", "--allow-other", "--cache-dir", self.base / "cache")
+        user = pwd.getpwnam("nobody")
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        for place in (self.base / "none", self.base / "cache" / "journal"):
+            told = self.penstock("status", "--journal-dir", place, **as_user)
+            self.assertEqual(told.returncode, 3, told.stdout + told.stderr)
+            self.assertIn(f"cannot be seen: {self.mnt}: it is a mount of user 0: ask as that user, or as root",
+                          told.stdout)
+            self.assertIn("nothing is pending where it could be seen", told.stdout)
+        self.assertIn(f"{self.base / 'cache' / 'journal'}: Permission denied", told.stdout)
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+
+    def test_a_dead_mount_is_named(self):
+        self.mount()
+        pid = self.daemon_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process is dead")
+        told = self.penstock("status")
+        self.assertIn(f"its process has died; clear it with: penstock umount {self.mnt}", told.stdout)
+
+
 class Features(MountCase):
     def test_a_mount_says_what_it_has_and_why_not(self):
         process = self.start_foreground("--io-uring=off")

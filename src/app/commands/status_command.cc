@@ -5,48 +5,20 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
-#include <set>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "app/directories.h"
 #include "app/human_text.h"
-#include "app/mount_table.h"
-#include "app/pid_file.h"
-#include "app/rename_report.h"
+#include "app/machine_state.h"
 #include "base/wall_clock.h"
 #include "config/command_parse.h"
 #include "config/render.h"
-#include "journal/journal_report.h"
 
 namespace penstock {
 namespace {
 
 using std::chrono::nanoseconds;
-
-/// A mount of this machine, and where its journal would be.
-struct KnownMount {
-  MountEntry entry;
-  std::string journals;              ///< Empty: it has none, or its process is gone.
-  std::vector<RenameState> renames;  ///< Of several objects, under way.
-};
-
-std::vector<KnownMount> find_mounts(const Environment& environment) {
-  std::vector<KnownMount> mounts;
-  for (const MountEntry& entry : read_mount_table(environment.proc)) {
-    if (!entry.is_penstock()) continue;
-    KnownMount mount{entry, "", {}};
-    for (const MountProcess& process : MountProcess::find(
-             runtime_directories_of(environment, entry.owner_uid), entry.mountpoint)) {
-      if (!process.serves(entry.device)) continue;
-      mount.journals = process.journals();
-      mount.renames = read_rename_report(rename_report_path(process.path()));
-    }
-    mounts.push_back(std::move(mount));
-  }
-  return mounts;
-}
 
 std::string age(int64_t since_ns) {
   const nanoseconds age(std::max<int64_t>(0, wall_clock_ns() - since_ns));
@@ -84,19 +56,51 @@ std::string json_of(const std::vector<RenameState>& renames) {
   return "[" + list + "]";
 }
 
-void print_json(std::ostream& out, const std::vector<KnownMount>& mounts,
-                const std::vector<JournalReport>& reports) {
-  std::string mounted;
-  for (const KnownMount& mount : mounts) {
-    mounted += fmt::format(
-        "{}{{\"source\": {}, \"mountpoint\": {}, \"journals\": {}, \"renames\": {}}}",
-        mounted.empty() ? "" : ", ", json_string(mount.entry.source),
-        json_string(mount.entry.mountpoint), json_string(mount.journals), json_of(mount.renames));
+std::string json_of(const std::vector<UnstoredFile>& files) {
+  std::string list;
+  for (const UnstoredFile& file : files) {
+    list += fmt::format("{}{{\"path\": {}, \"size\": {}, \"open\": {}}}", list.empty() ? "" : ", ",
+                        json_string(file.path), file.size, file.open);
   }
-  std::string journals;
-  for (const JournalReport& report : reports)
-    journals += (journals.empty() ? "" : ", ") + json_of(report);
-  out << fmt::format("{{\"mounts\": [{}], \"journals\": [{}]}}\n", mounted, journals);
+  return "[" + list + "]";
+}
+
+std::string_view name_of(KnownMount::State state) {
+  switch (state) {
+    case KnownMount::State::mounted:
+      return "mounted";
+    case KnownMount::State::ending:
+      return "ending";
+    case KnownMount::State::dead:
+      return "dead";
+  }
+  return "";
+}
+
+std::string json_of(const KnownMount& mount) {
+  return fmt::format(
+      "{{\"state\": \"{}\", \"source\": {}, \"mountpoint\": {}, \"process\": {}, \"journals\": {}, "
+      "\"renames\": {}, \"unstored\": {}}}",
+      name_of(mount.state), json_string(mount.source), json_string(mount.mountpoint), mount.pid,
+      json_string(mount.journals), json_of(mount.report.renames), json_of(mount.report.unstored));
+}
+
+std::string json_of(const Unseen& unseen) {
+  return fmt::format("{{\"what\": {}, \"why\": {}}}", json_string(unseen.what),
+                     json_string(unseen.why));
+}
+
+template <typename T>
+std::string json_list(const std::vector<T>& values) {
+  std::string list;
+  for (const T& value : values) list += (list.empty() ? "" : ", ") + json_of(value);
+  return "[" + list + "]";
+}
+
+void print_json(std::ostream& out, const MachineState& state) {
+  out << fmt::format("{{\"mounts\": {}, \"journals\": {}, \"pending\": {}, \"unseen\": {}}}\n",
+                     json_list(state.mounts), json_list(state.journals), state.pending(),
+                     json_list(state.unseen));
 }
 
 void print_text(std::ostream& out, const JournalReport& report) {
@@ -106,8 +110,6 @@ void print_text(std::ostream& out, const JournalReport& report) {
                      printable(report.prefix),
                      report.live ? "mounted" : "not mounted: the next mount uploads it",
                      counted(report.files.size(), "file"), human_size(bytes));
-  if (!report.problem.empty())
-    out << fmt::format("  {}: {}\n", printable(report.folder), printable(report.problem));
   for (const JournalReport::File& file : report.files) {
     out << fmt::format("  {:>7} for {:>6}  {}{}\n", human_size(file.size), age(file.since_ns),
                        printable(file.key), file.upload ? " (parts of it are uploaded)" : "");
@@ -119,24 +121,50 @@ void print_text(std::ostream& out, const JournalReport& report) {
   }
 }
 
-void print_text(std::ostream& out, const std::vector<KnownMount>& mounts,
-                const std::vector<JournalReport>& reports) {
-  for (const KnownMount& mount : mounts) {
-    out << fmt::format("{} at {}{}\n", printable(mount.entry.source),
-                       printable(mount.entry.mountpoint),
+void print_text(std::ostream& out, const KnownMount& mount) {
+  const std::string mountpoint = printable(mount.mountpoint);
+  if (mount.state == KnownMount::State::ending) {
+    out << fmt::format("{} is unmounted; process {} is ending\n", mountpoint, mount.pid);
+  } else {
+    out << fmt::format("{} at {}{}\n", printable(mount.source), mountpoint,
                        mount.journals.empty() ? "" : ", with write-back");
-    for (const RenameState& state : mount.renames) {
-      out << fmt::format("  renaming '{}' to '{}': {}, {} of {} objects so far\n",
-                         printable(state.from), printable(state.to), name_of(state.phase),
-                         state.done, state.objects);
-    }
   }
-  uint64_t pending = 0;
-  for (const JournalReport& report : reports) {
-    pending += report.files.size();
-    if (!report.files.empty() || !report.problem.empty()) print_text(out, report);
+  if (mount.state == KnownMount::State::dead) {
+    out << fmt::format("  its process has died; clear it with: penstock umount {}\n", mountpoint);
   }
-  if (pending == 0) out << "everything that was closed is in its bucket\n";
+  for (const UnstoredFile& file : mount.report.unstored) {
+    out << fmt::format("  {:>7} not stored yet  {} ({})\n", human_size(file.size),
+                       printable(file.path),
+                       file.open ? "open for writing" : "closed; is tried again");
+  }
+  for (const RenameState& state : mount.report.renames) {
+    out << fmt::format("  renaming '{}' to '{}': {}, {} of {} objects so far\n",
+                       printable(state.from), printable(state.to), name_of(state.phase), state.done,
+                       state.objects);
+  }
+}
+
+void print_text(std::ostream& out, const MachineState& state, bool root) {
+  for (const KnownMount& mount : state.mounts) print_text(out, mount);
+  for (const JournalReport& report : state.journals) {
+    if (!report.files.empty()) print_text(out, report);
+  }
+  for (const Unseen& unseen : state.unseen)
+    out << fmt::format("cannot be seen: {}: {}\n", printable(unseen.what), printable(unseen.why));
+  const std::string_view whose = root ? "" : " (of your mounts; root sees those of all users)";
+  if (state.pending() != 0) {
+    out << fmt::format("{} not in a bucket yet\n", counted(state.pending(), "file"));
+  } else if (!state.unseen.empty()) {
+    out << "nothing is pending where it could be seen\n";
+  } else {
+    out << fmt::format("everything that was closed is in its bucket{}\n", whose);
+  }
+}
+
+/// Monitoring goes by it.
+int exit_status(const MachineState& state) {
+  if (state.pending() != 0) return 2;
+  return state.unseen.empty() ? 0 : 3;
 }
 
 }  // namespace
@@ -157,22 +185,18 @@ int status_command(std::span<const std::string> arguments, const Streams& stream
     streams.out << render_command_help("status");
     return 0;
   }
-  const std::vector<KnownMount> mounts = find_mounts(environment);
-  std::set<std::string> directories{journal_directory(
-      parsed->options.write.journal_dir, parsed->options.cache.directory, environment)};
-  for (const KnownMount& mount : mounts) directories.insert(mount.journals);
-  directories.erase("");
-  std::vector<JournalReport> reports;
-  for (const std::string& directory : directories) {
-    for (JournalReport& report : read_journals(directory, *Disk::system()))
-      reports.push_back(std::move(report));
-  }
+  const Options& options = parsed->options;
+  const MachineState state = read_machine_state(
+      journal_directory(options.write.journal_dir, options.cache.directory, environment),
+      options.write.state_dir.empty() ? default_state_directory(environment)
+                                      : options.write.state_dir,
+      environment);
   if (parsed->has("json")) {
-    print_json(streams.out, mounts, reports);
+    print_json(streams.out, state);
   } else {
-    print_text(streams.out, mounts, reports);
+    print_text(streams.out, state, environment.uid == 0);
   }
-  return 0;
+  return exit_status(state);
 }
 
 }  // namespace penstock

@@ -248,7 +248,7 @@ TEST_CASE("a damaged log is kept, and all the data with it") {
   }
   CHECK(fs::exists(folder + "/log-1.damaged"));
   CHECK(fs::exists(folder + "/data-77"));
-  const auto report = read_journals(copy->path(), *Disk::system());
+  const auto report = *read_journals(copy->path(), *Disk::system());
   REQUIRE(report.size() == 1);
   CHECK(report[0].problem == "its log was damaged");
   TestJournal again(copy->path());
