@@ -76,7 +76,7 @@ def known_options(root):
     table = os.path.join(root, "src", "config", "command_table.cc")
     own = read_text(root, "src/config/command_table.cc") if os.path.exists(table) else ""
     others = mount | {f"--{name}" for name in re.findall(r'\.name = "([a-z][a-z-]+)"', own)}
-    return {"mount": mount, "umount": {"--lazy", "--detach-pending", "--help"}, "warm": others, "cache": others,
+    return {"mount": mount, "umount": {"--lazy", "--force", "--detach-pending", "--help"}, "warm": others, "cache": others,
             "status": others}
 
 

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "app/mount_table.h"
+#include "app/unmount.h"
 
 namespace penstock {
 namespace {
@@ -33,32 +34,24 @@ bool in_container(const Environment& environment) {
          !environment.variable("KUBERNETES_SERVICE_HOST").empty();
 }
 
-}  // namespace
-
-// statfs asks the file system itself: stat may be answered by what the kernel remembers of a mount
-// that is dead.
-bool is_dead(const std::string& mountpoint) {
-  struct statvfs status {};
-  return statvfs(mountpoint.c_str(), &status) != 0 && errno == ENOTCONN;
+/// What is mounted there is alive.
+Error in_use(const MountEntry& entry) {
+  if (entry.is_penstock()) {
+    return wrong(fmt::format("{} is mounted already, with {}; unmount it first: penstock umount {}",
+                             entry.mountpoint, entry.source, entry.mountpoint));
+  }
+  return wrong(
+      fmt::format("{} is in use: a {} file system is mounted there; choose another directory",
+                  entry.mountpoint, entry.type));
 }
 
-Result<void> check_mountpoint(const std::string& mountpoint, const Environment& environment) {
-  if (const auto entry = find_mount(read_mount_table(environment.proc), mountpoint)) {
-    if (is_dead(mountpoint)) {
-      return wrong(
-          fmt::format("{} is a {} mount whose process has died; clean it up with: penstock umount "
-                      "{}, then mount again",
-                      mountpoint, entry->is_penstock() ? "Penstock" : entry->type, mountpoint));
-    }
-    if (entry->is_penstock()) {
-      return wrong(
-          fmt::format("{} is mounted already, with {}; unmount it first: penstock umount {}",
-                      mountpoint, entry->source, mountpoint));
-    }
-    return wrong(
-        fmt::format("{} is in use: a {} file system is mounted there; choose another directory",
-                    mountpoint, entry->type));
-  }
+bool same_store(const std::string& source, const StoreUrl& url) {
+  const Result<StoreUrl> other = parse_store_url(source);
+  return other && other->kind == url.kind && other->bucket == url.bucket &&
+         other->prefix == url.prefix && other->directory == url.directory;
+}
+
+Result<void> check_directory(const std::string& mountpoint, const Environment& environment) {
   struct stat status {};
   const int failure = stat(mountpoint.c_str(), &status) == 0 ? 0 : errno;
   if (failure == ENOENT) {
@@ -80,6 +73,45 @@ Result<void> check_mountpoint(const std::string& mountpoint, const Environment& 
                     mountpoint));
   }
   return {};
+}
+
+}  // namespace
+
+// statfs asks the file system itself: stat may be answered by what the kernel remembers of a mount
+// that is dead.
+bool is_dead(const std::string& mountpoint) {
+  struct statvfs status {};
+  return statvfs(mountpoint.c_str(), &status) != 0 && errno == ENOTCONN;
+}
+
+Result<MountpointState> check_mountpoint(const std::string& mountpoint, const StoreUrl& url,
+                                         const Environment& environment) {
+  if (const auto entry = find_mount(read_mount_table(environment.proc), mountpoint)) {
+    if (!is_dead(mountpoint)) return in_use(*entry);
+    if (entry->is_penstock() && same_store(entry->source, url)) return MountpointState::dead;
+    return wrong(fmt::format(
+        "{} is a {} mount of {} whose process has died; clean it up with: penstock umount {}, then "
+        "mount again",
+        mountpoint, entry->is_penstock() ? "Penstock" : entry->type, entry->source, mountpoint));
+  }
+  if (Result<void> checked = check_directory(mountpoint, environment); !checked)
+    return checked.error();
+  return MountpointState::free;
+}
+
+Result<void> clear_dead_mounts(const std::string& mountpoint, const StoreUrl& url,
+                               const Environment& environment) {
+  while (true) {
+    const Result<MountpointState> state = check_mountpoint(mountpoint, url, environment);
+    if (!state) return state.error();
+    if (*state == MountpointState::free) return {};
+    // Lazily: a program may still have its working directory there.
+    const UnmountOutcome outcome = unmount_path(mountpoint, true, environment);
+    if (outcome.kind != UnmountOutcome::Kind::done) {
+      return wrong(fmt::format("the mount there before has died and cannot be cleared: {}",
+                               outcome.message));
+    }
+  }
 }
 
 Result<void> check_fuse(const Environment& environment) {

@@ -12,10 +12,18 @@ namespace penstock {
 /// True where nobody answers for the mount any more.
 bool is_dead(const std::string& mountpoint);
 
-/// Whether something can be mounted at `mountpoint` (canonical): a directory that is there, with
-/// nothing mounted on it. The error is a sentence that says what to do, also where a Penstock mount
-/// that died is in the way.
-Result<void> check_mountpoint(const std::string& mountpoint, const Environment& environment);
+/// What may be mounted on: nothing is there; or a mount of the same store that has died, which is
+/// to be cleared first.
+enum class MountpointState : uint8_t { free, dead };
+
+/// Whether `url` can be mounted at `mountpoint` (canonical): a directory that is there, with
+/// nothing mounted on it, or a dead Penstock mount of the same bucket and prefix. The error is a
+/// sentence that says what to do, also where another mount that died is in the way.
+Result<MountpointState> check_mountpoint(const std::string& mountpoint, const StoreUrl& url,
+                                         const Environment& environment);
+/// Takes away the dead mounts of `url` at `mountpoint`, and checks it again.
+Result<void> clear_dead_mounts(const std::string& mountpoint, const StoreUrl& url,
+                               const Environment& environment);
 
 /// Whether this machine can mount with FUSE at all: the device is there and may be opened. The
 /// error says what to install, load or pass to a container.

@@ -89,8 +89,8 @@ std::vector<MountEntry> parse_mount_table(std::string_view text) {
   return table;
 }
 
-std::vector<MountEntry> read_mount_table(const std::string& proc) {
-  std::ifstream file(proc + "/self/mountinfo");
+std::vector<MountEntry> read_mount_table(const std::string& proc, const std::string& process) {
+  std::ifstream file(proc + "/" + process + "/mountinfo");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   return parse_mount_table(text);
 }

@@ -28,8 +28,10 @@ dev_t device_number(std::string_view device);
 /// Understands the text of a mountinfo file; lines that make no sense are passed over.
 std::vector<MountEntry> parse_mount_table(std::string_view text);
 
-/// The mounts of this process as `proc`/self/mountinfo tells them; empty where it cannot be read.
-std::vector<MountEntry> read_mount_table(const std::string& proc);
+/// The mounts that a process sees as `proc`/`process`/mountinfo tells them; empty where it cannot
+/// be read.
+std::vector<MountEntry> read_mount_table(const std::string& proc,
+                                         const std::string& process = "self");
 
 /// The uppermost mount at exactly `mountpoint` (canonical).
 std::optional<MountEntry> find_mount(const std::vector<MountEntry>& table,

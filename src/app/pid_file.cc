@@ -228,6 +228,8 @@ bool MountProcess::ended() const {
 
 void MountProcess::detach_pending() const { kill(pid_, SIGUSR1); }
 
+void MountProcess::end_now() const { kill(pid_, SIGTERM); }
+
 MountProcess::End MountProcess::wait(std::chrono::milliseconds interval,
                                      const std::function<void()>& still_waiting) {
   const auto let_go = [this] { return !living(); };

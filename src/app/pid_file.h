@@ -95,6 +95,9 @@ class MountProcess {
   std::optional<Pending> pending() const;
   /// Tells an ending process to leave to the next mount what is not uploaded yet.
   void detach_pending() const;
+  /// Tells it to store what is written, as far as that is done in its --stop-timeout, and to end,
+  /// whoever still has the mount.
+  void end_now() const;
   /// Waits until the process has ended; calls `still_waiting` every `interval` until then.
   End wait(std::chrono::milliseconds interval, const std::function<void()>& still_waiting);
 

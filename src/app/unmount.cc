@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <system_error>
 
 #include "app/mount_table.h"
@@ -110,6 +111,35 @@ bool uses(const std::filesystem::path& process, const std::string& mountpoint) {
   return false;
 }
 
+std::filesystem::path folder_of(const std::string& proc, pid_t pid) {
+  return std::filesystem::path(proc) / std::to_string(pid);
+}
+
+/// All of them, in the order of their numbers.
+std::vector<MountUser> processes_of(const std::string& proc) {
+  std::vector<MountUser> found;
+  std::error_code hidden;
+  std::filesystem::directory_iterator folders(proc, hidden);
+  for (; !hidden && folders != std::filesystem::directory_iterator(); folders.increment(hidden)) {
+    const std::string number = folders->path().filename();
+    MountUser user;
+    const char* const end = number.data() + number.size();
+    if (std::from_chars(number.data(), end, user.pid).ptr != end) continue;
+    std::ifstream comm(folders->path() / "comm");
+    std::getline(comm, user.name);
+    found.push_back(std::move(user));
+  }
+  std::sort(found.begin(), found.end(),
+            [](const MountUser& a, const MountUser& b) { return a.pid < b.pid; });
+  return found;
+}
+
+/// Of its mounts; empty where we may not look.
+std::string namespace_of(const std::filesystem::path& process) {
+  std::error_code hidden;
+  return std::filesystem::read_symlink(process / "ns" / "mnt", hidden).string();
+}
+
 }  // namespace
 
 UnmountOutcome unmount_path(const std::string& mountpoint, bool lazy,
@@ -119,24 +149,27 @@ UnmountOutcome unmount_path(const std::string& mountpoint, bool lazy,
 }
 
 std::vector<MountUser> find_mount_users(const std::string& proc, const std::string& mountpoint) {
-  std::vector<MountUser> users;
-  std::error_code hidden;
-  std::filesystem::directory_iterator processes(proc, hidden);
-  for (; !hidden && processes != std::filesystem::directory_iterator();
-       processes.increment(hidden)) {
-    const std::string number = processes->path().filename();
-    MountUser user;
-    const char* const end = number.data() + number.size();
-    if (std::from_chars(number.data(), end, user.pid).ptr != end ||
-        !uses(processes->path(), mountpoint))
-      continue;
-    std::ifstream comm(processes->path() / "comm");
-    std::getline(comm, user.name);
-    users.push_back(std::move(user));
-  }
-  std::sort(users.begin(), users.end(),
-            [](const MountUser& a, const MountUser& b) { return a.pid < b.pid; });
+  std::vector<MountUser> users = processes_of(proc);
+  std::erase_if(
+      users, [&](const MountUser& user) { return !uses(folder_of(proc, user.pid), mountpoint); });
   return users;
+}
+
+std::vector<MountCopy> find_mount_copies(const std::string& proc, const std::string& device) {
+  const std::string own = namespace_of(proc + "/self");
+  std::set<std::string> told;
+  std::vector<MountCopy> copies;
+  for (MountUser& user : processes_of(proc)) {
+    const std::string home = namespace_of(folder_of(proc, user.pid));
+    if (home.empty() || home == own || told.contains(home)) continue;
+    const std::vector<MountEntry> table = read_mount_table(proc, std::to_string(user.pid));
+    const auto entry = std::find_if(table.begin(), table.end(),
+                                    [&](const MountEntry& e) { return e.device == device; });
+    if (entry == table.end()) continue;
+    told.insert(home);
+    copies.push_back({std::move(user), entry->mountpoint});
+  }
+  return copies;
 }
 
 }  // namespace penstock

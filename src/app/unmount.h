@@ -24,11 +24,21 @@ UnmountOutcome unmount_path(const std::string& mountpoint, bool lazy,
 /// A process that keeps a mount busy.
 struct MountUser {
   pid_t pid = 0;
-  std::string name;
+  std::string name;  ///< Of its program.
 };
 
 /// The processes with a file, working directory, root or program below `mountpoint`, as far as
 /// `proc` lets us look.
 std::vector<MountUser> find_mount_users(const std::string& proc, const std::string& mountpoint);
+
+/// A mount in another mount namespace, such as a container's, which keeps the file system.
+struct MountCopy {
+  MountUser user;          ///< One process of that namespace.
+  std::string mountpoint;  ///< There.
+};
+
+/// The copies of the mount with this device (MountEntry::device) in other mount namespaces, one for
+/// each, as far as `proc` lets us look.
+std::vector<MountCopy> find_mount_copies(const std::string& proc, const std::string& device);
 
 }  // namespace penstock

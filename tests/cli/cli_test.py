@@ -80,6 +80,11 @@ class MountCase(unittest.TestCase):
         self.assertEqual(len(self.daemon_pids()), 1, "pid files that name the mountpoint")
         return self.daemon_pids()[0]
 
+    def kill_the_mount(self):
+        pid = self.daemon_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process is dead")
+
     def assert_fails(self, result, *words):
         self.assertEqual(result.returncode, 1, result.stderr)
         for word in words:
@@ -187,9 +192,7 @@ class Status(MountCase):
 
     def test_a_dead_mount_is_named(self):
         self.mount()
-        pid = self.daemon_pid()
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process is dead")
+        self.kill_the_mount()
         told = self.penstock("status")
         self.assertIn(f"its process has died; clear it with: penstock umount {self.mnt}", told.stdout)
 
@@ -287,6 +290,55 @@ class Logs(MountCase):
         os.close(fifo)
 
 
+class OtherNamespaces(MountCase):
+    """A container that has a copy of the mount keeps it."""
+
+    def in_a_namespace(self):
+        process = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sleep", "1000"])
+        self.processes.append(process)
+        own = os.readlink("/proc/self/ns/mnt")
+        wait_until(lambda: os.readlink(f"/proc/{process.pid}/ns/mnt") != own
+                   and pathlib.Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n", "it has its own mounts")
+        return process
+
+    def begin_umount(self):
+        process = subprocess.Popen([PENSTOCK, "umount", str(self.mnt)], stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return process
+
+    @unittest.skipUnless(os.geteuid() == 0, "makes namespaces")
+    def test_umount_names_who_holds_the_mount_once_and_goes_on_when_they_end(self):
+        self.mount()
+        holder = self.in_a_namespace()
+        umount = self.begin_umount()
+        lines = [umount.stderr.readline() for _ in range(4)]
+        self.assertEqual(lines[0], f"penstock: {self.mnt} is unmounted here, and still mounted in another mount "
+                                   "namespace:\n")
+        self.assertEqual(lines[1], f"  process {holder.pid} (sleep) has it at {self.mnt}\n")
+        self.assertIn(f"penstock umount --force {self.mnt}", lines[2])
+        self.assertIn("waiting for the end of process", lines[3])
+        holder.kill()
+        _, rest = umount.communicate(timeout=WAIT_S)
+        self.assertEqual((umount.returncode, rest), (0, ""))
+
+    @unittest.skipUnless(os.geteuid() == 0, "makes namespaces")
+    def test_force_ends_the_mount_for_all_and_stores_what_is_written(self):
+        self.mount()
+        holder = self.in_a_namespace()
+        file = open(f"/proc/{holder.pid}/root{self.mnt}/new", "wb", buffering=0)
+        file.write(b"bytes")
+        pid = self.daemon_pid()
+        waiting = self.begin_umount()
+        waiting.stderr.readline()
+        result = self.penstock("umount", "--force", self.mnt)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(waiting.wait(timeout=WAIT_S), 0)
+        self.assertFalse(os.path.exists(f"/proc/{pid}/exe"))
+        self.assertEqual((self.store / "new").read_bytes(), b"bytes")
+        with self.assertRaises(OSError):
+            file.close()
+
+
 class Failures(MountCase):
     def test_wrong_stores_leave_nothing_mounted(self):
         for url in ("http://x", "s3://", f"file://{self.base}/none", "file://relative"):
@@ -321,18 +373,45 @@ class Failures(MountCase):
             self.assertEqual(file.read(), b"hello\n")
         wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process ends")
 
-    def test_a_dead_mount_is_explained_and_cleaned_up(self):
+    def test_a_dead_mount_is_cleared_by_a_mount_of_the_same_store(self):
         self.mount()
-        pid = self.daemon_pid()
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process is dead")
-        result = self.penstock("mount", f"file://{self.store}", self.mnt)
-        self.assert_fails(result, "has died", f"penstock umount {self.mnt}")
+        self.processes.append(subprocess.Popen(["sleep", "1000"], cwd=self.mnt))  # keeps it busy
+        self.kill_the_mount()
+        self.mount()
+        self.assertEqual(pathlib.Path("/proc/self/mountinfo").read_text().count(f" {self.mnt} "), 1)
+        self.assertEqual((self.mnt / "dir" / "file").read_bytes(), b"hello\n")
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+        self.assertFalse(self.mounted())
+
+    def test_a_dead_mount_of_another_store_is_explained_and_cleaned_up(self):
+        self.mount()
+        self.kill_the_mount()
+        other = self.store / "dir"
+        result = self.penstock("mount", f"file://{other}", self.mnt)
+        self.assert_fails(result, f"mount of file://{self.store} whose process has died", f"penstock umount {self.mnt}")
         result = self.penstock("umount", self.mnt)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertFalse(self.mounted())
+
+    def test_a_fake_mount_clears_nothing(self):
         self.mount()
-        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+        self.kill_the_mount()
+        helper = self.base / "mount.penstock"
+        helper.symlink_to(PENSTOCK)
+        subprocess.run([helper, f"file://{self.store}", self.mnt, "-f"], check=True, timeout=WAIT_S)
+        self.assertTrue(self.mounted())
+
+    def test_who_starts_it_again_need_not_clean_up(self):
+        """As systemd does with Restart=on-failure, of a process that was killed."""
+        for _ in range(2):
+            process = self.start_foreground()
+            process.kill()
+            process.communicate()
+        process = self.start_foreground()
+        self.assertEqual((self.mnt / "dir" / "file").read_bytes(), b"hello\n")
+        process.terminate()
+        process.communicate(timeout=WAIT_S)
+        self.assertFalse(self.mounted())
 
     def test_a_directory_below_a_mount_is_not_one(self):
         self.mount()

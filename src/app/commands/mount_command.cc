@@ -51,7 +51,8 @@ Result<StoreUrl> prepare(Options& options, const Environment& environment) {
   } else if (options.cache.directory.empty()) {
     options.cache.directory = default_cache_directory(environment);
   }
-  if (Result<void> checked = check_mountpoint(mount.mountpoint, environment); !checked)
+  if (Result<MountpointState> checked = check_mountpoint(mount.mountpoint, *url, environment);
+      !checked)
     return checked.error();
   if (Result<void> checked = check_no_loop(*url, mount.mountpoint); !checked)
     return checked.error();
@@ -107,6 +108,9 @@ int mount_command(std::span<const std::string> arguments, bool mount_helper, con
   const Result<StoreUrl> url = prepare(options, environment);
   if (!url) return fail(streams, url.error().message());
   if (parsed->fake) return 0;
+  if (Result<void> cleared = clear_dead_mounts(options.mount.mountpoint, *url, environment);
+      !cleared)
+    return fail(streams, cleared.error().message());
 
   if (options.mount.foreground) {
     ForegroundReport report(streams, options);

@@ -12,8 +12,8 @@
 #include "app/human_text.h"
 #include "app/mount_table.h"
 #include "app/pid_file.h"
-#include "app/progress_line.h"
 #include "app/unmount.h"
+#include "app/wait_report.h"
 #include "config/render.h"
 #include "penstock/result.h"
 
@@ -25,6 +25,7 @@ using std::chrono::milliseconds;
 struct UmountArguments {
   std::string mountpoint;
   bool lazy = false;
+  bool force = false;
   bool detach_pending = false;
   bool help = false;
 };
@@ -40,16 +41,18 @@ Result<UmountArguments> parse(std::span<const std::string> arguments) {
       parsed.help = true;
     } else if (argument == "--lazy" || argument == "-l") {
       parsed.lazy = true;
+    } else if (argument == "--force" || argument == "-f") {
+      parsed.force = true;
     } else if (argument == "--detach-pending") {
       parsed.detach_pending = true;
     } else if (argument == "-t") {
       ++i;  // the type's name
-    } else if (argument == "-f" || argument == "-n" || argument == "-r" || argument == "-v") {
+    } else if (argument == "-n" || argument == "-r" || argument == "-v") {
       continue;
     } else if (argument.starts_with("-")) {
       return wrong(
-          fmt::format("unknown option {}; penstock umount takes --lazy, --detach-pending and a "
-                      "MOUNTPOINT",
+          fmt::format("unknown option {}; penstock umount takes --lazy, --force, "
+                      "--detach-pending and a MOUNTPOINT",
                       argument));
     } else if (!parsed.mountpoint.empty()) {
       return wrong(
@@ -96,21 +99,11 @@ std::string busy_text(const std::string& message, const std::string& mountpoint,
                      mountpoint);
 }
 
-std::string waiting_text(const MountProcess& process, const std::string& mountpoint) {
-  std::string text =
-      fmt::format("penstock: waiting for process {} to upload what was written to {}",
-                  process.pid(), mountpoint);
-  if (const std::optional<MountProcess::Pending> pending = process.pending())
-    text += fmt::format(": {} files, {}", pending->files, human_size(pending->bytes));
-  return text + " ...";
-}
-
 int wait_for_end(MountProcess& process, const std::string& mountpoint, const Streams& streams,
-                 bool terminal) {
-  ProgressLine line(streams.err, terminal);
-  const MountProcess::End end =
-      process.wait(milliseconds(3000), [&] { line.show(waiting_text(process, mountpoint)); });
-  line.finish();
+                 const Environment& environment) {
+  WaitReport report(process, mountpoint, streams.err, environment);
+  const MountProcess::End end = process.wait(milliseconds(3000), [&] { report.show(); });
+  report.finish();
   if (!end.in_order) {
     return fail(
         streams,
@@ -157,7 +150,9 @@ int umount_command(std::span<const std::string> arguments, const Streams& stream
     std::erase_if(processes, [&](const MountProcess& p) { return !p.serves(entry->device); });
   if (!entry && processes.empty()) return fail(streams, not_mounted_text(table, mountpoint));
   if (entry) {
-    const UnmountOutcome outcome = unmount_path(mountpoint, parsed->lazy, environment);
+    // Who forces it does not ask who uses it.
+    const UnmountOutcome outcome =
+        unmount_path(mountpoint, parsed->lazy || parsed->force, environment);
     if (outcome.kind == UnmountOutcome::Kind::busy) {
       return fail(streams, busy_text(outcome.message, mountpoint, environment));
     }
@@ -166,9 +161,10 @@ int umount_command(std::span<const std::string> arguments, const Streams& stream
   int status = 0;
   for (MountProcess& process : processes) {
     if (parsed->detach_pending) process.detach_pending();
+    if (parsed->force) process.end_now();
     // A lazy unmount ends when the last program closes its files, which may be never.
-    if (parsed->lazy) continue;
-    if (wait_for_end(process, mountpoint, streams, environment.terminal) != 0) status = 1;
+    if (parsed->lazy && !parsed->force) continue;
+    if (wait_for_end(process, mountpoint, streams, environment) != 0) status = 1;
   }
   return status;
 }

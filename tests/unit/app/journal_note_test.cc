@@ -19,7 +19,8 @@ class Places {
   /// The directories that are noted, each with a blank behind it.
   std::string noted() const {
     std::string all;
-    for (const NotedJournal& note : noted_journals(state).value()) all += note.directory + " ";
+    const Result<std::vector<NotedJournal>> notes = noted_journals(state);
+    for (const NotedJournal& note : notes.value()) all += note.directory + " ";
     return all;
   }
 

@@ -170,7 +170,7 @@ TEST_CASE("warm says what it needs") {
 TEST_CASE("umount says what is not a mount of ours") {
   const TempDirectory temporary;
   CHECK(refused({"umount"}) == "the MOUNTPOINT is missing: penstock umount /mnt/data");
-  CHECK(contains(refused({"umount", "--force", "/mnt"}), "unknown option --force"));
+  CHECK(contains(refused({"umount", "--froce", "/mnt"}), "unknown option --froce"));
   CHECK(contains(refused({"umount", "/a", "/b"}), "'/b' is one argument too many"));
   CHECK(refused({"umount", temporary.path}).starts_with(temporary.path + " is not a mount"));
   CHECK(refused({"umount", "/proc"}) ==
