@@ -290,6 +290,43 @@ class Logs(MountCase):
         os.close(fifo)
 
 
+class Installed(MountCase):
+    """What `cmake --install` puts on a machine, in a mount namespace that is thrown away with what is mounted in it."""
+
+    SCRIPT = """
+        sbin=$(realpath /sbin)
+        mkdir "$BASE/old"
+        mount --bind "$sbin" "$BASE/old"
+        mount -t tmpfs sbin "$sbin"
+        ln -s "$BASE"/old/* "$sbin"
+        mount -t tmpfs local /usr/local
+        cmake --install "$BUILD" --prefix /usr/local >"$BASE/installed"
+        mount -t penstock -o "log_file=$BASE/log" "file://$STORE" "$MNT"
+        echo by hand: $(findmnt -no FSTYPE "$MNT") $(cat "$MNT/dir/file")
+        echo written >"$MNT/new"
+        umount "$MNT"
+        if grep -s "$MNT" /run/penstock/*.pid; then echo its process is still there; fi
+        echo stored: $(cat "$STORE/new")
+        echo "file://$STORE $MNT penstock ro,allow_other,metadata_ttl=1h,log_file=$BASE/log,_netdev,nofail 0 0" >"$BASE/fstab"
+        mount -T "$BASE/fstab" "$MNT"
+        mount -a -T "$BASE/fstab"
+        echo by fstab: $(findmnt -no FSTYPE,SOURCE "$MNT") $(cat "$MNT/dir/file")
+        touch "$MNT/x" || true
+        umount "$MNT"
+    """
+
+    @unittest.skipUnless(os.geteuid() == 0, "makes namespaces")
+    def test_mount8_and_fstab_know_the_type(self):
+        result = subprocess.run(
+            ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
+             "bash", "-euc", self.SCRIPT], capture_output=True, text=True, timeout=WAIT_S,
+            env={**os.environ, "BASE": self.base, "BUILD": pathlib.Path(PENSTOCK).parent, "STORE": self.store, "MNT": self.mnt})
+        self.assertEqual(result.stdout.splitlines(), [
+            "by hand: fuse.penstock hello", "stored: written", f"by fstab: fuse.penstock file://{self.store} hello"])
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("Read-only file system", result.stderr)
+
+
 class OtherNamespaces(MountCase):
     """A container that has a copy of the mount keeps it."""
 
