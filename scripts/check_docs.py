@@ -68,6 +68,10 @@ def wrong_code(root, path, text, options):
                 yield f"{path}: `{line.strip()}`: penstock {command.group(1)} knows no {option}"
 
 
+def option_names(table):
+    return {f"--{name}" for name in re.findall(r'\.name = "([a-z][a-z-]+)"', table)}
+
+
 def known_options(root):
     """{command: its options}, from docs/options.md and the table of the other commands"""
     page = os.path.join(root, "docs", "options.md")
@@ -75,9 +79,10 @@ def known_options(root):
     mount = set(re.findall(r"--[a-z][a-z-]+", text)) | {"--help", "--help-all", "--version"}
     table = os.path.join(root, "src", "config", "command_table.cc")
     own = read_text(root, "src/config/command_table.cc") if os.path.exists(table) else ""
-    others = mount | {f"--{name}" for name in re.findall(r'\.name = "([a-z][a-z-]+)"', own)}
-    return {"mount": mount, "umount": {"--lazy", "--force", "--detach-pending", "--help"}, "warm": others, "cache": others,
-            "status": others}
+    others = mount | option_names(own)
+    umount = re.search(r"umount_options = .*?\}\);", own, re.DOTALL)
+    return {"mount": mount, "umount": option_names(umount[0] if umount else "") | {"--help"}, "warm": others,
+            "cache": others, "status": others}
 
 
 def wrong_messages(root, path, text, sources):

@@ -71,7 +71,7 @@ Result<std::vector<NotedJournal>> noted_journals(const std::string& state_direct
   if (error != 0) return Error(Code::unavailable, std::generic_category().message(-error));
   std::ranges::sort(names);
   for (const std::string& name : names) {
-    NotedJournal note{.note = folder + "/" + name, .directory = {}};
+    NotedJournal note{.note = fmt::format("{}/{}", folder, name), .directory = {}};
     errno = 0;
     std::ifstream file(note.note);
     if (!file && errno != ENOENT)

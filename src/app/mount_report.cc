@@ -48,8 +48,9 @@ std::optional<UnstoredFile> parse_unstored(std::istream& words) {
 
 template <typename T>
 bool take(std::optional<T> parsed, std::vector<T>& list) {
-  if (parsed) list.push_back(*std::move(parsed));
-  return parsed.has_value();
+  if (!parsed) return false;
+  list.push_back(*std::move(parsed));
+  return true;
 }
 
 }  // namespace

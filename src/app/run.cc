@@ -3,41 +3,74 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "app/commands/cache_command.h"
 #include "app/commands/mount_command.h"
 #include "app/commands/status_command.h"
 #include "app/commands/umount_command.h"
 #include "app/commands/warm_command.h"
+#include "config/command_table.h"
 #include "config/render.h"
 #include "config/suggest.h"
 
 namespace penstock {
 namespace {
 
-constexpr std::array<std::string_view, 8> words{"mount",  "umount", "warm",       "cache",
-                                                "status", "--help", "--help-all", "--version"};
+using Arguments = std::span<const std::string>;
+
+/// What stands behind `penstock`, and does something.
+struct Command {
+  std::string_view word;
+  int (*run)(Arguments arguments, const Streams& streams, const Environment& environment);
+};
+
+constexpr std::array<Command, 5> commands{{
+    {"mount",
+     [](Arguments arguments, const Streams& streams, const Environment& environment) {
+       return mount_command(arguments, false, streams, environment);
+     }},
+    {"umount", umount_command},
+    {"warm", warm_command},
+    {"cache", cache_command},
+    {"status", status_command},
+}};
 
 int unknown_command(const std::string& word, const Streams& streams) {
   if (word.find("://") != std::string::npos) {
     streams.err << "penstock: the command is missing: penstock mount " << word << " MOUNTPOINT\n";
     return 1;
   }
+  std::vector<std::string_view> words(command_words().begin(), command_words().end());
+  words.insert(words.end(), {"--help", "--help-all", "--version"});
   const std::optional<std::string> near = closest(word, words);
   streams.err << "penstock: unknown command '" << word << "'; "
               << (near ? fmt::format("did you mean {}?", *near)
-                       : "there are mount, umount, warm, cache and status, see penstock --help")
+                       : fmt::format("there are {}, see penstock help",
+                                     fmt::join(command_words(), ", ")))
               << "\n";
   return 1;
 }
 
+/// `penstock help`, and what --help behind a command says.
+int help(Arguments arguments, const Streams& streams) {
+  const std::string word = arguments.empty() ? "mount" : arguments[0];
+  const auto known = command_words();
+  if (std::find(known.begin(), known.end(), word) == known.end())
+    return unknown_command(word, streams);
+  const std::string own = render_command_help(word);
+  streams.out << (own.empty() ? render_help(false) : own);
+  return 0;
+}
+
 /// For the build and for packages: files that are made from the option table.
-int generate(std::span<const std::string> arguments, const Streams& streams) {
+int generate(Arguments arguments, const Streams& streams) {
   const std::string what = arguments.empty() ? "" : arguments[0];
   if (what == "options-page") {
     streams.out << render_options_page();
@@ -67,17 +100,16 @@ int run(const std::vector<std::string>& arguments, const Streams& streams,
     return 1;
   }
   const std::string& command = rest[0];
-  if (command == "mount") return mount_command(rest.subspan(1), false, streams, environment);
-  if (command == "umount") return umount_command(rest.subspan(1), streams, environment);
-  if (command == "cache") return cache_command(rest.subspan(1), streams, environment);
-  if (command == "warm") return warm_command(rest.subspan(1), streams, environment);
-  if (command == "status") return status_command(rest.subspan(1), streams, environment);
+  for (const Command& known : commands) {
+    if (known.word == command) return known.run(rest.subspan(1), streams, environment);
+  }
+  if (command == "help") return help(rest.subspan(1), streams);
   if (command == "--generate") return generate(rest.subspan(1), streams);
   if (command == "--help" || command == "-h" || command == "--help-all") {
     streams.out << render_help(command == "--help-all");
     return 0;
   }
-  if (command == "--version" || command == "-V") {
+  if (command == "version" || command == "--version" || command == "-V") {
     streams.out << "penstock " << version() << "\n";
     return 0;
   }

@@ -43,7 +43,22 @@ constexpr auto status_options = std::to_array<CommandOption>({json});
 constexpr auto journal_place =
     std::to_array<std::string_view>({"cache-dir", "journal-dir", "state-dir"});
 
+constexpr auto umount_options = std::to_array<CommandOption>(
+    {{.name = "lazy",
+      .letter = 'l',
+      .help = "detach it at once; it ends when programs are done with it"},
+     {.name = "force",
+      .letter = 'f',
+      .help = "store what is written and end it, whoever still uses it"},
+     {.name = "detach-pending",
+      .help = "leave what --write-back has to upload to the next mount"}});
+
 constexpr auto table = std::to_array<CommandRow>({
+    {.name = "umount",
+     .arguments = "MOUNTPOINT",
+     .about = "store everything that was written, unmount, and wait for the end of the process",
+     .options = umount_options,
+     .mount_options = {}},
     {.name = "cache ls",
      .arguments = "",
      .about = "list the objects of the cache: size, bytes that are there, last use, store, key",
@@ -77,9 +92,14 @@ constexpr auto table = std::to_array<CommandRow>({
      .mount_options = journal_place},
 });
 
+constexpr auto words = std::to_array<std::string_view>(
+    {"mount", "umount", "warm", "cache", "status", "help", "version"});
+
 }  // namespace
 
 std::span<const CommandRow> command_table() { return table; }
+
+std::span<const std::string_view> command_words() { return words; }
 
 const CommandRow& command_row(std::string_view name) {
   return *std::ranges::find(table, name, &CommandRow::name);

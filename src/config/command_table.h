@@ -15,7 +15,7 @@ struct CommandOption {
   std::string_view help;        ///< One line, no full stop.
 };
 
-/// A command beside mount and umount: all that its parser, its help and the shell completion know.
+/// A command beside mount: all that its parser, its help and the shell completion know.
 struct CommandRow {
   std::string_view name;  ///< As typed: "warm", "cache ls".
   std::string_view arguments;
@@ -25,6 +25,10 @@ struct CommandRow {
 };
 
 std::span<const CommandRow> command_table();
+
+/// The words that may stand behind `penstock`, without options: mount, those of the table, help,
+/// version.
+std::span<const std::string_view> command_words();
 
 /// The row of this name; there must be one.
 const CommandRow& command_row(std::string_view name);

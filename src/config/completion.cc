@@ -25,8 +25,7 @@ struct Values {
 std::string command_cases() {
   std::string mount = "--help --help-all";
   for (const OptionRow& row : option_table()) mount += fmt::format(" --{}", row.name);
-  std::string cases =
-      fmt::format("    mount) names='{}' ;;\n    umount) names='--lazy' ;;\n", mount);
+  std::string cases = fmt::format("    mount) names='{}' ;;\n", mount);
   for (const CommandRow& command : command_table()) {
     std::string names = "--help";
     for (const CommandOption& option : command.options) names += fmt::format(" --{}", option.name);
@@ -34,6 +33,13 @@ std::string command_cases() {
     cases += fmt::format("    '{}') names='{}' ;;\n", command.name, names);
   }
   return cases;
+}
+
+/// The words behind `penstock`.
+std::string first_words() {
+  std::string text;
+  for (const std::string_view word : command_words()) text += fmt::format("{} ", word);
+  return text + "--help --help-all --version";
 }
 
 /// The second words of `cache`.
@@ -75,7 +81,11 @@ std::string render_bash_completion() {
 _penstock() {{
   local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} names='' command=${{COMP_WORDS[1]}}
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W 'mount umount warm cache --help --help-all --version' -- "$word"))
+    COMPREPLY=($(compgen -W '{}' -- "$word"))
+    return
+  fi
+  if [[ $command == help ]]; then
+    COMPREPLY=($(compgen -W '{}' -- "$word"))
     return
   fi
   if [[ $command == cache ]]; then
@@ -98,7 +108,7 @@ _penstock() {{
 }}
 complete -F _penstock penstock
 )",
-      cache_words(), known.choices, known.paths, command_cases());
+      first_words(), first_words(), cache_words(), known.choices, known.paths, command_cases());
 }
 
 }  // namespace penstock

@@ -12,9 +12,10 @@ namespace penstock {
 namespace {
 
 constexpr std::string_view usage = R"(Usage: penstock mount [OPTIONS] URL MOUNTPOINT
-       penstock umount [--lazy | --detach-pending] MOUNTPOINT
-       penstock warm [OPTIONS] PATH...         (more: penstock warm --help)
-       penstock cache ls|stats|verify|evict    (more: penstock cache --help)
+       penstock umount [--lazy | --force | --detach-pending] MOUNTPOINT
+       penstock warm [OPTIONS] PATH...
+       penstock cache ls|stats|verify|evict [OPTIONS]
+       penstock status [--json]
 
 Example: penstock mount --endpoint-url http://10.0.0.5:9000 s3://b/train /mnt/b
 
@@ -101,7 +102,7 @@ std::string render_help(bool all) {
   std::string text(usage);
   text += by_group(
       all, [](OptionGroup group) { return fmt::format("\n{}:\n", title(group)); }, help_line);
-  if (!all) text += "More: penstock --help-all, penstock --version\n";
+  if (!all) text += "More: penstock --help-all, penstock help COMMAND, penstock version\n";
   return text;
 }
 

@@ -26,9 +26,32 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+namespace {
+
+/// The shortest candidate whose first words `typed` is; else, whose last ones.
+std::optional<std::string> whole_of(std::string_view typed,
+                                    std::span<const std::string_view> candidates) {
+  if (typed.size() < 3) return std::nullopt;
+  std::optional<std::string> begins;
+  std::optional<std::string> ends;
+  for (const std::string_view candidate : candidates) {
+    if (candidate.size() <= typed.size()) continue;
+    const auto take = [&](std::optional<std::string>& best) {
+      if (!best || candidate.size() < best->size()) best = candidate;
+    };
+    if (candidate.starts_with(typed) && candidate[typed.size()] == '-') take(begins);
+    if (candidate.ends_with(typed) && candidate[candidate.size() - typed.size() - 1] == '-')
+      take(ends);
+  }
+  return begins ? begins : ends;
+}
+
+}  // namespace
+
 std::optional<std::string> closest(std::string_view typed,
                                    std::span<const std::string_view> candidates) {
-  std::optional<std::string> best;
+  std::optional<std::string> best = whole_of(typed, candidates);
+  if (best) return best;
   size_t best_distance = std::max<size_t>(2, typed.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
     const size_t distance = edit_distance(typed, candidate);

@@ -12,7 +12,9 @@ namespace penstock {
 /// of `a`.
 size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The candidate that someone who typed `typed` most likely meant; nothing where none is close.
+/// The candidate that someone who typed `typed` most likely meant: of several words joined by "-",
+/// one of which it is (endpoint: endpoint-url), the shortest, or else the one that takes the fewest
+/// changes. Nothing where none is close.
 std::optional<std::string> closest(std::string_view typed,
                                    std::span<const std::string_view> candidates);
 

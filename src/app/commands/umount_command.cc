@@ -14,6 +14,7 @@
 #include "app/pid_file.h"
 #include "app/unmount.h"
 #include "app/wait_report.h"
+#include "config/command_parse.h"
 #include "config/render.h"
 #include "penstock/result.h"
 
@@ -33,38 +34,31 @@ struct UmountArguments {
 Error wrong(std::string message) { return Error(Code::invalid_argument, std::move(message)); }
 
 /// Also understands the letters that umount(8) gives its helpers: -f -l -n -r -v -t TYPE.
-Result<UmountArguments> parse(std::span<const std::string> arguments) {
-  UmountArguments parsed;
+Result<UmountArguments> parse(std::span<const std::string> arguments,
+                              const Environment& environment) {
+  std::vector<std::string> ours;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
-    if (argument == "--help" || argument == "-h") {
-      parsed.help = true;
-    } else if (argument == "--lazy" || argument == "-l") {
-      parsed.lazy = true;
-    } else if (argument == "--force" || argument == "-f") {
-      parsed.force = true;
-    } else if (argument == "--detach-pending") {
-      parsed.detach_pending = true;
-    } else if (argument == "-t") {
-      ++i;  // the type's name
-    } else if (argument == "-n" || argument == "-r" || argument == "-v") {
-      continue;
-    } else if (argument.starts_with("-")) {
-      return wrong(
-          fmt::format("unknown option {}; penstock umount takes --lazy, --force, "
-                      "--detach-pending and a MOUNTPOINT",
-                      argument));
-    } else if (!parsed.mountpoint.empty()) {
-      return wrong(
-          fmt::format("'{}' is one argument too many; unmount one MOUNTPOINT at a time", argument));
-    } else {
-      parsed.mountpoint = argument;
-    }
+    if (argument == "-n" || argument == "-r" || argument == "-v") continue;
+    argument == "-t" ? static_cast<void>(++i) : ours.push_back(argument);
   }
-  if (parsed.mountpoint.empty() && !parsed.help) {
+  const Result<CommandArguments> parsed =
+      parse_command(command_row("umount"), ours, environment.working_directory);
+  if (!parsed) return parsed.error();
+  UmountArguments wish{.mountpoint = {},
+                       .lazy = parsed->has("lazy"),
+                       .force = parsed->has("force"),
+                       .detach_pending = parsed->has("detach-pending"),
+                       .help = parsed->help};
+  if (parsed->help) return wish;
+  if (parsed->positional.empty())
     return wrong("the MOUNTPOINT is missing: penstock umount /mnt/data");
+  if (parsed->positional.size() > 1) {
+    return wrong(fmt::format("'{}' is one argument too many; unmount one MOUNTPOINT at a time",
+                             parsed->positional[1]));
   }
-  return parsed;
+  wish.mountpoint = parsed->positional[0];
+  return wish;
 }
 
 int fail(const Streams& streams, std::string_view message) {
@@ -127,10 +121,10 @@ int wait_for_end(MountProcess& process, const std::string& mountpoint, const Str
 
 int umount_command(std::span<const std::string> arguments, const Streams& streams,
                    const Environment& environment) {
-  const Result<UmountArguments> parsed = parse(arguments);
+  const Result<UmountArguments> parsed = parse(arguments, environment);
   if (!parsed) return fail(streams, parsed.error().message());
   if (parsed->help) {
-    streams.out << render_help(false);
+    streams.out << render_command_help("umount");
     return 0;
   }
   const std::string mountpoint = canonical_path(parsed->mountpoint, environment.working_directory);

@@ -58,7 +58,9 @@ TEST_CASE("help and version go to standard output") {
        std::vector<std::vector<std::string>>{{"penstock", "--help"},
                                              {"penstock", "-h"},
                                              {"penstock", "mount", "--help"},
-                                             {"penstock", "umount", "-h"}}) {
+                                             {"penstock", "help"},
+                                             {"penstock", "help", "mount"},
+                                             {"penstock", "help", "version"}}) {
     const Ran ran = run_with(arguments);
     CHECK(ran.status == 0);
     CHECK(ran.out == render_help(false));
@@ -66,7 +68,21 @@ TEST_CASE("help and version go to standard output") {
   }
   CHECK(run_with({"penstock", "--help-all"}).out == render_help(true));
   CHECK(run_with({"penstock", "mount", "--help-all"}).out == render_help(true));
+  CHECK(run_with({"penstock", "version"}).out == "penstock " + std::string(version()) + "\n");
   CHECK(run_with({"penstock", "--version"}).out == "penstock " + std::string(version()) + "\n");
+}
+
+TEST_CASE("every command prints its own help") {
+  for (const std::string word : {"umount", "warm", "cache", "status"}) {
+    const std::string own = render_command_help(word);
+    CHECK(own.starts_with("Usage: penstock " + word));
+    CHECK(run_with({"penstock", word, "--help"}).out == own);
+    CHECK(run_with({"penstock", word, "-h"}).out == own);
+    CHECK(run_with({"penstock", "help", word}).out == own);
+    CHECK(contains(render_help(false), "penstock " + word + " "));
+  }
+  CHECK(contains(render_command_help("umount"), "--detach-pending"));
+  CHECK_FALSE(contains(render_command_help("umount"), "--endpoint-url"));
 }
 
 TEST_CASE("no arguments print the help as an error") {
@@ -79,8 +95,9 @@ TEST_CASE("wrong commands say what was meant") {
   CHECK(refused({"muont"}) == "unknown command 'muont'; did you mean mount?");
   CHECK(refused({"unmount", "/mnt"}) == "unknown command 'unmount'; did you mean umount?");
   CHECK(refused({"sync"}) ==
-        "unknown command 'sync'; there are mount, umount, warm, cache and status, see penstock "
-        "--help");
+        "unknown command 'sync'; there are mount, umount, warm, cache, status, help, version, see "
+        "penstock help");
+  CHECK(refused({"help", "stauts"}) == "unknown command 'stauts'; did you mean status?");
   CHECK(refused({"s3://b", "/mnt"}) == "the command is missing: penstock mount s3://b MOUNTPOINT");
   CHECK(refused({"--generate", "x"}) == "--generate makes options-page or bash-completion");
 }
@@ -96,6 +113,8 @@ TEST_CASE("mount refuses what can be seen to be wrong before it starts anything"
   std::filesystem::create_directory(mountpoint);
   CHECK(refused({"mount", "--regoin", "x", "s3://b", mountpoint}) ==
         "unknown option --regoin; did you mean --region?");
+  CHECK(refused({"mount", "--endpoint", "http://x", "s3://b", mountpoint}) ==
+        "unknown option --endpoint; did you mean --endpoint-url?");
   CHECK(contains(refused({"mount", "http://b", mountpoint}), "s3://"));
   CHECK(refused({"mount", "file:///srv/none", temporary.path + "/none"}) ==
         "the mountpoint " + temporary.path + "/none does not exist; make it with: mkdir -p " +
@@ -170,7 +189,9 @@ TEST_CASE("warm says what it needs") {
 TEST_CASE("umount says what is not a mount of ours") {
   const TempDirectory temporary;
   CHECK(refused({"umount"}) == "the MOUNTPOINT is missing: penstock umount /mnt/data");
-  CHECK(contains(refused({"umount", "--froce", "/mnt"}), "unknown option --froce"));
+  CHECK(refused({"umount", "--froce", "/mnt"}) == "unknown option --froce; did you mean --force?");
+  CHECK(contains(refused({"umount", "-n", "-r", "-v", "-t", "fuse", temporary.path}),
+                 temporary.path + " is not a mount"));
   CHECK(contains(refused({"umount", "/a", "/b"}), "'/b' is one argument too many"));
   CHECK(refused({"umount", temporary.path}).starts_with(temporary.path + " is not a mount"));
   CHECK(refused({"umount", "/proc"}) ==

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/render.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <regex>
@@ -8,6 +9,7 @@
 #include <sstream>
 #include <string>
 
+#include "config/command_table.h"
 #include "config/option_table.h"
 #include "config/values.h"
 #include "support/catch.h"
@@ -64,6 +66,18 @@ TEST_CASE("completion offers every option") {
   const std::string script = render_bash_completion();
   for (const std::string& name : table_names(true))
     CHECK(script.find("--" + name) != std::string::npos);
+  CHECK(script.find("compgen -W 'mount umount warm cache status help version --help --help-all "
+                    "--version'") != std::string::npos);
+  CHECK(script.find("'umount') names='--help --lazy --force --detach-pending'") !=
+        std::string::npos);
+  CHECK(script.find("'status') names='--help --json") != std::string::npos);
+}
+
+TEST_CASE("every command of the table is a word that may be typed") {
+  for (const CommandRow& row : command_table()) {
+    const std::string_view word = row.name.substr(0, row.name.find(' '));
+    CHECK(std::ranges::count(command_words(), word) == 1);
+  }
 }
 
 TEST_CASE("the table's defaults are those of a default-constructed Options") {

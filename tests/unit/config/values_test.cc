@@ -111,6 +111,13 @@ TEST_CASE("suggestions are near or not made") {
   CHECK(closest("unmount", words) == "umount");
   CHECK_FALSE(closest("frobnicate", words));
   CHECK_FALSE(closest("x", words));
+  const std::string_view options[] = {"endpoint-url", "metadata-ttl", "no-cache", "cache-size",
+                                      "cache-dir"};
+  CHECK(closest("endpoint", options) == "endpoint-url");
+  CHECK(closest("ttl", options) == "metadata-ttl");
+  CHECK(closest("cache", options) == "cache-dir");
+  CHECK(closest("cache-siez", options) == "cache-size");
+  CHECK_FALSE(closest("end", options));
 }
 
 }  // namespace
