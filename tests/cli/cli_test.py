@@ -305,7 +305,7 @@ class Installed(MountCase):
         echo by hand: $(findmnt -no FSTYPE "$MNT") $(cat "$MNT/dir/file")
         echo written >"$MNT/new"
         umount "$MNT"
-        if grep -s "$MNT" /run/penstock/*.pid; then echo its process is still there; fi
+        while grep -qs "$MNT" /run/penstock/*.pid; do sleep 0.01; done
         echo stored: $(cat "$STORE/new")
         echo "file://$STORE $MNT penstock ro,allow_other,metadata_ttl=1h,log_file=$BASE/log,_netdev,nofail 0 0" >"$BASE/fstab"
         mount -T "$BASE/fstab" "$MNT"
