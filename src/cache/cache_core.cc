@@ -32,7 +32,7 @@ CacheCore::CacheCore(const CacheOptions& options, std::string store_identity,
                 changed(-static_cast<int64_t>(freed.bytes), -static_cast<int64_t>(freed.files));
                 counters.evicted += freed.files;
               }),
-      space(disk, directory, options, scheduler,
+      space(disk, directory, options, scheduler, log,
             [this](uint64_t wanted) { return evictor.evict(wanted); }),
       sealer(disk, directory),
       questions(platform.questions ? platform.questions : scheduler,

@@ -23,11 +23,13 @@ uint64_t plus(uint64_t count, int64_t change) {
 }  // namespace
 
 CacheSpace::CacheSpace(std::shared_ptr<Disk> disk, const CacheDirectory& directory,
-                       CacheOptions options, std::shared_ptr<Scheduler> scheduler, Evict evict)
+                       CacheOptions options, std::shared_ptr<Scheduler> scheduler,
+                       std::shared_ptr<Log> log, Evict evict)
     : disk_(std::move(disk)),
       directory_(directory),
       options_(std::move(options)),
       scheduler_(std::move(scheduler)),
+      log_(std::move(log)),
       evict_(std::move(evict)) {}
 
 int CacheSpace::learn_limits() {
@@ -81,7 +83,7 @@ bool CacheSpace::admit(uint64_t bytes) {
     bool look = false;
     {
       const MutexLock lock(mutex_);
-      look = since_look_ >= look_every_bytes || scheduler_->now() - look_every >= looked_at_;
+      look = since_look_ >= look_every_bytes || !looked_lately();
     }
     if (look) look_at_disk();
     uint64_t wanted = 0;
@@ -90,10 +92,42 @@ bool CacheSpace::admit(uint64_t bytes) {
     if (verdict == Verdict::full) return false;
     evict_(wanted);
     look_at_disk();
+    note_exhausted(bytes);
+  }
+}
+
+void CacheSpace::note_exhausted(uint64_t bytes) {
+  uint64_t available = 0;
+  uint64_t min_free = 0;
+  uint64_t used = 0;
+  {
     const MutexLock lock(mutex_);
     evicting_ = false;
-    if (excess(bytes) != 0) exhausted_until_ = scheduler_->now() + exhausted_for;
+    if (excess(bytes) == 0) return;
+    exhausted_until_ = scheduler_->now() + exhausted_for;
+    available = available_;
+    min_free = min_free_;
+    used = used_bytes();
+    if (available >= bytes + min_free || std::exchange(said_low_, true)) return;
   }
+  log_->warning(
+      "the cache in {} keeps nothing new: {} MiB of its disk are free, and {} MiB of it shall stay "
+      "so (--cache-min-free); the cache itself has {} MiB. Make room on the disk, or mount with a "
+      "lower --cache-min-free",
+      directory_.root(), available >> 20, min_free >> 20, used >> 20);
+}
+
+bool CacheSpace::looked_lately() const { return scheduler_->now() - look_every < looked_at_; }
+
+bool CacheSpace::room_known() {
+  const MutexLock lock(mutex_);
+  return looked_lately();
+}
+
+CacheSpace::Room CacheSpace::room() {
+  if (!room_known()) look_at_disk();
+  const MutexLock lock(mutex_);
+  return {.limit = size_limit_, .used = used_bytes(), .free = available_, .min_free = min_free_};
 }
 
 void CacheSpace::settle(uint64_t bytes) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/log.h"
 #include "base/mutex.h"
 #include "base/scheduler.h"
 #include "cache/cache_directory.h"
@@ -22,7 +23,7 @@ class CacheSpace {
   using Evict = std::function<uint64_t(uint64_t wanted)>;
 
   CacheSpace(std::shared_ptr<Disk> disk, const CacheDirectory& directory, CacheOptions options,
-             std::shared_ptr<Scheduler> scheduler, Evict evict);
+             std::shared_ptr<Scheduler> scheduler, std::shared_ptr<Log> log, Evict evict);
 
   /// Learns the limits that follow from the disk's size. 0, or a negated errno.
   int learn_limits() EXCLUDES(mutex_);
@@ -52,18 +53,33 @@ class CacheSpace {
   Usage used() EXCLUDES(mutex_);
   uint64_t size_limit() EXCLUDES(mutex_);
 
+  struct Room {
+    uint64_t limit = 0;
+    uint64_t used = 0;
+    uint64_t free = 0;
+    uint64_t min_free = 0;
+  };
+  /// As of a second ago at most; asks the disk where that is longer ago.
+  Room room() EXCLUDES(mutex_);
+  /// True where room() would not ask the disk.
+  bool room_known() EXCLUDES(mutex_);
+
  private:
   enum class Verdict : uint8_t { fits, full, evict };
 
   Verdict judge(uint64_t bytes, uint64_t& wanted) EXCLUDES(mutex_);
   uint64_t excess(uint64_t bytes) const REQUIRES(mutex_);
   uint64_t used_bytes() const REQUIRES(mutex_);
+  bool looked_lately() const REQUIRES(mutex_);
   void look_at_disk() EXCLUDES(mutex_);
+  /// Nothing that could be removed has made room for `bytes`.
+  void note_exhausted(uint64_t bytes) EXCLUDES(mutex_);
 
   const std::shared_ptr<Disk> disk_;
   const CacheDirectory& directory_;
   const CacheOptions options_;
   const std::shared_ptr<Scheduler> scheduler_;
+  const std::shared_ptr<Log> log_;
   const Evict evict_;
 
   Mutex mutex_;
@@ -79,6 +95,7 @@ class CacheSpace {
   Scheduler::Time looked_at_ GUARDED_BY(mutex_) = Scheduler::Time::min();
   bool evicting_ GUARDED_BY(mutex_) = false;
   Scheduler::Time exhausted_until_ GUARDED_BY(mutex_) = Scheduler::Time::min();
+  bool said_low_ GUARDED_BY(mutex_) = false;  // that the disk has less free than min_free_
 };
 
 }  // namespace penstock

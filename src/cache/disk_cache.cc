@@ -113,6 +113,17 @@ CacheStats DiskCache::stats() {
           .corrupt = counters.corrupt};
 }
 
+void DiskCache::add_room(CacheShare& share) {
+  if (core_ == nullptr) return;
+  const CacheSpace::Room room = core_->space.room();
+  share.limit = room.limit;
+  share.kept = room.used;
+  share.free = room.free;
+  share.min_free = room.min_free;
+}
+
+bool DiskCache::room_known() { return core_ == nullptr || core_->space.room_known(); }
+
 void DiskCache::drain() {
   if (core_ == nullptr) return;
   core_->work.wait();

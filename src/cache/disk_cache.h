@@ -57,6 +57,9 @@ class DiskCache {
   /// False where the directory cannot be used now; the log says why.
   bool usable();
   CacheStats stats();
+  /// Fills in what a share says of the cache as a whole. Asks the disk, unless room_known().
+  void add_room(CacheShare& share);
+  bool room_known();
   /// Waits until all that was offered is written or refused, and complete files are sealed: what is
   /// not sealed is read and checked again when it is next used.
   void drain();

@@ -176,13 +176,27 @@ TEST_CASE("warming says what is wrong") {
     CHECK(says(ran, "fetched 1 file,"));
     CHECK(says(ran, "1 failed"));
   }
+  SECTION("a disk that has less free than shall stay so") {
+    Mounted mount(server, {.options = {"--cache-min-free", "100%"}});
+    server.reset_stats();
+    const Ran ran = warm({"-r", mount.path().string()});
+    INFO(ran.output);
+    CHECK(ran.status == 1);
+    CHECK(says(ran, "the cache has room for 0B ("));
+    CHECK(says(ran, "shall stay so by --cache-min-free"));
+    CHECK(says(ran, "nothing is fetched"));
+    CHECK(gets(server) == 0);
+    // Who reads all the same is answered; the log says once why nothing is kept.
+    CHECK(read_file(mount.path("d/a")).size() > 0);
+    CHECK(eventually([&] { return mount.log().find("keeps nothing new: ") != std::string::npos; }));
+  }
   SECTION("more than the cache keeps") {
     for (int i = 0; i < 10; ++i) server.put_synthetic("test", "big" + std::to_string(i), 4 * mib);
     Mounted mount(server, {.options = {"--cache-size", "12M"}});
     const Ran ran = warm({"-r", mount.path().string()});
     INFO(ran.output);
     CHECK(ran.status == 1);
-    CHECK(says(ran, "more bytes than the cache keeps (12MiB)"));
+    CHECK(says(ran, "more bytes than the cache has room for: 12MiB (--cache-size)"));
     CHECK(says(ran, "not kept: "));
     CHECK(says(ran, "could not be kept"));
   }

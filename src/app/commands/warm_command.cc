@@ -103,6 +103,11 @@ int conclude(const WarmReport& report, const Streams& streams) {
                    "warm\n";
     return 1;
   }
+  if (counts.no_room && counts.read_files == 0) {
+    streams.err << "penstock: the cache has room for " << report.room_text()
+                << ": nothing is fetched. Make room on its disk, or use a lower --cache-min-free\n";
+    return 1;
+  }
   streams.err << report.summary();
   return counts.failed == 0 && counts.not_kept == 0 ? 0 : 1;
 }
@@ -125,9 +130,9 @@ Result<int> warm(const CommandArguments& arguments, const Streams& streams,
   Warmer warmer(**place, report, *readers, [&] {
     if (report.exceeds_limit()) {
       line.say(fmt::format(
-          "penstock: these are more bytes than the cache keeps ({}): what is fetched first will "
-          "be removed again",
-          human_size(report.counts().limit)));
+          "penstock: these are more bytes than the cache has room for: {}; what is fetched first "
+          "will be removed again",
+          report.room_text()));
     }
     if (line.due()) line.show(report.progress());
   });

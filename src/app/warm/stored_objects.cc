@@ -154,7 +154,7 @@ Result<CacheShare> StoredObjects::share(const WarmFile& file) {
   const auto cached =
       cache_->open({.key = file.name, .etag = file.etag, .size = file.size}, nullptr);
   CacheShare share = cached == nullptr ? CacheShare{} : cached->share();
-  share.limit = cache_->stats().size_limit;
+  cache_->add_room(share);
   return share;
 }
 

@@ -67,9 +67,27 @@ void WarmReport::not_kept(const std::string& file) {
   name(lost_, fmt::format("not kept: {}", file));
 }
 
-void WarmReport::learn_limit(uint64_t limit) {
+bool WarmReport::learn_room(const CacheShare& share) {
   const MutexLock lock(mutex_);
-  if (limit != 0) counts_.limit = limit;
+  if (share.limit == 0) return true;  // not known
+  last_share_ = share;
+  counts_.limit = share.room();
+  counts_.no_room = counts_.limit == 0;
+  return !counts_.no_room;
+}
+
+std::string WarmReport::room() const {
+  const CacheShare& share = last_share_;
+  if (share.room() == share.limit) return human_size(share.limit) + " (--cache-size)";
+  return fmt::format(
+      "{} ({} of its disk are free, {} shall stay so by --cache-min-free, and {} are kept)",
+      human_size(share.room()), human_size(share.free), human_size(share.min_free),
+      human_size(share.kept));
+}
+
+std::string WarmReport::room_text() const {
+  const MutexLock lock(mutex_);
+  return room();
 }
 
 void WarmReport::no_cache() {
@@ -117,8 +135,10 @@ std::string WarmReport::summary() const {
                         human_size(counts_.already_bytes));
   }
   if (counts_.failed != 0) text += fmt::format("; {} failed", counts_.failed);
-  if (counts_.not_kept != 0)
+  if (counts_.not_kept != 0) {
     text += fmt::format("; {} could not be kept", counted(counts_.not_kept, "file"));
+    if (counts_.limit != 0) text += "; the cache has room for " + room();
+  }
   return text + "\n";
 }
 

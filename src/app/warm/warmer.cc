@@ -155,9 +155,13 @@ bool Warmer::kept_already(const Pass& pass, WarmQueue& queue, const WarmFile& fi
     report_.failed(file.name, std::string(share.error().message()));
     return true;
   }
-  report_.learn_limit(share->limit);
+  const bool room = report_.learn_room(*share);
   if (share->present >= file.size) {
     if (pass.first) report_.already(file.size);
+    return true;
+  }
+  if (!room && pass.first) {
+    queue.stop();
     return true;
   }
   if (share->limit == 0) {

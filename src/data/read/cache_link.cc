@@ -40,10 +40,11 @@ void CacheLink::find_backing(Callback<void(std::shared_ptr<const BackingFile>)> 
 void CacheLink::find_share(Patience patience, Callback<void(const CacheShare&)> answer) {
   const auto share = [this](const FilePtr& file) {
     CacheShare found = file == nullptr ? CacheShare{} : file->share();
-    found.limit = cache_.stats().size_limit;
+    cache_.add_room(found);
     return found;
   };
-  if (const FilePtr known = file()) return answer(share(known));
+  const FilePtr known = file();
+  if (known != nullptr && cache_.room_known()) return answer(share(known));
   find<CacheShare>(patience, share, [answer = std::move(answer)](const CacheShare& found) mutable {
     answer(found);
   });

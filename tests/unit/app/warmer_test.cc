@@ -20,7 +20,7 @@ class FakePlace final : public WarmPlace {
  public:
   struct File {
     uint64_t size = 0;
-    CacheShare share{.limit = 1ULL << 40};
+    CacheShare share{.limit = 1ULL << 40, .free = 1ULL << 40};
     int dropped = 0;      ///< So many times it is read and not kept.
     int looks_until = 0;  ///< So many looks it waits for the disk.
     std::string error;
@@ -73,6 +73,7 @@ class FakePlace final : public WarmPlace {
     WarmReport report;
     Warmer(*this, report, readers, [] {}).run();
     summary = report.summary();
+    room = report.room_text();
     return report.counts();
   }
 
@@ -83,6 +84,7 @@ class FakePlace final : public WarmPlace {
   int most_at_once = 0;
   uint64_t may_wait = 0;  ///< As the last step said.
   std::string summary;
+  std::string room;
 
  private:
   Mutex mutex_;
@@ -121,9 +123,9 @@ TEST_CASE("no more readers than were asked for") {
 
 TEST_CASE("what is there already is not read") {
   FakePlace place;
-  place.files["there"] = {.size = 10, .share = {.present = 10, .limit = 100}};
+  place.files["there"] = {.size = 10, .share = {.present = 10, .limit = 100, .free = 100}};
   place.files["empty"] = {};
-  place.files["half"] = {.size = 10, .share = {.present = 5, .limit = 100}};
+  place.files["half"] = {.size = 10, .share = {.present = 5, .limit = 100, .free = 100}};
   const WarmReport::Counts counts = place.warm();
   CHECK(counts.already_files == 2);
   CHECK(counts.read_files == 1);
@@ -160,9 +162,40 @@ TEST_CASE("what waits for the disk is waited for, not read again") {
 TEST_CASE("where the files are more than the cache keeps, nothing is read twice") {
   FakePlace place;
   for (const char* name : {"a", "b", "c"})
-    place.files[name] = {.size = 10, .share = {.limit = 25}, .dropped = 1000};
+    place.files[name] = {.size = 10, .share = {.limit = 25, .free = 100}, .dropped = 1000};
   CHECK(place.warm().not_kept == 3);
   for (const auto& [name, file] : place.files) CHECK(file.reads.size() == 1);
+}
+
+TEST_CASE("where nothing can be kept nothing is read, and why is said") {
+  FakePlace place;
+  place.files["there"] = {.size = 10,
+                          .share = {.present = 10, .limit = 100, .kept = 10, .min_free = 20}};
+  for (int i = 0; i < 5000; ++i) {
+    place.files[std::to_string(i)] = {
+        .size = 10, .share = {.limit = 4096, .kept = 1024, .free = 2048, .min_free = 3072}};
+  }
+  const WarmReport::Counts counts = place.warm();
+  CHECK(counts.no_room);
+  CHECK(counts.read_files == 0);
+  for (const auto& [name, file] : place.files) CHECK(file.reads.empty());
+  CHECK(place.looks < 100);
+  CHECK(place.room ==
+        "0B (2.0KiB of its disk are free, 3.0KiB shall stay so by --cache-min-free, "
+        "and 1.0KiB are kept)");
+}
+
+TEST_CASE("what the disk has no room for counts as more than is kept") {
+  FakePlace place;
+  for (const char* name : {"a", "b", "c"}) {
+    place.files[name] = {.size = 10,
+                         .share = {.limit = 100, .kept = 15, .free = 20, .min_free = 10},
+                         .dropped = 1000};
+  }
+  CHECK(place.warm().limit == 25);
+  for (const auto& [name, file] : place.files) CHECK(file.reads.size() == 1);
+  CHECK(place.summary.find("3 files could not be kept; the cache has room for 25B (") !=
+        std::string::npos);
 }
 
 TEST_CASE("failures are named once each, and twenty at most") {

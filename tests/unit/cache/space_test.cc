@@ -126,6 +126,32 @@ TEST_CASE("the floor of free space is kept", "[cache]") {
   CHECK_FALSE(has(cache, "0"));
 }
 
+TEST_CASE("that the disk has less free than shall stay so is said once, with figures", "[cache]") {
+  const TempDir dir;
+  const auto disk = std::make_shared<FaultyDisk>();
+  disk->pretend_space(
+      []() -> Disk::Space { return {.total = 1ULL << 30, .available = 40ULL << 20}; });
+  const TestCache cache({.directory = dir.path(), .min_free = {.bytes = 50ULL << 20}},
+                        "s3://bucket", disk);
+  for (int i = 0; i < 5; ++i) {
+    const std::string key = std::to_string(i);
+    cache.put(key, object_bytes(file_size));
+    CHECK_FALSE(has(cache, key));
+    cache.scheduler->advance(std::chrono::seconds(10));
+  }
+  const std::vector<std::string> lines = cache.log->lines();
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0] == "the cache in " + dir.path() +
+                        " keeps nothing new: 40 MiB of its disk are free, and 50 MiB of it shall "
+                        "stay so (--cache-min-free); the cache itself has 0 MiB. Make room on the "
+                        "disk, or mount with a lower --cache-min-free");
+  CacheShare share;
+  cache.cache->add_room(share);
+  CHECK(share.room() == 0);
+  CHECK(share.free == 40ULL << 20);
+  CHECK(share.min_free == 50ULL << 20);
+}
+
 TEST_CASE("what others take of the disk is noticed while much is written", "[cache]") {
   const TempDir dir(TempDir::fast_parent());
   const auto disk = std::make_shared<FaultyDisk>();
@@ -239,7 +265,7 @@ TEST_CASE("who writes while another thread makes room is refused, and does not w
   CacheSpace space(
       disk, directory,
       {.directory = dir.path(), .size_limit = {.bytes = 100}, .min_free = {.bytes = 1}}, scheduler,
-      [&](uint64_t) {
+      Log::none(), [&](uint64_t) {
         admitted = inside->admit(50);
         return inside->changed(-100, -1) ? 100 : 0;
       });
