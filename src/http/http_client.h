@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "http/http_message.h"
@@ -14,6 +15,9 @@
 namespace penstock {
 
 class HttpLoop;
+
+/// What the message of an Error begins with where a connection ended before the answer did.
+constexpr std::string_view http_closed_early = "connection closed early: ";
 
 struct HttpOptions {
   uint32_t threads = 2;            ///< Event loops, each with its own connections.

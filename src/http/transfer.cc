@@ -317,7 +317,7 @@ Error Transfer::to_error(CURLcode code) const {
       return Error(Code::timed_out, std::move(detail));
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:
-      detail.message = "connection closed early: " + detail.message;
+      detail.message.insert(0, http_closed_early);
       return Error(Code::unavailable, std::move(detail));
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "http/http_client.h"
 #include "store/store_factory.h"
 
 namespace penstock {
@@ -31,13 +32,44 @@ std::string advice(const Error& error) {
   return "";
 }
 
+/// What the server itself said.
+std::string words_of(const Error::Detail& detail) {
+  return detail.service_code.empty()
+             ? fmt::format("{} (HTTP {})", detail.message, detail.http_status)
+             : fmt::format("{} ({}, HTTP {})", detail.message, detail.service_code,
+                           detail.http_status);
+}
+
+/// Not every 404 is about the bucket: proxies, web servers and gateways have their own.
+std::string not_found(const std::string& place, const Error::Detail& detail) {
+  const bool bucket = detail.http_status == 0 || detail.service_code == "NoSuchBucket";
+  if (!bucket) {
+    return fmt::format(
+        "cannot use {}: the server says: {}; check the bucket's name and --endpoint-url: is an S3 "
+        "server there?",
+        place, words_of(detail));
+  }
+  return fmt::format("there is no bucket {} (check the name, --region and --endpoint-url){}", place,
+                     detail.http_status == 0 ? "" : " [" + words_of(detail) + "]");
+}
+
+/// A server that speaks TLS does not understand plain HTTP, and says so in its own way, if at all.
+bool perhaps_tls(const std::string& place, const Error& error) {
+  if (place.find("http://") == std::string::npos) return false;
+  const Error::Detail& detail = error.detail();
+  if (detail.http_status == 0)
+    return error.code() == Code::corrupt || detail.message.starts_with(http_closed_early);
+  return detail.http_status == 400 && detail.service_code.empty();
+}
+
 std::string sentence(const ObjectStore& store, const std::string& prefix, const Error& error) {
   const std::string place = store.identity();
   const Error::Detail& detail = error.detail();
   std::string known = advice(error);
-  if (error.code() == Code::not_found) {
-    return fmt::format("there is no bucket {} (check the name, --region and --endpoint-url)",
-                       place);
+  if (error.code() == Code::not_found) return not_found(place, detail);
+  if (perhaps_tls(place, error)) {
+    return fmt::format("cannot use {}: {}; perhaps it speaks https: --endpoint-url https://...",
+                       place, detail.message);
   }
   // Without an answer of the server it is about this side: no credentials, no connection. These say
   // it themselves.
@@ -52,10 +84,7 @@ std::string sentence(const ObjectStore& store, const std::string& prefix, const 
         "--no-sign-request",
         prefix.empty() ? "the bucket" : "'" + prefix + "'");
   }
-  const std::string said = detail.service_code.empty()
-                               ? fmt::format("{} (HTTP {})", detail.message, detail.http_status)
-                               : fmt::format("{} ({}, HTTP {})", detail.message,
-                                             detail.service_code, detail.http_status);
+  const std::string said = words_of(detail);
   return known.empty() ? fmt::format("cannot use {}: {}", place, said)
                        : fmt::format("cannot use {}: {} [{}]", place, known, said);
 }

@@ -7,6 +7,11 @@
 #include <vector>
 
 namespace penstock {
+namespace {
+
+constexpr std::chrono::seconds look_every{1};
+
+}  // namespace
 
 RetryShared::RetryShared(ObjectStore& store, Scheduler& with, RetryPolicy retry_policy,
                          uint64_t seed, std::shared_ptr<Log> to)
@@ -27,10 +32,39 @@ std::chrono::nanoseconds RetryShared::backoff(uint32_t failures) {
 }
 
 bool RetryShared::enter(const std::shared_ptr<RetryCall>& call) {
-  const MutexLock lock(mutex_);
-  if (stopping_) return false;
-  calls_.insert(call);
+  {
+    const MutexLock lock(mutex_);
+    if (stopping_) return false;
+    calls_.insert(call);
+    if (std::exchange(looking_, true)) return true;
+  }
+  look_soon();
   return true;
+}
+
+void RetryShared::look_soon() {
+  scheduler.post_after(look_every, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->look_for_slow_calls();
+  });
+}
+
+void RetryShared::look_for_slow_calls() {
+  std::vector<std::shared_ptr<RetryCall>> calls;
+  {
+    const MutexLock lock(mutex_);
+    looking_ = !calls_.empty() && !stopping_;
+    if (!looking_) return;
+    calls.assign(calls_.begin(), calls_.end());
+  }
+  for (const auto& call : calls) {
+    const std::optional<std::string> slow = call->describe_if_slow();
+    const auto left_out = slow ? slow_limit_.admit(scheduler.now()) : std::nullopt;
+    if (!left_out) continue;
+    log->warning(
+        "waiting for {}: {}{}", inner.identity(), *slow,
+        *left_out == 0 ? "" : fmt::format(" ({} more like this were not told)", *left_out));
+  }
+  look_soon();
 }
 
 void RetryShared::leave(RetryCall* call) {
@@ -54,9 +88,12 @@ void RetryShared::stop_and_wait() {
   while (!calls_.empty()) idle_.wait(mutex_);
 }
 
-RetryCall::RetryCall(std::shared_ptr<RetryShared> shared, const char* name,
+RetryCall::RetryCall(std::shared_ptr<RetryShared> shared, CallSubject subject,
                      std::chrono::milliseconds patience, const std::stop_token& cancel)
-    : shared_(std::move(shared)), name_(name), patience_(patience), cancel_(cancel) {
+    : shared_(std::move(shared)),
+      subject_(std::move(subject)),
+      patience_(patience),
+      cancel_(cancel) {
   first_ = since_ = shared_->scheduler.now();
 }
 
@@ -164,6 +201,21 @@ std::optional<std::chrono::nanoseconds> RetryCall::next_delay(const Error& error
   return delay;
 }
 
+std::optional<std::string> RetryCall::describe_if_slow() {
+  const Scheduler::Time now = shared_->scheduler.now();
+  const MutexLock lock(mutex_);
+  const auto waited = std::chrono::duration_cast<std::chrono::seconds>(now - since_);
+  if (said_slow_ || phase_ == Phase::finished || now - since_ < subject_.quiet_for())
+    return std::nullopt;
+  said_slow_ = true;
+  const std::string last = last_error_ ? "; the last try: " + last_error_->describe() : "";
+  return fmt::format("{} of '{}' has had no answer for {} s ({}, given up after {} s){}",
+                     subject_.operation, subject_.key, waited.count(),
+                     phase_ == Phase::admission ? "held back, as the store has asked to slow down"
+                                                : fmt::format("try {}", tries_),
+                     std::chrono::duration_cast<std::chrono::seconds>(patience_).count(), last);
+}
+
 void RetryCall::failed(const Error& error) {
   const bool refused = error.code() == Code::throttled;
   const bool doubtful = is_retryable(error.code()) && !refused;
@@ -187,7 +239,7 @@ void RetryCall::failed(const Error& error) {
     deliver(with_history(error));
     return left();
   }
-  shared_->log->debug("{} failed, next try in {} ms: {}", name_,
+  shared_->log->debug("{} failed, next try in {} ms: {}", subject_.operation,
                       std::chrono::duration_cast<std::chrono::milliseconds>(*delay).count(),
                       error.describe());
   shared_->scheduler.post_after(*delay, [weak = weak_from_this()] {

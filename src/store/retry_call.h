@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/mutex.h"
 #include "base/scheduler.h"
 #include "penstock/object_store.h"
@@ -38,8 +39,20 @@ struct RetryPolicy {
 
 class RetryCall;
 
+/// What a call does, for messages.
+struct CallSubject {
+  const char* operation = "";  ///< "get".
+  std::string key;             ///< Or a prefix.
+  uint64_t body = 0;           ///< Bytes that are sent.
+
+  /// How long it may take before that is worth a message: the body also takes its time.
+  std::chrono::nanoseconds quiet_for() const {
+    return std::chrono::seconds(5 + body / (1ULL << 20));
+  }
+};
+
 /// What the calls of one RetryingStore share. Outlives them; thread-safe.
-class RetryShared {
+class RetryShared : public std::enable_shared_from_this<RetryShared> {
  public:
   RetryShared(ObjectStore& store, Scheduler& with, RetryPolicy retry_policy, uint64_t seed,
               std::shared_ptr<Log> to);
@@ -59,14 +72,20 @@ class RetryShared {
   bool enter(const std::shared_ptr<RetryCall>& call) EXCLUDES(mutex_);
   void leave(RetryCall* call) EXCLUDES(mutex_);
   bool stopping() const noexcept { return stopping_; }
+  /// Every second while there are calls: those that wait for long say so, once each.
+  void look_for_slow_calls() EXCLUDES(mutex_);
   /// Ends the calls that wait for another try (Code::cancelled), and returns when those at work
   /// have ended.
   void stop_and_wait() EXCLUDES(mutex_);
 
  private:
+  void look_soon();
+
   std::atomic<bool> stopping_{false};
+  LogLimit slow_limit_;
   Mutex mutex_;
   CondVar idle_;
+  bool looking_ GUARDED_BY(mutex_) = false;
   std::mt19937_64 random_ GUARDED_BY(mutex_);
   std::unordered_set<std::shared_ptr<RetryCall>> calls_ GUARDED_BY(mutex_);
 };
@@ -82,9 +101,8 @@ class RetryShared {
 /// same token).
 class RetryCall : public std::enable_shared_from_this<RetryCall> {
  public:
-  /// `name` is the operation for messages ("get"); `patience` the time between the first try and
-  /// the last.
-  RetryCall(std::shared_ptr<RetryShared> shared, const char* name,
+  /// `patience` is the time between the first try and the last.
+  RetryCall(std::shared_ptr<RetryShared> shared, CallSubject subject,
             std::chrono::milliseconds patience, const std::stop_token& cancel);
   virtual ~RetryCall() = default;
   RetryCall(const RetryCall&) = delete;
@@ -95,6 +113,8 @@ class RetryCall : public std::enable_shared_from_this<RetryCall> {
   void stop() EXCLUDES(mutex_);
   /// Also ends the try at work, `limit` from now: for calls whose tries may hang for longer.
   void end_tries_after(std::chrono::milliseconds limit);
+  /// Once, when it has waited for long: what for.
+  std::optional<std::string> describe_if_slow() EXCLUDES(mutex_);
 
  protected:
   /// Sends the request once; ends in failed, or in finish and the call of the Done.
@@ -130,7 +150,7 @@ class RetryCall : public std::enable_shared_from_this<RetryCall> {
   Error with_history(const Error& error) EXCLUDES(mutex_);
   bool cancelled() const noexcept { return stop_.stop_requested(); }
 
-  const char* const name_;
+  const CallSubject subject_;
   const std::chrono::milliseconds patience_;
   std::stop_source stop_;
   std::stop_token cancel_;
@@ -150,6 +170,7 @@ class RetryCall : public std::enable_shared_from_this<RetryCall> {
   Scheduler::Time first_ GUARDED_BY(mutex_);
   Scheduler::Time since_ GUARDED_BY(mutex_);  ///< Patience counts from here.
   std::optional<Error> last_error_ GUARDED_BY(mutex_);
+  bool said_slow_ GUARDED_BY(mutex_) = false;
   // Last: its destructor waits for a callback that runs, which uses the rest.
   std::optional<std::stop_callback<OnCancel>> on_cancel_;
 };
@@ -160,10 +181,10 @@ class SimpleCall : public RetryCall {
  public:
   using Send = std::function<void(ObjectStore&, std::stop_token, Done<T>)>;
 
-  SimpleCall(std::shared_ptr<RetryShared> shared, const char* name,
+  SimpleCall(std::shared_ptr<RetryShared> shared, CallSubject subject,
              std::chrono::milliseconds patience, const std::stop_token& cancel, Send send,
              Done<T> done)
-      : RetryCall(std::move(shared), name, patience, cancel),
+      : RetryCall(std::move(shared), std::move(subject), patience, cancel),
         send_(std::move(send)),
         done_(std::move(done)) {}
 

@@ -19,7 +19,8 @@ class RemoveMany final : public SimpleCall<std::vector<DeleteFailure>> {
   RemoveMany(const std::shared_ptr<RetryShared>& shared, const std::shared_ptr<Keys>& keys,
              Done<Failures> done)
       : SimpleCall(
-            shared, "remove_many", shared->policy.write_limit, {},
+            shared, {.operation = "remove_many", .key = keys->empty() ? "" : keys->front()},
+            shared->policy.write_limit, {},
             [keys](ObjectStore& store, const std::stop_token&, Done<Failures> then) {
               store.remove_many(*keys, std::move(then));
             },
@@ -65,16 +66,16 @@ RetryingStore::RetryingStore(ObjectStore& inner, Scheduler& scheduler, RetryPoli
 RetryingStore::~RetryingStore() { shared_->stop_and_wait(); }
 
 template <typename T>
-void RetryingStore::write(const char* name, typename SimpleCall<T>::Send send, Done<T> done) {
-  std::make_shared<SimpleCall<T>>(shared_, name, shared_->policy.write_limit, std::stop_token(),
-                                  std::move(send), std::move(done))
+void RetryingStore::write(CallSubject subject, typename SimpleCall<T>::Send send, Done<T> done) {
+  std::make_shared<SimpleCall<T>>(shared_, std::move(subject), shared_->policy.write_limit,
+                                  std::stop_token(), std::move(send), std::move(done))
       ->start();
 }
 
 template <typename T>
-void RetryingStore::read(const char* name, const std::stop_token& cancel,
+void RetryingStore::read(CallSubject subject, const std::stop_token& cancel,
                          typename SimpleCall<T>::Send send, Done<T> done) {
-  std::make_shared<SimpleCall<T>>(shared_, name, shared_->policy.read_limit, cancel,
+  std::make_shared<SimpleCall<T>>(shared_, std::move(subject), shared_->policy.read_limit, cancel,
                                   std::move(send), std::move(done))
       ->start();
 }
@@ -85,8 +86,9 @@ void RetryingStore::get(GetRequest request, Done<ObjectInfo> done) {
 
 void RetryingStore::head(HeadRequest request, Done<ObjectInfo> done) {
   const std::stop_token cancel = request.cancel;
+  CallSubject subject{.operation = "head", .key = request.key};
   read<ObjectInfo>(
-      "head", cancel,
+      std::move(subject), cancel,
       [request = std::move(request)](ObjectStore& store, std::stop_token token,
                                      Done<ObjectInfo> then) {
         HeadRequest copy = request;
@@ -106,8 +108,9 @@ void RetryingStore::list(ListRequest request, Done<ListPage> done) {
   const std::chrono::milliseconds limit = request.patience;
   // A server that refuses at once is soon believed; one that hangs gets the whole time.
   const std::chrono::milliseconds patience = limited ? limit / 3 : shared_->policy.read_limit;
+  CallSubject subject{.operation = "list", .key = request.prefix};
   const auto call = std::make_shared<SimpleCall<ListPage>>(
-      shared_, "list", patience, cancel,
+      shared_, std::move(subject), patience, cancel,
       [request = std::move(request)](ObjectStore& store, std::stop_token token,
                                      Done<ListPage> then) {
         ListRequest copy = request;
@@ -120,8 +123,9 @@ void RetryingStore::list(ListRequest request, Done<ListPage> done) {
 }
 
 void RetryingStore::remove(std::string key, Done<void> done) {
+  CallSubject subject{.operation = "remove", .key = key};
   write<void>(
-      "remove",
+      std::move(subject),
       [key = std::move(key)](ObjectStore& store, const std::stop_token&, Done<void> then) {
         store.remove(key, std::move(then));
       },
@@ -135,8 +139,9 @@ void RetryingStore::remove_many(std::vector<std::string> keys,
 }
 
 void RetryingStore::copy(CopyRequest request, Done<ObjectInfo> done) {
+  CallSubject subject{.operation = "copy", .key = request.target};
   write<ObjectInfo>(
-      "copy",
+      std::move(subject),
       [request = std::move(request)](ObjectStore& store, const std::stop_token&,
                                      Done<ObjectInfo> then) {
         store.copy(request, std::move(then));
@@ -149,8 +154,9 @@ void RetryingStore::rename(RenameRequest request, Done<ObjectInfo> done) {
 }
 
 void RetryingStore::create_upload(CreateUpload request, Done<std::string> done) {
+  CallSubject subject{.operation = "create_upload", .key = request.key};
   write<std::string>(
-      "create_upload",
+      std::move(subject),
       [request = std::move(request)](ObjectStore& store, const std::stop_token&,
                                      Done<std::string> then) {
         store.create_upload(request, std::move(then));
@@ -159,8 +165,9 @@ void RetryingStore::create_upload(CreateUpload request, Done<std::string> done) 
 }
 
 void RetryingStore::upload_part(UploadPart request, Done<CompletedPart> done) {
+  CallSubject subject{.operation = "upload_part", .key = request.key, .body = request.body.size()};
   write<CompletedPart>(
-      "upload_part",
+      std::move(subject),
       [request = std::move(request)](ObjectStore& store, const std::stop_token&,
                                      Done<CompletedPart> then) {
         store.upload_part(request, std::move(then));
@@ -169,8 +176,9 @@ void RetryingStore::upload_part(UploadPart request, Done<CompletedPart> done) {
 }
 
 void RetryingStore::upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) {
+  CallSubject subject{.operation = "upload_part_copy", .key = request.key};
   write<CompletedPart>(
-      "upload_part_copy",
+      std::move(subject),
       [request = std::move(request)](ObjectStore& store, const std::stop_token&,
                                      Done<CompletedPart> then) {
         store.upload_part_copy(request, std::move(then));
@@ -183,8 +191,9 @@ void RetryingStore::complete_upload(CompleteUpload request, Done<ObjectInfo> don
 }
 
 void RetryingStore::abort_upload(std::string key, std::string upload_id, Done<void> done) {
+  CallSubject subject{.operation = "abort_upload", .key = key};
   write<void>(
-      "abort_upload",
+      std::move(subject),
       [key = std::move(key), upload_id = std::move(upload_id)](
           ObjectStore& store, const std::stop_token&, Done<void> then) {
         store.abort_upload(key, upload_id, std::move(then));
@@ -194,8 +203,9 @@ void RetryingStore::abort_upload(std::string key, std::string upload_id, Done<vo
 
 void RetryingStore::list_parts(std::string key, std::string upload_id,
                                Done<std::vector<CompletedPart>> done) {
+  CallSubject subject{.operation = "list_parts", .key = key};
   read<std::vector<CompletedPart>>(
-      "list_parts", {},
+      std::move(subject), {},
       [key = std::move(key), upload_id = std::move(upload_id)](
           ObjectStore& store, const std::stop_token&, Done<std::vector<CompletedPart>> then) {
         store.list_parts(key, upload_id, std::move(then));
@@ -204,8 +214,9 @@ void RetryingStore::list_parts(std::string key, std::string upload_id,
 }
 
 void RetryingStore::list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) {
+  CallSubject subject{.operation = "list_uploads", .key = prefix};
   read<std::vector<UploadInfo>>(
-      "list_uploads", {},
+      std::move(subject), {},
       [prefix = std::move(prefix)](ObjectStore& store, const std::stop_token&,
                                    Done<std::vector<UploadInfo>> then) {
         store.list_uploads(prefix, std::move(then));

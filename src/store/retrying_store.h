@@ -48,9 +48,9 @@ class RetryingStore final : public ObjectStore {
 
  private:
   template <typename T>
-  void write(const char* name, typename SimpleCall<T>::Send send, Done<T> done);
+  void write(CallSubject subject, typename SimpleCall<T>::Send send, Done<T> done);
   template <typename T>
-  void read(const char* name, const std::stop_token& cancel, typename SimpleCall<T>::Send send,
+  void read(CallSubject subject, const std::stop_token& cancel, typename SimpleCall<T>::Send send,
             Done<T> done);
 
   const std::shared_ptr<RetryShared> shared_;

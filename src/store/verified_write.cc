@@ -73,7 +73,8 @@ RenameRequest with_token(RenameRequest request) {
 VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest request,
                          Done<ObjectInfo> done)
     : SimpleCall(
-          shared, "put", shared->policy.write_limit, {},
+          shared, {.operation = "put", .key = request.key, .body = request.body.size()},
+          shared->policy.write_limit, {},
           [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
             store.put(request, std::move(then));
           },
@@ -104,7 +105,8 @@ void VerifiedPut::compare(const Error& refusal) {
 VerifiedComplete::VerifiedComplete(const std::shared_ptr<RetryShared>& shared,
                                    CompleteUpload request, Done<ObjectInfo> done)
     : SimpleCall(
-          shared, "complete_upload", shared->policy.write_limit, {},
+          shared, {.operation = "complete_upload", .key = request.key}, shared->policy.write_limit,
+          {},
           [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
             store.complete_upload(request, std::move(then));
           },
@@ -142,7 +144,7 @@ VerifiedRename::VerifiedRename(const std::shared_ptr<RetryShared>& shared,
                                const std::shared_ptr<const RenameRequest>& request,
                                Done<ObjectInfo> done)
     : SimpleCall(
-          shared, "rename", shared->policy.write_limit, {},
+          shared, {.operation = "rename", .key = request->source}, shared->policy.write_limit, {},
           [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
             store.rename(*request, std::move(then));
           },

@@ -3,9 +3,11 @@
 
 #include <thread>
 
+#include "base/log_limit.h"
 #include "base/worker_pool.h"
 #include "scripted_store.h"
 #include "support/await.h"
+#include "support/captured_log.h"
 #include "support/catch.h"
 #include "support/manual_scheduler.h"
 
@@ -56,6 +58,80 @@ TEST_CASE("Failures that stay are delivered at once and unchanged") {
   CHECK(outcome.code() == code);
   CHECK(outcome.message() == "why");
   CHECK(tries == 1);
+}
+
+TEST_CASE("What has had no answer for five seconds is said once, with its key") {
+  test::ManualScheduler scheduler;
+  test::ScriptedStore inner;
+  const auto log = std::make_shared<test::CapturedLog>();
+  RetryingStore store{inner, scheduler, RetryPolicy{}, 7, log};
+  std::vector<Done<ObjectInfo>> unanswered;
+  inner.on_head = [&](const HeadRequest&, Done<ObjectInfo> done) {
+    unanswered.push_back(std::move(done));
+  };
+  Outcome<ObjectInfo> first;
+  Outcome<ObjectInfo> second;
+  store.head({.key = "a b"}, first.done());
+  scheduler.advance(4s);
+  CHECK(log->lines().empty());
+  scheduler.advance(2s);
+  const std::string said =
+      "waiting for scripted: head of 'a b' has had no answer for 5 s (try 1, given up after 60 s)";
+  CHECK(log->lines() == std::vector<std::string>{said});
+  scheduler.advance(30s);
+  CHECK(log->lines().size() == 1);
+  store.head({.key = "c"}, second.done());
+  unanswered[0](ObjectInfo{});
+  CHECK(first.ok());
+  scheduler.advance(6s);
+  REQUIRE(log->lines().size() == 2);
+  CHECK(log->lines()[1].find("head of 'c'") != std::string::npos);
+  unanswered[1](ObjectInfo{});
+  scheduler.advance(60s);
+  CHECK(log->lines().size() == 2);
+}
+
+TEST_CASE("Requests that have no answer are told at a rate that can be read") {
+  test::ManualScheduler scheduler;
+  test::ScriptedStore inner;
+  const auto log = std::make_shared<test::CapturedLog>();
+  RetryingStore store{inner, scheduler, RetryPolicy{}, 7, log};
+  std::vector<Done<ObjectInfo>> unanswered;
+  inner.on_head = [&](const HeadRequest&, Done<ObjectInfo> done) {
+    unanswered.push_back(std::move(done));
+  };
+  Outcome<ObjectInfo> outcomes[200];
+  for (int i = 0; i < 200; ++i) store.head({.key = std::to_string(i)}, outcomes[i].done());
+  scheduler.advance(8s);
+  CHECK(log->lines().size() == LogLimit::at_once);
+  for (auto& done : unanswered) done(ObjectInfo{});
+}
+
+TEST_CASE("A body may take its time, and what fails and is tried again says why it waits") {
+  test::ManualScheduler scheduler;
+  test::ScriptedStore inner;
+  const auto log = std::make_shared<test::CapturedLog>();
+  RetryingStore store{inner, scheduler, RetryPolicy{}, 7, log};
+  std::vector<Done<ObjectInfo>> unanswered;
+  inner.on_put = [&](const PutRequest&, Done<ObjectInfo> done) {
+    unanswered.push_back(std::move(done));
+  };
+  int heads = 0;
+  inner.on_head =
+      failing(heads, 1'000'000, Error(Code::unavailable, "no connection"), ObjectInfo{});
+  Outcome<ObjectInfo> put;
+  Outcome<ObjectInfo> head;
+  store.put({.key = "p", .body = body_of(std::string(8 << 20, 'x'))}, put.done());
+  store.head({.key = "h"}, head.done());
+  scheduler.advance(12s);
+  REQUIRE(log->lines().size() == 1);
+  CHECK(log->lines()[0].find("head of 'h' has had no answer for 5 s (try ") != std::string::npos);
+  CHECK(log->lines()[0].find("; the last try: ") != std::string::npos);
+  CHECK(log->lines()[0].ends_with("no connection"));
+  scheduler.advance(3s);
+  REQUIRE(log->lines().size() == 2);
+  CHECK(log->lines()[1].find("put of 'p' has had no answer for 13 s") != std::string::npos);
+  unanswered[0](ObjectInfo{});
 }
 
 TEST_CASE("A read is given up after a minute, a write after five, and the error says so") {

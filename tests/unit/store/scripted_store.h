@@ -33,7 +33,8 @@ class ScriptedStore final : public ObjectStore {
   std::function<void(std::string, Done<std::vector<UploadInfo>>)> on_uploads;
 
   StoreLimits limits() const override { return {}; }
-  std::string identity() const override { return "scripted"; }
+  std::string name = "scripted";
+  std::string identity() const override { return name; }
   void get(GetRequest request, Done<ObjectInfo> done) override {
     run(on_get, std::move(done), std::move(request));
   }

@@ -103,9 +103,16 @@ TEST_CASE("A store that answers is all right") {
 TEST_CASE("What keeps a mount from working is said to a person") {
   Checked checked;
   using Catch::Matchers::Contains;
-  CHECK(checked.failing(Code::not_found,
-                        {.message = "x", .service_code = "NoSuchBucket", .http_status = 404}) ==
-        "there is no bucket scripted (check the name, --region and --endpoint-url)");
+  CHECK(
+      checked.failing(Code::not_found,
+                      {.message = "x", .service_code = "NoSuchBucket", .http_status = 404}) ==
+      "there is no bucket scripted (check the name, --region and --endpoint-url) [x (NoSuchBucket, "
+      "HTTP 404)]");
+  CHECK(checked.failing(Code::not_found, {.message = "The specified key does not exist.",
+                                          .service_code = "NoSuchKey",
+                                          .http_status = 404}) ==
+        "cannot use scripted: the server says: The specified key does not exist. (NoSuchKey, HTTP "
+        "404); check the bucket's name and --endpoint-url: is an S3 server there?");
   CHECK_THAT(
       checked.failing(Code::access_denied,
                       {.message = "x", .service_code = "InvalidAccessKeyId", .http_status = 403}),
@@ -130,6 +137,25 @@ TEST_CASE("What keeps a mount from working is said to a person") {
         "cannot use scripted: no credentials found");
   CHECK(checked.failing(Code::unavailable, {.message = "oops", .http_status = 500}) ==
         "cannot use scripted: oops (HTTP 500)");
+}
+
+TEST_CASE("A server that may want TLS is said to") {
+  Checked checked;
+  checked.store.name = "s3://b at http://h:1";
+  const std::string hint = "; perhaps it speaks https: --endpoint-url https://...";
+  const std::string closed = "connection closed early: Empty reply from server";
+  CHECK(checked.failing(Code::unavailable, {.message = closed}) ==
+        "cannot use s3://b at http://h:1: " + closed + hint);
+  CHECK(checked.failing(Code::corrupt, {.message = "the answer is not HTTP"}) ==
+        "cannot use s3://b at http://h:1: the answer is not HTTP" + hint);
+  CHECK(checked.failing(Code::invalid_argument, {.message = "m", .http_status = 400}) ==
+        "cannot use s3://b at http://h:1: m" + hint);
+  CHECK(checked
+            .failing(Code::invalid_argument,
+                     {.message = "m", .service_code = "InvalidBucketName", .http_status = 400})
+            .find(hint) == std::string::npos);
+  checked.store.name = "s3://b at https://h:1";
+  CHECK(checked.failing(Code::unavailable, {.message = closed}).find(hint) == std::string::npos);
 }
 
 }  // namespace
