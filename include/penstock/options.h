@@ -65,6 +65,7 @@ struct DiskSpace {
 struct CacheOptions {
   bool off = false;
   std::string directory;                ///< May be shared by several mounts and processes.
+  bool required = false;                ///< Asked for: a mount without it would surprise.
   DiskSpace size_limit{.percent = 20};  ///< What all of them together keep.
   DiskSpace min_free{.percent = 5};     ///< What is left free of the disk.
   uint64_t queue_limit = 64ULL << 20;   ///< Bytes that may wait to be written.
@@ -87,6 +88,7 @@ struct MetadataOptions {
 struct MountOptions {
   std::string mountpoint;
   bool foreground = false;
+  bool nonempty = false;  ///< The mountpoint may have files, which are hidden then.
   bool read_only = false;
   bool allow_other = false;
   bool no_exec = false;  ///< The kernel refuses to run programs from the mount.

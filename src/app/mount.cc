@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/mount.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <future>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -96,6 +98,11 @@ Result<void> Mount::open(const Options& options, const StoreOpener& open_store) 
     // What waits for the disk is the mount's memory, and readers need most of it.
     cache.queue_limit = std::min(cache_queue, budget_.limit() / 4);
     cache_ = DiskCache::open(cache, store().identity(), log_);
+    const std::optional<std::string> refusal = cache_->refusal();
+    if (refusal && cache.required) {
+      return Error(Code::invalid_argument,
+                   fmt::format("--cache-dir {} cannot be used: {}", cache.directory, *refusal));
+    }
   }
   if (Result<void> journal = open_journal(options); !journal) return journal;
   mark_ = std::make_unique<MountMark>(state_directory, log_);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -34,6 +35,24 @@ bool in_container(const Environment& environment) {
          !environment.variable("KUBERNETES_SERVICE_HOST").empty();
 }
 
+/// For somebody who is not root and may not open `device`.
+std::string advice_for_user(const std::string& device) {
+  struct stat status {};
+  if (stat(device.c_str(), &status) != 0) return "mount as root";
+  constexpr mode_t group_access = S_IRGRP | S_IWGRP;
+  const ::group* const owners = getgrgid(status.st_gid);
+  if ((status.st_mode & group_access) == group_access && owners != nullptr && status.st_gid != 0) {
+    return fmt::format(
+        "it belongs to the group {}: have root add you to it (usermod -aG {} USER) and log in "
+        "again, or mount as root",
+        owners->gr_name, owners->gr_name);
+  }
+  return fmt::format(
+      "its permissions are {:03o}; users need 666, as the package fuse3 sets it with fusermount3: "
+      "have root install it or run chmod 666 {}, or mount as root",
+      status.st_mode & 0777, device);
+}
+
 /// What is mounted there is alive.
 Error in_use(const MountEntry& entry) {
   if (entry.is_penstock()) {
@@ -51,7 +70,15 @@ bool same_store(const std::string& source, const StoreUrl& url) {
          other->prefix == url.prefix && other->directory == url.directory;
 }
 
-Result<void> check_directory(const std::string& mountpoint, const Environment& environment) {
+/// False also where it cannot be read.
+bool has_entries(const std::string& directory) {
+  std::error_code hidden;
+  const std::filesystem::directory_iterator entries(directory, hidden);
+  return !hidden && entries != std::filesystem::directory_iterator();
+}
+
+Result<void> check_directory(const std::string& mountpoint, bool nonempty,
+                             const Environment& environment) {
   struct stat status {};
   const int failure = stat(mountpoint.c_str(), &status) == 0 ? 0 : errno;
   if (failure == ENOENT) {
@@ -72,6 +99,12 @@ Result<void> check_directory(const std::string& mountpoint, const Environment& e
                     "that is, or mount as root",
                     mountpoint));
   }
+  if (!nonempty && has_entries(mountpoint)) {
+    return wrong(fmt::format(
+        "the mountpoint {} is not empty: what is in it would be hidden while the mount is there; "
+        "choose an empty directory, or say --nonempty",
+        mountpoint));
+  }
   return {};
 }
 
@@ -84,8 +117,9 @@ bool is_dead(const std::string& mountpoint) {
   return statvfs(mountpoint.c_str(), &status) != 0 && errno == ENOTCONN;
 }
 
-Result<MountpointState> check_mountpoint(const std::string& mountpoint, const StoreUrl& url,
+Result<MountpointState> check_mountpoint(const MountOptions& mount, const StoreUrl& url,
                                          const Environment& environment) {
+  const std::string& mountpoint = mount.mountpoint;
   if (const auto entry = find_mount(read_mount_table(environment.proc), mountpoint)) {
     if (!is_dead(mountpoint)) return in_use(*entry);
     if (entry->is_penstock() && same_store(entry->source, url)) return MountpointState::dead;
@@ -94,19 +128,19 @@ Result<MountpointState> check_mountpoint(const std::string& mountpoint, const St
         "mount again",
         mountpoint, entry->is_penstock() ? "Penstock" : entry->type, entry->source, mountpoint));
   }
-  if (Result<void> checked = check_directory(mountpoint, environment); !checked)
+  if (Result<void> checked = check_directory(mountpoint, mount.nonempty, environment); !checked)
     return checked.error();
   return MountpointState::free;
 }
 
-Result<void> clear_dead_mounts(const std::string& mountpoint, const StoreUrl& url,
+Result<void> clear_dead_mounts(const MountOptions& mount, const StoreUrl& url,
                                const Environment& environment) {
   while (true) {
-    const Result<MountpointState> state = check_mountpoint(mountpoint, url, environment);
+    const Result<MountpointState> state = check_mountpoint(mount, url, environment);
     if (!state) return state.error();
     if (*state == MountpointState::free) return {};
     // Lazily: a program may still have its working directory there.
-    const UnmountOutcome outcome = unmount_path(mountpoint, true, environment);
+    const UnmountOutcome outcome = unmount_path(mount.mountpoint, true, environment);
     if (outcome.kind != UnmountOutcome::Kind::done) {
       return wrong(fmt::format("the mount there before has died and cannot be cleared: {}",
                                outcome.message));
@@ -122,23 +156,23 @@ Result<void> check_fuse(const Environment& environment) {
     return {};
   }
   const int failure = errno;
+  const bool missing = failure == ENOENT || failure == ENODEV || failure == ENXIO;
+  std::string text = missing
+                         ? fmt::format("{} is missing", device)
+                         : fmt::format("{} cannot be opened: {}", device, std::strerror(failure));
+  if (!missing && environment.uid != 0) text += fmt::format("; {}", advice_for_user(device));
   if (in_container(environment)) {
-    return Error(
-        Code::unavailable,
-        fmt::format(
-            "{} cannot be opened ({}); start the container with: --device /dev/fuse --cap-add "
-            "SYS_ADMIN (and --security-opt apparmor=unconfined where AppArmor is used)",
-            device, std::strerror(failure)));
+    text +=
+        "; start the container with: --device /dev/fuse --cap-add SYS_ADMIN (and --security-opt "
+        "apparmor=unconfined where AppArmor is used)";
+  } else if (missing) {
+    text +=
+        ": the kernel has no FUSE; load it as root with: modprobe fuse, and install the package "
+        "fuse3";
+  } else if (environment.uid == 0) {
+    text += "; something forbids it even to root: a container, SELinux or AppArmor";
   }
-  if (failure == ENOENT || failure == ENODEV || failure == ENXIO) {
-    return Error(Code::unavailable, fmt::format("{} is missing: the kernel has no FUSE; load it as "
-                                                "root with: modprobe fuse, and install "
-                                                "the package fuse3",
-                                                device));
-  }
-  return Error(Code::unavailable,
-               fmt::format("{} cannot be opened: {}; install the package fuse3, or mount as root",
-                           device, std::strerror(failure)));
+  return Error(Code::unavailable, std::move(text));
 }
 
 Result<void> check_no_loop(const StoreUrl& url, const std::string& mountpoint) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "app/environment.h"
+#include "penstock/options.h"
 #include "penstock/result.h"
 #include "store/store_factory.h"
 
@@ -16,13 +17,13 @@ bool is_dead(const std::string& mountpoint);
 /// to be cleared first.
 enum class MountpointState : uint8_t { free, dead };
 
-/// Whether `url` can be mounted at `mountpoint` (canonical): a directory that is there, with
-/// nothing mounted on it, or a dead Penstock mount of the same bucket and prefix. The error is a
-/// sentence that says what to do, also where another mount that died is in the way.
-Result<MountpointState> check_mountpoint(const std::string& mountpoint, const StoreUrl& url,
+/// Whether `url` can be mounted at `mount.mountpoint` (canonical): a directory that is there, with
+/// nothing mounted on it and nothing in it, or a dead Penstock mount of the same bucket and prefix.
+/// The error is a sentence that says what to do, also where another mount that died is in the way.
+Result<MountpointState> check_mountpoint(const MountOptions& mount, const StoreUrl& url,
                                          const Environment& environment);
-/// Takes away the dead mounts of `url` at `mountpoint`, and checks it again.
-Result<void> clear_dead_mounts(const std::string& mountpoint, const StoreUrl& url,
+/// Takes away the dead mounts of `url` there, and checks the mountpoint again.
+Result<void> clear_dead_mounts(const MountOptions& mount, const StoreUrl& url,
                                const Environment& environment);
 
 /// Whether this machine can mount with FUSE at all: the device is there and may be opened. The

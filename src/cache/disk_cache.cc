@@ -98,6 +98,10 @@ void DiskCache::ask(DiskQuestion::Patience patience, Callback<void(DiskQuestion&
 
 bool DiskCache::usable() { return core_ != nullptr && core_->ready(); }
 
+std::optional<std::string> DiskCache::refusal() {
+  return core_ == nullptr ? std::nullopt : core_->health.refusal();
+}
+
 CacheStats DiskCache::stats() {
   if (core_ == nullptr) return {};
   const Usage used = core_->space.used();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/log.h"
@@ -56,6 +57,8 @@ class DiskCache {
 
   /// False where the directory cannot be used now; the log says why.
   bool usable();
+  /// Why it cannot, and what to do; nothing where it can, or where its disk has not answered yet.
+  std::optional<std::string> refusal();
   CacheStats stats();
   /// Fills in what a share says of the cache as a whole. Asks the disk, unless room_known().
   void add_room(CacheShare& share);

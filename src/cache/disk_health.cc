@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/disk_health.h"
 
+#include <fmt/core.h>
+
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -92,12 +94,20 @@ void DiskHealth::space_made() {
   write_at_ = Scheduler::Time::min();
 }
 
+std::optional<std::string> DiskHealth::refusal() {
+  const MutexLock lock(mutex_);
+  if (usable_ || last_error_ == 0 || last_ == Fault::hanging) return std::nullopt;
+  return fmt::format("{}; {}", strerror(-last_error_), advice(last_));
+}
+
 void DiskHealth::failed(std::string_view doing, int error, Scheduler::Time now) {
   const Fault fault = fault_of(error);
   bool said = false;
   {
     const MutexLock lock(mutex_);
     said = std::exchange(said_[static_cast<size_t>(fault)], true);
+    last_ = fault;
+    last_error_ = error;
     const bool elsewhere = fault == Fault::descriptors || fault == Fault::foreign;
     if (fault == Fault::full) write_at_ = now + retry_after;
     if (!elsewhere && fault != Fault::full) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,10 @@ class DiskHealth {
   /// Space was made: no need to wait for the minute to pass.
   void space_made() EXCLUDES(mutex_);
 
+  /// Why the directory cannot be used, and what to do; nothing where it can, or where its disk has
+  /// only not answered yet.
+  std::optional<std::string> refusal() EXCLUDES(mutex_);
+
   /// `error` is a negated errno, `doing` what failed ("reading a file").
   void failed(std::string_view doing, int error, Scheduler::Time now) EXCLUDES(mutex_);
 
@@ -66,6 +71,8 @@ class DiskHealth {
   Scheduler::Time retry_at_ GUARDED_BY(mutex_) = Scheduler::Time::min();
   Scheduler::Time write_at_ GUARDED_BY(mutex_) = Scheduler::Time::min();
   std::array<bool, fault_kinds> said_ GUARDED_BY(mutex_) = {};
+  Fault last_ GUARDED_BY(mutex_) = Fault::failing;
+  int last_error_ GUARDED_BY(mutex_) = 0;  // what it came with
 };
 
 }  // namespace penstock

@@ -469,6 +469,15 @@ constexpr auto table = std::to_array<OptionRow>({
                   "A line on standard "
                   "output says when the mount is ready.",
      .target = [](Options& o) -> Target { return &o.mount.foreground; }},
+    {.name = "nonempty",
+     .group = running,
+     .help = "mount over a directory that has files",
+     .paragraph =
+         "What lies in the mountpoint is hidden while the mount is there, and programs that "
+         "ran without the mount may have left it there by mistake: so a directory that is "
+         "not empty is refused, unless this says that it is meant.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.mount.nonempty; }},
     {.name = "stop-timeout",
      .group = running,
      .kind = Kind::duration,

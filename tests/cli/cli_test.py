@@ -9,9 +9,11 @@ import pathlib
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -388,6 +390,38 @@ class Failures(MountCase):
         self.mount()
         self.assert_fails(self.penstock("mount", f"file://{self.store}", self.mnt), "is mounted already", "penstock umount")
         self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+
+    def test_a_mountpoint_that_is_not_empty(self):
+        (self.mnt / "left").write_bytes(b"by a program that ran without the mount")
+        self.assert_fails(self.penstock("mount", f"file://{self.store}", self.mnt), f"{self.mnt} is not empty",
+                          "--nonempty")
+        self.assertFalse(self.mounted())
+        self.mount("--nonempty")
+        self.assertFalse((self.mnt / "left").exists())
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+        self.assertTrue((self.mnt / "left").exists())
+
+    def test_a_cache_that_is_asked_for_and_cannot_be_used(self):
+        result = self.penstock("mount", f"file://{self.store}", self.mnt, "--cache-dir", self.store / "dir" / "file")
+        self.assert_fails(result, f"--cache-dir {self.store}/dir/file cannot be used: Not a directory")
+        self.assertFalse(self.mounted())
+
+    def test_a_server_that_speaks_tls(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        # As one that is told plain HTTP: it hangs up without a word.
+        def hang_up():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    connection.recv(4096)
+                    connection.close()
+        threading.Thread(target=hang_up, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        result = self.penstock("mount", "s3://bucket", self.mnt, "--endpoint-url", url, "--no-sign-request", "--no-cache",
+                               "--log-file", self.log)
+        self.assert_fails(result, "Empty reply from server", "perhaps it speaks https: --endpoint-url https://")
+        self.assertFalse(self.mounted())
 
     def test_a_log_file_that_cannot_be_written(self):
         result = self.penstock("mount", f"file://{self.store}", self.mnt, "--log-file", self.store / "dir")

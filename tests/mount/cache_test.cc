@@ -175,17 +175,23 @@ TEST_CASE("two mounts share a cache, and one that was killed leaves a good one")
   CHECK(read_file(third.path("g")) == synthetic_bytes("g", 0, size));
 }
 
-TEST_CASE("a cache that cannot be used, or goes away, costs nothing but its use") {
+TEST_CASE("a cache that is asked for and cannot be used is an error at the start") {
+  TestServer server;
+  TempFolder folder;
+  const std::string file = folder.path() / "file";
+  write_file(file, "x");
+  using Catch::Matchers::Contains;
+  CHECK_THROWS_WITH(Mounted(server, with_cache(file)),
+                    Contains("penstock: --cache-dir " + file + " cannot be used: Not a directory"));
+  const std::string below = file + "/cache";
+  CHECK_THROWS_WITH(Mounted(server, with_cache(below)),
+                    Contains("penstock: --cache-dir " + below + " cannot be used: "));
+}
+
+TEST_CASE("a cache that is too small, or goes away, costs nothing but its use") {
   TestServer server;
   server.put_synthetic("test", "f", 3 * mib);
   const std::string expected = synthetic_bytes("f", 0, 3 * mib);
-  SECTION("not a folder") {
-    TempFolder folder;
-    write_file(folder.path() / "file", "x");
-    Mounted mount(server, with_cache(folder.path() / "file"));
-    CHECK(read_file(mount.path("f")) == expected);
-    CHECK(mount.log().find((folder.path() / "file").string()) != std::string::npos);
-  }
   SECTION("removed while it is in use") {
     TempFolder cache;
     Mounted mount(server, with_cache(cache.path() / "c"));

@@ -62,17 +62,6 @@ TEST_CASE("a file whose pages the kernel has already is warmed all the same") {
   CHECK(says(run_penstock({"cache", "stats", where[0], where[1]}), "in all: 1 complete"));
 }
 
-TEST_CASE("a cache that cannot be used is not taken for one that is filled") {
-  TestServer server;
-  server.put_synthetic("test", "f", 3 * mib);
-  TempFolder folder;
-  write_file(folder.path() / "c", "in the way");
-  Mounted mount(server, {.options = {"--cache-dir", (folder.path() / "c").string()}});
-  const Ran ran = warm({mount.path("f").string()});
-  CHECK(ran.status == 1);
-  CHECK(says(ran, "the cache takes nothing of it"));
-}
-
 TEST_CASE("a manifest names the files") {
   TestServer server;
   for (const char* key : {"d/a", "d/b b", "d/c", "d/s/e"}) server.put_synthetic("test", key, 1000);

@@ -46,13 +46,13 @@ Result<StoreUrl> prepare(Options& options, const Environment& environment) {
     return Error(Code::invalid_argument, "--write-back and --read-only contradict each other");
   const bool cached =
       !options.cache.off && (url->kind == StoreUrl::Kind::s3 || !options.cache.directory.empty());
+  options.cache.required = !options.cache.directory.empty();
   if (!cached) {
     options.cache.directory.clear();
   } else if (options.cache.directory.empty()) {
     options.cache.directory = default_cache_directory(environment);
   }
-  if (Result<MountpointState> checked = check_mountpoint(mount.mountpoint, *url, environment);
-      !checked)
+  if (Result<MountpointState> checked = check_mountpoint(mount, *url, environment); !checked)
     return checked.error();
   if (Result<void> checked = check_no_loop(*url, mount.mountpoint); !checked)
     return checked.error();
@@ -108,8 +108,7 @@ int mount_command(std::span<const std::string> arguments, bool mount_helper, con
   const Result<StoreUrl> url = prepare(options, environment);
   if (!url) return fail(streams, url.error().message());
   if (parsed->fake) return 0;
-  if (Result<void> cleared = clear_dead_mounts(options.mount.mountpoint, *url, environment);
-      !cleared)
+  if (Result<void> cleared = clear_dead_mounts(options.mount, *url, environment); !cleared)
     return fail(streams, cleared.error().message());
 
   if (options.mount.foreground) {

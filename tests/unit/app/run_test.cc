@@ -125,6 +125,31 @@ TEST_CASE("mount refuses what can be seen to be wrong before it starts anything"
       contains(refused({"mount", "file://" + temporary.path, mountpoint}), "contain one another"));
   CHECK(contains(refused({"mount", "file://" + mountpoint + "/a", mountpoint}),
                  "contain one another"));
+  std::filesystem::create_directory(mountpoint + "/left");
+  CHECK(
+      refused({"mount", "file:///srv/none", mountpoint}) ==
+      "the mountpoint " + mountpoint +
+          " is not empty: what is in it would be hidden while the mount is there; choose an empty "
+          "directory, or say --nonempty");
+  for (const std::vector<std::string>& wanted :
+       {std::vector<std::string>{"--nonempty"}, {"-o", "nonempty"}}) {
+    std::vector<std::string> arguments{"mount", "file:///srv/none", mountpoint};
+    arguments.insert(arguments.end(), wanted.begin(), wanted.end());
+    CHECK(contains(refused(arguments, {.fuse_device = temporary.path + "/fuse"}),
+                   "/fuse is missing"));
+  }
+  std::filesystem::remove(mountpoint + "/left");
+  // Opened for writing, a directory is refused to anybody, as a device is that is not ours.
+  std::filesystem::permissions(temporary.path, std::filesystem::perms(0755));
+  const std::string denied = refused({"mount", "file:///srv/none", mountpoint},
+                                     {.fuse_device = temporary.path, .container_marks = {}});
+  CHECK(contains(denied, temporary.path +
+                             " cannot be opened: Is a directory; its permissions are "
+                             "755; users need 666, as the package fuse3 sets it with fusermount3"));
+  CHECK(contains(denied, "chmod 666 " + temporary.path + ", or mount as root"));
+  CHECK(contains(refused({"mount", "file:///srv/none", mountpoint},
+                         {.fuse_device = temporary.path, .container_marks = {temporary.path}}),
+                 "or mount as root; start the container with: --device /dev/fuse"));
   const std::string no_fuse =
       refused({"mount", "file:///srv/none", mountpoint},
               {.fuse_device = temporary.path + "/fuse", .container_marks = {}});

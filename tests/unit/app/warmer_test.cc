@@ -167,6 +167,14 @@ TEST_CASE("where the files are more than the cache keeps, nothing is read twice"
   for (const auto& [name, file] : place.files) CHECK(file.reads.size() == 1);
 }
 
+TEST_CASE("a cache that cannot be used is not taken for one that is filled") {
+  FakePlace place;
+  place.files["f"] = {.size = 10, .share = {}};
+  CHECK(place.warm().failed == 1);
+  CHECK(place.files["f"].reads.empty());
+  CHECK(place.summary.find("f: the cache takes nothing of it: ") != std::string::npos);
+}
+
 TEST_CASE("where nothing can be kept nothing is read, and why is said") {
   FakePlace place;
   place.files["there"] = {.size = 10,
