@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <string>
 #include <utility>
+
+#include "base/cgroup_limit.h"
 
 namespace penstock {
 namespace {
@@ -155,33 +155,11 @@ void MemoryBudget::remove_reclaimer(const std::shared_ptr<Reclaimer>& reclaimer)
   std::erase(reclaimers_, reclaimer);
 }
 
-namespace {
-
-/// The smallest memory.max of this process's cgroup v2 and its parents; all ones where there is
-/// none.
-uint64_t cgroup_memory_limit() {
-  uint64_t limit = UINT64_MAX;
-  std::ifstream self("/proc/self/cgroup");
-  std::string line;
-  while (std::getline(self, line)) {
-    if (!line.starts_with("0::")) continue;
-    const std::filesystem::path root = "/sys/fs/cgroup";
-    for (std::filesystem::path group = line.substr(3);; group = group.parent_path()) {
-      std::ifstream file(root / group.relative_path() / "memory.max");
-      uint64_t value = 0;
-      if (file >> value) limit = std::min(limit, value);
-      if (!group.has_relative_path()) break;
-    }
-  }
-  return limit;
-}
-
-}  // namespace
-
-uint64_t default_memory_limit() {
+uint64_t default_memory_limit(const std::string& root) {
   const uint64_t ram =
       static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  return std::clamp<uint64_t>(std::min(ram, cgroup_memory_limit()) / 4, 64ULL << 20, 1ULL << 30);
+  return std::clamp<uint64_t>(std::min(ram, cgroup_memory_limit(root)) / 4, 64ULL << 20,
+                              1ULL << 30);
 }
 
 }  // namespace penstock

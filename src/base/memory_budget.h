@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/mutex.h"
@@ -101,8 +102,9 @@ class MemoryBudget {
   std::vector<std::shared_ptr<Reclaimer>> reclaimers_ GUARDED_BY(mutex_);
 };
 
-/// The default of --memory-limit: a quarter of the memory that this process may use (the cgroup v2
-/// limits above it and the machine's RAM), at least 64 MiB and at most 1 GiB.
-uint64_t default_memory_limit();
+/// The default of --memory-limit: a quarter of the memory that this process may use (the limits of
+/// its control groups, and the machine's), between 64 MiB and 1 GiB. `root` as for
+/// cgroup_memory_limit.
+uint64_t default_memory_limit(const std::string& root = "");
 
 }  // namespace penstock
