@@ -249,7 +249,7 @@ TEST_CASE("progress says what is known so far") {
   CHECK(report.progress().starts_with("1 of 2 files, "));
   CHECK(report.progress().ends_with(" left"));
   CHECK_FALSE(report.exceeds_limit());
-  report.learn_limit(9 * mib);
+  CHECK(report.learn_room({.limit = 9 * mib, .free = 9 * mib}));
   CHECK(report.exceeds_limit());
   CHECK_FALSE(report.exceeds_limit());
 }
