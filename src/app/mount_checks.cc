@@ -121,6 +121,8 @@ Result<MountpointState> check_mountpoint(const MountOptions& mount, const StoreU
                                          const Environment& environment) {
   const std::string& mountpoint = mount.mountpoint;
   if (const auto entry = find_mount(read_mount_table(environment.proc), mountpoint)) {
+    // Who looks into it waits until it is mounted on (x-systemd.automount), which waits for us.
+    if (entry->type == "autofs") return MountpointState::free;
     if (!is_dead(mountpoint)) return in_use(*entry);
     if (entry->is_penstock() && same_store(entry->source, url)) return MountpointState::dead;
     return wrong(fmt::format(

@@ -13,8 +13,8 @@ namespace penstock {
 /// True where nobody answers for the mount any more.
 bool is_dead(const std::string& mountpoint);
 
-/// What may be mounted on: nothing is there; or a mount of the same store that has died, which is
-/// to be cleared first.
+/// What may be mounted on: nothing is there, or an automount's point; or a mount of the same store
+/// that has died, which is to be cleared first.
 enum class MountpointState : uint8_t { free, dead };
 
 /// Whether `url` can be mounted at `mount.mountpoint` (canonical): a directory that is there, with

@@ -16,6 +16,7 @@ constexpr std::chrono::seconds look_every{1};
 RetryShared::RetryShared(ObjectStore& store, Scheduler& with, RetryPolicy retry_policy,
                          uint64_t seed, std::shared_ptr<Log> to)
     : inner(store),
+      place(store.identity()),
       scheduler(with),
       policy(retry_policy),
       log(std::move(to)),
@@ -61,7 +62,7 @@ void RetryShared::look_for_slow_calls() {
     const auto left_out = slow ? slow_limit_.admit(scheduler.now()) : std::nullopt;
     if (!left_out) continue;
     log->warning(
-        "waiting for {}: {}{}", inner.identity(), *slow,
+        "waiting for {}: {}{}", place, *slow,
         *left_out == 0 ? "" : fmt::format(" ({} more like this were not told)", *left_out));
   }
   look_soon();

@@ -58,6 +58,7 @@ class RetryShared : public std::enable_shared_from_this<RetryShared> {
               std::shared_ptr<Log> to);
 
   ObjectStore& inner;
+  const std::string place;  ///< Its identity: while it ends it is not to be asked.
   Scheduler& scheduler;
   const RetryPolicy policy;
   const std::shared_ptr<Log> log;

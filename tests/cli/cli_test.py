@@ -3,6 +3,7 @@
 """Starts and ends mounts with the real program: cli_test.py PENSTOCK [unittest arguments]."""
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import pathlib
@@ -327,6 +328,26 @@ class Installed(MountCase):
             "by hand: fuse.penstock hello", "stored: written", f"by fstab: fuse.penstock file://{self.store} hello"])
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("Read-only file system", result.stderr)
+
+
+class Automounts(MountCase):
+    """What systemd makes of x-systemd.automount: who enters the place waits until something is mounted on it."""
+
+    @unittest.skipUnless(os.geteuid() == 0, "makes an autofs mount")
+    def test_an_automount_point_is_mounted_on(self):
+        reader, writer = os.pipe()
+        libc = ctypes.CDLL(None, use_errno=True)
+        options = f"fd={writer},pgrp={os.getpgrp()},minproto=5,maxproto=5,direct"
+        if libc.mount(b"systemd-1", bytes(self.mnt), b"autofs", 0, options.encode()) != 0:
+            self.fail(f"autofs: {os.strerror(ctypes.get_errno())}")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.mnt], check=False, capture_output=True)
+        result = self.penstock("mount", f"file://{self.store}", self.mnt, "--log-file", self.log,
+                               start_new_session=True)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual((self.mnt / "dir" / "file").read_bytes(), b"hello\n")
+        self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
+        os.close(reader)
+        os.close(writer)
 
 
 class OtherNamespaces(MountCase):
