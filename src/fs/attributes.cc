@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/wall_clock.h"
-#include "data/write_back/writer_mark.h"
+#include "base/writer_mark.h"
 
 namespace penstock {
 namespace {
@@ -194,6 +194,7 @@ Metadata to_metadata(const StoredAttributes& attributes, FileType type) {
 
 Metadata with_time(const ObjectInfo& source) {
   Metadata metadata = source.metadata.value_or(Metadata());
+  metadata.erase(std::string(writer_mark));  // The copy is made by another write.
   const bool has_time = parse_attributes(metadata).mtime_ns.has_value();
   if (!has_time && source.last_modified_ns != 0)
     metadata["mtime"] = format_time(source.last_modified_ns);

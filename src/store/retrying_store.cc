@@ -139,14 +139,7 @@ void RetryingStore::remove_many(std::vector<std::string> keys,
 }
 
 void RetryingStore::copy(CopyRequest request, Done<ObjectInfo> done) {
-  CallSubject subject{.operation = "copy", .key = request.target};
-  write<ObjectInfo>(
-      std::move(subject),
-      [request = std::move(request)](ObjectStore& store, const std::stop_token&,
-                                     Done<ObjectInfo> then) {
-        store.copy(request, std::move(then));
-      },
-      std::move(done));
+  std::make_shared<VerifiedCopy>(shared_, std::move(request), std::move(done))->start();
 }
 
 void RetryingStore::rename(RenameRequest request, Done<ObjectInfo> done) {

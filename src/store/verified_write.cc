@@ -8,6 +8,7 @@
 #include <random>
 #include <utility>
 
+#include "base/writer_mark.h"
 #include "store/expected_etag.h"
 
 namespace penstock {
@@ -60,6 +61,43 @@ bool has_metadata(const ObjectInfo& info, const Metadata& wanted) {
   });
 }
 
+/// S3's limit for user metadata: names and values, in bytes (Amazon S3 user guide, "Working with
+/// object metadata").
+constexpr size_t most_metadata_bytes = 2048;
+
+/// Gives a write a mark, unless its caller has given it one or there is no room for it.
+void add_mark(Metadata& metadata) {
+  size_t bytes = 0;
+  for (const auto& [name, value] : metadata) {
+    if (!is_header(name)) bytes += name.size() + value.size();
+  }
+  std::string mark = new_mark();
+  if (bytes + writer_mark.size() + mark.size() <= most_metadata_bytes)
+    metadata.try_emplace(std::string(writer_mark), std::move(mark));
+}
+
+bool is_marked(const Metadata& metadata) { return metadata.contains(std::string(writer_mark)); }
+
+/// Whether the object is the one that a write with such metadata made.
+bool has_mark_of(const ObjectInfo& info, const Metadata& sent) {
+  if (!info.metadata) return false;
+  const auto found = info.metadata->find(std::string(writer_mark));
+  const auto mark = sent.find(std::string(writer_mark));
+  return found != info.metadata->end() && mark != sent.end() && found->second == mark->second;
+}
+
+PutRequest with_mark(PutRequest request) {
+  if (request.condition.if_none_match) add_mark(request.metadata);
+  return request;
+}
+
+CopyRequest with_mark(CopyRequest request) {
+  const bool conditional = request.source == request.target || request.condition.if_none_match ||
+                           !request.condition.if_match.empty();
+  if (request.metadata && conditional) add_mark(*request.metadata);
+  return request;
+}
+
 /// Each rename has another one, in whichever process.
 RenameRequest with_token(RenameRequest request) {
   std::random_device random;
@@ -72,19 +110,38 @@ RenameRequest with_token(RenameRequest request) {
 
 VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest request,
                          Done<ObjectInfo> done)
+    : VerifiedPut(shared, std::make_shared<const PutRequest>(with_mark(std::move(request))),
+                  std::move(done)) {}
+
+VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared,
+                         const std::shared_ptr<const PutRequest>& request, Done<ObjectInfo> done)
     : SimpleCall(
           shared, {.operation = "put", .key = request.key, .body = request.body.size()},
           shared->policy.write_limit, {},
           [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
-            store.put(request, std::move(then));
+            store.put(*request, std::move(then));
           },
           std::move(done)),
-      request_(std::make_shared<const PutRequest>(std::move(request))) {}
+      request_(request) {}
 
 void VerifiedPut::ended(Result<ObjectInfo> result) {
-  if (!result.has_value() && is_refusal(result.code()) && doubtful_tries() > 0)
-    return compare(result.error());
+  if (!result.has_value() && is_refusal(result.code())) {
+    if (request_->condition.if_none_match && is_marked(request_->metadata))
+      return look(result.error());
+    if (doubtful_tries() > 0) return compare(result.error());
+  }
   SimpleCall::ended(std::move(result));
+}
+
+void VerifiedPut::look(const Error& refusal) {
+  const auto self = std::static_pointer_cast<VerifiedPut>(shared_from_this());
+  shared_->inner.head({.key = request_->key}, [self, refusal](Result<ObjectInfo> found) {
+    if (!found.has_value())
+      return self->failed(is_retryable(found.code()) ? found.error() : refusal);
+    if (!found->metadata && self->doubtful_tries() > 0) return self->compare(refusal);
+    if (!has_mark_of(*found, self->request_->metadata)) return self->failed(refusal);
+    self->succeed(std::move(found));
+  });
 }
 
 void VerifiedPut::compare(const Error& refusal) {
@@ -100,6 +157,41 @@ void VerifiedPut::compare(const Error& refusal) {
                          return self->failed(refusal);
                        self->succeed(std::move(found));
                      });
+}
+
+VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared, CopyRequest request,
+                           Done<ObjectInfo> done)
+    : VerifiedCopy(shared, std::make_shared<const CopyRequest>(with_mark(std::move(request))),
+                   std::move(done)) {}
+
+VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared,
+                           const std::shared_ptr<const CopyRequest>& request, Done<ObjectInfo> done)
+    : SimpleCall(
+          shared, "copy", shared->policy.write_limit, {},
+          [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
+            store.copy(*request, std::move(then));
+          },
+          std::move(done)),
+      request_(request) {}
+
+void VerifiedCopy::ended(Result<ObjectInfo> result) {
+  if (!result.has_value() && is_refusal(result.code()) && request_->metadata &&
+      is_marked(*request_->metadata))
+    return look(result.error());
+  SimpleCall::ended(std::move(result));
+}
+
+void VerifiedCopy::look(const Error& refusal) {
+  const auto self = std::static_pointer_cast<VerifiedCopy>(shared_from_this());
+  shared_->inner.head({.key = request_->target}, [self, refusal](Result<ObjectInfo> found) {
+    if (!found.has_value())
+      return self->failed(is_retryable(found.code()) ? found.error() : refusal);
+    // A mark that the caller keeps for several writes is on the source already.
+    const bool older = self->request_->source == self->request_->target &&
+                       found->etag == self->request_->source_if_match;
+    if (older || !has_mark_of(*found, *self->request_->metadata)) return self->failed(refusal);
+    self->succeed(std::move(found));
+  });
 }
 
 VerifiedComplete::VerifiedComplete(const std::shared_ptr<RetryShared>& shared,

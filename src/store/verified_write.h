@@ -7,9 +7,14 @@
 
 namespace penstock {
 
-/// A put whose condition may be violated by its own earlier try: if an answer was lost and the
-/// repeat is refused by If-None-Match or If-Match, the object is fetched and compared (bytes and
-/// metadata; ETags are MD5s on some stores only). Equal means that the lost try did it.
+/// A put whose condition may be violated by its own earlier try: by one whose answer was lost, or
+/// by one that libcurl or a proxy repeated, of which nothing is known here.
+///
+/// One with If-None-Match carries a writer's mark (base/writer_mark.h), and after each refusal HEAD
+/// tells whose the object is. Equal bytes would not: of two nodes that make one lock file, both
+/// write the same. Where a store tells no metadata, and with If-Match, where the bytes matter and
+/// not who wrote them, the object is fetched and compared (bytes and metadata; ETags are MD5s on
+/// some stores only), if an answer was lost before.
 class VerifiedPut final : public SimpleCall<ObjectInfo> {
  public:
   VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest request,
@@ -19,9 +24,31 @@ class VerifiedPut final : public SimpleCall<ObjectInfo> {
   void ended(Result<ObjectInfo> result) override;
 
  private:
+  VerifiedPut(const std::shared_ptr<RetryShared>& shared,
+              const std::shared_ptr<const PutRequest>& request, Done<ObjectInfo> done);
+  void look(const Error& refusal);
   void compare(const Error& refusal);
 
   const std::shared_ptr<const PutRequest> request_;
+};
+
+/// A copy whose condition, on its target or on its source where it copies an object onto itself,
+/// may be violated by its own earlier try. Where it gives the target metadata, a writer's mark is
+/// among them, and after each refusal HEAD tells whether the target is the one that it made.
+class VerifiedCopy final : public SimpleCall<ObjectInfo> {
+ public:
+  VerifiedCopy(const std::shared_ptr<RetryShared>& shared, CopyRequest request,
+               Done<ObjectInfo> done);
+
+ protected:
+  void ended(Result<ObjectInfo> result) override;
+
+ private:
+  VerifiedCopy(const std::shared_ptr<RetryShared>& shared,
+               const std::shared_ptr<const CopyRequest>& request, Done<ObjectInfo> done);
+  void look(const Error& refusal);
+
+  const std::shared_ptr<const CopyRequest> request_;
 };
 
 /// A Complete that is believed undone only after a look: where the upload is gone, or the condition

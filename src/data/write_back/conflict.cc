@@ -12,7 +12,7 @@
 
 #include "data/write/gathering.h"
 #include "data/write_back/pending_file.h"
-#include "data/write_back/writer_mark.h"
+#include "data/write_back/pending_metadata.h"
 
 namespace penstock {
 namespace {

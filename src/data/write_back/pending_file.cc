@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/writer_mark.h"
 #include "data/write/gathering.h"
+#include "data/write_back/pending_metadata.h"
 #include "data/write_back/temporary_name.h"
-#include "data/write_back/writer_mark.h"
 
 namespace penstock {
 namespace {

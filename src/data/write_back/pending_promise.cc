@@ -3,8 +3,9 @@
 #include <utility>
 
 #include "base/wall_clock.h"
+#include "base/writer_mark.h"
 #include "data/write_back/pending_file.h"
-#include "data/write_back/writer_mark.h"
+#include "data/write_back/pending_metadata.h"
 
 namespace penstock {
 void PendingFile::promise_contents(CommitRequest request, Done<void> done) {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "data/write_back/pending_file.h"
-#include "data/write_back/writer_mark.h"
+#include "data/write_back/pending_metadata.h"
 
 namespace penstock {
 namespace {

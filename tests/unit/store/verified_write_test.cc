@@ -45,21 +45,34 @@ Error no_upload() {
   return Error(Code::not_found, Error::Detail{.message = "gone", .service_code = "NoSuchUpload"});
 }
 
+/// One object, which tries of this store make and somebody else may make.
 struct PutGround : Ground {
   std::string stored = "hello world";
   ObjectInfo stored_info{.key = "k", .etag = "e", .metadata = Metadata{{"mtime", "1"}, {"x", "y"}}};
+  Metadata sent;      ///< By the last try.
+  bool done = false;  ///< By the first try, although its answer is an error.
+  int reads = 0;
 
   PutGround() {
-    inner.on_put = scripted<PutRequest>();
-    inner.on_get = [this](const GetRequest& request, Done<ObjectInfo> done) {
+    inner.on_put = [this, answer = scripted<PutRequest>()](const PutRequest& request,
+                                                           Done<ObjectInfo> then) {
+      sent = request.metadata;
+      if (tries == 0 && done) stored_info.metadata = request.metadata;
+      answer(request, std::move(then));
+    };
+    inner.on_head = [this](const HeadRequest&, Done<ObjectInfo> then) {
       ++looks;
+      then(stored_info);
+    };
+    inner.on_get = [this](const GetRequest& request, Done<ObjectInfo> then) {
+      ++reads;
       const std::string_view all = stored;
       for (size_t at = 0; at < all.size(); at += 3) {
         if (!request.sink->write(at, as_bytes(all.substr(at, 3))))
-          return done(Error(Code::cancelled));
+          return then(Error(Code::cancelled));
       }
       stored_info.size = stored.size();
-      done(stored_info);
+      then(stored_info);
     };
   }
   void put(const Precondition& condition = {.if_none_match = true}) {
@@ -74,49 +87,178 @@ struct PutGround : Ground {
   }
 };
 
-TEST_CASE("A conditional put that its own lost try refuses is a success") {
+TEST_CASE("An exclusive put that its own try refuses is a success") {
   PutGround ground;
-  ground.answers = {lost(), refused(GENERATE(Code::already_exists, Code::changed))};
+  ground.done = true;
+  SECTION("whose answer was lost") {
+    ground.answers = {lost(), refused(GENERATE(Code::already_exists, Code::changed))};
+  }
+  SECTION("that libcurl or a proxy repeated") { ground.answers = {refused()}; }
   ground.put();
   REQUIRE(ground.outcome.ok());
   CHECK((*ground.outcome.result)->etag == "e");
   CHECK(ground.looks == 1);
+  CHECK(ground.reads == 0);
+  CHECK(ground.sent.at("penstock-writer").size() == 32);
 }
 
-TEST_CASE("A conditional put that somebody else was faster at is refused") {
+TEST_CASE("An exclusive put that somebody else was faster at is refused, whatever they wrote") {
   PutGround ground;
   ground.answers = {lost(), refused()};
-  SECTION("other bytes") { ground.stored = "hello_world"; }
-  SECTION("fewer bytes") { ground.stored = "hello"; }
-  SECTION("more bytes") { ground.stored = "hello world!"; }
-  SECTION("no bytes") { ground.stored = ""; }
-  SECTION("other metadata") { ground.stored_info.metadata = Metadata{{"mtime", "2"}}; }
-  ground.put();
-  CHECK(ground.outcome.code() == Code::already_exists);
-  CHECK(ground.looks == 1);
-}
-
-TEST_CASE("A conditional put that is refused at once is refused without a look") {
-  PutGround ground;
-  SECTION("first try") { ground.answers = {refused()}; }
+  SECTION("the same bytes and metadata, as two who make one lock file") {}
+  SECTION("with a mark of their own") {
+    ground.stored_info.metadata->emplace("penstock-writer", "1");
+  }
+  SECTION("at once") { ground.answers = {refused()}; }
   SECTION("after SlowDown, which did nothing") {
     ground.answers = {Error(Code::throttled, "503"), refused()};
   }
   ground.put();
   CHECK(ground.outcome.code() == Code::already_exists);
-  CHECK(ground.looks == 0);
+  CHECK(ground.looks == 1);
+}
+
+TEST_CASE("A mark that the caller has given is kept, and what has no room gets none") {
+  PutGround ground;
+  ground.answers = {refused()};
+  Metadata metadata;
+  SECTION("its own") { metadata["penstock-writer"] = "mine"; }
+  SECTION("no room") { metadata["x"] = std::string(2040, 'x'); }
+  ground.store.put(
+      {.key = "k", .body = {}, .metadata = metadata, .condition = {.if_none_match = true}},
+      ground.outcome.done());
+  CHECK(ground.outcome.code() == Code::already_exists);
+  CHECK(ground.sent == metadata);
+}
+
+TEST_CASE("Where a store tells no metadata, the bytes tell whose the object is") {
+  PutGround ground;
+  ground.answers = {lost(), refused()};
+  ground.stored_info.metadata = std::nullopt;
+  bool same = false;
+  SECTION("the same") { same = true; }
+  SECTION("other bytes") { ground.stored = "hello_world"; }
+  SECTION("fewer bytes") { ground.stored = "hello"; }
+  SECTION("more bytes") { ground.stored = "hello world!"; }
+  SECTION("no bytes") { ground.stored = ""; }
+  ground.put();
+  CHECK(ground.outcome.ok() == same);
+  CHECK(ground.reads == 1);
+}
+
+TEST_CASE("A replacing put that its own lost try refuses is compared with what is there") {
+  PutGround ground;
+  ground.answers = {lost(), refused(Code::changed)};
+  bool same = false;
+  SECTION("the same") { same = true; }
+  SECTION("other bytes") { ground.stored = "hello_world"; }
+  SECTION("other metadata") { ground.stored_info.metadata = Metadata{{"mtime", "2"}}; }
+  ground.put({.if_match = "before"});
+  CHECK(ground.outcome.ok() == same);
+  CHECK(ground.reads == 1);
+  CHECK_FALSE(ground.sent.contains("penstock-writer"));
+}
+
+TEST_CASE("A replacing put that is refused at once is refused without a look") {
+  PutGround ground;
+  ground.answers = {refused(Code::changed)};
+  ground.put({.if_match = "before"});
+  CHECK(ground.outcome.code() == Code::changed);
+  CHECK(ground.looks + ground.reads == 0);
 }
 
 TEST_CASE("A look that fails is repeated with the put") {
   PutGround ground;
+  ground.done = true;
   ground.answers = {lost(), refused(), refused()};
-  const auto look = ground.inner.on_get;
-  ground.inner.on_get = [&, look](GetRequest request, Done<ObjectInfo> done) {
+  const auto look = ground.inner.on_head;
+  ground.inner.on_head = [&, look](const HeadRequest& request, Done<ObjectInfo> done) {
     if (ground.looks++ == 0) return done(lost());
-    look(std::move(request), std::move(done));
+    look(request, std::move(done));
   };
   ground.put();
   CHECK(ground.outcome.ok());
+}
+
+struct CopyGround : Ground {
+  ObjectInfo stored{.key = "k", .etag = "after", .metadata = Metadata{{"mode", "420"}}};
+  bool done = false;  ///< By the first try, although its answer is an error.
+  Metadata sent;
+
+  CopyGround() {
+    inner.on_copy = [this, answer = scripted<CopyRequest>()](const CopyRequest& request,
+                                                             Done<ObjectInfo> then) {
+      sent = request.metadata.value_or(Metadata());
+      if (tries == 0 && done) stored.metadata = sent;
+      answer(request, std::move(then));
+    };
+    inner.on_head = [this](const HeadRequest& request, Done<ObjectInfo> then) {
+      ++looks;
+      CHECK(request.key == "k");
+      then(stored);
+    };
+  }
+  /// A change of attributes, or a copy to a name that must be free.
+  void copy(bool onto_itself) {
+    store.copy({.source = onto_itself ? "k" : "from",
+                .target = "k",
+                .source_if_match = "before",
+                .metadata = Metadata{{"mode", "420"}},
+                .condition = {.if_none_match = !onto_itself}},
+               outcome.done());
+    scheduler.advance(3s);
+  }
+};
+
+TEST_CASE("A copy that its own try refuses is a success") {
+  CopyGround ground;
+  ground.done = true;
+  ground.answers = GENERATE(true, false) ? std::vector{lost(), refused(Code::changed)}
+                                         : std::vector{refused(Code::already_exists)};
+  ground.copy(GENERATE(true, false));
+  REQUIRE(ground.outcome.ok());
+  CHECK((*ground.outcome.result)->etag == "after");
+  CHECK(ground.looks == 1);
+}
+
+TEST_CASE("A copy that somebody else has prevented is refused") {
+  const bool onto_itself = GENERATE(true, false);
+  CopyGround ground;
+  ground.answers = {lost(), refused(Code::changed)};
+  SECTION("by the same metadata") {}
+  SECTION("by other metadata") { ground.stored.metadata = Metadata{{"penstock-writer", "1"}}; }
+  SECTION("by a store that does not tell") { ground.stored.metadata = std::nullopt; }
+  ground.copy(onto_itself);
+  CHECK(ground.outcome.code() == Code::changed);
+}
+
+TEST_CASE("A copy onto itself with a mark that the object has already is not believed done") {
+  CopyGround ground;
+  ground.answers = {refused(Code::changed)};
+  ground.stored = {.key = "k", .etag = "before", .metadata = Metadata{{"penstock-writer", "mine"}}};
+  ground.store.copy({.source = "k",
+                     .target = "k",
+                     .source_if_match = "before",
+                     .metadata = Metadata{{"penstock-writer", "mine"}},
+                     .condition = {}},
+                    ground.outcome.done());
+  CHECK(ground.outcome.code() == Code::changed);
+}
+
+TEST_CASE("A copy that keeps its source's metadata, or has no condition, gets no mark") {
+  CopyGround ground;
+  ground.answers = {refused(Code::changed)};
+  std::optional<Metadata> metadata;
+  if (GENERATE(true, false)) metadata.emplace();
+  ground.store.copy({.source = "from",
+                     .target = "k",
+                     .source_if_match = "before",
+                     .metadata = metadata,
+                     .condition = {}},
+                    ground.outcome.done());
+  CHECK(ground.outcome.code() == Code::changed);
+  CHECK(ground.sent.empty());
+  CHECK(ground.looks == 0);
 }
 
 struct CompleteGround : Ground {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "data/write_back/writer_mark.h"
+#include "data/write_back/pending_metadata.h"
 
-#include <fmt/core.h>
-
-#include <random>
+#include "base/writer_mark.h"
 
 namespace penstock {
 namespace {
@@ -15,13 +13,6 @@ const std::string doom = "penstock-deleting";
 void mark_doomed(Metadata& metadata) { metadata.insert_or_assign(doom, std::string(1, '1')); }
 
 bool doomed(JournalState& state) { return state.metadata.erase(doom) != 0; }
-
-std::string new_mark() {
-  std::random_device random;
-  std::string mark;
-  for (int i = 0; i < 4; ++i) mark += fmt::format("{:08x}", random() & 0xffffffffU);
-  return mark;
-}
 
 std::string mark_of(const Metadata& metadata) {
   const auto found = metadata.find(std::string(writer_mark));
