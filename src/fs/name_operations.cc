@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/wall_clock.h"
+#include "fs/first_keys.h"
 
 namespace penstock {
 
@@ -44,6 +45,8 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
   PutRequest marker;
   StoredAttributes stored;
   bool waits = false;
+  // Another client may put something into the directory before the store has made it, and answered.
+  const Scheduler::Time sent = core_.parts.scheduler.now();
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
@@ -64,8 +67,9 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
   }
   if (waits) return mkdir(request, std::move(done));
   core_.parts.store.put(
-      std::move(marker), core_.tracked<ObjectInfo>([this, request, stored, done = std::move(done)](
-                                                       Result<ObjectInfo> info) mutable {
+      std::move(marker),
+      core_.tracked<ObjectInfo>([this, request, stored, sent,
+                                 done = std::move(done)](Result<ObjectInfo> info) mutable {
         done = [this, parent = request.parent, done = std::move(done)](Result<Entry> made) mutable {
           core_.end_work(*parent);
           done(std::move(made));
@@ -88,7 +92,7 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
           inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
           DirectoryState& state = *inode->directory;
           state.complete = state.own = state.made_here = state.has_marker = true;
-          core_.tree.told_own(*inode);
+          core_.tree.told_own(*inode, sent);
           state.listed = inode->told;
           core_.tree.note_change(*request.parent, request.name);
           Tree::names_changed(*request.parent);
@@ -115,24 +119,22 @@ void NameOperations::check_empty(const InodePtr& directory, Done<void> done) {
   if (gone) return done(*gone);
   if (busy) return done(Error(Code::not_empty));
   const std::string marker = request.prefix;
-  core_.parts.store.list(std::move(request),
-                         core_.tracked<ListPage>([this, marker, directory, done = std::move(done)](
-                                                     Result<ListPage> page) mutable {
-                           if (!page) return done(page.error());
-                           bool has_marker = false;
-                           for (const ObjectInfo& object : page->objects) {
-                             // Bytes that another client put under the directory's own key are
-                             // nothing that a removal of an empty directory may take along.
-                             if (object.key != marker || object.size > 0)
-                               return done(Error(Code::not_empty));
-                             has_marker = true;
-                           }
-                           {
-                             const MutexLock lock(core_.tree.mutex);
-                             directory->directory->has_marker = has_marker;
-                           }
-                           done({});
-                         }));
+  first_keys(core_, std::move(request),
+             [this, marker, directory, done = std::move(done)](Result<ListPage> page) mutable {
+               if (!page) return done(page.error());
+               bool has_marker = false;
+               for (const ObjectInfo& object : page->objects) {
+                 // Bytes that another client put under the directory's own key are
+                 // nothing that a removal of an empty directory may take along.
+                 if (object.key != marker || object.size > 0) return done(Error(Code::not_empty));
+                 has_marker = true;
+               }
+               {
+                 const MutexLock lock(core_.tree.mutex);
+                 directory->directory->has_marker = has_marker;
+               }
+               done({});
+             });
 }
 
 void NameOperations::rmdir(const InodePtr& parent, const std::string& name, Done<void> done) {
@@ -224,7 +226,7 @@ void NameOperations::keep_parent(const InodePtr& parent, const std::string& leav
     if (others || marker) return done({});
     core_.store_marker(parent, std::move(done));
   };
-  core_.parts.store.list(std::move(request), core_.tracked<ListPage>(std::move(listed)));
+  first_keys(core_, std::move(request), std::move(listed));
 }
 
 void NameOperations::unlink(const InodePtr& parent, const std::string& name, Done<void> done) {

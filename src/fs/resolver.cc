@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "fs/first_keys.h"
 #include "fs/lock_name.h"
 
 namespace penstock {
@@ -135,14 +136,14 @@ void Resolver::resolve_single(const InodePtr& directory, const std::string& name
                            }
                            single_answered(single);
                          }));
-  core_.parts.store.list({.prefix = single->key + "/", .max_keys = 1},
-                         core_.tracked<ListPage>([this, single](Result<ListPage> page) {
-                           {
-                             const MutexLock lock(single->mutex);
-                             single->below = std::move(page);
-                           }
-                           single_answered(single);
-                         }));
+  first_keys(core_, {.prefix = single->key + "/", .max_keys = 1},
+             [this, single](Result<ListPage> page) {
+               {
+                 const MutexLock lock(single->mutex);
+                 single->below = std::move(page);
+               }
+               single_answered(single);
+             });
 }
 
 Resolver::Standing Resolver::standing(const Single& single) {

@@ -174,6 +174,13 @@ struct MemoryStore::State {
     const std::string& after =
         request.continuation.empty() ? request.start_after : request.continuation;
     ListPage page;
+    if (options.empty_first_page && request.continuation.empty()) {
+      page.continuation = std::max(request.prefix, request.start_after);
+      // A key that is the prefix itself comes after the continuation, which is before all keys.
+      page.continuation.pop_back();
+      return page;
+    }
+    const uint32_t most = std::min(request.max_keys, options.page_limit);
     std::string last;
     const MutexLock lock(mutex);
     auto at =
@@ -187,7 +194,7 @@ struct MemoryStore::State {
       // A common prefix at or before the starting point was given out before its keys.
       const bool skipped = !rolled.empty() && rolled <= after;
       if (!skipped) {
-        if (page.objects.size() + page.common_prefixes.size() == request.max_keys) {
+        if (page.objects.size() + page.common_prefixes.size() == most) {
           page.continuation = last;
           break;
         }

@@ -20,6 +20,10 @@ struct MemoryStoreOptions {
   size_t piece_size =
       64 << 10;                ///< Bytes per write to a sink; with a scheduler one piece per step.
   bool content_etags = false;  ///< The same bytes, or the same parts: the same ETag, as on S3.
+  /// The most keys on a page, whatever was asked for.
+  uint32_t page_limit = 1000;
+  /// A listing's first page has none, and says that there is more, as S3 may.
+  bool empty_first_page = false;
 };
 
 /// One call as it arrived, in order.
