@@ -45,7 +45,7 @@ class NameTurns {
  private:
   /// How long somebody waits for those who were sent back: a program may have been killed, or have
   /// given up.
-  static constexpr std::chrono::milliseconds patience{100};
+  static constexpr std::chrono::milliseconds patience{1000};
   /// How long it is remembered that somebody was.
   static constexpr std::chrono::seconds memory{10};
 

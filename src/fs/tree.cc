@@ -412,10 +412,17 @@ void Tree::note_carried(const Inode& inode) {
 }
 
 void Tree::note_change(Inode& directory, const std::string& name) {
-  DirectoryState& state = *directory.directory;
-  ++state.change_count;
-  if (state.listing != nullptr || state.partial_listings > 0)
-    state.changed[name] = state.change_count;
+  const Inode* changed_in = &directory;
+  const std::string* changed = &name;
+  while (true) {
+    DirectoryState& state = *changed_in->directory;
+    ++state.change_count;
+    if (state.listing != nullptr || state.partial_listings > 0)
+      state.changed[*changed] = state.change_count;
+    if (!changed_in->named() || changed_in->parent == nullptr) return;
+    changed = &changed_in->name;
+    changed_in = changed_in->parent.get();
+  }
 }
 
 void Tree::note_absent(Inode& directory, const std::string& name, Scheduler::Time asked) {
@@ -452,7 +459,7 @@ void Tree::told_directory(Inode& directory, Scheduler::Time asked) {
   told(directory, state.has_marker ? directory.modified_s * ns_per_second : state.oldest_ns, asked);
 }
 
-void Tree::told_own(Inode& inode) { inode.told = {scheduler_.now(), freshness.of_own()}; }
+void Tree::told_own(Inode& inode, Scheduler::Time sent) { inode.told = {sent, freshness.of_own()}; }
 
 void Tree::told_listing(Inode& directory, Scheduler::Time began, int64_t newest_ns) {
   DirectoryState& state = *directory.directory;

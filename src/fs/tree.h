@@ -121,7 +121,7 @@ class Tree {
   /// Names were added to the directory, or taken away: its times are now.
   static void names_changed(Inode& directory);
   /// Notes an own change of a name, so that an older listing that is still under way does not undo
-  /// it.
+  /// it; nor does one of a directory above, which may be in the bucket by this change alone.
   void note_change(Inode& directory, const std::string& name) REQUIRES(mutex);
   /// The name did not exist when the mount `asked`.
   void note_absent(Inode& directory, const std::string& name, Scheduler::Time asked)
@@ -138,7 +138,9 @@ class Tree {
   /// The store told that the directory exists.
   void told_directory(Inode& directory, Scheduler::Time asked) REQUIRES(mutex);
   /// This mount changed it just now: nothing is younger.
-  void told_own(Inode& inode) REQUIRES(mutex);
+  void told_own(Inode& inode) REQUIRES(mutex) { told_own(inode, scheduler_.now()); }
+  /// This mount changed it by a request that it sent then.
+  void told_own(Inode& inode, Scheduler::Time sent) REQUIRES(mutex);
   /// A listing that began then is all in the tree; its newest object has this time (0: unknown).
   void told_listing(Inode& directory, Scheduler::Time began, int64_t newest_ns) REQUIRES(mutex);
 

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "support/catch.h"
-#include "unit/fs/world.h"
+#include "unit/fs/shared_world.h"
 
 namespace penstock {
 namespace {
@@ -142,6 +142,30 @@ TEST_CASE("a listing of two pages whose samples overlap is answered") {
   CHECK(walk.names.size() == 1120);
   CHECK(all_once(walk.names));
   world.store.release_all();
+}
+
+TEST_CASE("a listing from before does not undo the directory of a file that was just stored") {
+  test::SharedWorld world;
+  world.memory.set("d/f", "x");
+  for (int i = 0; i < 1500; ++i) world.memory.set(fmt::format("e{:04}", i), "x");
+  const InodeId directory = world.held(root_inode, "d");
+  const Result<Created> made = world.create(directory, "new");
+  REQUIRE(made);
+  // Another client removes what else is in the directory; then the first page of the root, which
+  // the directory would be on, is listed.
+  world.memory.erase("d/f");
+  world.wait();
+  world.store.hold("List");
+  Walk walk(world, root_inode);
+  walk.ask();
+  REQUIRE(world.store.release_one("List"));
+  world.scheduler.run();
+  REQUIRE(world.write_and_close(made->opened.handle, "bytes"));
+  world.store.release_all();
+  walk.take();
+  walk.finish();
+  CHECK(walk.names.size() == 1501);
+  CHECK(world.lookup(directory, "new"));
 }
 
 TEST_CASE("a name that is replaced while its directory is being read is read once") {

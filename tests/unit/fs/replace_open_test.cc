@@ -91,7 +91,7 @@ TEST_CASE("an open waits while its file is being replaced, and is sent to the ne
   SECTION("for a moment") {
     const auto second = world.unlink("f");
     CHECK_FALSE(second->has_value());
-    world.scheduler.advance(milliseconds(100));
+    world.scheduler.advance(milliseconds(1000));
     world.settle();
     REQUIRE(second->has_value());
     CHECK(**second);
