@@ -112,11 +112,14 @@ int Kernel::fill_page(Process& process, OpenFile& file, uint64_t index) {
   const uint64_t version = node->attributes_version;
   const uint64_t dropped = node->pages_dropped;
   fuse_file_info info = info_of(file);
+  ++node->filling[index];
   const Answer answer =
       request(&process, "read", fmt::format("{} page {}", path_of(*node), index),
               [this, id = node->id, index, info](fuse_req* r) mutable {
                 operations_.read(r, id, page_size, static_cast<off_t>(index * page_size), &info);
               });
+  if (--node->filling[index] == 0) node->filling.erase(index);
+  world.wake_all(node->filled);
   if (answer.error != 0) return answer.error;
   std::string bytes = answer.data;
   if (bytes.size() < page_size) {
@@ -197,6 +200,7 @@ int Kernel::write(Process& process, OpenFile& file, uint64_t offset, const std::
     drop_pages(*node, first, last);
   } else {
     for (uint64_t index = first; index <= last; ++index) {
+      while (node->filling.contains(index)) world.wait(node->filled);
       const uint64_t from = std::max(at, index * page_size);
       const uint64_t to = std::min(end, (index + 1) * page_size);
       const std::string piece = bytes.substr(from - at, to - from);

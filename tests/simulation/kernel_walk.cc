@@ -245,6 +245,10 @@ int Kernel::rename(Process& process, const KNodePtr& start, const std::string& f
     if (const int error =
             look_up(process, target.directory, target.name, Walk::reval, target.node, true))
       return error;
+    for (KNodePtr above = source.directory; above != nullptr && above != root_;
+         above = above->parent.lock()) {
+      if (above == target.node) return ENOTEMPTY;
+    }
     if (target.node != nullptr) {
       if (no_replace) return EEXIST;
       if (target.node == source.node) return 0;

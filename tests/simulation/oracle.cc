@@ -68,8 +68,11 @@ void Oracle::store_changed(const StoreChange& change) {
     if (change.actor != foreign_client && !path.ends_with('/')) check_bytes(change, path);
     stored_.insert(*bytes);
     // Somebody else's object keeps the name: what was written here went beside it.
-    if (const std::string name = without_conflict(path); name != path && change.actor >= 0)
-      names_.erase({change.actor, name});
+    if (const std::string name = without_conflict(path); name != path && change.actor >= 0) {
+      const auto own = names_.find({change.actor, name});
+      if (own != names_.end()) own->second.since = -forever;
+      if (own != names_.end()) own->second.until = world_.now() + options_.bound;
+    }
     // The same bytes with other metadata are the same version to who reads them.
     const auto before = objects_.find(path);
     if (before == objects_.end() || *before->second != *bytes) objects_[path] = bytes;
@@ -129,8 +132,73 @@ std::set<std::string> Oracle::possible(const LocalFile& local) {
   return result;
 }
 
+/// Whatever is stored of the file now may be what it may be now.
+void Oracle::may_be_stored(LocalFile& local) {
+  if (local.commits.empty() || local.unknown) return;
+  const std::set<std::string> now = possible(local);
+  for (std::set<std::string>& commit : local.commits) commit.insert(now.begin(), now.end());
+}
+
+/// A call takes the name's file away, by a removal or a rename: what others have put there before
+/// is gone, but where the file was made here and never stored. Nothing is removed then, and theirs
+/// stays.
+Nanos Oracle::taken_away_since(int node, const std::string& path, Span span) const {
+  const auto name = names_.find({node, path});
+  if (name == names_.end() || name->second.file == nullptr) return span.from;
+  const LocalFile& local = *name->second.file;
+  if (!local.made_here || stored_since(node, path, local.opened)) return span.from;
+  return std::min(span.from, local.opened - options_.bound);
+}
+
+bool Oracle::stored_since(int node, const std::string& path, Nanos since) const {
+  const auto puts = puts_.find(path);
+  return puts != puts_.end() && std::ranges::any_of(puts->second, [&](const Put& put) {
+           return put.actor == node && put.at >= since;
+         });
+}
+
+/// Whether the bucket had the path with such contents at a moment of the span.
+bool Oracle::stood(const std::string& path, Span span,
+                   const std::set<std::string>& contents) const {
+  const auto states = history_.find(path);
+  return states != history_.end() && std::ranges::any_of(states->second, [&](const auto& state) {
+           return state.bytes != nullptr && state.from <= span.to && state.to >= span.from &&
+                  contents.contains(*state.bytes);
+         });
+}
+
+/// The path, and what it was before folders above it, or it itself, got other names.
+std::vector<std::string> Oracle::names_of(int node, const std::string& path) const {
+  std::vector<std::string> names{path};
+  const auto moves = moves_.find(node);
+  if (moves == moves_.end()) return names;
+  for (auto move = moves->second.rbegin(); move != moves->second.rend(); ++move) {
+    for (size_t i = names.size(); i-- > 0;) {
+      if (names[i] == move->to || below(names[i], move->to))
+        names.push_back(move->from + names[i].substr(move->to.size()));
+    }
+  }
+  return names;
+}
+
+/// What the path has become by renames that were under way then, or came later.
+std::vector<std::string> Oracle::renamed_since(int node, const std::string& path,
+                                               Nanos since) const {
+  std::vector<std::string> names{path};
+  const auto moves = moves_.find(node);
+  if (moves == moves_.end()) return names;
+  for (const Rename& move : moves->second) {
+    if (move.ended < since) continue;
+    for (size_t i = names.size(); i-- > 0;) {
+      if (names[i] == move.from || below(names[i], move.from))
+        names.push_back(move.to + names[i].substr(move.from.size()));
+    }
+  }
+  return names;
+}
+
 bool Oracle::being_stored(int node, const LocalFilePtr& local) const {
-  if (local->commits > 0) return true;
+  if (!local->commits.empty()) return true;
   const auto under_way = [&](const std::string& path) {
     for (std::string at = path; !at.empty(); at = parent_of(at)) {
       const auto busy = busy_.find({node, at});
@@ -163,8 +231,7 @@ bool Oracle::holds_below(int node, const std::string& path) const {
   return std::ranges::any_of(names_, [&](const auto& entry) {
     const auto& [where, name] = entry;
     if (where.first != node || name.file == nullptr || !below(where.second, path)) return false;
-    return !name.file->deleted &&
-           (name.file->writers > 0 || name.file->unsaved || owed(node, where.second));
+    return !name.file->deleted && holds(node, where.second, name);
   });
 }
 
@@ -184,7 +251,7 @@ uint64_t Oracle::may_change(int node, std::vector<std::string> paths, bool all_b
 void Oracle::may_change_no_more(uint64_t id) { licences_.erase(id); }
 
 void Oracle::rename_begins(int node, const std::string& from, const std::string& to) {
-  moves_[node].emplace_back(from, to);
+  moves_[node].push_back({from, to});
 }
 
 bool Oracle::licensed(const Licence& licence, const std::string& path) const {
@@ -197,8 +264,8 @@ bool Oracle::licensed(const Licence& licence, const std::string& path) const {
   if (moves == moves_.end()) return false;
   return std::ranges::any_of(moves->second, [&](const auto& move) {
     return std::ranges::any_of(licence.paths, [&](const std::string& named) {
-      return (named == move.first || below(named, move.first)) &&
-             covers(move.second + named.substr(move.first.size()));
+      return (named == move.from || below(named, move.from)) &&
+             covers(move.to + named.substr(move.from.size()));
     });
   });
 }
@@ -208,136 +275,23 @@ void Oracle::check_licence(const StoreChange& change, const std::string& full) {
   const std::string path = marker ? full.substr(0, full.size() - 1) : without_conflict(full);
   // A directory's own object is written for what is done in it.
   if (marker && visited_directories_.contains({change.actor, path})) return;
-  for (const auto& [from, to] : moves_[change.actor]) {
-    if (marker && (path == to || below(path, to))) return;
+  for (const Rename& move : moves_[change.actor]) {
+    if (marker && (path == move.to || below(path, move.to))) return;
   }
   for (const auto& [id, licence] : licences_) {
     if (licence.node == change.actor && licensed(licence, path)) return;
   }
-  const auto writer = writers_.find({change.actor, path});
-  if (writer != writers_.end() && world_.now() <= writer->second) return;
+  for (const std::string& name : names_of(change.actor, path)) {
+    const auto writer = writers_.find({change.actor, name});
+    if (writer != writers_.end() && world_.now() <= writer->second) return;
+  }
   violation("a key that nobody named",
             fmt::format("node {}: {} of '{}' ({}), and no program of it has asked for that",
                         change.actor, change.operation, full,
                         change.after.exists ? shown(change.after.bytes) : "removed"));
 }
 
-// What is known of a path
-
-std::vector<PathState> Oracle::window(int node, const std::string& path, Span span,
-                                      bool with_floors) const {
-  Nanos own = -forever;
-  Nanos own_done = forever;
-  if (const auto name = names_.find({node, path}); name != names_.end()) {
-    if (name->second.done <= span.from) own = name->second.since;
-    own_done = name->second.done;
-  }
-  Nanos floor = -forever;
-  if (const auto floors = floors_.find({node, path}); with_floors && floors != floors_.end()) {
-    for (const Floor& each : floors->second) {
-      if (each.told <= span.from) floor = std::max(floor, each.moment);
-    }
-  }
-  std::vector<PathState> states;
-  const auto add = [&](const PathState& state) {
-    if (state.from > span.to || state.to + options_.bound < span.from) return;
-    // A folder that this node took away, and that others keep there, is there.
-    const bool kept = state.kind == PathState::Kind::directory && state.to > own_done;
-    if ((state.from < own && !kept) || state.to <= floor) return;
-    states.push_back(state);
-  };
-  const auto found = history_.find(path);
-  if (found == history_.end()) {
-    add({.from = -forever});
-  } else {
-    for (const PathState& state : found->second) add(state);
-  }
-  return states;
-}
-
-const Oracle::LocalName* Oracle::local_name(int node, const std::string& path, Span span) const {
-  const auto found = names_.find({node, path});
-  if (found == names_.end()) return nullptr;
-  const LocalName& name = found->second;
-  const bool dirty =
-      name.file != nullptr && (name.file->writers > 0 || name.file->unsaved || owed(node, path));
-  if (dirty) return &name;
-  // What others have made of it since is known at some time.
-  const auto states = history_.find(path);
-  if (states == history_.end()) return &name;
-  for (const PathState& state : states->second) {
-    if (state.actor != node && state.from >= name.since && state.from + options_.bound < span.from)
-      return nullptr;
-  }
-  return &name;
-}
-
-bool Oracle::may_be(int node, const std::string& path, Span span, bool present) const {
-  if (path.empty()) return present;
-  const auto is = [&](PathState::Kind kind) {
-    return (kind != PathState::Kind::absent) == present;
-  };
-  const std::vector<PathState> states = window(node, path, span, true);
-  if (std::ranges::any_of(states, [&](const PathState& s) { return is(s.kind); })) return true;
-  if (const LocalName* name = local_name(node, path, span); name != nullptr && is(name->kind))
-    return true;
-  if (busy(node, path, span)) return true;
-  if (present && holds_below(node, path)) return true;
-  // Where a directory above is gone, so is the name.
-  return !present && !parent_of(path).empty() && may_be(node, parent_of(path), span, false);
-}
-
-bool Oracle::busy(int node, const std::string& path, Span span) const {
-  for (std::string at = path; !at.empty(); at = parent_of(at)) {
-    const auto found = busy_.find({node, at});
-    if (found != busy_.end() && (found->second.now > 0 || found->second.last > span.from))
-      return true;
-    const auto name = names_.find({node, at});
-    if (name != names_.end() && name->second.done > span.from) return true;
-  }
-  return false;
-}
-
-void Oracle::name_busy(int node, const std::string& path) {
-  ++busy_[{node, path}].now;
-  // What is about to lose its name may be stored before, for who has it open.
-  may_store(node, path);
-}
-
-/// Whoever has the path, or what is below it, open: what they have written may be stored now.
-void Oracle::may_store(int node, const std::string& path) {
-  for (const auto& [file, info] : open_) {
-    const bool named = std::ranges::any_of(
-        info.paths, [&](const std::string& each) { return each == path || below(each, path); });
-    if (named && info.node == node && info.local != nullptr)
-      commit_points_[node].insert(info.local->contents.begin(), info.local->contents.end());
-  }
-}
-
-void Oracle::name_settled(int node, const std::string& path) {
-  busy_[{node, path}].last = world_.now();
-}
-
-bool Oracle::changed_by_others(int node, const std::string& path, Nanos from, Nanos to) const {
-  const auto found = history_.find(path);
-  return found != history_.end() && std::ranges::any_of(found->second, [&](const PathState& state) {
-           return state.actor != node && state.from >= from && state.from <= to;
-         });
-}
-
-void Oracle::told(int node, const std::string& path, Span span,
-                  const std::vector<PathState>& matching) {
-  if (matching.empty()) return;
-  Nanos moment = forever;
-  for (const PathState& state : matching)
-    moment = std::min(moment, std::max(state.from, span.from - options_.bound));
-  floors_[{node, path}].push_back({span.to, moment});
-}
-
-void Oracle::set_local(int node, const std::string& path, LocalName name) {
-  name.done = world_.now();
-  names_[{node, path}] = std::move(name);
-}
+// What is said of a fault
 
 std::string Oracle::explain(int node, const std::string& path, Span span) const {
   std::string text = fmt::format("asked {:.6f} to {:.6f}; believed for {:.3f} s", span.from / 1e9,
@@ -378,6 +332,14 @@ void Oracle::check_error(int node, const std::string& path, Span span, int error
       for (std::string at = path; !at.empty(); at = parent_of(at)) {
         if (changed_by_others(node, at, since - options_.bound, span.to)) return;
       }
+      // A folder is copied with what is in it.
+      for (const auto& [name, states] : history_) {
+        if (!below(name, path)) continue;
+        Nanos begun = since;
+        if (const auto own = names_.find({node, name}); own != names_.end() && own->second.file)
+          begun = std::min(begun, own->second.file->opened);
+        if (changed_by_others(node, name, begun - options_.bound, span.to)) return;
+      }
       fail("ESTALE", node, path, span, fmt::format("{}: ESTALE, and nobody else changed it", what));
     }
     case EEXIST:
@@ -402,7 +364,9 @@ void Oracle::check_error(int node, const std::string& path, Span span, int error
 
 void Oracle::unsaved(int node, const std::string& path) const {
   // Where others had changed it, the program was told, and the bytes are nobody's.
-  if (changed_by_others(node, path, 0, world_.now())) return;
+  for (const std::string& name : names_of(node, path)) {
+    if (changed_by_others(node, name, 0, world_.now())) return;
+  }
   fail("not saved", node, path, {world_.now(), world_.now()}, "it could not be stored at the end");
 }
 

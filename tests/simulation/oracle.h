@@ -47,12 +47,19 @@ struct LocalFile {
   std::list<PendingWrite> pending;
   uint32_t truncations = 0;  ///< That are under way.
   uint32_t writers = 0;      ///< Open files.
-  uint32_t commits = 0;      ///< Calls under way that store what the file is by then.
+  /// Calls under way that store what the file is by then, each with all that it may store.
+  std::list<std::set<std::string>> commits;
   bool deleted = false;
-  bool unsaved = false;  ///< The last call that was to store it has failed.
-  bool unknown = false;  ///< Too many possibilities: nothing is checked any more.
+  bool made_here = false;  ///< It was not there when it was opened first.
+  bool unsaved = false;    ///< The last call that was to store it has failed.
+  bool unknown = false;    ///< Too many possibilities: nothing is checked any more.
 };
 using LocalFilePtr = std::shared_ptr<LocalFile>;
+/// What a call that stores a file leaves behind until it has its answer.
+struct PendingCommit {
+  LocalFilePtr file;  ///< Null: nothing is known of it.
+  std::list<std::set<std::string>>::iterator contents;
+};
 /// What a call that changes a file leaves behind until it has its answer.
 using PendingChange = std::optional<std::list<PendingWrite>::iterator>;
 
@@ -96,12 +103,12 @@ class Oracle final : public KernelWatcher {
   void truncate_done(int node, const OpenFile& file, Span span, int error, uint64_t size);
   void read_done(int node, const OpenFile& file, Span span, int error, uint64_t offset, size_t size,
                  const std::string& bytes);
-  /// What a commit that begins now may store is what its file holds.
-  std::set<std::string> commit_begins(int node, const OpenFile& file);
-  void commit_done(int node, const OpenFile& file, Span span, int error,
-                   const std::set<std::string>& contents, const char* what);
+  /// What a commit that begins now may store is what its file holds until it has ended.
+  PendingCommit commit_begins(int node, const OpenFile& file);
+  void commit_done(int node, const OpenFile& file, const PendingCommit& commit, Span span,
+                   int error, const char* what);
   /// After commit_begins, where what may have been stored is not checked.
-  void attributes_set(int node, const OpenFile& file);
+  void attributes_set(int node, const PendingCommit& commit);
   void closed(int node, const OpenFile& file);
   void removed(int node, const std::string& path, Span span, int error, bool directory);
   void rename_begins(int node, const std::string& from, const std::string& to);
@@ -148,6 +155,8 @@ class Oracle final : public KernelWatcher {
     LocalFilePtr file;
     Nanos since = 0;  ///< When the change was asked for.
     Nanos done = 0;   ///< When it was acknowledged.
+    /// Stored beside somebody else's object, which the node may not know yet: until then.
+    Nanos until = forever;
   };
   struct Floor {
     Nanos told = 0;    ///< Counts for operations that begin later.
@@ -161,6 +170,7 @@ class Oracle final : public KernelWatcher {
   void check_bytes(const StoreChange& change, const std::string& path);
   bool licensed(const Licence& licence, const std::string& path) const;
   std::vector<PathState> window(int node, const std::string& path, Span span, bool floors) const;
+  bool holds(int node, const std::string& path, const LocalName& name) const;
   const LocalName* local_name(int node, const std::string& path, Span span) const;
   bool may_be(int node, const std::string& path, Span span, bool present) const;
   bool busy(int node, const std::string& path, Span span) const;
@@ -170,7 +180,15 @@ class Oracle final : public KernelWatcher {
   void set_local(int node, const std::string& path, LocalName name);
   void promised(int node, const OpenInfo& info, std::set<std::string> contents);
   LocalFilePtr local_of(int node, const OpenFile& file) const;
+  void changed_here(int node, const OpenInfo& info, Span span);
   static std::set<std::string> possible(const LocalFile& local);
+  static void may_be_stored(LocalFile& local);
+  std::set<std::string> commit_ends(int node, const PendingCommit& commit);
+  Nanos taken_away_since(int node, const std::string& path, Span span) const;
+  bool stored_since(int node, const std::string& path, Nanos since) const;
+  bool stood(const std::string& path, Span span, const std::set<std::string>& contents) const;
+  std::vector<std::string> renamed_since(int node, const std::string& path, Nanos since) const;
+  std::vector<std::string> names_of(int node, const std::string& path) const;
   bool being_stored(int node, const LocalFilePtr& local) const;
   bool owed(int node, const std::string& path) const;
   bool holds_below(int node, const std::string& path) const;
@@ -195,7 +213,12 @@ class Oracle final : public KernelWatcher {
   std::map<std::pair<int, std::string>, Nanos> writers_;  ///< Licensed until then.
   std::set<std::pair<int, std::string>> visited_directories_;
   uint64_t last_licence_ = 0;
-  std::map<int, std::vector<std::pair<std::string, std::string>>> moves_;
+  struct Rename {
+    std::string from;
+    std::string to;
+    Nanos ended = forever;
+  };
+  std::map<int, std::vector<Rename>> moves_;
   std::map<const OpenFile*, OpenInfo> open_;
   std::map<std::pair<int, fuse_ino_t>, LocalFilePtr> locals_;
   std::map<std::pair<int, std::string>, LocalName> names_;

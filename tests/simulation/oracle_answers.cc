@@ -60,6 +60,9 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
   const bool moved = path_now != path && !path.ends_with("/" + path_now);
   const std::string& present = moved ? path_now : path;
   info.paths = {path, present};
+  if (path_now != path && !moved) {
+    for (const std::string& name : renamed_since(node, path, span.from)) info.paths.insert(name);
+  }
   if (!file->writes() && (flags & O_TRUNC) == 0) {
     const auto local = locals_.find({node, file->node->id});
     if (local != locals_.end()) info.local = local->second;
@@ -77,6 +80,7 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
       if (state.kind == PathState::Kind::absent) begun->contents.insert("");
     }
     if (file->created) begun->contents.insert("");
+    begun->made_here = file->created;
     // What was closed a moment ago.
     if (local != nullptr) begun->contents.insert(local->contents.begin(), local->contents.end());
     if (local != nullptr) begun->unknown = local->unknown;
@@ -93,6 +97,7 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     local->ever.insert("");
     local->changed = world_.now();
     local->unknown = false;
+    may_be_stored(*local);
   }
   if ((flags & O_TRUNC) != 0 || created) {
     set_local(node, present, {PathState::Kind::file, local, span.from});
@@ -105,6 +110,7 @@ PendingChange Oracle::write_begins(const OpenFile& file, uint64_t at, const std:
   if (info == open_.end() || info->second.local == nullptr || !file.writes()) return std::nullopt;
   std::list<PendingWrite>& pending = info->second.local->pending;
   pending.push_back({(file.flags & O_APPEND) != 0, at, bytes});
+  may_be_stored(*info->second.local);
   return std::prev(pending.end());
 }
 
@@ -139,14 +145,19 @@ void Oracle::write_done(int node, const OpenFile& file, PendingChange change, Sp
   local.ever.insert(local.contents.begin(), local.contents.end());
   if (local.ever.size() > most_contents) local.ever = local.contents;
   if (local.contents.size() > most_contents) local.unknown = true;
-  if (!local.deleted) {
-    for (const std::string& name : found->second.paths) {
-      const auto known = names_.find({node, name});
-      if (known != names_.end() && known->second.file == found->second.local) return;
-    }
-    if (found->second.paths.size() == 1)
-      set_local(node, path, {PathState::Kind::file, found->second.local, span.from});
+  may_be_stored(local);
+  changed_here(node, found->second, span);
+}
+
+/// The name has what this node has written.
+void Oracle::changed_here(int node, const OpenInfo& info, Span span) {
+  if (info.local->deleted) return;
+  for (const std::string& name : info.paths) {
+    const auto known = names_.find({node, name});
+    if (known != names_.end() && known->second.file == info.local) return;
   }
+  if (info.paths.size() == 1)
+    set_local(node, *info.paths.begin(), {PathState::Kind::file, info.local, span.from});
 }
 
 void Oracle::truncate_done(int node, const OpenFile& file, Span span, int error, uint64_t size) {
@@ -167,6 +178,8 @@ void Oracle::truncate_done(int node, const OpenFile& file, Span span, int error,
   }
   local.contents = std::move(after);
   local.ever.insert(local.contents.begin(), local.contents.end());
+  may_be_stored(local);
+  changed_here(node, found->second, span);
 }
 
 void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uint64_t offset,
@@ -245,21 +258,31 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
   info.versions = std::move(matching);
 }
 
-std::set<std::string> Oracle::commit_begins(int node, const OpenFile& file) {
+PendingCommit Oracle::commit_begins(int node, const OpenFile& file) {
   const LocalFilePtr local = local_of(node, file);
   if (local == nullptr) return {};
-  ++local->commits;
   commit_points_[node].insert(local->contents.begin(), local->contents.end());
-  return local->contents;
+  local->commits.push_back(local->contents);
+  may_be_stored(*local);
+  return {local, std::prev(local->commits.end())};
 }
 
-void Oracle::commit_done(int node, const OpenFile& file, Span span, int error,
-                         const std::set<std::string>& contents, const char* what) {
-  if (const LocalFilePtr local = local_of(node, file); local != nullptr) {
-    if (local->commits > 0) --local->commits;
+/// All that the commit may have stored.
+std::set<std::string> Oracle::commit_ends(int node, const PendingCommit& commit) {
+  if (commit.file == nullptr) return {};
+  LocalFile& local = *commit.file;
+  commit_points_[node].insert(local.contents.begin(), local.contents.end());
+  std::set<std::string> contents = std::move(*commit.contents);
+  local.commits.erase(commit.contents);
+  return contents;
+}
+
+void Oracle::commit_done(int node, const OpenFile& file, const PendingCommit& commit, Span span,
+                         int error, const char* what) {
+  const std::set<std::string> contents = commit_ends(node, commit);
+  // The close of a reader stores nothing, and is no answer to who wrote.
+  if (const LocalFilePtr local = local_of(node, file); local != nullptr && file.writes())
     local->unsaved = error != 0;
-    commit_points_[node].insert(local->contents.begin(), local->contents.end());
-  }
   const auto found = open_.find(&file);
   if (found == open_.end() || found->second.local == nullptr) return;
   const OpenInfo& info = found->second;
@@ -275,15 +298,8 @@ void Oracle::commit_done(int node, const OpenFile& file, Span span, int error,
     const auto other = busy_.find({node, name});
     if (other != busy_.end() && (other->second.now > 0 || other->second.last > local.opened + 1))
       return;
-    const auto puts = puts_.find(name);
-    if (puts == puts_.end()) continue;
-    for (const Put& put : puts->second) {
-      if (put.actor == node && put.at >= local.opened &&
-          (contents.contains(*put.bytes) || local.contents.contains(*put.bytes)))
-        return;
-    }
-    // Nothing may have changed after all.
-    if (const PathState state = now(name); state.bytes && contents.contains(*state.bytes)) return;
+    // Nothing may have changed after all; and what was stored others may have taken away since.
+    if (stood(name, {local.opened, span.to}, contents)) return;
   }
   fail("lost", node, path, {local.opened, span.to},
        fmt::format("{} succeeded, and {} was never in the bucket", what,
@@ -299,11 +315,8 @@ void Oracle::promised(int node, const OpenInfo& info, std::set<std::string> cont
   }
 }
 
-void Oracle::attributes_set(int node, const OpenFile& file) {
-  const LocalFilePtr local = local_of(node, file);
-  if (local == nullptr) return;
-  if (local->commits > 0) --local->commits;
-  commit_points_[node].insert(local->contents.begin(), local->contents.end());
+void Oracle::attributes_set(int node, const PendingCommit& commit) {
+  (void)commit_ends(node, commit);
 }
 
 void Oracle::closed(int node, const OpenFile& file) {
@@ -319,133 +332,6 @@ void Oracle::closed(int node, const OpenFile& file) {
     }
   }
   open_.erase(found);
-}
-
-void Oracle::removed(int node, const std::string& path, Span span, int error, bool directory) {
-  check_error(node, path, span, error, directory ? "rmdir" : "unlink");
-  if (error != 0) return;
-  if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
-    name->second.file->deleted = true;
-  for (auto& [file, info] : open_) {
-    if (info.node == node && info.paths.contains(path) && info.local) info.local->deleted = true;
-  }
-  set_local(node, path, {PathState::Kind::absent, nullptr, span.from});
-  promises_.erase({node, path});
-}
-
-void Oracle::renamed(int node, const std::string& from, const std::string& to, Span span,
-                     int error) {
-  if (error == EEXIST || error == EISDIR || error == ENOTDIR || error == ENOTEMPTY) return;
-  if (from == to && error == 0) return;
-  if (error == ENAMETOOLONG && to.size() > 255) return;
-  if (error == ENOENT && may_be(node, parent_of(to), span, false)) return;
-  check_error(node, from, span, error, "rename");
-  if (error != 0) return;
-  std::vector<std::pair<std::string, LocalName>> moved;
-  for (auto it = names_.begin(); it != names_.end();) {
-    const std::string& path = it->first.second;
-    if (it->first.first == node && (path == from || below(path, from))) {
-      if (it->second.kind != PathState::Kind::absent)
-        moved.emplace_back(to + path.substr(from.size()), it->second);
-      it = names_.erase(it);
-    } else {
-      ++it;
-    }
-  }
-  if (const auto name = names_.find({node, to}); name != names_.end() && name->second.file)
-    name->second.file->deleted = true;
-  for (auto& [file, info] : open_) {
-    if (info.node != node) continue;
-    if (info.paths.contains(to) && info.local) info.local->deleted = true;
-    std::set<std::string> more;
-    for (const std::string& path : info.paths) {
-      if (path == from || below(path, from)) more.insert(to + path.substr(from.size()));
-    }
-    info.paths.insert(more.begin(), more.end());
-    if (info.local != nullptr) {
-      if (!more.empty()) info.local->deleted = false;
-      for (const std::string& path : more) writers_[{node, path}] = forever;
-    }
-  }
-  promises_.erase({node, to});
-  // What has come into the bucket under its old name owes nothing under the new one.
-  std::erase_if(promises_, [&](const auto& promise) {
-    const auto& [owner, path] = promise.first;
-    return owner == node && (path == from || below(path, from)) && !owed(node, path);
-  });
-  std::map<std::pair<int, std::string>, Promise> promised;
-  for (auto it = promises_.begin(); it != promises_.end();) {
-    const std::string& path = it->first.second;
-    if (it->first.first == node && (path == from || below(path, from))) {
-      promised[{node, to + path.substr(from.size())}] = it->second;
-      it = promises_.erase(it);
-    } else {
-      ++it;
-    }
-  }
-  promises_.merge(promised);
-  for (auto& [path, name] : moved) {
-    name.since = span.from;
-    if (name.file != nullptr) {
-      commit_points_[node].insert(name.file->contents.begin(), name.file->contents.end());
-      writers_[{node, path}] = forever;
-    }
-    set_local(node, path, name);
-  }
-  set_local(node, from, {PathState::Kind::absent, nullptr, span.from});
-}
-
-void Oracle::made_directory(int node, const std::string& path, Span span, int error) {
-  if (error == ENOENT && may_be(node, parent_of(path), span, false)) return;
-  check_error(node, path, span, error, "mkdir");
-  if (error == EEXIST) {
-    std::vector<PathState> there;
-    for (const PathState& state : window(node, path, span, true)) {
-      if (state.kind != PathState::Kind::absent) there.push_back(state);
-    }
-    if (local_name(node, path, span) == nullptr && !busy(node, path, span))
-      told(node, path, span, there);
-  }
-  if (error == 0) set_local(node, path, {PathState::Kind::directory, nullptr, span.from});
-}
-
-void Oracle::attributes_changed(int node, const std::string& path, Span span, int error) {
-  --storing_[{node, path}];
-  check_error(node, path, span, error, "chmod");
-  if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
-    commit_points_[node].insert(name->second.file->contents.begin(),
-                                name->second.file->contents.end());
-}
-
-void Oracle::list_done(int node, const std::string& path, Span span, int error,
-                       const std::vector<std::string>& names) {
-  check_error(node, path, span, error, "list");
-  if (error != 0 || busy(node, path, span)) return;
-  std::set<std::string> seen;
-  for (const std::string& name : names) {
-    const std::string child = path.empty() ? name : path + "/" + name;
-    if (!seen.insert(name).second)
-      fail("listed twice", node, child, span,
-           fmt::format("the listing of '{}' has it twice", path));
-    if (name.find(".conflict-") == std::string::npos && !may_be(node, child, span, true))
-      fail("listed", node, child, span,
-           fmt::format("the listing of '{}' has it, and it does not exist", path));
-  }
-  std::set<std::string> all;
-  const auto add = [&](const std::string& child) {
-    if (parent_of(child) == path && child != path && !child.empty())
-      all.insert(child.substr(path.empty() ? 0 : path.size() + 1));
-  };
-  for (const auto& [child, states] : history_) add(child);
-  for (const auto& [key, name] : names_) {
-    if (key.first == node) add(key.second);
-  }
-  for (const std::string& name : all) {
-    const std::string child = path.empty() ? name : path + "/" + name;
-    if (!seen.contains(name) && !may_be(node, child, span, false))
-      fail("not listed", node, child, span,
-           fmt::format("the listing of '{}' lacks it, and it exists", path));
-  }
 }
 
 }  // namespace penstock::sim

@@ -239,9 +239,9 @@ class Run {
       }
       case Op::fsync: {
         if (file == nullptr || file->directory) return -1;
-        const auto contents = oracle_.commit_begins(n, *file);
+        const PendingCommit commit = oracle_.commit_begins(n, *file);
         const int error = kernel.fsync(process, *file);
-        oracle_.commit_done(n, *file, span(), error, contents, "fsync");
+        oracle_.commit_done(n, *file, commit, span(), error, "fsync");
         return error;
       }
       case Op::truncate: {
@@ -254,9 +254,9 @@ class Run {
       case Op::fchmod: {
         if (file == nullptr) return -1;
         // Attributes that are set on what is written may be stored with it.
-        (void)oracle_.commit_begins(n, *file);
+        const PendingCommit commit = oracle_.commit_begins(n, *file);
         const int error = kernel.fchmod(process, *file, static_cast<mode_t>(step.a));
-        oracle_.attributes_set(n, *file);
+        oracle_.attributes_set(n, commit);
         return error;
       }
       case Op::map:
@@ -343,9 +343,9 @@ class Run {
     process.files.erase(slot);
     if (file->mappings > 0) kernel.unmap(process, file);
     const Nanos began = world_.now();
-    const auto contents = oracle_.commit_begins(n, *file);
+    const PendingCommit commit = oracle_.commit_begins(n, *file);
     const int error = kernel.close(process, file);
-    oracle_.commit_done(n, *file, {began, world_.now()}, error, contents, "close");
+    oracle_.commit_done(n, *file, commit, {began, world_.now()}, error, "close");
     oracle_.closed(n, *file);
     return error;
   }

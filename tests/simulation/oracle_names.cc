@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What programs were told of calls that change or list names.
+#include <algorithm>
+#include <cerrno>
+
+#include "simulation/oracle.h"
+#include "simulation/oracle_text.h"
+
+namespace penstock::sim {
+
+void Oracle::removed(int node, const std::string& path, Span span, int error, bool directory) {
+  check_error(node, path, span, error, directory ? "rmdir" : "unlink");
+  if (error != 0) return;
+  const Nanos since = taken_away_since(node, path, span);
+  if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
+    name->second.file->deleted = true;
+  for (auto& [file, info] : open_) {
+    if (info.node == node && info.paths.contains(path) && info.local) info.local->deleted = true;
+  }
+  set_local(node, path, {PathState::Kind::absent, nullptr, since});
+  promises_.erase({node, path});
+}
+
+void Oracle::renamed(int node, const std::string& from, const std::string& to, Span span,
+                     int error) {
+  for (Rename& move : moves_[node]) {
+    if (move.from == from && move.to == to && move.ended == forever) move.ended = world_.now();
+  }
+  if (error == EEXIST || error == EISDIR || error == ENOTDIR || error == ENOTEMPTY) return;
+  if (from == to && error == 0) return;
+  if (error == ENAMETOOLONG && to.size() > 255) return;
+  if (error == ENOENT && may_be(node, parent_of(to), span, false)) return;
+  check_error(node, from, span, error, "rename");
+  if (error != 0) return;
+  const Nanos left_since = taken_away_since(node, from, span);
+  std::vector<std::pair<std::string, LocalName>> moved;
+  for (auto it = names_.begin(); it != names_.end();) {
+    const std::string& path = it->first.second;
+    if (it->first.first == node && (path == from || below(path, from))) {
+      // What others have made of it since was renamed, or was not there to be renamed.
+      const bool own = !changed_by_others(node, path, it->second.since, world_.now()) ||
+                       holds(node, path, it->second);
+      if (own && it->second.kind != PathState::Kind::absent)
+        moved.emplace_back(to + path.substr(from.size()), it->second);
+      it = names_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  if (const auto name = names_.find({node, to}); name != names_.end() && name->second.file)
+    name->second.file->deleted = true;
+  for (auto& [file, info] : open_) {
+    if (info.node != node) continue;
+    if (info.paths.contains(to) && info.local) info.local->deleted = true;
+    std::set<std::string> more;
+    for (const std::string& path : info.paths) {
+      if (path == from || below(path, from)) more.insert(to + path.substr(from.size()));
+    }
+    info.paths.insert(more.begin(), more.end());
+    if (info.local != nullptr) {
+      if (!more.empty()) info.local->deleted = false;
+      for (const std::string& path : more) writers_[{node, path}] = forever;
+    }
+  }
+  promises_.erase({node, to});
+  // What has come into the bucket under its old name owes nothing under the new one.
+  std::erase_if(promises_, [&](const auto& promise) {
+    const auto& [owner, path] = promise.first;
+    return owner == node && (path == from || below(path, from)) && !owed(node, path);
+  });
+  std::map<std::pair<int, std::string>, Promise> promised;
+  for (auto it = promises_.begin(); it != promises_.end();) {
+    const std::string& path = it->first.second;
+    if (it->first.first == node && (path == from || below(path, from))) {
+      promised[{node, to + path.substr(from.size())}] = it->second;
+      it = promises_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  promises_.merge(promised);
+  for (auto& [path, name] : moved) {
+    name.since = span.from;
+    if (name.file != nullptr) {
+      commit_points_[node].insert(name.file->contents.begin(), name.file->contents.end());
+      writers_[{node, path}] = forever;
+    }
+    set_local(node, path, name);
+  }
+  set_local(node, from, {PathState::Kind::absent, nullptr, left_since});
+}
+
+void Oracle::made_directory(int node, const std::string& path, Span span, int error) {
+  if (error == ENOENT && may_be(node, parent_of(path), span, false)) return;
+  check_error(node, path, span, error, "mkdir");
+  if (error == EEXIST) {
+    std::vector<PathState> there;
+    for (const PathState& state : window(node, path, span, true)) {
+      if (state.kind != PathState::Kind::absent) there.push_back(state);
+    }
+    if (local_name(node, path, span) == nullptr && !busy(node, path, span))
+      told(node, path, span, there);
+  }
+  if (error == 0) set_local(node, path, {PathState::Kind::directory, nullptr, span.from});
+}
+
+void Oracle::attributes_changed(int node, const std::string& path, Span span, int error) {
+  --storing_[{node, path}];
+  check_error(node, path, span, error, "chmod");
+  if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
+    commit_points_[node].insert(name->second.file->contents.begin(),
+                                name->second.file->contents.end());
+}
+
+void Oracle::list_done(int node, const std::string& path, Span span, int error,
+                       const std::vector<std::string>& names) {
+  check_error(node, path, span, error, "list");
+  if (error != 0 || busy(node, path, span)) return;
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    const std::string child = path.empty() ? name : path + "/" + name;
+    if (!seen.insert(name).second)
+      fail("listed twice", node, child, span,
+           fmt::format("the listing of '{}' has it twice", path));
+    if (name.find(".conflict-") == std::string::npos && !may_be(node, child, span, true))
+      fail("listed", node, child, span,
+           fmt::format("the listing of '{}' has it, and it does not exist", path));
+  }
+  std::set<std::string> all;
+  const auto add = [&](const std::string& child) {
+    if (parent_of(child) == path && child != path && !child.empty())
+      all.insert(child.substr(path.empty() ? 0 : path.size() + 1));
+  };
+  for (const auto& [child, states] : history_) add(child);
+  for (const auto& [key, name] : names_) {
+    if (key.first == node) add(key.second);
+  }
+  for (const std::string& name : all) {
+    const std::string child = path.empty() ? name : path + "/" + name;
+    if (!seen.contains(name) && !may_be(node, child, span, false))
+      fail("not listed", node, child, span,
+           fmt::format("the listing of '{}' lacks it, and it exists", path));
+  }
+}
+
+}  // namespace penstock::sim
