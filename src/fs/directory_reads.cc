@@ -102,7 +102,7 @@ DirectoryEntry DirectoryReads::known_entry(const InodePtr& inode, uint64_t next_
       settled || inode->type == FileType::directory || inode->size > longest_link_target;
   if (plus && settled) {
     entry.attributes = core_.tree.show(*inode);
-    ++inode->references;
+    Tree::give_reference(*inode);
     entry.referenced = true;
   }
   return entry;

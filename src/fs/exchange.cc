@@ -42,6 +42,9 @@ void NameOperations::exchange_checked(const Rename& request, const InodePtr& one
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
+    for (const InodePtr& inode : {one, other}) {
+      if (inode->unseen) return after.answer(std::move(done), not_what_was_named(*inode));
+    }
     for (const auto& [parent, name, inode] :
          {std::tie(*request.parent, request.name, other),
           std::tie(*request.new_parent, request.new_name, one)}) {

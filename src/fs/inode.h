@@ -115,6 +115,7 @@ struct Inode {
   InodeId was_in = 0;       ///< The directory that it had that name in.
   uint64_t references = 0;  ///< Lookups that the kernel has not forgotten yet.
   uint32_t handles = 0;     ///< Open handles of any kind.
+  bool unseen = false;      ///< The kernel has looked up what had the name before, and not this.
 
   uint64_t size = 0;
   ETag etag;  ///< The object's version; empty for what is not committed yet.

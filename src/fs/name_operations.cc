@@ -47,6 +47,8 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
   bool waits = false;
   // Another client may put something into the directory before the store has made it, and answered.
   const Scheduler::Time sent = core_.parts.scheduler.now();
+  // The store tells that the directory had no object of its own, not that nothing was in it.
+  Scheduler::Time empty_since = sent;
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
@@ -61,6 +63,8 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
     marker.key = core_.tree.child_key(*request.parent, request.name, FileType::directory).value();
     marker.metadata = to_metadata(stored, FileType::directory);
     marker.condition.if_none_match = true;
+    if (const auto absent = core_.tree.absent_since(*request.parent, request.name))
+      empty_since = std::min(sent, *absent);
     core_.tree.note_change(*request.parent, request.name);
     waits = core_.leaving(*request.parent);
     if (!waits) core_.begin_work(*request.parent);
@@ -68,7 +72,7 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
   if (waits) return mkdir(request, std::move(done));
   core_.parts.store.put(
       std::move(marker),
-      core_.tracked<ObjectInfo>([this, request, stored, sent,
+      core_.tracked<ObjectInfo>([this, request, stored, sent, empty_since,
                                  done = std::move(done)](Result<ObjectInfo> info) mutable {
         done = [this, parent = request.parent, done = std::move(done)](Result<Entry> made) mutable {
           core_.end_work(*parent);
@@ -93,7 +97,7 @@ void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> do
           DirectoryState& state = *inode->directory;
           state.complete = state.own = state.made_here = state.has_marker = true;
           core_.tree.told_own(*inode, sent);
-          state.listed = inode->told;
+          state.listed = {empty_since, inode->told.lasts};
           core_.tree.note_change(*request.parent, request.name);
           Tree::names_changed(*request.parent);
           core_.tree.note_carried(*inode);

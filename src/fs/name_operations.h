@@ -81,6 +81,7 @@ class NameOperations {
   /// Why a change of the inode's name is refused once it is not named any more: not_found where
   /// this mount took the name away; else changed, for another inode may have it by now.
   static Error lost(const Inode& inode);
+  static Error not_what_was_named(const Inode& inode);
   /// Fails with not_empty where anything lies under the directory, in the store or only here.
   void check_empty(const InodePtr& directory, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_quiet_directory(const InodePtr& parent, const std::string& name,

@@ -52,6 +52,12 @@ void NameOperations::find_and_rename(const Rename& request, Done<void> done) {
                     });
 }
 
+/// The kernel has an older file under the name, and would give that one the new name: it looks the
+/// name up, and asks again.
+Error NameOperations::not_what_was_named(const Inode& inode) {
+  return Error(Code::changed, "'" + inode.name + "' was replaced by another client meanwhile");
+}
+
 void NameOperations::rename_checked(const Rename& request, const InodePtr& inode,
                                     const InodePtr& target, Done<void> done) {
   if (inode == target) return done({});
@@ -64,6 +70,7 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
+    if (inode->unseen) return after.answer(std::move(done), not_what_was_named(*inode));
     Result<void> valid = core_.tree.check_name(*request.new_parent, request.new_name, inode->type,
                                                core_.limits.max_key_bytes);
     if (!valid) return after.answer(std::move(done), std::move(valid));

@@ -163,8 +163,11 @@ InodePtr Tree::child(const Inode& directory, std::string_view name) const {
 }
 
 InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, FileType type) {
-  if (const InodePtr old = child(*directory, name)) detach(old, Binding::vanished);
   InodePtr inode = make(type);
+  if (const InodePtr old = child(*directory, name)) {
+    inode->unseen = old->references > 0;
+    detach(old, Binding::vanished);
+  }
   inode->parent = directory;
   inode->name = name;
   told_own(*inode);
@@ -486,6 +489,15 @@ bool Tree::listing_fresh(const Inode& directory) const {
   return state.complete && state.listed.holds(scheduler_.now());
 }
 
+std::optional<Scheduler::Time> Tree::absent_since(const Inode& directory,
+                                                  const std::string& name) const {
+  const DirectoryState& state = *directory.directory;
+  const auto known = state.absent.find(name);
+  if (known != state.absent.end()) return known->second;
+  if (state.complete) return state.listed.at;
+  return std::nullopt;
+}
+
 bool Tree::listing_denies(const Inode& directory, const std::string& name,
                           Scheduler::Time since) const {
   const DirectoryState& state = *directory.directory;
@@ -529,7 +541,7 @@ Attributes Tree::attributes(const Inode& inode) const {
 }
 
 Entry Tree::entry(const InodePtr& inode) {
-  ++inode->references;
+  give_reference(*inode);
   return Entry{.attributes = show(*inode), .ttl = left(*inode)};
 }
 

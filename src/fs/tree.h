@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -120,6 +121,15 @@ class Tree {
 
   /// Names were added to the directory, or taken away: its times are now.
   static void names_changed(Inode& directory);
+  /// The kernel was told which inode has the name, and refers to it once more.
+  static void give_reference(Inode& inode) {
+    ++inode.references;
+    inode.unseen = false;
+  }
+  /// When the mount asked for the last thing that it knows of what has no such name in the
+  /// directory: nothing where it does not know that.
+  std::optional<Scheduler::Time> absent_since(const Inode& directory, const std::string& name) const
+      REQUIRES(mutex);
   /// Notes an own change of a name, so that an older listing that is still under way does not undo
   /// it; nor does one of a directory above, which may be in the bucket by this change alone.
   void note_change(Inode& directory, const std::string& name) REQUIRES(mutex);

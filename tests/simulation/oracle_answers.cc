@@ -99,6 +99,7 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     local->unknown = false;
     may_be_stored(*local);
   }
+  if (created) local->changed = world_.now();
   if ((flags & O_TRUNC) != 0 || created) {
     set_local(node, present, {PathState::Kind::file, local, span.from});
     commit_points_[node].insert("");

@@ -48,6 +48,28 @@ TEST_CASE("a directory that another client removed is not the root for who is st
   CHECK(world.memory.keys() == std::vector<std::string>{"other", "top"});
 }
 
+TEST_CASE("a file that the kernel has not seen yet does not get the name of the one it has seen") {
+  SharedWorld world;
+  world.memory.set("f", "old");
+  world.memory.set("g", "old");
+  world.held(root_inode, "f");
+  world.held(root_inode, "g");
+  world.memory.set("f", "newer");
+  world.look(root_inode);
+  // The kernel, whose file under the name is the old one still, would have that one as "moved".
+  CHECK(world.rename(root_inode, "f", root_inode, "moved").code() == Code::changed);
+  const auto exchanged = [&] {
+    return world.run<void>([&](Done<void> done) {
+      world.file_system->exchange(root_inode, "f", root_inode, "g", std::move(done));
+    });
+  };
+  CHECK(exchanged().code() == Code::changed);
+  CHECK(world.memory.contents("f") == "newer");
+  world.held(root_inode, "f");
+  REQUIRE(world.rename(root_inode, "f", root_inode, "moved"));
+  CHECK(world.memory.contents("moved") == "newer");
+}
+
 TEST_CASE("a write to a file that another client removed is an error, or stored") {
   SharedWorld world;
   world.memory.set("f", "x");
