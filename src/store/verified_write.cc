@@ -116,7 +116,7 @@ VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest 
 VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared,
                          const std::shared_ptr<const PutRequest>& request, Done<ObjectInfo> done)
     : SimpleCall(
-          shared, {.operation = "put", .key = request.key, .body = request.body.size()},
+          shared, {.operation = "put", .key = request->key, .body = request->body.size()},
           shared->policy.write_limit, {},
           [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
             store.put(*request, std::move(then));
@@ -167,7 +167,7 @@ VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared, CopyReque
 VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared,
                            const std::shared_ptr<const CopyRequest>& request, Done<ObjectInfo> done)
     : SimpleCall(
-          shared, "copy", shared->policy.write_limit, {},
+          shared, {.operation = "copy", .key = request->target}, shared->policy.write_limit, {},
           [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
             store.copy(*request, std::move(then));
           },
