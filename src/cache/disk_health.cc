@@ -96,7 +96,9 @@ void DiskHealth::space_made() {
 
 std::optional<std::string> DiskHealth::refusal() {
   const MutexLock lock(mutex_);
-  if (usable_ || last_error_ == 0 || last_ == Fault::hanging) return std::nullopt;
+  const bool passes =
+      last_ == Fault::hanging || last_ == Fault::full || last_ == Fault::descriptors;
+  if (usable_ || last_error_ == 0 || passes) return std::nullopt;
   return fmt::format("{}; {}", strerror(-last_error_), advice(last_));
 }
 

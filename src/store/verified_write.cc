@@ -65,37 +65,24 @@ bool has_metadata(const ObjectInfo& info, const Metadata& wanted) {
 /// object metadata").
 constexpr size_t most_metadata_bytes = 2048;
 
-/// Gives a write a mark, unless its caller has given it one or there is no room for it.
-void add_mark(Metadata& metadata) {
+/// Gives a write a mark of its own, and returns that; empty where its caller has given it one,
+/// which may be on several objects, or there is no room.
+std::string add_mark(Metadata& metadata) {
   size_t bytes = 0;
   for (const auto& [name, value] : metadata) {
     if (!is_header(name)) bytes += name.size() + value.size();
   }
   std::string mark = new_mark();
-  if (bytes + writer_mark.size() + mark.size() <= most_metadata_bytes)
-    metadata.try_emplace(std::string(writer_mark), std::move(mark));
+  const bool fits = bytes + writer_mark.size() + mark.size() <= most_metadata_bytes;
+  if (!fits || !metadata.try_emplace(std::string(writer_mark), mark).second) return {};
+  return mark;
 }
 
-bool is_marked(const Metadata& metadata) { return metadata.contains(std::string(writer_mark)); }
-
-/// Whether the object is the one that a write with such metadata made.
-bool has_mark_of(const ObjectInfo& info, const Metadata& sent) {
+/// Whether the object is the one that the write with this mark made.
+bool has_mark(const ObjectInfo& info, const std::string& mark) {
   if (!info.metadata) return false;
   const auto found = info.metadata->find(std::string(writer_mark));
-  const auto mark = sent.find(std::string(writer_mark));
-  return found != info.metadata->end() && mark != sent.end() && found->second == mark->second;
-}
-
-PutRequest with_mark(PutRequest request) {
-  if (request.condition.if_none_match) add_mark(request.metadata);
-  return request;
-}
-
-CopyRequest with_mark(CopyRequest request) {
-  const bool conditional = request.source == request.target || request.condition.if_none_match ||
-                           !request.condition.if_match.empty();
-  if (request.metadata && conditional) add_mark(*request.metadata);
-  return request;
+  return found != info.metadata->end() && found->second == mark;
 }
 
 /// Each rename has another one, in whichever process.
@@ -110,24 +97,31 @@ RenameRequest with_token(RenameRequest request) {
 
 VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest request,
                          Done<ObjectInfo> done)
-    : VerifiedPut(shared, std::make_shared<const PutRequest>(with_mark(std::move(request))),
-                  std::move(done)) {}
+    : VerifiedPut(shared, mark(std::move(request)), std::move(done)) {}
 
-VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared,
-                         const std::shared_ptr<const PutRequest>& request, Done<ObjectInfo> done)
+VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
+                         Done<ObjectInfo> done)
     : SimpleCall(
-          shared, {.operation = "put", .key = request->key, .body = request->body.size()},
+          shared,
+          {.operation = "put", .key = marked.request->key, .body = marked.request->body.size()},
           shared->policy.write_limit, {},
-          [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
+          [request = marked.request](ObjectStore& store, const std::stop_token&,
+                                     Done<ObjectInfo> then) {
             store.put(*request, std::move(then));
           },
           std::move(done)),
-      request_(request) {}
+      request_(marked.request),
+      mark_(marked.mark) {}
+
+VerifiedPut::Marked VerifiedPut::mark(PutRequest request) {
+  std::string mark;
+  if (request.condition.if_none_match) mark = add_mark(request.metadata);
+  return {std::make_shared<const PutRequest>(std::move(request)), std::move(mark)};
+}
 
 void VerifiedPut::ended(Result<ObjectInfo> result) {
   if (!result.has_value() && is_refusal(result.code())) {
-    if (request_->condition.if_none_match && is_marked(request_->metadata))
-      return look(result.error());
+    if (!mark_.empty()) return look(result.error());
     if (doubtful_tries() > 0) return compare(result.error());
   }
   SimpleCall::ended(std::move(result));
@@ -139,7 +133,7 @@ void VerifiedPut::look(const Error& refusal) {
     if (!found.has_value())
       return self->failed(is_retryable(found.code()) ? found.error() : refusal);
     if (!found->metadata && self->doubtful_tries() > 0) return self->compare(refusal);
-    if (!has_mark_of(*found, self->request_->metadata)) return self->failed(refusal);
+    if (!has_mark(*found, self->mark_)) return self->failed(refusal);
     self->succeed(std::move(found));
   });
 }
@@ -161,35 +155,41 @@ void VerifiedPut::compare(const Error& refusal) {
 
 VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared, CopyRequest request,
                            Done<ObjectInfo> done)
-    : VerifiedCopy(shared, std::make_shared<const CopyRequest>(with_mark(std::move(request))),
-                   std::move(done)) {}
+    : VerifiedCopy(shared, mark(std::move(request)), std::move(done)) {}
 
-VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared,
-                           const std::shared_ptr<const CopyRequest>& request, Done<ObjectInfo> done)
+VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
+                           Done<ObjectInfo> done)
     : SimpleCall(
-          shared, {.operation = "copy", .key = request->target}, shared->policy.write_limit, {},
-          [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
+          shared, {.operation = "copy", .key = marked.request->target}, shared->policy.write_limit,
+          {},
+          [request = marked.request](ObjectStore& store, const std::stop_token&,
+                                     Done<ObjectInfo> then) {
             store.copy(*request, std::move(then));
           },
           std::move(done)),
-      request_(request) {}
+      target_(marked.request->target),
+      mark_(marked.mark) {}
+
+VerifiedCopy::Marked VerifiedCopy::mark(CopyRequest request) {
+  std::string mark;
+  const bool conditional = request.source == request.target || request.condition.if_none_match ||
+                           !request.condition.if_match.empty();
+  if (request.metadata && conditional) mark = add_mark(*request.metadata);
+  return {std::make_shared<const CopyRequest>(std::move(request)), std::move(mark)};
+}
 
 void VerifiedCopy::ended(Result<ObjectInfo> result) {
-  if (!result.has_value() && is_refusal(result.code()) && request_->metadata &&
-      is_marked(*request_->metadata))
+  if (!result.has_value() && is_refusal(result.code()) && !mark_.empty())
     return look(result.error());
   SimpleCall::ended(std::move(result));
 }
 
 void VerifiedCopy::look(const Error& refusal) {
   const auto self = std::static_pointer_cast<VerifiedCopy>(shared_from_this());
-  shared_->inner.head({.key = request_->target}, [self, refusal](Result<ObjectInfo> found) {
+  shared_->inner.head({.key = target_}, [self, refusal](Result<ObjectInfo> found) {
     if (!found.has_value())
       return self->failed(is_retryable(found.code()) ? found.error() : refusal);
-    // A mark that the caller keeps for several writes is on the source already.
-    const bool older = self->request_->source == self->request_->target &&
-                       found->etag == self->request_->source_if_match;
-    if (older || !has_mark_of(*found, *self->request_->metadata)) return self->failed(refusal);
+    if (!has_mark(*found, self->mark_)) return self->failed(refusal);
     self->succeed(std::move(found));
   });
 }

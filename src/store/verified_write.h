@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "store/retry_call.h"
 
@@ -10,11 +11,12 @@ namespace penstock {
 /// A put whose condition may be violated by its own earlier try: by one whose answer was lost, or
 /// by one that libcurl or a proxy repeated, of which nothing is known here.
 ///
-/// One with If-None-Match carries a writer's mark (base/writer_mark.h), and after each refusal HEAD
-/// tells whose the object is. Equal bytes would not: of two nodes that make one lock file, both
-/// write the same. Where a store tells no metadata, and with If-Match, where the bytes matter and
-/// not who wrote them, the object is fetched and compared (bytes and metadata; ETags are MD5s on
-/// some stores only), if an answer was lost before.
+/// One with If-None-Match carries a writer's mark (base/writer_mark.h), unless its caller has put
+/// one there for several writes, and after each refusal HEAD tells whose the object is. Equal bytes
+/// would not: of two nodes that make one lock file, both write the same. Where a store tells no
+/// metadata, and with If-Match, where the bytes matter and not who wrote them, the object is
+/// fetched and compared (bytes and metadata; ETags are MD5s on some stores only), if an answer was
+/// lost before.
 class VerifiedPut final : public SimpleCall<ObjectInfo> {
  public:
   VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest request,
@@ -24,12 +26,19 @@ class VerifiedPut final : public SimpleCall<ObjectInfo> {
   void ended(Result<ObjectInfo> result) override;
 
  private:
-  VerifiedPut(const std::shared_ptr<RetryShared>& shared,
-              const std::shared_ptr<const PutRequest>& request, Done<ObjectInfo> done);
+  struct Marked {
+    std::shared_ptr<const PutRequest> request;
+    std::string mark;
+  };
+
+  VerifiedPut(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
+              Done<ObjectInfo> done);
+  static Marked mark(PutRequest request);
   void look(const Error& refusal);
   void compare(const Error& refusal);
 
   const std::shared_ptr<const PutRequest> request_;
+  const std::string mark_;  ///< Of this put alone; empty: none.
 };
 
 /// A copy whose condition, on its target or on its source where it copies an object onto itself,
@@ -44,11 +53,18 @@ class VerifiedCopy final : public SimpleCall<ObjectInfo> {
   void ended(Result<ObjectInfo> result) override;
 
  private:
-  VerifiedCopy(const std::shared_ptr<RetryShared>& shared,
-               const std::shared_ptr<const CopyRequest>& request, Done<ObjectInfo> done);
+  struct Marked {
+    std::shared_ptr<const CopyRequest> request;
+    std::string mark;
+  };
+
+  VerifiedCopy(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
+               Done<ObjectInfo> done);
+  static Marked mark(CopyRequest request);
   void look(const Error& refusal);
 
-  const std::shared_ptr<const CopyRequest> request_;
+  const std::string target_;
+  const std::string mark_;  ///< Of this copy alone; empty: none.
 };
 
 /// A Complete that is believed undone only after a look: where the upload is gone, or the condition

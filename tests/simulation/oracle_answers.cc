@@ -274,6 +274,8 @@ std::set<std::string> Oracle::commit_ends(int node, const PendingCommit& commit)
   LocalFile& local = *commit.file;
   commit_points_[node].insert(local.contents.begin(), local.contents.end());
   std::set<std::string> contents = std::move(*commit.contents);
+  // With write-back they are stored later.
+  commit_points_[node].insert(contents.begin(), contents.end());
   local.commits.erase(commit.contents);
   return contents;
 }
