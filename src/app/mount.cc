@@ -213,6 +213,7 @@ void Mount::open_engines(const Options& options) {
                         .sync_to_store = !options.write.write_back ||
                                          options.write.fsync == WriteOptions::Fsync::bucket,
                         .identity = mark_->identity(),
+                        .ordered_listings = store_->ordered_listings(),
                         .report_renames = report_renames_},
                        prefix_, options.mount, options.metadata);
   if (write_back_ != nullptr) file_system_->restore(write_back_->restore(std::move(left_)));

@@ -51,9 +51,12 @@ void DirectoryReads::read(const ReadDirectory& request, Done<std::vector<Directo
   }
   if (listing == nullptr) {
     listing = loader_.open(handle.inode);
-    const MutexLock lock(core_.tree.mutex);
-    if (handle.listing != nullptr) DirectoryLoader::close(*handle.inode, *handle.listing);
-    handle.listing = listing;
+    std::shared_ptr<Listing> before = listing;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      before.swap(handle.listing);
+    }
+    if (before != nullptr) loader_.close(handle.inode, before);
   }
   const size_t index =
       request.cookie < first_entry_cookie ? 0 : request.cookie - first_entry_cookie;
@@ -62,8 +65,8 @@ void DirectoryReads::read(const ReadDirectory& request, Done<std::vector<Directo
 
 void DirectoryReads::release(HandleId id) {
   const std::unique_ptr<DirectoryHandle> handle(handle_of(id));
+  if (handle->listing != nullptr) loader_.close(handle->inode, handle->listing);
   const MutexLock lock(core_.tree.mutex);
-  if (handle->listing != nullptr) DirectoryLoader::close(*handle->inode, *handle->listing);
   --handle->inode->handles;
   (void)core_.tree.forget(handle->inode->id, 0);
 }

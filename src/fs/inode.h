@@ -49,6 +49,7 @@ struct DirectoryState {
   bool spans_pages =
       false;  ///< Its last listing took more than one page: single names are cheaper asked by HEAD.
   std::shared_ptr<Listing> listing;  ///< The one in progress, if any.
+  std::shared_ptr<Listing> begun;    ///< One that ended after its first page: see DirectoryLoader.
   std::unordered_map<std::string, Scheduler::Time>
       absent;                             ///< Names known not to exist, since when. Bounded.
   std::unordered_set<std::string> taken;  ///< See Tree::note_taken. Bounded.
@@ -81,6 +82,7 @@ struct DirectoryState {
     complete = false;
     absent.clear();
     page = {};
+    begun.reset();
   }
 
   std::list<Inode*>::iterator use;  ///< Its place in Tree::by_use_.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "fs/utf8.h"
 #include "penstock/file_system.h"
 
 namespace penstock {
@@ -26,20 +27,6 @@ std::string private_for(char byte) {
 char byte_of(std::string_view character) {
   const auto high = static_cast<uint8_t>(static_cast<uint8_t>(character[1]) - 0x9E);
   return static_cast<char>(0x80 + (high << 6) + (static_cast<uint8_t>(character[2]) & 0x3F));
-}
-
-/// The length of the character at the front; 0 where it is not UTF-8 (RFC 3629).
-size_t character_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool beyond = (first == 0xED && byte(1) > 0x9F) || (first == 0xF4 && byte(1) > 0x8F);
-  return overlong || beyond ? 0 : length;
 }
 
 bool is_ascii(std::string_view text) {

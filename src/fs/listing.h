@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -14,11 +15,13 @@
 
 #include "fs/attribute_loader.h"
 #include "fs/core.h"
+#include "fs/listing_ranges.h"
 
 namespace penstock {
 
 /// The names of one directory as a walk over it finds them: page by page while the store lists
-/// them, for every reader at once, or piece by piece out of the tree where the tree has them all. A
+/// them, from several places at once and so in no order, for every reader at once; or piece by
+/// piece out of the tree where the tree has them all. A
 /// name keeps its index for as long as the walk exists, which is what a readdir cookie is. What a
 /// name stands for by the time that a program reads it is the tree's to say, not the walk's. Every
 /// field is guarded by Tree::mutex.
@@ -37,22 +40,32 @@ class Listing {
   uint64_t changes_at_start = 0;    ///< DirectoryState::change_count.
   uint64_t evictions_at_start = 0;  ///< DirectoryState::evictions.
   Scheduler::Time started{};
-  Scheduler::Time page_asked{};  ///< When the page under way was asked for.
+  Scheduler::Time told_at{};  ///< When the last of the pages that had names was asked for.
   bool saw_marker = false;
   int64_t newest_ns = 0;  ///< Last-Modified of the newest and the oldest object; 0: none had one.
   int64_t oldest_ns = 0;
-  /// Files whose names a directory has that the tree knows: theirs where it turns out to be gone.
-  std::vector<std::pair<std::string, ObjectInfo>> hidden;
+  /// A file whose name a directory has that the tree knows: its where that turns out to be gone.
+  struct Hidden {
+    std::string name;
+    ObjectInfo object;
+    Scheduler::Time asked;
+  };
+  std::vector<Hidden> hidden;
   uint32_t pages = 0;
+  uint32_t readers = 0;  ///< Walks of programs. When the last one has gone, it ends.
   /// Someone reads the whole directory. Else one page is enough to know that the directory is
-  /// large, and it ends there.
+  /// large, and it stops there.
   bool wanted_whole = false;
+  std::string prefix;     ///< Of the keys, when it was asked for.
+  ListingRanges ranges;   ///< What is still to be asked for.
+  std::stop_source stop;  ///< Of the requests under way; used without the lock.
+
+  explicit Listing(bool ordered) : ranges(ordered) {}
 
   /// Adds the name unless this walk has seen it before.
   void add(const std::string& name, FileType type) {
-    if (has(name)) return;
     entries.push_back({name, type});
-    seen_.insert(entries.back().name);
+    if (!seen_.insert(entries.back().name).second) entries.pop_back();
   }
   bool has(std::string_view name) const { return seen_.contains(name); }
   void note_age(int64_t last_modified_ns) {
@@ -70,8 +83,9 @@ class Listing {
   std::unordered_set<std::string_view> seen_;  ///< The names of `entries`.
 };
 
-/// Lists directories: one LIST run per directory at a time, whose pages fill the tree, and ahead of
-/// programs that walk a tree in order.
+/// Lists directories: one listing per directory at a time, whose pages fill the tree, and ahead of
+/// programs that walk a tree in order. Of a large directory that nobody reads, one page is listed;
+/// for as long as that may be believed, who reads the directory goes on from there.
 class DirectoryLoader {
  public:
   DirectoryLoader(FsCore& core, AttributeLoader& attributes)
@@ -95,33 +109,57 @@ class DirectoryLoader {
   void wait(const InodePtr& directory, const std::shared_ptr<Listing>& listing, size_t index,
             Callback<void()> ready) EXCLUDES(core_.tree.mutex);
 
-  /// Nobody goes on with this walk over `directory`, if it is one over the tree.
-  static void close(const Inode& directory, Listing& walk);
+  /// The program goes on with this walk over `directory` no more; once for each open(). A listing
+  /// that nobody reads ends with its first page.
+  void close(const InodePtr& directory, const std::shared_ptr<Listing>& walk)
+      EXCLUDES(core_.tree.mutex);
 
   /// A directory was opened: if its siblings were opened in order before it, lists the next ones
   /// ahead.
   void note_opened(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
 
  private:
-  std::shared_ptr<Listing> join(const InodePtr& directory, bool& start) REQUIRES(core_.tree.mutex);
+  using Requests = std::vector<ListingRanges::Request>;
+  /// A page of a listing that is under way.
+  struct Asked {
+    uint32_t walker = 0;
+    std::string prefix;
+    Scheduler::Time at{};
+  };
+
+  /// The listing in progress, or a new one; and what is to be asked for.
+  std::shared_ptr<Listing> join(const InodePtr& directory, Requests& requests)
+      REQUIRES(core_.tree.mutex);
   /// One that begins now, beside another that has begun before.
-  std::shared_ptr<Listing> begin_anew(const InodePtr& directory, bool& start)
+  std::shared_ptr<Listing> begin_anew(const InodePtr& directory, Requests& requests)
       REQUIRES(core_.tree.mutex);
   std::shared_ptr<Listing> begin(const DirectoryState& state) const REQUIRES(core_.tree.mutex);
+  /// The listing whose first page is known may be gone on with.
+  bool may_go_on(const Inode& directory) const REQUIRES(core_.tree.mutex);
+  /// It is in progress no more: whole, failed, or paused after its first page.
+  static void leave(DirectoryState& state, const Listing& listing);
   static void end(DirectoryState& state, Listing& listing);
+  static void pause(DirectoryState& state, const std::shared_ptr<Listing>& listing);
   /// The next names of a walk over the tree, until it has more than `index`.
   static void copy_names(const Inode& directory, Listing& walk, size_t index);
-  void request_page(const InodePtr& directory, const std::shared_ptr<Listing>& listing,
-                    std::string continuation);
+  static void end_tree_walk(const Inode& directory, Listing& walk);
+
+  // listing_pages.cc: what is asked for, and what pages tell
+
+  void request_pages(const InodePtr& directory, const std::shared_ptr<Listing>& listing,
+                     Requests requests) EXCLUDES(core_.tree.mutex);
   void take_page(const InodePtr& directory, const std::shared_ptr<Listing>& listing,
-                 const std::string& prefix, Result<ListPage> page);
-  void apply(const InodePtr& directory, Listing& listing, const std::string& prefix,
-             const ListPage& page) REQUIRES(core_.tree.mutex);
-  void apply_file(const InodePtr& directory, Listing& listing, const std::string& name,
-                  const ObjectInfo& object) REQUIRES(core_.tree.mutex);
-  /// A page of its own has told of all names between these two.
-  void note_page(const InodePtr& directory, const Listing& walk, std::string from, std::string to)
+                 const Asked& asked, Result<ListPage> page) EXCLUDES(core_.tree.mutex);
+  /// What is to be asked for then.
+  Requests take(const InodePtr& directory, const std::shared_ptr<Listing>& listing,
+                const Asked& asked, const ListPage& page) REQUIRES(core_.tree.mutex);
+  void apply(const InodePtr& directory, Listing& listing, const Asked& asked, const ListPage& page)
       REQUIRES(core_.tree.mutex);
+  void apply_file(const InodePtr& directory, Listing& listing, const std::string& name,
+                  const ObjectInfo& object, Scheduler::Time asked) REQUIRES(core_.tree.mutex);
+  /// A page of its own has told of all names between these two.
+  void note_page(const InodePtr& directory, const Listing& walk, Scheduler::Time asked,
+                 std::string from, std::string to) REQUIRES(core_.tree.mutex);
   void finish(const InodePtr& directory, Listing& listing) REQUIRES(core_.tree.mutex);
 
   FsCore& core_;

@@ -48,6 +48,8 @@ struct FileSystemParts {
   std::shared_ptr<Log> log;
   bool sync_to_store = false;  ///< fsync waits for the store where writers keep promises, too.
   MountIdentity identity = {};
+  /// The store's listings are in byte order, and may begin behind any key.
+  bool ordered_listings = true;
   /// Gets the renames under way whenever one begins, ends or has come on; must not block. Null:
   /// nobody wants to know.
   std::function<void(std::vector<RenameState>)> report_renames = {};

@@ -76,7 +76,7 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
       const bool neighbours_asked = state.last_single_lookup != Scheduler::Time{} &&
                                     now - state.last_single_lookup < neighbour_window;
       large = state.spans_pages;
-      list = large ? neighbours_asked && !is_new_name(state, name)
+      list = large ? core_.parts.ordered_listings && neighbours_asked && !is_new_name(state, name)
                    : (state.listing != nullptr || state.complete || neighbours_asked);
       // A listing that is under way may not have it yet.
       if (taken) list = false;

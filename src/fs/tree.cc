@@ -468,7 +468,11 @@ void Tree::told_listing(Inode& directory, Scheduler::Time began, int64_t newest_
   DirectoryState& state = *directory.directory;
   state.complete = true;
   state.own = false;
-  state.listed = {began, freshness.of_age(age_now(newest_ns))};
+  state.listed = told_at(began, newest_ns);
+}
+
+Told Tree::told_at(Scheduler::Time began, int64_t newest_ns) const {
+  return {began, freshness.of_age(age_now(newest_ns))};
 }
 
 bool Tree::fresh(const Inode& inode) const {

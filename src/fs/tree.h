@@ -153,6 +153,8 @@ class Tree {
   void told_own(Inode& inode, Scheduler::Time sent) REQUIRES(mutex);
   /// A listing that began then is all in the tree; its newest object has this time (0: unknown).
   void told_listing(Inode& directory, Scheduler::Time began, int64_t newest_ns) REQUIRES(mutex);
+  /// What a listing that began then tells, for as long as the newest of its names says.
+  Told told_at(Scheduler::Time began, int64_t newest_ns) const;
 
   bool fresh(const Inode& inode) const REQUIRES(mutex);
   /// For how long the kernel may believe the inode's name and attributes: not at all while its name

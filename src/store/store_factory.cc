@@ -22,8 +22,10 @@ namespace {
 /// Retries around meters around the store, so that every try is counted.
 class Opened final : public OpenedStore {
  public:
-  Opened(std::unique_ptr<ObjectStore> inner, Scheduler& scheduler, const std::shared_ptr<Log>& log)
+  Opened(std::unique_ptr<ObjectStore> inner, bool ordered, Scheduler& scheduler,
+         const std::shared_ptr<Log>& log)
       : inner_(std::move(inner)),
+        ordered_(ordered),
         metered_(*inner_),
         retrying_(metered_, scheduler, RetryPolicy{}, std::random_device()(), log) {}
 
@@ -33,9 +35,11 @@ class Opened final : public OpenedStore {
     counters.retried = retrying_.retried();
     return counters;
   }
+  bool ordered_listings() const override { return ordered_; }
 
  private:
   const std::unique_ptr<ObjectStore> inner_;
+  const bool ordered_;
   MeteredStore metered_;
   RetryingStore retrying_;
 };
@@ -92,11 +96,11 @@ Result<std::unique_ptr<ObjectStore>> open_s3(const StoreOptions& given, const St
 Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, const StoreUrl& url,
                                                 Scheduler& scheduler,
                                                 const std::shared_ptr<Log>& log) {
-  auto inner = url.kind == StoreUrl::Kind::s3 ? open_s3(options, url, scheduler, log)
-                                              : open_directory(url, scheduler, log);
+  const bool s3 = url.kind == StoreUrl::Kind::s3;
+  auto inner = s3 ? open_s3(options, url, scheduler, log) : open_directory(url, scheduler, log);
   if (!inner.has_value()) return inner.error();
-  return std::unique_ptr<OpenedStore>(
-      std::make_unique<Opened>(std::move(inner).value(), scheduler, log));
+  return std::unique_ptr<OpenedStore>(std::make_unique<Opened>(
+      std::move(inner).value(), !s3 || !is_directory_bucket(url.bucket), scheduler, log));
 }
 
 }  // namespace penstock

@@ -38,6 +38,8 @@ class OpenedStore {
   virtual ~OpenedStore() = default;
   virtual ObjectStore& store() = 0;
   virtual StoreCounters counters() const = 0;
+  /// Listings come in byte order, and ListRequest::start_after counts: not in directory buckets.
+  virtual bool ordered_listings() const { return true; }
 };
 
 /// Makes the store that `options.url` names. Does not talk to it: check_store does. Errors are

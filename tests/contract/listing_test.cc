@@ -133,6 +133,34 @@ TEST_CASE("a listing starts behind any key") {
   });
 }
 
+// Large directories are listed from several places at once: from names that need not exist.
+TEST_CASE("a directory is listed from behind any component, and page by page from there") {
+  on_every_store([](Session& store) {
+    std::vector<std::string> keys;
+    for (const std::string& key : tricky_keys(store)) keys.push_back("p/" + key);
+    for (int i = 0; i < 40; ++i)
+      keys.push_back(fmt::format("p/n{:02}{}", i, i % 3 == 0 ? "/x" : ""));
+    store.put_all(keys);
+    for (const std::string after : {"",         "a",        "a ",
+                                    "a+",       "a-",       "a-b",
+                                    "a-b-",     "a.txt",    "a0",
+                                    "b",        "c",        "m~",
+                                    "n",        "n0",       "n00",
+                                    "n05",      "n155",     "n39",
+                                    "n4",       "n&<",      "n%41",
+                                    "o",        "z",        "z\xC3\xA9",
+                                    "\xC3\xA9", "\xD0\xB6", "\xF0\x9F\x98\x80"}) {
+      for (const uint32_t max_keys : {1000U, 7U}) {
+        check_listing(store, keys,
+                      {.prefix = "p/",
+                       .by_directory = true,
+                       .start_after = "p/" + after,
+                       .max_keys = max_keys});
+      }
+    }
+  });
+}
+
 TEST_CASE("a listing sees what was done before it") {
   on_every_store([](Session& store) {
     ok(store.put("d/a", ""));

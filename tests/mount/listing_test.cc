@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -68,6 +69,43 @@ TEST_CASE("names stay while another program asks for some beside a slow listing"
   stop = true;
   looker.join();
   CHECK(fewest == names);
+}
+
+TEST_CASE("names that stay are listed once each while others come and go in a large directory") {
+  TestServer server;
+  constexpr int names = 12'000;
+  for (int i = 0; i < names; ++i)
+    server.put_object("test", "d/n" + std::to_string(100'000 + i), "x");
+  ServerOptions slow;
+  slow.list_latency = std::chrono::milliseconds(20);
+  server.set_timing(slow);
+  Mounted mount(server);
+  Mounted other(server);
+  std::atomic<bool> stop = false;
+  // Programs on this node and on another one.
+  const auto come_and_go = [&](const Mounted& where, const std::string& end) {
+    for (int i = 0; !stop; i = (i + 4007) % names) {
+      const fs::path path = where.path("d/n" + std::to_string(100'000 + i) + end);
+      write_file(path, "y");
+      fs::remove(path);
+    }
+  };
+  std::thread here([&] { come_and_go(mount, "-here"); });
+  std::thread there([&] { come_and_go(other, "-there"); });
+  int missing = 0;
+  int twice = 0;
+  for (int round = 0; round < 6; ++round) {
+    std::map<std::string, int> seen;
+    for (const fs::directory_entry& entry : fs::directory_iterator(mount.path("d")))
+      twice += ++seen[entry.path().filename()] == 2 ? 1 : 0;
+    for (int i = 0; i < names; ++i)
+      missing += seen.contains("n" + std::to_string(100'000 + i)) ? 0 : 1;
+  }
+  stop = true;
+  here.join();
+  there.join();
+  CHECK(missing == 0);
+  CHECK(twice == 0);
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ class Workload:
     server: tuple = ()              # options of the test server
     profile: dict = dataclasses.field(default_factory=dict)
     mount: tuple = ()               # options of the mount; {disk} is a folder on a real disk
+    on_request: bool = False        # takes long or much memory: only where --only has its whole name
 
 
 def mb(rate):
@@ -113,6 +114,20 @@ def flat_listing(entries):
         if listed.count(b"\n") != entries + 2:
             raise RuntimeError("the listing is not complete")
         return Row(raw["seconds"] / seconds, f"{seconds:.2f} s, {entries / seconds:.0f} names/s")
+    return measure
+
+
+def long_listing(entries, seconds_wanted):
+    """ls -l of one directory, whose names the program sorts and asks for one by one."""
+    def measure(server, mount):
+        server.reset()
+        begin = time.monotonic()
+        listed = subprocess.run(["ls", "-l", mount.path / "d0000"], check=True, capture_output=True).stdout
+        seconds = time.monotonic() - begin
+        if listed.count(b"\n") != entries + 1:
+            raise RuntimeError("the listing is not complete")
+        lists = server.stats()["requests"]["ListObjectsV2"]
+        return Row(seconds_wanted / seconds, f"{seconds:.2f} s, {entries / seconds:.0f} names/s, {lists} LISTs")
     return measure
 
 
@@ -253,6 +268,11 @@ WORKLOADS = [
              ("--list-ms", 60, "--synthetic-tree", "bench/:200:100:1000")),
     Workload("ls -f, 100,000 names", "raw LISTs", "≥ 0.9", flat_listing(100_000),
              ("--synthetic-tree", "bench/:1:100000:10")),
+    Workload("ls -l, 50,000 names", "1 s", "≥ 1", long_listing(50_000, 1.0),
+             ("--list-ms", 60, "--synthetic-tree", "bench/:1:50000:10")),
+    Workload("ls -l, 1,000,000 names", "12 s", "≥ 1", long_listing(1_000_000, 12.0),
+             ("--list-ms", 60, "--synthetic-tree", "bench/:1:1000000:10"), on_request=True,
+             mount=("--metadata-entries", "1100000")),
     Workload("stat, warm, 4 processes", "40,000/s", "", stat_storm, ("--synthetic-tree", "bench/:100:100:10")),
     Workload("500 creates, 16 threads", "16/30 ms", "≥ 0.9", creates(500, 16 * KIB, 16)),
     Workload("rename of 10,000 objects", "raw copies and deletes", "≥ 0.5", rename_directory(10_000),

@@ -23,10 +23,14 @@ constexpr std::string_view directory_bucket_suffix = "--x-s3";
 bool may_rename(const S3Options& options) {
   if (options.rename_object != StoreOptions::RenameObject::automatic)
     return options.rename_object == StoreOptions::RenameObject::on;
-  return options.bucket.ends_with(directory_bucket_suffix);
+  return is_directory_bucket(options.bucket);
 }
 
 }  // namespace
+
+bool is_directory_bucket(std::string_view bucket) {
+  return bucket.ends_with(directory_bucket_suffix);
+}
 
 Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
                                                  std::shared_ptr<CredentialsProvider> credentials,

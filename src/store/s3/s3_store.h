@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -18,6 +19,9 @@ namespace penstock {
 
 class S3Renames;
 class S3Session;
+
+/// S3 Express One Zone: these have RenameObject, and list in no order.
+bool is_directory_bucket(std::string_view bucket);
 
 struct S3Options {
   std::string bucket;

@@ -2,70 +2,17 @@
 // Listings beside everything else: lookups, replacements, samples of attributes, several pages.
 #include <fmt/format.h>
 
-#include <map>
-
 #include "support/catch.h"
 #include "unit/fs/shared_world.h"
+#include "unit/fs/walk.h"
 
 namespace penstock {
 namespace {
 
 using std::chrono::milliseconds;
+using test::all_once;
+using test::Walk;
 using test::World;
-
-/// One opendir and its readdirs.
-class Walk {
- public:
-  Walk(World& world, InodeId directory, bool plus = false)
-      : world_(world),
-        plus_(plus),
-        handle_(world
-                    .run<HandleId>([&](Done<HandleId> done) {
-                      world.file_system->open_directory(directory, std::move(done));
-                    })
-                    .value()) {}
-  ~Walk() { world_.file_system->release_directory(handle_); }
-
-  /// Asks for the next names; answered() when they have come.
-  void ask(size_t most = 1000) {
-    answer_.reset();
-    world_.file_system->read_directory(
-        {.handle = handle_, .cookie = cookie_, .plus = plus_, .max_entries = most},
-        [this](Result<std::vector<DirectoryEntry>> entries) { answer_ = std::move(entries); });
-    world_.scheduler.run();
-  }
-  bool answered() const { return answer_.has_value(); }
-  /// How many names it was; 0 at the end.
-  size_t take() {
-    world_.scheduler.run();
-    REQUIRE(answer_);
-    REQUIRE(*answer_);
-    for (const DirectoryEntry& entry : **answer_) {
-      cookie_ = entry.next_cookie;
-      if (entry.name != "." && entry.name != "..") ++names[entry.name];
-      if (entry.referenced) world_.file_system->forget(entry.attributes.inode, 1);
-    }
-    return (*answer_)->size();
-  }
-  /// The rest.
-  void finish() {
-    do ask();
-    while (take() > 0);
-  }
-
-  std::map<std::string, int> names;  ///< How often each came.
-
- private:
-  World& world_;
-  const bool plus_;
-  const HandleId handle_;
-  uint64_t cookie_ = 0;
-  std::optional<Result<std::vector<DirectoryEntry>>> answer_;
-};
-
-bool all_once(const std::map<std::string, int>& names) {
-  return std::all_of(names.begin(), names.end(), [](const auto& name) { return name.second == 1; });
-}
 
 TEST_CASE("lookups beside a listing of several pages take no name from it") {
   World world;

@@ -30,7 +30,8 @@ struct NoUploads final : UploadRegistry {
 /// FaultyStore.
 struct World {
   explicit World(MetadataOptions metadata = {.ttl = milliseconds(10'000)}, std::string prefix = "",
-                 MountIdentity identity = {}, MemoryStore* bucket = nullptr)
+                 MountIdentity identity = {}, MemoryStore* bucket = nullptr,
+                 bool ordered_listings = true)
       : store(bucket != nullptr ? *bucket : memory) {
     memory.turn_clock(-old);
     MountOptions mount;
@@ -41,7 +42,8 @@ struct World {
                                     .scheduler = scheduler,
                                     .notifier = scheduler,
                                     .log = log,
-                                    .identity = std::move(identity)},
+                                    .identity = std::move(identity),
+                                    .ordered_listings = ordered_listings},
                                    std::move(prefix), mount, metadata);
   }
 

@@ -2,6 +2,7 @@
 #include "scripted_store.h"
 #include "store/store_factory.h"
 #include "support/catch.h"
+#include "support/manual_scheduler.h"
 
 namespace penstock {
 namespace {
@@ -17,6 +18,19 @@ std::string refused(const std::string& url) {
   if (result.has_value()) FAIL(url << " was taken");
   CHECK(result.code() == Code::invalid_argument);
   return std::string(result.error().message());
+}
+
+TEST_CASE("No order is expected of a directory bucket's listings") {
+  test::ManualScheduler scheduler;
+  StoreOptions options;
+  options.endpoint_url = "http://127.0.0.1:1";
+  options.region = "us-east-1";
+  options.no_sign_request = true;
+  for (const bool directory : {false, true}) {
+    const StoreUrl url = parsed(directory ? "s3://fast--x-s3/a" : "s3://bucket/a");
+    CHECK(open_store(options, url, scheduler, Log::none()).value()->ordered_listings() !=
+          directory);
+  }
 }
 
 TEST_CASE("A bucket and a prefix that ends in a slash") {
