@@ -233,7 +233,8 @@ void ObjectReaderImpl::run(Aftermath after) {
   for (const auto& read : after.parks) reserve(read);
   const bool idled = after.idled || !after.answers.empty();
   after.answers.clear();
-  if (idled && core_->parts.budget.under_pressure()) core_->reclaim(BufferPool::unit);
+  if (idled || !after.starts.empty()) core_->used(*this);
+  if (idled) core_->relieve();
 }
 
 }  // namespace penstock

@@ -47,9 +47,6 @@ class ObjectReaderImpl final : public ObjectReader,
 
   void advanced(Fetch& fetch, uint64_t up_to) noexcept override EXCLUDES(mutex_);
 
-  Scheduler::Time last_use() const noexcept override {
-    return last_use_.load(std::memory_order_relaxed);
-  }
   uint64_t shed(uint64_t wanted, Level level) override EXCLUDES(mutex_);
   void sweep(Scheduler::Time now) override EXCLUDES(mutex_);
 
@@ -75,6 +72,8 @@ class ObjectReaderImpl final : public ObjectReader,
     std::weak_ptr<Fetch> fetch;
     uint64_t bytes = 0;
   };
+
+  Scheduler::Time last_use() const noexcept { return last_use_.load(std::memory_order_relaxed); }
 
   // Answering (object_reader_impl.cc).
   bool whole() const noexcept { return version_.size <= core_->options.whole_object_size; }

@@ -127,7 +127,7 @@ void ObjectReaderImpl::reserve(const std::shared_ptr<PendingRead>& read) {
                                 if (reader) reader->granted(read, std::move(memory));
                               });
   // What became idle between the budget's own look and its queueing this read would not be noticed.
-  if (core_->parts.budget.under_pressure()) core_->reclaim(read->asked);
+  core_->relieve(read->asked);
   bool now = false;
   {
     const MutexLock lock(mutex_);

@@ -4,29 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <unordered_map>
-#include <vector>
 
 #include "base/mutex.h"
 #include "data/link_estimate.h"
 #include "data/read/read_engine.h"
+#include "data/read/shed_order.h"
 
 namespace penstock {
-
-/// A holder of memory that nobody waits for, as the core sees its readers. Thread-safe.
-class Shedder {
- public:
-  enum class Level : uint8_t {
-    idle,   ///< What was delivered, or not touched for long.
-    ahead,  ///< Also what was fetched ahead for streams that still read; the furthest first.
-  };
-  virtual ~Shedder() = default;
-  virtual Scheduler::Time last_use() const noexcept = 0;
-  /// Drops about `wanted` bytes; returns how many.
-  virtual uint64_t shed(uint64_t wanted, Level level) = 0;
-  /// Drops what has been idle for long.
-  virtual void sweep(Scheduler::Time now) = 0;
-};
 
 /// What the readers of a mount share: parts, options, the link, the division of the window, and the
 /// order in which they give up memory. Thread-safe.
@@ -45,18 +29,21 @@ class ReadCore : public std::enable_shared_from_this<ReadCore> {
   void count_streams(int32_t change) noexcept { streams_ += change; }
 
   void add(const std::shared_ptr<Shedder>& reader) EXCLUDES(mutex_);
-  void remove(const Shedder& reader) EXCLUDES(mutex_);
+  void remove(const Shedder& reader) { order_.remove(reader); }
+  /// See ShedOrder.
+  void used(const Shedder& reader) { order_.used(reader); }
   /// Makes the readers give up about `wanted` bytes, first those that have not read for longest.
-  void reclaim(uint64_t wanted) EXCLUDES(mutex_);
+  void reclaim(uint64_t wanted) { order_.reclaim(wanted); }
+  /// Where somebody waits for memory: the same, and at least a sixteenth of the limit at once.
+  void relieve(uint64_t wanted = 0);
 
  private:
-  std::vector<std::shared_ptr<Shedder>> readers() const EXCLUDES(mutex_);
   void sweep_later();
   void sweep() EXCLUDES(mutex_);
 
   std::atomic<int32_t> streams_ = 0;
-  mutable Mutex mutex_;
-  std::unordered_map<const Shedder*, std::weak_ptr<Shedder>> readers_ GUARDED_BY(mutex_);
+  ShedOrder order_;
+  Mutex mutex_;
   bool sweeping_ GUARDED_BY(mutex_) = false;
 };
 
