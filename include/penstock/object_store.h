@@ -120,6 +120,13 @@ struct Precondition {
   bool if_none_match = false;  ///< Only if there is no object.
 };
 
+/// Who goes first where not all requests can be under way at once.
+enum class RequestClass : uint8_t {
+  small,       ///< Little is transferred, and somebody waits.
+  demand,      ///< Somebody waits for these bytes.
+  background,  ///< What is fetched ahead; a piece of something large.
+};
+
 struct GetRequest {
   std::string key;
   /// Must lie inside the object and not be empty; absent means the whole object.
@@ -127,6 +134,7 @@ struct GetRequest {
   ETag if_match;  ///< Non-empty: Code::changed if the object is another version by now.
   std::shared_ptr<BodySink> sink;
   std::stop_token cancel;
+  RequestClass request_class = RequestClass::demand;  ///< Not small.
 };
 
 struct HeadRequest {

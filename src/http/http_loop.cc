@@ -23,7 +23,7 @@ std::chrono::milliseconds tick_for(const HttpOptions& options) {
 }  // namespace
 
 HttpLoop::HttpLoop(const HttpOptions& options, uint32_t max_active, const std::string& name)
-    : options_(options), max_active_(max_active), tick_(tick_for(options)) {
+    : options_(options), tick_(tick_for(options)), waiting_(max_active) {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   multi_ = curl_multi_init();
@@ -47,7 +47,7 @@ HttpLoop::HttpLoop(const HttpOptions& options, uint32_t max_active, const std::s
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &HttpLoop::on_timer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(max_active_));
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(max_active));
   thread_ = std::jthread([this, name] { run(name); });
 }
 
@@ -143,7 +143,7 @@ void HttpLoop::accept(std::unique_ptr<Submission> submission) {
         submission->request.cancel,
         Callback<void()>([this, id = submission->id] { note_cancelled(id); }));
   }
-  waiting_.push_back(std::move(submission));
+  waiting_.push(std::move(submission));
 }
 
 void HttpLoop::cancel(uint64_t id) {
@@ -151,19 +151,14 @@ void HttpLoop::cancel(uint64_t id) {
   for (auto& transfer : active_) {
     if (transfer->id() == id) return end(*transfer, CURLE_OK, cancelled);
   }
-  const auto found =
-      std::find_if(waiting_.begin(), waiting_.end(), [id](const auto& s) { return s->id == id; });
-  if (found == waiting_.end()) return;  // Finished meanwhile.
-  auto submission = std::move(*found);
-  waiting_.erase(found);
-  deliver(std::move(submission), cancelled);
+  auto submission = waiting_.withdraw(id);
+  if (submission) deliver(std::move(submission), cancelled);  // else it has finished meanwhile
 }
 
 void HttpLoop::start_waiting() {
-  while (!waiting_.empty() && active_.size() < max_active_) {
-    auto submission = std::move(waiting_.front());
-    waiting_.pop_front();
+  while (auto submission = waiting_.begin_next()) {
     if (submission->request.cancel.stop_requested()) {
+      waiting_.ended(submission->request.request_class);
       deliver(std::move(submission), Error(Code::cancelled, "the request was cancelled"));
       continue;
     }
@@ -244,6 +239,7 @@ void HttpLoop::end(Transfer& transfer, CURLcode code, std::optional<Error> failu
   Result<HttpResponse> result =
       failure ? Result<HttpResponse>(*std::move(failure)) : transfer.finish(code);
   auto submission = transfer.release();
+  waiting_.ended(submission->request.request_class);
   const auto found = std::find_if(active_.begin(), active_.end(),
                                   [&](const auto& t) { return t.get() == &transfer; });
   // A handle whose transfer broke keeps its buffer, and libcurl then refuses another buffer size.
@@ -271,7 +267,7 @@ void HttpLoop::wait_for_events() {
     timeout =
         std::max<int64_t>(ceil<milliseconds>(*until - std::chrono::steady_clock::now()).count(), 0);
   }
-  if (active_.size() < max_active_ && !waiting_.empty()) timeout = 0;
+  if (waiting_.can_begin()) timeout = 0;
 
   std::array<epoll_event, 64> events{};
   const int count = epoll_wait(epoll_, events.data(), events.size(), static_cast<int>(timeout));
@@ -294,11 +290,7 @@ void HttpLoop::wait_for_events() {
 void HttpLoop::end_all() {
   const Error closing(Code::cancelled, "the HTTP client is closing");
   while (!active_.empty()) end(*active_.back(), CURLE_OK, closing);
-  while (!waiting_.empty()) {
-    auto submission = std::move(waiting_.front());
-    waiting_.pop_front();
-    deliver(std::move(submission), closing);
-  }
+  while (auto submission = waiting_.withdraw_any()) deliver(std::move(submission), closing);
   std::vector<std::unique_ptr<Submission>> rest;
   {
     const MutexLock lock(mutex_);

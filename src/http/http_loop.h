@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,13 +14,15 @@
 
 #include "base/mutex.h"
 #include "http/http_client.h"
+#include "http/request_queue.h"
 #include "http/transfer.h"
 
 namespace penstock {
 
 /// One thread, one libcurl multi handle with its own connections, one epoll set. At most
-/// `max_active` transfers run at a time; further requests wait in line. submit and load may be
-/// called from any thread; everything else happens on the loop's own thread, callbacks included.
+/// `max_active` transfers run at a time; further requests wait in a RequestQueue. submit and load
+/// may be called from any thread; everything else happens on the loop's own thread, callbacks
+/// included.
 class HttpLoop {
  public:
   /// Throws std::runtime_error where the system gives no thread or descriptor. `options` must
@@ -61,7 +62,6 @@ class HttpLoop {
   void wake() noexcept;
 
   const HttpOptions& options_;
-  const uint32_t max_active_;
   const std::chrono::milliseconds tick_;  ///< How often stalls are looked for.
   std::atomic<uint32_t> load_{0};
 
@@ -80,7 +80,7 @@ class HttpLoop {
   uint64_t last_id_ = 0;
   std::optional<Time> timer_;  ///< When libcurl wants to be called.
   Time next_tick_;
-  std::deque<std::unique_ptr<Submission>> waiting_;
+  RequestQueue waiting_;
   std::vector<std::unique_ptr<Transfer>> active_;
   std::vector<std::unique_ptr<Transfer>> idle_;
   std::vector<std::unique_ptr<Submission>> taken_;

@@ -75,6 +75,7 @@ struct HttpRequest {
   /// for requests that a server works on for long.
   std::chrono::milliseconds silence_limit{0};
   std::stop_token cancel;
+  RequestClass request_class = RequestClass::small;
 };
 
 constexpr size_t max_collected_body = 16U << 20;

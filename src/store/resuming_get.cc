@@ -36,6 +36,7 @@ void ResumingGet::send_get() {
   request.if_match = version_;
   request.sink = std::shared_ptr<BodySink>(self, this);
   request.cancel = try_token();
+  request.request_class = request_.request_class;
   shared_->inner.get(std::move(request),
                      [self](Result<ObjectInfo> result) { self->got(std::move(result)); });
 }

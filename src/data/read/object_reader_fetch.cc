@@ -60,6 +60,10 @@ void ObjectReaderImpl::get(const std::shared_ptr<Fetch>& fetch) {
   request.if_match = version_.etag;
   request.sink = fetch;
   request.cancel = fetch->stop_token();
+  {
+    const MutexLock lock(mutex_);
+    if (!fetch->pinned()) request.request_class = RequestClass::background;
+  }
   core_->parts.store.get(std::move(request),
                          [weak = weak_from_this(), fetch](Result<ObjectInfo> result) {
                            const std::shared_ptr<ObjectReaderImpl> reader = weak.lock();

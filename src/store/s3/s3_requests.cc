@@ -112,7 +112,10 @@ std::optional<Error> check_parts(const std::vector<CompletedPart>& parts) {
 }
 
 S3Request get_request(const GetRequest& request) {
-  S3Request s3{.method = HttpMethod::get, .key = request.key, .cancel = request.cancel};
+  S3Request s3{.method = HttpMethod::get,
+               .key = request.key,
+               .cancel = request.cancel,
+               .request_class = request.request_class};
   if (request.range) s3.headers.emplace_back("range", range_text(*request.range));
   if (!request.if_match.empty()) s3.headers.emplace_back("if-match", quote_etag(request.if_match));
   return s3;
@@ -134,15 +137,20 @@ S3Request list_request(const ListRequest& request) {
 
 Result<S3Request> put_request(PutRequest request) {
   if (auto error = check_metadata(request.metadata, request.key)) return *std::move(error);
-  S3Request s3{
-      .method = HttpMethod::put, .key = std::move(request.key), .body = std::move(request.body)};
+  S3Request s3{.method = HttpMethod::put,
+               .key = std::move(request.key),
+               .body = std::move(request.body),
+               .request_class = RequestClass::demand};
   add_metadata(s3, request.metadata);
   add_condition(s3, request.condition);
   return s3;
 }
 
 Result<S3Request> copy_request(const CopyRequest& request, const std::string& bucket) {
-  S3Request s3{.method = HttpMethod::put, .key = request.target, .silence_limit = copy_silence};
+  S3Request s3{.method = HttpMethod::put,
+               .key = request.target,
+               .silence_limit = copy_silence,
+               .request_class = RequestClass::background};
   s3.headers.emplace_back("x-amz-copy-source",
                           copy_source(bucket, request.source, SourceSpelling::once));
   if (!request.source_if_match.empty()) {
@@ -181,7 +189,8 @@ S3Request upload_part_request(UploadPart request) {
           .key = std::move(request.key),
           .query = {{"partNumber", std::to_string(request.number)},
                     {"uploadId", std::move(request.upload_id)}},
-          .body = std::move(request.body)};
+          .body = std::move(request.body),
+          .request_class = RequestClass::background};
 }
 
 S3Request upload_part_copy_request(const UploadPartCopy& request, const std::string& bucket,
@@ -190,7 +199,8 @@ S3Request upload_part_copy_request(const UploadPartCopy& request, const std::str
       .method = HttpMethod::put,
       .key = request.key,
       .query = {{"partNumber", std::to_string(request.number)}, {"uploadId", request.upload_id}},
-      .silence_limit = copy_silence};
+      .silence_limit = copy_silence,
+      .request_class = RequestClass::background};
   s3.headers.emplace_back("x-amz-copy-source", copy_source(bucket, request.source, spelling));
   s3.headers.emplace_back("x-amz-copy-source-range", range_text(request.source_range));
   if (!request.source_if_match.empty()) {

@@ -85,7 +85,8 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
                      .body = request_.body,
                      .sink = request_.sink,
                      .silence_limit = request_.silence_limit,
-                     .cancel = request_.cancel};
+                     .cancel = request_.cancel,
+                     .request_class = request_.request_class};
     const std::string path = used_endpoint_->path(request_.key);
     http.url = used_endpoint_->origin() + path;
     if (!request_.query.empty()) http.url += '?' + request_query(request_.query);

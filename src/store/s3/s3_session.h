@@ -37,6 +37,7 @@ struct S3Request {
   std::chrono::milliseconds silence_limit{0};  ///< As in HttpRequest.
   bool if_none_match = false;                  ///< A failed condition is Code::already_exists.
   std::stop_token cancel;
+  RequestClass request_class = RequestClass::small;
 };
 
 /// What is known of one bucket's service, and the way to it: addresses, signs and sends requests,

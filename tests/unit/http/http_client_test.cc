@@ -294,6 +294,31 @@ TEST_CASE("no more requests are under way than allowed, with however many thread
   CHECK(most == allowed);
 }
 
+TEST_CASE("a small request begins at once while slow ones have all that they may have") {
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  ScriptedServer server([&](const auto& request) {
+    if (request.line.find("/slow") != std::string::npos) released.wait();
+    return ScriptedServer::answer(200, "done");
+  });
+  HttpOptions options = long_limits();
+  options.max_connections = 16;
+  std::atomic<int> answered{0};
+  {
+    HttpClient client(options);
+    for (int i = 0; i < 40; ++i) {
+      client.send({.url = server.url() + "/slow",
+                   .request_class = i < 20 ? RequestClass::background : RequestClass::demand},
+                  [&](const auto& result) { answered += result ? 1 : 0; });
+    }
+    while (server.requests().size() < 15) std::this_thread::yield();
+    CHECK(send(client, {.method = HttpMethod::head, .url = server.url() + "/"}));
+    CHECK(answered == 0);
+    release.set_value();
+    while (answered < 40) std::this_thread::yield();
+  }
+}
+
 TEST_CASE("many requests from many threads share the loops, and callbacks may send again") {
   ScriptedServer server(
       [](const auto& request) { return ScriptedServer::answer(200, request.line); });

@@ -92,6 +92,17 @@ TEST_CASE(
   CHECK(ground.asked[1].range == ByteRange{8, 28});
 }
 
+TEST_CASE("A get that goes on stays what it was for who else wants to send") {
+  Ground ground;
+  ground.breaks = {3};
+  ground.store.get({.key = "k", .sink = ground.sink, .request_class = RequestClass::background},
+                   ground.outcome.done());
+  ground.scheduler.advance(2s);
+  REQUIRE(ground.asked.size() == 2);
+  for (const GetRequest& request : ground.asked)
+    CHECK(request.request_class == RequestClass::background);
+}
+
 TEST_CASE("An object that is replaced between two tries is not mixed") {
   Ground ground;
   ground.breaks = {8, 3};

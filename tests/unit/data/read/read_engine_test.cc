@@ -85,6 +85,9 @@ TEST_CASE("the first read at the start is followed by 4 MiB over four connection
   const auto reader = t.open();
   const auto reply = t.read(*reader, 0, 128 * kib);
   CHECK(t.ranges() == std::vector<ByteRange>{{0, mib}, {mib, mib}, {2 * mib, mib}, {3 * mib, mib}});
+  // The reader waits for the first alone.
+  CHECK(t.store.gets[0]->request.request_class == RequestClass::demand);
+  CHECK(t.store.gets[1]->request.request_class == RequestClass::background);
   t.store.send(0, 128 * kib);
   CHECK(reply->is({0, 128 * kib}));
 }

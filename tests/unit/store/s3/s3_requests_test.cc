@@ -36,6 +36,17 @@ TEST_CASE("Lists of parts that some servers would mend are refused") {
   CHECK_FALSE(check_parts({{.number = 1}, {.number = 3}, {.number = 10'000}}));
 }
 
+TEST_CASE("What is large does not keep waiting what programs wait for") {
+  using enum RequestClass;
+  CHECK(list_request({}).request_class == small);
+  CHECK(complete_upload_request({.key = "k", .parts = {{.number = 1}}}).request_class == small);
+  CHECK(get_request({.key = "k"}).request_class == demand);
+  CHECK(get_request({.key = "k", .request_class = background}).request_class == background);
+  CHECK(put_request({.key = "k"})->request_class == demand);
+  CHECK(upload_part_request({.key = "k", .number = 1}).request_class == background);
+  CHECK(copy_request({.source = "k", .target = "l"}, "bucket")->request_class == background);
+}
+
 TEST_CASE("A list of uploads is asked for with encoded keys, or plain ones") {
   CHECK(asks_for(list_uploads_request("p", {}, false), "encoding-type"));
   CHECK_FALSE(asks_for(list_uploads_request("p", {}, true), "encoding-type"));
