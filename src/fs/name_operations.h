@@ -115,6 +115,7 @@ class NameOperations {
   void rename_settled(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void find_and_rename(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
+  Result<void> may_rename(const Rename& request, const Inode& inode) EXCLUDES(core_.tree.mutex);
   void rename_checked(const Rename& request, const InodePtr& inode, const InodePtr& target,
                       Done<void> done) EXCLUDES(core_.tree.mutex);
   /// Where nothing of the file was sent yet, it will be stored under its new name in the first

@@ -52,10 +52,22 @@ void NameOperations::find_and_rename(const Rename& request, Done<void> done) {
                     });
 }
 
-/// The kernel has an older file under the name, and would give that one the new name: it looks the
-/// name up, and asks again.
 Error NameOperations::not_what_was_named(const Inode& inode) {
   return Error(Code::changed, "'" + inode.name + "' was replaced by another client meanwhile");
+}
+
+Result<void> NameOperations::may_rename(const Rename& request, const Inode& inode) {
+  const MutexLock lock(core_.tree.mutex);
+  // The kernel has an older file under the name, and would give that one the new name: it looks the
+  // name up, and asks again.
+  if (inode.unseen) return not_what_was_named(inode);
+  Result<void> valid = core_.tree.check_name(*request.new_parent, request.new_name, inode.type,
+                                             core_.limits.max_key_bytes);
+  if (!valid) return valid;
+  for (const Inode* at = request.new_parent.get(); at != nullptr; at = at->parent.get()) {
+    if (at == &inode) return Error(Code::invalid_argument, "a directory cannot move into itself");
+  }
+  return {};
 }
 
 void NameOperations::rename_checked(const Rename& request, const InodePtr& inode,
@@ -67,19 +79,7 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
       rename(request, std::move(done));
     });
   }
-  {
-    Deferred after;
-    const MutexLock lock(core_.tree.mutex);
-    if (inode->unseen) return after.answer(std::move(done), not_what_was_named(*inode));
-    Result<void> valid = core_.tree.check_name(*request.new_parent, request.new_name, inode->type,
-                                               core_.limits.max_key_bytes);
-    if (!valid) return after.answer(std::move(done), std::move(valid));
-    for (const Inode* at = request.new_parent.get(); at != nullptr; at = at->parent.get()) {
-      if (at != inode.get()) continue;
-      return after.answer(std::move(done),
-                          Error(Code::invalid_argument, "a directory cannot move into itself"));
-    }
-  }
+  if (Result<void> may = may_rename(request, *inode); !may) return done(std::move(may));
   if (target != nullptr) {
     if (request.no_replace) return done(Error(Code::already_exists));
     if (target->type == FileType::directory && inode->type == FileType::file)
