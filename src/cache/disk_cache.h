@@ -57,7 +57,8 @@ class DiskCache {
 
   /// False where the directory cannot be used now; the log says why.
   bool usable();
-  /// Why it cannot, and what to do; nothing where it can, or will once its disk answers or has room.
+  /// Why it cannot, and what to do; nothing where it can, or will once its disk answers or has
+  /// room.
   std::optional<std::string> refusal();
   CacheStats stats();
   /// Fills in what a share says of the cache as a whole. Asks the disk, unless room_known().

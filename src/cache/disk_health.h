@@ -40,8 +40,8 @@ class DiskHealth {
   /// Space was made: no need to wait for the minute to pass.
   void space_made() EXCLUDES(mutex_);
 
-  /// Why the directory cannot be used, and what to do; nothing where it can, or where the cache goes
-  /// on by itself once its disk answers or has room.
+  /// Why the directory cannot be used, and what to do; nothing where it can, or where the cache
+  /// goes on by itself once its disk answers or has room.
   std::optional<std::string> refusal() EXCLUDES(mutex_);
 
   /// `error` is a negated errno, `doing` what failed ("reading a file").
