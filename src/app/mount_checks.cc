@@ -111,10 +111,10 @@ Result<void> check_directory(const std::string& mountpoint, bool nonempty,
 }  // namespace
 
 // statfs asks the file system itself: stat may be answered by what the kernel remembers of a mount
-// that is dead.
+// that is dead. ECONNABORTED: it has died while the question was on its way (fuse_abort_conn).
 bool is_dead(const std::string& mountpoint) {
   struct statvfs status {};
-  return statvfs(mountpoint.c_str(), &status) != 0 && errno == ENOTCONN;
+  return statvfs(mountpoint.c_str(), &status) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 Result<MountpointState> check_mountpoint(const MountOptions& mount, const StoreUrl& url,
