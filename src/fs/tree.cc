@@ -442,6 +442,7 @@ void Tree::note_taken(Inode& directory, const std::string& name) {
     if (state.taken.size() >= max_absent) state.taken.clear();
     state.taken.insert(name);
   }
+  state.begun.reset();  // its first page may be from before
   kernel_.forget_entry(directory.id, name);
 }
 

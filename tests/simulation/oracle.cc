@@ -380,12 +380,15 @@ void Oracle::ended() const {
   for (const auto& [where, promise] : promises_) {
     const auto& [node, path] = where;
     bool kept = false;
-    for (const auto& [stored, puts] : puts_) {
-      if (without_conflict(stored) != path) continue;
-      for (const Put& put : puts) kept = kept || promise.contents.contains(*put.bytes);
-    }
     // What was an edit of bytes that are gone stays in the journal.
-    if (!kept && !changed_by_others(node, path, 0, world_.now()))
+    for (const std::string& name : names_of(node, path)) {
+      kept = kept || changed_by_others(node, name, 0, world_.now());
+      for (const auto& [stored, puts] : puts_) {
+        if (without_conflict(stored) != name) continue;
+        for (const Put& put : puts) kept = kept || promise.contents.contains(*put.bytes);
+      }
+    }
+    if (!kept)
       fail("promise broken", node, path, {promise.at, promise.at},
            fmt::format("it was closed with {}, which was never stored",
                        shown(*promise.contents.begin())));
