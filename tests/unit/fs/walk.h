@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,25 +27,27 @@ class Walk {
 
   /// Asks for the next names; answered() when they have come.
   void ask(size_t most = 1000) {
-    answer_.reset();
+    answer_ = std::make_shared<Answer>();
     world_.file_system->read_directory(
         {.handle = handle_, .cookie = cookie_, .plus = plus_, .max_entries = most},
-        [this](Result<std::vector<DirectoryEntry>> entries) { answer_ = std::move(entries); });
+        [answer = answer_](Result<std::vector<DirectoryEntry>> entries) {
+          *answer = std::move(entries);
+        });
     world_.scheduler.run();
   }
-  bool answered() const { return answer_.has_value(); }
-  const Result<std::vector<DirectoryEntry>>& answer() const { return *answer_; }
+  bool answered() const { return answer_->has_value(); }
+  const Result<std::vector<DirectoryEntry>>& answer() const { return **answer_; }
   /// How many names it was; 0 at the end.
   size_t take() {
     world_.scheduler.run();
-    REQUIRE(answer_);
-    REQUIRE(*answer_);
-    for (const DirectoryEntry& entry : **answer_) {
+    REQUIRE(answered());
+    REQUIRE(answer());
+    for (const DirectoryEntry& entry : *answer()) {
       cookie_ = entry.next_cookie;
       if (entry.name != "." && entry.name != "..") ++names[entry.name];
       if (entry.referenced) world_.file_system->forget(entry.attributes.inode, 1);
     }
-    return (*answer_)->size();
+    return answer()->size();
   }
   /// The rest.
   void finish() {
@@ -59,7 +62,9 @@ class Walk {
   const bool plus_;
   const HandleId handle_;
   uint64_t cookie_ = 0;
-  std::optional<Result<std::vector<DirectoryEntry>>> answer_;
+  /// Also of who asks, and is answered when the walk has gone.
+  using Answer = std::optional<Result<std::vector<DirectoryEntry>>>;
+  std::shared_ptr<Answer> answer_ = std::make_shared<Answer>();
 };
 
 inline bool all_once(const std::map<std::string, int>& names) {

@@ -111,6 +111,8 @@ TEST_CASE("A body may take its time, and what fails and is tried again says why 
   test::ManualScheduler scheduler;
   test::ScriptedStore inner;
   const auto log = std::make_shared<test::CapturedLog>();
+  Outcome<ObjectInfo> put;
+  Outcome<ObjectInfo> head;  // which has its answer when the store ends
   RetryingStore store{inner, scheduler, RetryPolicy{}, 7, log};
   std::vector<Done<ObjectInfo>> unanswered;
   inner.on_put = [&](const PutRequest&, Done<ObjectInfo> done) {
@@ -119,8 +121,6 @@ TEST_CASE("A body may take its time, and what fails and is tried again says why 
   int heads = 0;
   inner.on_head =
       failing(heads, 1'000'000, Error(Code::unavailable, "no connection"), ObjectInfo{});
-  Outcome<ObjectInfo> put;
-  Outcome<ObjectInfo> head;
   store.put({.key = "p", .body = body_of(std::string(8 << 20, 'x'))}, put.done());
   store.head({.key = "h"}, head.done());
   scheduler.advance(12s);
