@@ -39,25 +39,9 @@ void NameOperations::exchange_checked(const Rename& request, const InodePtr& one
       exchange(request, std::move(done));
     });
   }
-  {
-    Deferred after;
-    const MutexLock lock(core_.tree.mutex);
-    for (const InodePtr& inode : {one, other}) {
-      if (inode->unseen) return after.answer(std::move(done), not_what_was_named(*inode));
-    }
-    for (const auto& [parent, name, inode] :
-         {std::tie(*request.parent, request.name, other),
-          std::tie(*request.new_parent, request.new_name, one)}) {
-      Result<void> valid =
-          core_.tree.check_name(parent, name, inode->type, core_.limits.max_key_bytes);
-      if (!valid) return after.answer(std::move(done), std::move(valid));
-      for (const Inode* at = &parent; at != nullptr; at = at->parent.get()) {
-        if (at != inode.get()) continue;
-        return after.answer(std::move(done),
-                            Error(Code::invalid_argument, "a directory cannot move into itself"));
-      }
-    }
-  }
+  Result<void> may = may_take(*request.parent, request.name, *other);
+  if (may) may = may_take(*request.new_parent, request.new_name, *one);
+  if (!may) return done(std::move(may));
   if (!begin_naming({request.parent, request.new_parent}, done,
                     [this, request](Done<void> again) { exchange(request, std::move(again)); }))
     return;

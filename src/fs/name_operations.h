@@ -81,7 +81,6 @@ class NameOperations {
   /// Why a change of the inode's name is refused once it is not named any more: not_found where
   /// this mount took the name away; else changed, for another inode may have it by now.
   static Error lost(const Inode& inode);
-  static Error not_what_was_named(const Inode& inode);
   /// Fails with not_empty where anything lies under the directory, in the store or only here.
   void check_empty(const InodePtr& directory, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_quiet_directory(const InodePtr& parent, const std::string& name,
@@ -115,7 +114,9 @@ class NameOperations {
   void rename_settled(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void find_and_rename(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
-  Result<void> may_rename(const Rename& request, const Inode& inode) EXCLUDES(core_.tree.mutex);
+  /// Whether the inode may have that name.
+  Result<void> may_take(const Inode& parent, const std::string& name, const Inode& inode)
+      EXCLUDES(core_.tree.mutex);
   void rename_checked(const Rename& request, const InodePtr& inode, const InodePtr& target,
                       Done<void> done) EXCLUDES(core_.tree.mutex);
   /// Where nothing of the file was sent yet, it will be stored under its new name in the first

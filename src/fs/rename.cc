@@ -52,19 +52,15 @@ void NameOperations::find_and_rename(const Rename& request, Done<void> done) {
                     });
 }
 
-Error NameOperations::not_what_was_named(const Inode& inode) {
-  return Error(Code::changed, "'" + inode.name + "' was replaced by another client meanwhile");
-}
-
-Result<void> NameOperations::may_rename(const Rename& request, const Inode& inode) {
+Result<void> NameOperations::may_take(const Inode& parent, const std::string& name,
+                                      const Inode& inode) {
   const MutexLock lock(core_.tree.mutex);
   // The kernel has an older file under the name, and would give that one the new name: it looks the
   // name up, and asks again.
-  if (inode.unseen) return not_what_was_named(inode);
-  Result<void> valid = core_.tree.check_name(*request.new_parent, request.new_name, inode.type,
-                                             core_.limits.max_key_bytes);
+  if (inode.unseen) return Tree::gone(inode);
+  Result<void> valid = core_.tree.check_name(parent, name, inode.type, core_.limits.max_key_bytes);
   if (!valid) return valid;
-  for (const Inode* at = request.new_parent.get(); at != nullptr; at = at->parent.get()) {
+  for (const Inode* at = &parent; at != nullptr; at = at->parent.get()) {
     if (at == &inode) return Error(Code::invalid_argument, "a directory cannot move into itself");
   }
   return {};
@@ -79,7 +75,8 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
       rename(request, std::move(done));
     });
   }
-  if (Result<void> may = may_rename(request, *inode); !may) return done(std::move(may));
+  Result<void> may = may_take(*request.new_parent, request.new_name, *inode);
+  if (!may) return done(std::move(may));
   if (target != nullptr) {
     if (request.no_replace) return done(Error(Code::already_exists));
     if (target->type == FileType::directory && inode->type == FileType::file)
