@@ -95,13 +95,24 @@ RenameRequest with_token(RenameRequest request) {
 
 }  // namespace
 
+void VerifiedCall::look_at(const std::string& key, const Error& refusal, Judge ours) {
+  const auto self = std::static_pointer_cast<VerifiedCall>(shared_from_this());
+  shared_->inner.head({.key = key},
+                      [self, refusal, ours = std::move(ours)](Result<ObjectInfo> found) {
+                        if (!found.has_value())
+                          return self->failed(is_retryable(found.code()) ? found.error() : refusal);
+                        if (!ours(*found)) return self->failed(refusal);
+                        self->succeed(std::move(found));
+                      });
+}
+
 VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest request,
                          Done<ObjectInfo> done)
     : VerifiedPut(shared, mark(std::move(request)), std::move(done)) {}
 
 VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
                          Done<ObjectInfo> done)
-    : SimpleCall(
+    : VerifiedCall(
           shared,
           {.operation = "put", .key = marked.request->key, .body = marked.request->body.size()},
           shared->policy.write_limit, {},
@@ -159,7 +170,7 @@ VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared, CopyReque
 
 VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
                            Done<ObjectInfo> done)
-    : SimpleCall(
+    : VerifiedCall(
           shared, {.operation = "copy", .key = marked.request->target}, shared->policy.write_limit,
           {},
           [request = marked.request](ObjectStore& store, const std::stop_token&,
@@ -179,24 +190,16 @@ VerifiedCopy::Marked VerifiedCopy::mark(CopyRequest request) {
 }
 
 void VerifiedCopy::ended(Result<ObjectInfo> result) {
-  if (!result.has_value() && is_refusal(result.code()) && !mark_.empty())
-    return look(result.error());
+  if (!result.has_value() && is_refusal(result.code()) && !mark_.empty()) {
+    return look_at(target_, result.error(),
+                   [mark = mark_](const ObjectInfo& found) { return has_mark(found, mark); });
+  }
   SimpleCall::ended(std::move(result));
-}
-
-void VerifiedCopy::look(const Error& refusal) {
-  const auto self = std::static_pointer_cast<VerifiedCopy>(shared_from_this());
-  shared_->inner.head({.key = target_}, [self, refusal](Result<ObjectInfo> found) {
-    if (!found.has_value())
-      return self->failed(is_retryable(found.code()) ? found.error() : refusal);
-    if (!has_mark(*found, self->mark_)) return self->failed(refusal);
-    self->succeed(std::move(found));
-  });
 }
 
 VerifiedComplete::VerifiedComplete(const std::shared_ptr<RetryShared>& shared,
                                    CompleteUpload request, Done<ObjectInfo> done)
-    : SimpleCall(
+    : VerifiedCall(
           shared, {.operation = "complete_upload", .key = request.key}, shared->policy.write_limit,
           {},
           [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
@@ -211,19 +214,11 @@ void VerifiedComplete::ended(Result<ObjectInfo> result) {
   const bool look_first =
       !result.has_value() &&
       (result.code() == Code::not_found || (is_refusal(result.code()) && doubtful_tries() > 0));
-  if (look_first) return look(result.error());
-  SimpleCall::ended(std::move(result));
-}
-
-void VerifiedComplete::look(const Error& refusal) {
-  const auto self = std::static_pointer_cast<VerifiedComplete>(shared_from_this());
-  shared_->inner.head({.key = request_->key}, [self, refusal](Result<ObjectInfo> found) {
-    if (!found.has_value())
-      return self->failed(is_retryable(found.code()) ? found.error() : refusal);
-    const bool foretold = multipart_etag(self->request_->parts).has_value();
-    const bool sure = foretold || self->doubtful_tries() > 0;
-    if (!sure || !is_made_of(*found, self->request_->parts)) return self->failed(refusal);
-    self->succeed(std::move(found));
+  if (!look_first) return SimpleCall::ended(std::move(result));
+  const bool foretold = multipart_etag(request_->parts).has_value();
+  const bool sure = foretold || doubtful_tries() > 0;
+  look_at(request_->key, result.error(), [sure, request = request_](const ObjectInfo& found) {
+    return sure && is_made_of(found, request->parts);
   });
 }
 

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "store/retry_call.h"
 
 namespace penstock {
+
+/// A write that asks whose the object under a key is before it believes a refusal.
+class VerifiedCall : public SimpleCall<ObjectInfo> {
+ protected:
+  using SimpleCall::SimpleCall;
+  using Judge = std::function<bool(const ObjectInfo&)>;
+
+  /// Succeeds with the object under `key` if `ours` says that this call made it; else the refusal
+  /// stands, or, where the store does not answer, the write is tried again.
+  void look_at(const std::string& key, const Error& refusal, Judge ours);
+};
 
 /// A put whose condition may be violated by its own earlier try: by one whose answer was lost, or
 /// by one that libcurl or a proxy repeated, of which nothing is known here.
@@ -17,7 +29,7 @@ namespace penstock {
 /// metadata, and with If-Match, where the bytes matter and not who wrote them, the object is
 /// fetched and compared (bytes and metadata; ETags are MD5s on some stores only), if an answer was
 /// lost before.
-class VerifiedPut final : public SimpleCall<ObjectInfo> {
+class VerifiedPut final : public VerifiedCall {
  public:
   VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest request,
               Done<ObjectInfo> done);
@@ -44,7 +56,7 @@ class VerifiedPut final : public SimpleCall<ObjectInfo> {
 /// A copy whose condition, on its target or on its source where it copies an object onto itself,
 /// may be violated by its own earlier try. Where it gives the target metadata, a writer's mark is
 /// among them, and after each refusal HEAD tells whether the target is the one that it made.
-class VerifiedCopy final : public SimpleCall<ObjectInfo> {
+class VerifiedCopy final : public VerifiedCall {
  public:
   VerifiedCopy(const std::shared_ptr<RetryShared>& shared, CopyRequest request,
                Done<ObjectInfo> done);
@@ -61,7 +73,6 @@ class VerifiedCopy final : public SimpleCall<ObjectInfo> {
   VerifiedCopy(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
                Done<ObjectInfo> done);
   static Marked mark(CopyRequest request);
-  void look(const Error& refusal);
 
   const std::string target_;
   const std::string mark_;  ///< Of this copy alone; empty: none.
@@ -69,7 +80,7 @@ class VerifiedCopy final : public SimpleCall<ObjectInfo> {
 
 /// A Complete that is believed undone only after a look: where the upload is gone, or the condition
 /// fails after a lost answer, HEAD tells whether the object is the one that these parts make.
-class VerifiedComplete final : public SimpleCall<ObjectInfo> {
+class VerifiedComplete final : public VerifiedCall {
  public:
   VerifiedComplete(const std::shared_ptr<RetryShared>& shared, CompleteUpload request,
                    Done<ObjectInfo> done);
@@ -78,8 +89,6 @@ class VerifiedComplete final : public SimpleCall<ObjectInfo> {
   void ended(Result<ObjectInfo> result) override;
 
  private:
-  void look(const Error& refusal);
-
   const std::shared_ptr<const CompleteUpload> request_;
 };
 
