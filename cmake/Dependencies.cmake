@@ -7,6 +7,8 @@ find_package(CURL 7.88 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(LibXml2 REQUIRED)
 find_package(fmt REQUIRED)
+# The header alone: the shared library that distributions have beside it would be one more to install.
+find_path(TOMLPLUSPLUS toml++/toml.h REQUIRED)
 
 find_program(CCACHE ccache)
 if(CCACHE)

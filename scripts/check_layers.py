@@ -23,6 +23,7 @@ OWNERS = {
     "openssl/": ("src/store/", "src/cache/"),
     "xxhash.h": ("src/cache/", "src/journal/"),
     "nlohmann/": ("src/store/s3/",),
+    "toml++/": ("src/config/",),
 }
 LAYER = re.compile(r"^\s*penstock_layer\(\s*(\w+)\s+DEPENDS([^)]*)\)", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -122,6 +122,12 @@ struct LogOptions {
   std::string file;  ///< Empty: standard error in the foreground, syslog in the background.
 };
 
+/// Where options come from that are not given on the command line.
+struct ConfigOptions {
+  std::string file;    ///< Read instead of the usual ones; empty: those.
+  std::string preset;  ///< A word of the option; empty: nobody has said one.
+};
+
 /// Everything a mount can be told. Plain values; each layer is given its own part.
 struct Options {
   StoreOptions store;
@@ -131,6 +137,7 @@ struct Options {
   MetadataOptions metadata;
   MountOptions mount;
   LogOptions log;
+  ConfigOptions config;
 };
 
 }  // namespace penstock

@@ -23,6 +23,7 @@ struct Environment {
   std::string working_directory = "/";
   std::string fuse_device = "/dev/fuse";
   std::string proc = "/proc";
+  std::string system_config = "/etc/penstock/penstock.toml";
   bool terminal = false;  ///< Standard error is one.
   /// Files that tell that this is a container (Docker's, Podman's).
   std::vector<std::string> container_marks = {"/.dockerenv", "/run/.containerenv"};

@@ -23,10 +23,12 @@ class Reader {
  public:
   explicit Reader(const Environment& environment) : environment_(environment) {}
 
-  MachineState read(const std::string& journal_directory, const std::string& state_directory) {
+  MachineState read(const std::vector<StateFolders>& folders) {
     read_mounts();
-    add_directory(journal_directory, "");
-    read_notes(state_directory);
+    for (const StateFolders& folder : folders) {
+      add_directory(folder.journals, "");
+      read_notes(folder.state);
+    }
     if (environment_.uid == 0) {
       for (const UserDirectories& user : directories_of_users()) {
         add_directory(user.journals, "");
@@ -143,10 +145,9 @@ uint64_t MachineState::pending() const {
   return files;
 }
 
-MachineState read_machine_state(const std::string& journal_directory,
-                                const std::string& state_directory,
+MachineState read_machine_state(const std::vector<StateFolders>& folders,
                                 const Environment& environment) {
-  return Reader(environment).read(journal_directory, state_directory);
+  return Reader(environment).read(folders);
 }
 
 }  // namespace penstock

@@ -39,10 +39,16 @@ struct MachineState {
   uint64_t pending() const;
 };
 
-/// Reads mounts, asks their processes, and reads all journals that are known of: in
-/// `journal_directory`, of mounts, and noted in `state_directory`; for root also those of other
-/// users. Both may be empty. Changes nothing.
-MachineState read_machine_state(const std::string& journal_directory,
-                                const std::string& state_directory, const Environment& environment);
+/// Folders that a mount may use; each may be empty.
+struct StateFolders {
+  std::string journals;
+  std::string state;
+};
+
+/// Reads mounts, asks their processes, and reads all journals that are known of: in `folders`, of
+/// mounts, and noted in the state of `folders`; for root also those of other users. Changes
+/// nothing.
+MachineState read_machine_state(const std::vector<StateFolders>& folders,
+                                const Environment& environment);
 
 }  // namespace penstock

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/commands/cache_command.h"
+#include "app/commands/config_command.h"
 #include "app/commands/mount_command.h"
 #include "app/commands/status_command.h"
 #include "app/commands/umount_command.h"
@@ -31,7 +32,7 @@ struct Command {
   int (*run)(Arguments arguments, const Streams& streams, const Environment& environment);
 };
 
-constexpr std::array<Command, 5> commands{{
+constexpr std::array<Command, 6> commands{{
     {"mount",
      [](Arguments arguments, const Streams& streams, const Environment& environment) {
        return mount_command(arguments, false, streams, environment);
@@ -40,6 +41,7 @@ constexpr std::array<Command, 5> commands{{
     {"warm", warm_command},
     {"cache", cache_command},
     {"status", status_command},
+    {"config", config_command},
 }};
 
 int unknown_command(const std::string& word, const Streams& streams) {
@@ -74,10 +76,12 @@ int generate(Arguments arguments, const Streams& streams) {
   const std::string what = arguments.empty() ? "" : arguments[0];
   if (what == "options-page") {
     streams.out << render_options_page();
+  } else if (what == "presets") {
+    streams.out << render_presets();
   } else if (what == "bash-completion") {
     streams.out << render_bash_completion();
   } else {
-    streams.err << "penstock: --generate makes options-page or bash-completion\n";
+    streams.err << "penstock: --generate makes options-page, presets or bash-completion\n";
     return 1;
   }
   return 0;

@@ -18,8 +18,10 @@ Error wrong(std::string message) { return Error(Code::invalid_argument, std::mov
 class CommandParser {
  public:
   CommandParser(const CommandRow& command, std::span<const std::string> arguments,
-                const std::string& directory)
-      : command_(command), arguments_(arguments), directory_(directory) {}
+                const std::string& directory, const Options& base)
+      : command_(command), arguments_(arguments), directory_(directory) {
+    parsed_.options = base;
+  }
 
   Result<CommandArguments> run() {
     bool only_positional = false;
@@ -82,8 +84,12 @@ class CommandParser {
   }
 
   Result<void> take_row(const OptionRow& row, Value value) {
-    const std::string_view words = row.kind == ValueKind::flag ? "" : row.value;
-    if (Result<void> complete = complete_value(row.name, words, value); !complete) return complete;
+    if (row.kind == ValueKind::flag) {
+      if (value && value->empty())
+        return wrong(fmt::format("--{} is neither yes nor no; leave out '='", row.name));
+    } else if (Result<void> complete = complete_value(row.name, row.value, value); !complete) {
+      return complete;
+    }
     return set_value(row, value.value_or(""), directory_, parsed_.options);
   }
 
@@ -119,8 +125,8 @@ class CommandParser {
 
 Result<CommandArguments> parse_command(const CommandRow& command,
                                        std::span<const std::string> arguments,
-                                       const std::string& directory) {
-  return CommandParser(command, arguments, directory).run();
+                                       const std::string& directory, const Options& base) {
+  return CommandParser(command, arguments, directory, base).run();
 }
 
 }  // namespace penstock

@@ -24,9 +24,10 @@ struct CommandArguments {
 
 /// Understands the arguments of a command (without its words) as parse_mount_arguments does:
 /// options may stand anywhere, the last one counts, "--" ends them. Relative paths are those of
-/// `directory`. Errors (invalid_argument) say what is wrong and what would be right.
+/// `directory`. `base` holds what is not given. Errors (invalid_argument) say what is wrong and
+/// what would be right.
 Result<CommandArguments> parse_command(const CommandRow& command,
                                        std::span<const std::string> arguments,
-                                       const std::string& directory);
+                                       const std::string& directory, const Options& base = {});
 
 }  // namespace penstock

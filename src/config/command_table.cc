@@ -7,13 +7,13 @@
 namespace penstock {
 namespace {
 
-constexpr auto cache_place = std::to_array<std::string_view>({"cache-dir"});
+constexpr auto cache_place = std::to_array<std::string_view>({"cache-dir", "config"});
 constexpr auto cache_limits =
-    std::to_array<std::string_view>({"cache-dir", "cache-size", "cache-min-free"});
-constexpr auto warm_places =
-    std::to_array<std::string_view>({"endpoint-url", "region", "profile", "no-sign-request",
-                                     "ca-bundle", "path-style", "max-connections", "http-threads",
-                                     "cache-dir", "cache-size", "cache-min-free", "memory-limit"});
+    std::to_array<std::string_view>({"cache-dir", "cache-size", "cache-min-free", "config"});
+constexpr auto warm_places = std::to_array<std::string_view>(
+    {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
+     "max-connections", "http-threads", "cache-dir", "cache-size", "cache-min-free", "memory-limit",
+     "config"});
 
 constexpr CommandOption store{.name = "store",
                               .value = "URL",
@@ -41,7 +41,9 @@ constexpr auto warm_options = std::to_array<CommandOption>(
 
 constexpr auto status_options = std::to_array<CommandOption>({json});
 constexpr auto journal_place =
-    std::to_array<std::string_view>({"cache-dir", "journal-dir", "state-dir"});
+    std::to_array<std::string_view>({"cache-dir", "journal-dir", "state-dir", "config"});
+constexpr auto config_choice = std::to_array<std::string_view>({"config"});
+constexpr auto config_effects = std::to_array<std::string_view>({"config", "preset"});
 
 constexpr auto umount_options = std::to_array<CommandOption>(
     {{.name = "lazy",
@@ -55,10 +57,10 @@ constexpr auto umount_options = std::to_array<CommandOption>(
 
 constexpr auto table = std::to_array<CommandRow>({
     {.name = "umount",
-     .arguments = "MOUNTPOINT",
+     .arguments = "MOUNTPOINT|NAME",
      .about = "store everything that was written, unmount, and wait for the end of the process",
      .options = umount_options,
-     .mount_options = {}},
+     .mount_options = config_choice},
     {.name = "cache ls",
      .arguments = "",
      .about = "list the objects of the cache: size, bytes that are there, last use, store, key",
@@ -90,10 +92,20 @@ constexpr auto table = std::to_array<CommandRow>({
          "list mounts, and what was written and is not in the bucket yet; then its status is 2",
      .options = status_options,
      .mount_options = journal_place},
+    {.name = "config check",
+     .arguments = "[FILE]",
+     .about = "say what is wrong with FILE, or with the configuration files of this user",
+     .options = {},
+     .mount_options = config_choice},
+    {.name = "config show",
+     .arguments = "[NAME]",
+     .about = "show all options of the named mount, or the defaults, and where each comes from",
+     .options = {},
+     .mount_options = config_effects},
 });
 
 constexpr auto words = std::to_array<std::string_view>(
-    {"mount", "umount", "warm", "cache", "status", "help", "version"});
+    {"mount", "umount", "warm", "cache", "status", "config", "help", "version"});
 
 }  // namespace
 

@@ -545,51 +545,36 @@ constexpr auto table = std::to_array<OptionRow>({
      .help = "where to log",
      .paragraph = "Lines are appended. In containers, which have no syslog, use this or `-f`.",
      .target = [](Options& o) -> Target { return &o.log.file; }},
-});
 
-/// '_' and '-' are the same in option names: fstab and other FUSE programs write the former.
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return (x == '_' ? '-' : x) == (y == '_' ? '-' : y); });
-}
+    {.name = "config",
+     .group = configuration,
+     .kind = Kind::path,
+     .value = "FILE",
+     .initial_words = "penstock.toml",
+     .help = "file of options",
+     .paragraph =
+         "Read instead of `/etc/penstock/penstock.toml` and `~/.config/penstock/penstock.toml`. "
+         "`--config /dev/null` reads none. What may stand in it: "
+         "[configuration.md](configuration.md).",
+     .advanced = true,
+     .command_line_only = true,
+     .target = [](Options& o) -> Target { return &o.config.file; }},
+    {.name = "preset",
+     .group = configuration,
+     .kind = Kind::choice,
+     .value = "none|training|checkpoint|serving|shared",
+     .initial_words = "none",
+     .help = "use",
+     .paragraph =
+         "Sets several options at once, each of which can still be given otherwise: `training` for "
+         "data that is read again and again and hardly ever changes, `checkpoint` for large files "
+         "that are written once, `serving` for models that are loaded, `shared` for what several "
+         "nodes write to. What each sets, and why: [configuration.md](configuration.md#presets).",
+     .target = [](Options& o) -> Target { return &o.config.preset; }},
+});
 
 }  // namespace
 
 std::span<const OptionRow> option_table() { return table; }
-
-const OptionRow* find_option(std::string_view name) {
-  if (name.empty()) return nullptr;
-  const auto row = std::find_if(table.begin(), table.end(), [&](const OptionRow& r) {
-    return same_name(r.name, name) || same_name(r.alias, name);
-  });
-  return row == table.end() ? nullptr : &*row;
-}
-
-const OptionRow* find_option(char letter) {
-  const auto row = std::find_if(table.begin(), table.end(), [&](const OptionRow& r) {
-    return r.letter != 0 && r.letter == letter;
-  });
-  return row == table.end() ? nullptr : &*row;
-}
-
-std::string_view title(OptionGroup group) {
-  switch (group) {
-    case bucket:
-      return "Bucket";
-    case permissions:
-      return "Permissions";
-    case caching:
-      return "Caching";
-    case reading:
-      return "Reading";
-    case writing:
-      return "Writing";
-    case running:
-      return "Running";
-    case logging:
-      break;
-  }
-  return "Logging";
-}
 
 }  // namespace penstock

@@ -35,7 +35,8 @@ enum class OptionGroup : uint8_t {
   reading,
   writing,
   running,
-  logging
+  logging,
+  configuration
 };
 
 /// Where an option's value is kept. The alternatives fit the kinds: flag → bool, text/path/choice →
@@ -65,8 +66,9 @@ struct OptionRow {
   std::string_view help;       ///< One line, no full stop.
   std::string_view paragraph;  ///< For docs/options.md: what it is for and when to change it.
   bool advanced = false;       ///< Only in --help-all.
-  bool zero_is_auto = false;   ///< "auto" is accepted and kept as 0.
-  bool most_is_forever = false;  ///< "forever" is accepted and kept as `most`.
+  bool command_line_only = false;  ///< Not in configuration files.
+  bool zero_is_auto = false;       ///< "auto" is accepted and kept as 0.
+  bool most_is_forever = false;    ///< "forever" is accepted and kept as `most`.
   uint64_t least = 0;  ///< Smallest and largest number allowed (bytes, milliseconds, count).
   uint64_t most = std::numeric_limits<uint64_t>::max();
   OptionTarget (*target)(Options&);

@@ -73,6 +73,10 @@ class Parser {
  public:
   Parser(std::span<const std::string> arguments, const ParseContext& context)
       : arguments_(arguments), context_(context) {
+    if (context.base != nullptr) {
+      parsed_.options = *context.base;
+      return;
+    }
     parsed_.options.mount.uid = context.uid;
     parsed_.options.mount.gid = context.gid;
   }
@@ -174,8 +178,14 @@ class Parser {
     const std::string_view name = item.substr(0, equals);
     std::optional<std::string_view> value;
     if (equals != std::string_view::npos) value = item.substr(equals + 1);
-    if (name == "rw" || name == "exec") {
-      (name == "rw" ? parsed_.options.mount.read_only : parsed_.options.mount.no_exec) = false;
+    if (name == "rw") {
+      // mount(8) adds it wherever nobody has said "ro": that is no word against a configuration.
+      parsed_.options.mount.read_only =
+          context_.mount_helper && context_.base != nullptr && context_.base->mount.read_only;
+      return {};
+    }
+    if (name == "exec") {
+      parsed_.options.mount.no_exec = false;
       return {};
     }
     if (name == "remount") {
@@ -190,9 +200,8 @@ class Parser {
   }
 
   Result<void> set(const OptionRow& row, std::optional<std::string_view> value) {
-    if (row.kind == ValueKind::flag && value) {
-      return usage_error(fmt::format("--{} takes no value; leave out '={}'", row.name, *value));
-    }
+    if (row.kind == ValueKind::flag && value && value->empty())
+      return usage_error(fmt::format("--{} is neither yes nor no; leave out '='", row.name));
     return set_value(row, value.value_or(""), context_.working_directory, parsed_.options);
   }
 
@@ -214,15 +223,19 @@ class Parser {
                                         : "see penstock --help-all for all there are"));
   }
 
+  static bool is_url(const std::string& text) { return text.find("://") != std::string::npos; }
+  /// Of a mount in the configuration.
+  static bool is_name(const std::string& text) {
+    return !text.empty() && text.find('/') == std::string::npos;
+  }
+
   Result<void> place_positional() {
-    StoreOptions& store = parsed_.options.store;
     if (positional_.empty()) {
-      return usage_error("URL and MOUNTPOINT are missing: penstock mount s3://BUCKET /mnt/data");
+      return usage_error(
+          "URL and MOUNTPOINT are missing: penstock mount s3://BUCKET /mnt/data, or the NAME of a "
+          "mount of the configuration");
     }
     // mount(8) hands on what stands in fstab, people mix the two up: only a URL has "://".
-    const auto is_url = [](const std::string& text) {
-      return text.find("://") != std::string::npos;
-    };
     if (positional_.size() == 2 && !is_url(positional_[0]) && is_url(positional_[1])) {
       std::swap(positional_[0], positional_[1]);
     }
@@ -230,6 +243,7 @@ class Parser {
       return usage_error(fmt::format(
           "'{}' is one argument too many: there are one URL and one MOUNTPOINT", positional_[2]));
     }
+    if (!is_url(positional_[0]) && is_name(positional_[0])) return place_named();
     if (positional_.size() == 1) {
       return is_url(positional_[0])
                  ? usage_error(fmt::format("the MOUNTPOINT is missing: penstock mount {} /mnt/data",
@@ -237,10 +251,21 @@ class Parser {
                  : usage_error(fmt::format("the URL is missing: penstock mount s3://BUCKET {}",
                                            positional_[0]));
     }
-    store.url = positional_[0];
+    parsed_.options.store.url = positional_[0];
     parsed_.options.mount.mountpoint = positional_[1];
     if (parsed_.options.mount.mountpoint.empty()) return usage_error("MOUNTPOINT is empty");
     return {};
+  }
+
+  Result<void> place_named() {
+    parsed_.named = positional_[0];
+    std::string& mountpoint = parsed_.options.mount.mountpoint;
+    if (positional_.size() == 2) mountpoint = positional_[1];
+    if (positional_.size() == 2 && mountpoint.empty()) return usage_error("MOUNTPOINT is empty");
+    if (context_.base == nullptr || !mountpoint.empty()) return {};
+    return usage_error(
+        fmt::format("the configuration names no mountpoint for '{}': penstock mount {} /mnt/data",
+                    parsed_.named, parsed_.named));
   }
 
   std::span<const std::string> arguments_;

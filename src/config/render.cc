@@ -7,20 +7,24 @@
 
 #include "config/command_table.h"
 #include "config/option_table.h"
+#include "config/preset_table.h"
 
 namespace penstock {
 namespace {
 
-constexpr std::string_view usage = R"(Usage: penstock mount [OPTIONS] URL MOUNTPOINT
-       penstock umount [--lazy | --force | --detach-pending] MOUNTPOINT
+constexpr std::string_view usage =
+    R"(Usage: penstock mount [OPTIONS] URL MOUNTPOINT | NAME [MOUNTPOINT]
+       penstock umount [--lazy | --force | --detach-pending] MOUNTPOINT|NAME
        penstock warm [OPTIONS] PATH...
        penstock cache ls|stats|verify|evict [OPTIONS]
        penstock status [--json]
+       penstock config check [FILE] | show [NAME]
 
 Example: penstock mount --endpoint-url http://10.0.0.5:9000 s3://b/train /mnt/b
 
-URL is s3://BUCKET[/PREFIX] or file:///DIR. Credentials are found as the AWS CLI
-finds them. fstab: s3://BUCKET /mnt/data penstock _netdev,metadata_ttl=1h 0 0
+URL is s3://BUCKET[/PREFIX] or file:///DIR, NAME a mount in penstock.toml.
+Credentials are found as the AWS CLI finds them.
+fstab: s3://BUCKET /mnt/data penstock _netdev,metadata_ttl=1h 0 0
 )";
 
 constexpr std::string_view page_head = R"(# Options of `penstock mount`
@@ -28,6 +32,7 @@ constexpr std::string_view page_head = R"(# Options of `penstock mount`
 <!-- Generated from src/config/option_table.cc by `penstock --generate options-page`. Change it there. -->
 
     penstock mount [OPTIONS] URL MOUNTPOINT
+    penstock mount [OPTIONS] NAME [MOUNTPOINT]
 
 `URL` is `s3://BUCKET[/PREFIX]` or `file:///DIR`. Options may stand anywhere, as `--name value` or `--name=value`, and as
 `-o name=value,flag`, where `-` and `_` in names are the same and a comma in a value is written `\,`. That is also the
@@ -35,6 +40,9 @@ form for `/etc/fstab`. Where an option is given twice, the last one counts.
 
 Sizes are bytes or have a unit: `512K`, `512M`, `4G` or `4GiB` count in 1,024, `4GB` in 1,000. Times have a unit: `500ms`,
 `60s`, `5m`, `1h`; a bare number is seconds.
+
+Options can also stand in files, under the same names and with the same values, and a mount can be given a name there:
+see [configuration.md](configuration.md). A flag that a file has set is taken back by `--NAME=no`.
 
 What mount(8) and fstab add (`rw`, `_netdev`, `nofail`, `noatime`, `x-systemd.*` and so on) is accepted in `-o`. The
 environment variables and files of the AWS CLI are read for the endpoint, region, profile and credentials.
@@ -111,6 +119,17 @@ std::string render_options_page() {
          by_group(
              true, [](OptionGroup group) { return fmt::format("\n## {}\n", title(group)); },
              page_entry);
+}
+
+std::string render_presets() {
+  std::string text;
+  for (const Preset& preset : preset_table()) {
+    text += fmt::format("{}### `{}`\nFor {}.\n\n| option | value | why |\n|---|---|---|\n",
+                        text.empty() ? "" : "\n", preset.name, preset.about);
+    for (const PresetSetting& setting : preset.settings)
+      text += fmt::format("| `{}` | `{}` | {} |\n", setting.option, setting.value, setting.reason);
+  }
+  return text;
 }
 
 std::string render_command_help(std::string_view word) {

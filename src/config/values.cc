@@ -222,6 +222,13 @@ Result<void> set_space(const OptionRow& row, std::string_view text, DiskSpace& t
   return {};
 }
 
+Result<void> set_flag(const OptionRow& row, std::string_view text, bool& target) {
+  const bool yes = text.empty() || text == "yes" || text == "true";
+  if (!yes && text != "no" && text != "false") return complaint(row, text, "is neither yes nor no");
+  target = yes;
+  return {};
+}
+
 /// The words for what a target holds.
 struct Printer {
   const OptionRow& row;
@@ -279,10 +286,7 @@ Result<void> set_value(const OptionRow& row, std::string_view text, const std::s
   const OptionTarget target = row.target(options);
   switch (row.kind) {
     case ValueKind::flag:
-      if (!text.empty())
-        return complaint(row, text, "is one word too many: this option takes no value");
-      *std::get<bool*>(target) = true;
-      return {};
+      return set_flag(row, text, *std::get<bool*>(target));
     case ValueKind::choice:
       return set_choice(row, text, target);
     case ValueKind::text:

@@ -11,7 +11,8 @@ namespace penstock {
 
 /// Sets the option of `row` in `options` to what `text` says. `directory` is what a relative path
 /// is relative to. A text that is no such value is Code::invalid_argument with a message that says
-/// what a right one looks like; then nothing is changed. A flag takes no text: empty sets it.
+/// what a right one looks like; then nothing is changed. A flag is "yes" or "no" ("true", "false");
+/// empty is yes.
 Result<void> set_value(const OptionRow& row, std::string_view text, const std::string& directory,
                        Options& options);
 

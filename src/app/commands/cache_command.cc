@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "app/commands/cache_actions.h"
+#include "app/configured.h"
 #include "app/directories.h"
 #include "base/log.h"
 #include "config/render.h"
@@ -62,8 +63,7 @@ Result<void> check_directory(const std::string& directory) {
 Result<int> run_action(const Action& action, std::span<const std::string> arguments,
                        const Streams& streams, const Environment& environment) {
   const CommandRow& row = command_row(fmt::format("cache {}", action.word));
-  const Result<CommandArguments> parsed =
-      parse_command(row, arguments, environment.working_directory);
+  const Result<CommandArguments> parsed = parse_configured(row, arguments, environment);
   if (!parsed) return parsed.error();
   if (parsed->help) {
     streams.out << render_command_help("cache");

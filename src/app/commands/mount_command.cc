@@ -10,11 +10,11 @@
 #include <utility>
 
 #include "app/background.h"
+#include "app/configured.h"
 #include "app/directories.h"
 #include "app/mount_checks.h"
 #include "app/mount_table.h"
 #include "app/serve.h"
-#include "config/parse.h"
 #include "config/render.h"
 #include "store/store_factory.h"
 
@@ -94,11 +94,7 @@ int confirm(const Options& options, const Streams& streams) {
 
 int mount_command(std::span<const std::string> arguments, bool mount_helper, const Streams& streams,
                   const Environment& environment) {
-  const ParseContext context{.uid = environment.uid,
-                             .gid = environment.gid,
-                             .working_directory = environment.working_directory,
-                             .mount_helper = mount_helper};
-  Result<MountArguments> parsed = parse_mount_arguments(arguments, context);
+  Result<MountArguments> parsed = parse_configured_mount(arguments, mount_helper, environment);
   if (!parsed) return fail(streams, parsed.error().message());
   if (parsed->wish != MountArguments::Wish::mount) {
     streams.out << render_help(parsed->wish == MountArguments::Wish::help_all);

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "app/configured.h"
 #include "app/directories.h"
 #include "app/human_text.h"
 #include "app/machine_state.h"
 #include "base/wall_clock.h"
-#include "config/command_parse.h"
 #include "config/render.h"
 
 namespace penstock {
@@ -161,6 +161,27 @@ void print_text(std::ostream& out, const MachineState& state, bool root) {
   }
 }
 
+/// Those of `options`, and of all mounts that the configuration names.
+Result<std::vector<StateFolders>> folders_of(const Options& options,
+                                             const Environment& environment) {
+  const auto folders = [&](const Options& o) {
+    return StateFolders{
+        .journals = journal_directory(o.write.journal_dir, o.cache.directory, environment),
+        .state =
+            o.write.state_dir.empty() ? default_state_directory(environment) : o.write.state_dir};
+  };
+  std::vector<StateFolders> all{folders(options)};
+  const Result<Configuration> configuration = read_configuration(options.config.file, environment);
+  if (!configuration) return configuration.error();
+  for (const std::string& name : configuration->mounts()) {
+    // One without a source is mounted by nobody.
+    const Result<EffectiveOptions> mount =
+        configuration->options({.mount = name, .preset = {}, .built_in = {}, .wanted = {}});
+    if (mount) all.push_back(folders(mount->options));
+  }
+  return all;
+}
+
 /// Monitoring goes by it.
 int exit_status(const MachineState& state) {
   if (state.pending() != 0) return 2;
@@ -172,7 +193,7 @@ int exit_status(const MachineState& state) {
 int status_command(std::span<const std::string> arguments, const Streams& streams,
                    const Environment& environment) {
   const Result<CommandArguments> parsed =
-      parse_command(command_row("status"), arguments, environment.working_directory);
+      parse_configured(command_row("status"), arguments, environment);
   std::string wrong;
   if (!parsed) wrong = parsed.error().message();
   if (parsed && !parsed->positional.empty())
@@ -185,12 +206,12 @@ int status_command(std::span<const std::string> arguments, const Streams& stream
     streams.out << render_command_help("status");
     return 0;
   }
-  const Options& options = parsed->options;
-  const MachineState state = read_machine_state(
-      journal_directory(options.write.journal_dir, options.cache.directory, environment),
-      options.write.state_dir.empty() ? default_state_directory(environment)
-                                      : options.write.state_dir,
-      environment);
+  const Result<std::vector<StateFolders>> folders = folders_of(parsed->options, environment);
+  if (!folders) {
+    streams.err << "penstock: " << folders.error().message() << "\n";
+    return 1;
+  }
+  const MachineState state = read_machine_state(*folders, environment);
   if (parsed->has("json")) {
     print_json(streams.out, state);
   } else {

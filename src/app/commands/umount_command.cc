@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "app/configured.h"
 #include "app/directories.h"
 #include "app/human_text.h"
 #include "app/mount_table.h"
@@ -24,7 +26,8 @@ namespace {
 using std::chrono::milliseconds;
 
 struct UmountArguments {
-  std::string mountpoint;
+  std::string mountpoint;  ///< Or the name of a mount of the configuration.
+  std::string config;
   bool lazy = false;
   bool force = false;
   bool detach_pending = false;
@@ -46,6 +49,7 @@ Result<UmountArguments> parse(std::span<const std::string> arguments,
       parse_command(command_row("umount"), ours, environment.working_directory);
   if (!parsed) return parsed.error();
   UmountArguments wish{.mountpoint = {},
+                       .config = parsed->options.config.file,
                        .lazy = parsed->has("lazy"),
                        .force = parsed->has("force"),
                        .detach_pending = parsed->has("detach-pending"),
@@ -79,6 +83,30 @@ std::string not_mounted_text(const std::vector<MountEntry>& table, const std::st
       text += fmt::format("\n  mounted with Penstock: {} at {}", entry.source, entry.mountpoint);
   }
   return text;
+}
+
+/// The directory that is meant: a word that is no mountpoint here may be the name of a mount of the
+/// configuration, which is read only then.
+Result<std::string> mountpoint_of(const UmountArguments& arguments,
+                                  const std::vector<MountEntry>& table,
+                                  const Environment& environment) {
+  std::string path = canonical_path(arguments.mountpoint, environment.working_directory);
+  if (arguments.mountpoint.find('/') != std::string::npos || find_mount(table, path)) return path;
+  const Result<Configuration> configuration = read_configuration(arguments.config, environment);
+  if (!configuration) return configuration.error();
+  const std::vector<std::string> names = configuration->mounts();
+  if (std::ranges::find(names, arguments.mountpoint) == names.end()) return path;
+  const Result<EffectiveOptions> mount = configuration->options(
+      {.mount = arguments.mountpoint, .preset = {}, .built_in = {}, .wanted = {}});
+  if (!mount) return mount.error();
+  const std::string& mountpoint = mount->options.mount.mountpoint;
+  if (mountpoint.empty()) {
+    return wrong(
+        fmt::format("the configuration names no mountpoint for '{}': penstock umount "
+                    "MOUNTPOINT",
+                    arguments.mountpoint));
+  }
+  return canonical_path(mountpoint, environment.working_directory);
 }
 
 std::string busy_text(const std::string& message, const std::string& mountpoint,
@@ -127,8 +155,10 @@ int umount_command(std::span<const std::string> arguments, const Streams& stream
     streams.out << render_command_help("umount");
     return 0;
   }
-  const std::string mountpoint = canonical_path(parsed->mountpoint, environment.working_directory);
   const std::vector<MountEntry> table = read_mount_table(environment.proc);
+  const Result<std::string> meant = mountpoint_of(*parsed, table, environment);
+  if (!meant) return fail(streams, meant.error().message());
+  const std::string& mountpoint = *meant;
   const std::optional<MountEntry> entry = find_mount(table, mountpoint);
   if (entry && !entry->is_penstock()) {
     return fail(

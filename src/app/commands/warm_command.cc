@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "app/configured.h"
 #include "app/directories.h"
 #include "app/human_text.h"
 #include "app/mount_table.h"
@@ -18,7 +19,6 @@
 #include "app/warm/mounted_files.h"
 #include "app/warm/stored_objects.h"
 #include "app/warm/warmer.h"
-#include "config/command_parse.h"
 #include "config/render.h"
 
 namespace penstock {
@@ -147,7 +147,7 @@ Result<int> warm(const CommandArguments& arguments, const Streams& streams,
 int warm_command(std::span<const std::string> arguments, const Streams& streams,
                  const Environment& environment) {
   const Result<CommandArguments> parsed =
-      parse_command(command_row("warm"), arguments, environment.working_directory);
+      parse_configured(command_row("warm"), arguments, environment);
   if (parsed && parsed->help) {
     streams.out << render_command_help("warm");
     return 0;

@@ -23,6 +23,8 @@ Ran run_with(const std::vector<std::string>& arguments, Environment environment 
   std::ostringstream out;
   std::ostringstream err;
   environment.uid = 1000;
+  // Not that of the machine on which the test runs.
+  if (environment.system_config == Environment{}.system_config) environment.system_config = "/none";
   const int status = run(arguments, {.out = out, .err = err}, environment);
   return {status, out.str(), err.str()};
 }
@@ -73,7 +75,7 @@ TEST_CASE("help and version go to standard output") {
 }
 
 TEST_CASE("every command prints its own help") {
-  for (const std::string word : {"umount", "warm", "cache", "status"}) {
+  for (const std::string word : {"umount", "warm", "cache", "status", "config"}) {
     const std::string own = render_command_help(word);
     CHECK(own.starts_with("Usage: penstock " + word));
     CHECK(run_with({"penstock", word, "--help"}).out == own);
@@ -95,15 +97,18 @@ TEST_CASE("wrong commands say what was meant") {
   CHECK(refused({"muont"}) == "unknown command 'muont'; did you mean mount?");
   CHECK(refused({"unmount", "/mnt"}) == "unknown command 'unmount'; did you mean umount?");
   CHECK(refused({"sync"}) ==
-        "unknown command 'sync'; there are mount, umount, warm, cache, status, help, version, see "
+        "unknown command 'sync'; there are mount, umount, warm, cache, status, config, help, "
+        "version, see "
         "penstock help");
   CHECK(refused({"help", "stauts"}) == "unknown command 'stauts'; did you mean status?");
   CHECK(refused({"s3://b", "/mnt"}) == "the command is missing: penstock mount s3://b MOUNTPOINT");
-  CHECK(refused({"--generate", "x"}) == "--generate makes options-page or bash-completion");
+  CHECK(refused({"--generate", "x"}) ==
+        "--generate makes options-page, presets or bash-completion");
 }
 
 TEST_CASE("generated files come out as they are rendered") {
   CHECK(run_with({"penstock", "--generate", "options-page"}).out == render_options_page());
+  CHECK(run_with({"penstock", "--generate", "presets"}).out == render_presets());
   CHECK(run_with({"penstock", "--generate", "bash-completion"}).out == render_bash_completion());
 }
 

@@ -50,6 +50,10 @@ TEST_CASE("what a command does not take is said, with what was meant") {
         "unknown option --region; see penstock cache ls --help");
   CHECK(bad("warm", {"--manifest"}) == "--manifest needs a value: --manifest FILE");
   CHECK(bad("warm", {"--recursive=yes"}) == "--recursive takes no value; leave out '=yes'");
+  CHECK(bad("warm", {"--no-sign-request="}) ==
+        "--no-sign-request is neither yes nor no; leave out '='");
+  CHECK_FALSE(
+      good("warm", {"--no-sign-request", "--no-sign-request=no"}).options.store.no_sign_request);
   CHECK(bad("warm", {"-x"}) == "unknown option -x; see penstock warm --help");
   CHECK(bad("warm", {"-rx"}) == "unknown option -rx; see penstock warm --help");
   CHECK(bad("cache stats", {"--cache-size", "much"}).find("--cache-size") != std::string::npos);

@@ -84,6 +84,58 @@ TEST_CASE("the last of an option counts, and rw and exec take back") {
   CHECK_FALSE(good({"-o", "ro,noexec,rw,exec"}).mount.no_exec);
   CHECK(good({"-o", "rw,noexec,ro"}).mount.read_only);
   CHECK(good({"-o", "noexec"}).mount.no_exec);
+  CHECK_FALSE(good({"--read-only", "--read-only=no"}).mount.read_only);
+  CHECK_FALSE(good({"-o", "ro,ro=no"}).mount.read_only);
+}
+
+TEST_CASE("a word that is neither URL nor path names a mount of the configuration") {
+  const auto alone = parse({"train"});
+  REQUIRE(alone);
+  CHECK(alone->named == "train");
+  CHECK(alone->options.mount.mountpoint.empty());
+  const auto placed = parse({"train", "/mnt/x", "-o", "rw"}, true);
+  REQUIRE(placed);
+  CHECK(placed->named == "train");
+  CHECK(placed->options.mount.mountpoint == "/mnt/x");
+  CHECK(parse({"s3://b", "mnt"})->named.empty());
+  CHECK(parse({"mnt", "s3://b"})->named.empty());
+  CHECK(parse({"./train"}).error().message() ==
+        "the URL is missing: penstock mount s3://BUCKET ./train");
+}
+
+Result<MountArguments> over(const Options& base, const std::vector<std::string>& arguments,
+                            bool helper = false) {
+  return parse_mount_arguments(arguments, {.uid = 17,
+                                           .gid = 18,
+                                           .working_directory = "/home/ann",
+                                           .mount_helper = helper,
+                                           .base = &base});
+}
+
+TEST_CASE("arguments stand over what a configuration says") {
+  Options base;
+  base.store.url = "s3://b/train";
+  base.mount.mountpoint = "/mnt/train";
+  base.mount.uid = 5;
+  base.mount.read_only = true;
+  base.store.region = "of the file";
+  const auto same = over(base, {"train"});
+  REQUIRE(same);
+  CHECK(same->options.store.url == "s3://b/train");
+  CHECK(same->options.mount.mountpoint == "/mnt/train");
+  CHECK(same->options.mount.uid == 5);
+  CHECK(same->options.mount.read_only);
+  const auto other = over(base, {"train", "/mnt/x", "--region", "r", "-o", "rw"});
+  REQUIRE(other);
+  CHECK(other->options.mount.mountpoint == "/mnt/x");
+  CHECK(other->options.store.region == "r");
+  CHECK_FALSE(other->options.mount.read_only);
+  // mount(8) says "rw" where fstab says nothing.
+  CHECK(over(base, {"train", "/mnt/x", "-o", "rw"}, true)->options.mount.read_only);
+  CHECK_FALSE(over(base, {"train", "/mnt/x", "-o", "rw,ro=no"}, true)->options.mount.read_only);
+  base.mount.mountpoint.clear();
+  CHECK(over(base, {"train"}).error().message() ==
+        "the configuration names no mountpoint for 'train': penstock mount train /mnt/data");
 }
 
 TEST_CASE("letters") {
@@ -133,7 +185,8 @@ TEST_CASE("unknown options name the one that was meant") {
 }
 
 TEST_CASE("wrong uses say what is right") {
-  CHECK(bad({"--read-only=yes"}) == "--read-only takes no value; leave out '=yes'");
+  CHECK(bad({"--read-only="}) == "--read-only is neither yes nor no; leave out '='");
+  CHECK(bad({"--read-only=maybe"}) == "--read-only: 'maybe' is neither yes nor no");
   CHECK(bad({"-o", "region"}) == "--region needs a value: --region NAME");
   CHECK(bad({"-o", "remount"}) ==
         "-o remount is not supported; unmount, then mount with the new options");

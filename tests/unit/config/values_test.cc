@@ -82,7 +82,19 @@ TEST_CASE("a bad value of every kind is refused with a right one, and changes no
   CHECK(complaint("region", "") ==
         "--region has an empty value; give one, or leave the option out");
   CHECK(complaint("log-file", "").find("empty value") != std::string::npos);
-  CHECK(complaint("read-only", "yes").find("takes no value") != std::string::npos);
+  CHECK(complaint("read-only", "1") == "--read-only: '1' is neither yes nor no");
+}
+
+TEST_CASE("flags are set and taken back") {
+  const OptionRow& row = *find_option("read-only");
+  for (const std::string_view text : {"", "yes", "true", "no", "false"}) {
+    INFO(text);
+    const bool yes = !text.starts_with("n") && !text.starts_with("f");
+    Options options;
+    options.mount.read_only = !yes;
+    CHECK(set_value(row, text, "/", options));
+    CHECK(options.mount.read_only == yes);
+  }
 }
 
 TEST_CASE("auto is zero where the table says so") {
