@@ -18,6 +18,7 @@
 #include "app/commands/umount_command.h"
 #include "app/commands/warm_command.h"
 #include "config/command_table.h"
+#include "config/man_page.h"
 #include "config/render.h"
 #include "config/suggest.h"
 
@@ -71,17 +72,24 @@ int help(Arguments arguments, const Streams& streams) {
   return 0;
 }
 
-/// For the build and for packages: files that are made from the option table.
+/// For the build and for packages: files that are made from the tables.
 int generate(Arguments arguments, const Streams& streams) {
   const std::string what = arguments.empty() ? "" : arguments[0];
-  if (what == "options-page") {
+  std::vector<std::string> known{"options-page", "presets", "bash-completion"};
+  for (const ManPage& page : man_pages()) {
+    known.push_back(fmt::format("{}.{}", page.name, page.section));
+    if (what != known.back()) continue;
+    streams.out << page.render();
+    return 0;
+  }
+  if (what == known[0]) {
     streams.out << render_options_page();
-  } else if (what == "presets") {
+  } else if (what == known[1]) {
     streams.out << render_presets();
-  } else if (what == "bash-completion") {
+  } else if (what == known[2]) {
     streams.out << render_bash_completion();
   } else {
-    streams.err << "penstock: --generate makes options-page, presets or bash-completion\n";
+    streams.err << fmt::format("penstock: --generate makes one of {}\n", fmt::join(known, ", "));
     return 1;
   }
   return 0;

@@ -7,6 +7,7 @@
 
 #include "config/command_table.h"
 #include "config/option_table.h"
+#include "config/option_text.h"
 #include "config/preset_table.h"
 
 namespace penstock {
@@ -57,11 +58,6 @@ std::string left_side(const OptionRow& row) {
   return text;
 }
 
-/// What help shows as the default: "1s", "as the AWS CLI"; empty for flags.
-std::string_view default_words(const OptionRow& row) {
-  return row.initial_words.empty() ? row.initial : row.initial_words;
-}
-
 std::string own_help_line(const CommandOption& option) {
   std::string left = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "";
   left += fmt::format("--{}{}{}", option.name, option.value.empty() ? "" : " ", option.value);
@@ -77,15 +73,8 @@ std::string help_line(const OptionRow& row) {
 }
 
 std::string page_entry(const OptionRow& row) {
-  std::string text =
-      fmt::format("\n### `--{}{}{}`\n", row.name, row.value.empty() ? "" : " ", row.value);
-  text += fmt::format("\n{}{}.",
-                      static_cast<char>(row.help[0] >= 'a' ? row.help[0] - 'a' + 'A' : row.help[0]),
-                      row.help.substr(1));
-  if (!default_words(row).empty()) text += fmt::format(" Default: {}.", default_words(row));
-  if (row.letter != 0) text += fmt::format(" Also `-{}`.", row.letter);
-  if (!row.alias.empty()) text += fmt::format(" Also `-o {}`.", row.alias);
-  return text + fmt::format("\n\n{}\n", row.paragraph);
+  return fmt::format("\n### `--{}{}{}`\n\n{}\n", row.name, row.value.empty() ? "" : " ", row.value,
+                     option_text(row));
 }
 
 /// Each row's text by `one`, under a heading per group as `head` writes it.
@@ -103,6 +92,20 @@ std::string by_group(bool all, Head head, One one) {
 }
 
 }  // namespace
+
+std::string_view default_words(const OptionRow& row) {
+  return row.initial_words.empty() ? row.initial : row.initial_words;
+}
+
+std::string option_text(const OptionRow& row) {
+  std::string text = fmt::format(
+      "{}{}.", static_cast<char>(row.help[0] >= 'a' ? row.help[0] - 'a' + 'A' : row.help[0]),
+      row.help.substr(1));
+  if (!default_words(row).empty()) text += fmt::format(" Default: {}.", default_words(row));
+  if (row.letter != 0) text += fmt::format(" Also `-{}`.", row.letter);
+  if (!row.alias.empty()) text += fmt::format(" Also `-o {}`.", row.alias);
+  return text + fmt::format("\n\n{}", row.paragraph);
+}
 
 std::string_view version() { return PENSTOCK_VERSION; }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "config/man_page.h"
 #include "config/render.h"
 #include "support/catch.h"
 
@@ -103,12 +104,14 @@ TEST_CASE("wrong commands say what was meant") {
   CHECK(refused({"help", "stauts"}) == "unknown command 'stauts'; did you mean status?");
   CHECK(refused({"s3://b", "/mnt"}) == "the command is missing: penstock mount s3://b MOUNTPOINT");
   CHECK(refused({"--generate", "x"}) ==
-        "--generate makes options-page, presets or bash-completion");
+        "--generate makes one of options-page, presets, bash-completion, "
+        "penstock.1, penstock-mount.8, penstock.toml.5");
 }
 
 TEST_CASE("generated files come out as they are rendered") {
   CHECK(run_with({"penstock", "--generate", "options-page"}).out == render_options_page());
   CHECK(run_with({"penstock", "--generate", "presets"}).out == render_presets());
+  CHECK(run_with({"penstock", "--generate", "penstock.1"}).out == man_pages()[0].render());
   CHECK(run_with({"penstock", "--generate", "bash-completion"}).out == render_bash_completion());
 }
 
