@@ -30,6 +30,7 @@ STEPS=(
   "semantics run 300 build every example of docs/semantics.md, on the own server"
   "crash-testserver run 900 build --write-back, killed at random and at chosen moments, on the own server"
   "crash-radosgw run 900 build the same on Ceph radosgw"
+  "package run 300 build the packages: install, mount by fstab, upgrade, remove"
   "archive-moto run 300 build archived objects on moto"
   "pytorch-testserver run 600 build PyTorch on the own server"
   "pytorch-radosgw run 600 build PyTorch on Ceph radosgw"
@@ -80,7 +81,8 @@ sweep() {
 }
 
 step_packages() {
-  install_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_LIBFUSE[@]}" "${PACKAGES_DEMO[@]}" "${PACKAGES_TEST[@]}" || return 1
+  install_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_LIBFUSE[@]}" "${PACKAGES_PACKAGE[@]}" "${PACKAGES_DEMO[@]}" \
+    "${PACKAGES_TEST[@]}" || return 1
   scripts/build-libfuse --if-useful || return 1
   [[ -c /dev/fuse ]] || { complain "there is no /dev/fuse: no test can mount anything here"; return 1; }
 }
@@ -166,6 +168,7 @@ step_crates_install() { tests/real/crates install; }
 step_crates() { on_server testserver tests/real/crates_test.py; }
 step_nodes() { on_server testserver tests/real/nodes_test.py; }
 step_semantics() { on_server testserver tests/real/semantics_test.py; }
+step_package() { PENSTOCK=$PWD/build/test/penstock tests/real/package_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
 step_pytorch_testserver() { on_server testserver tests/pytorch/pytorch_test.py; }
 step_pytorch_radosgw() { on_server radosgw tests/pytorch/pytorch_test.py; }
