@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <exception>
 #include <fstream>
@@ -17,11 +19,13 @@
 #include "app/directories.h"
 #include "app/dirty_pages.h"
 #include "app/flush_on_abort.h"
+#include "app/human_text.h"
 #include "app/mount.h"
 #include "app/mount_report.h"
 #include "app/mount_table.h"
 #include "app/pid_file.h"
 #include "app/report_socket.h"
+#include "app/service_notice.h"
 #include "app/signals.h"
 #include "app/supervisor.h"
 #include "app/unmount.h"
@@ -125,11 +129,13 @@ class Serving {
             [&] {
               if (report.ready()) {
                 if (terminal_ != nullptr) terminal_->out << "penstock: " << features << std::endl;
+                tell_service_manager(**mount);
                 return;
               }
               log_->warning("who started the mount is gone: ending it");
               supervisor_.signal(SIGTERM);
             },
+        .ending = [this] { note_ending(); },
     });
     const uint64_t left = (*mount)->settled().files;
     if (left > 0)
@@ -141,6 +147,7 @@ class Serving {
     // for a cache's disk that hangs: nobody waits with them. And an upload that the next mount goes
     // on with is not to be given up.
     status_socket_.reset();
+    if (notice_) notice_->forget_status();
     if (!outcome.unsaved.empty() || left > 0 || !(*mount)->finish_cache()) {
       pid_file_.reset();
       leave(status);
@@ -185,6 +192,37 @@ class Serving {
     } else {
       log_->warning("penstock status cannot ask this mount: {}", socket.error().message());
     }
+  }
+
+  /// Of a service that runs in the foreground, as systemd's with Type=notify.
+  void tell_service_manager(Mount& mount) {
+    if (terminal_ == nullptr) return;
+    const auto answers = [path = options_.mount.mountpoint] {
+      // The kernel asks the mount for this, and the mount nobody.
+      struct statvfs space {};
+      return statvfs(path.c_str(), &space) == 0;
+    };
+    notice_ = ServiceNotice::start(environment_, {.answers = answers, .status = [this, &mount] {
+                                                    return status_line(mount);
+                                                  }});
+  }
+
+  void note_ending() {
+    ending_ = true;
+    if (notice_) notice_->stopping();
+  }
+
+  std::string status_line(Mount& mount) const {
+    const JournalStats pending = mount.pending();
+    const size_t unstored = mount.file_system().unstored().size();
+    std::string text = ending_ ? "ending" : "mounted";
+    if (unstored != 0) text += fmt::format("; {} not stored yet", counted(unstored, "file"));
+    if (pending.files != 0) {
+      text += fmt::format("; {} ({}) to upload", counted(pending.files, "file"),
+                          human_size(pending.bytes));
+    }
+    if (unstored == 0 && pending.files == 0) text += "; everything is in the bucket";
+    return text;
   }
 
   void note_mounted() {
@@ -248,6 +286,8 @@ class Serving {
   Supervisor supervisor_;
   std::unique_ptr<PidFile> pid_file_;
   std::unique_ptr<ReportSocket> status_socket_;
+  std::atomic<bool> ending_ = false;
+  std::unique_ptr<ServiceNotice> notice_;  ///< Null: no service manager asked.
   SignalWatcher signals_;
 };
 

@@ -45,6 +45,7 @@ class Supervisor {
     std::function<void()> waiting;  ///< Called every second while the end waits for uploads.
     std::function<bool()> still_mounted;
     std::function<void()> serving;  ///< Called once when requests are being served.
+    std::function<void()> ending;   ///< Called once when the mount begins to end.
   };
 
   /// `exit_now` must end the process; it is called on the thread that calls signal().
