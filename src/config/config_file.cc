@@ -318,6 +318,14 @@ std::string distrust(const struct stat& status, const ConfigPlaces& places) {
   return "";
 }
 
+/// False also where a folder may not be looked into: HOME may be that of another user, from whom
+/// this program was started.
+bool is_there(const std::string& path) {
+  struct stat status {};
+  const int error = stat(path.c_str(), &status) == 0 ? 0 : errno;
+  return error != ENOENT && error != ENOTDIR && error != EACCES;
+}
+
 /// The text of an open file, or why it is not to be used.
 std::string read_text(int descriptor, const ConfigPlaces& places, std::string& text) {
   struct stat status {};
@@ -349,11 +357,11 @@ std::vector<ConfigFile> read_config_files(const ConfigPlaces& places) {
   std::vector<ConfigFile> files;
   for (const std::string& path : asked_for ? std::vector{places.file} : places.usual) {
     const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    const bool missing = descriptor < 0 && (errno == ENOENT || errno == ENOTDIR);
-    if (missing && !asked_for) continue;
+    const int error = errno;
+    if (descriptor < 0 && !asked_for && !is_there(path)) continue;
     std::string text;
     const std::string reason =
-        descriptor < 0 ? std::strerror(errno) : read_text(descriptor, places, text);
+        descriptor < 0 ? std::strerror(error) : read_text(descriptor, places, text);
     if (descriptor >= 0) close(descriptor);
     if (reason.empty()) {
       files.push_back(parse_config(text, path, places.home));

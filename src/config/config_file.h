@@ -52,8 +52,10 @@ ConfigFile parse_config(std::string_view text, const std::string& path, const st
 
 /// Who reads configuration files, and where they are looked for.
 struct ConfigPlaces {
-  std::string file;                ///< Read instead of `usual`, and must be there; empty: none.
-  std::vector<std::string> usual;  ///< The weakest first. Those that are not there are passed over.
+  std::string file;  ///< Read instead of `usual`, and must be there; empty: none.
+  /// The weakest first. Those that are not there, or in folders that `uid` may not look into, are
+  /// passed over.
+  std::vector<std::string> usual;
   std::string home;
   uint32_t uid = 0;
   uint32_t gid = 0;

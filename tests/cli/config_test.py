@@ -4,6 +4,7 @@
 
 import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,20 @@ class Configuration(cli_test.MountCase):
     def test_a_file_that_others_may_write_is_not_used(self):
         self.file.chmod(0o666)
         self.assert_fails(self.ask("mount", "train"), f"{self.file} cannot be used: everybody may write to it")
+
+    @unittest.skipUnless(os.geteuid() == 0, "becomes another user")
+    def test_the_home_of_another_user_has_no_file_of_this_one(self):
+        user = pwd.getpwnam("nobody")
+        as_user = {"env": self.env, "user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        self.file.parent.chmod(0o700)
+        told = self.penstock("config", "check", **as_user)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("there is no configuration file", told.stdout)
+        self.file.parent.chmod(0o755)
+        self.assert_fails(self.penstock("config", "check", **as_user), f"{self.file} cannot be used: Permission denied")
+        self.file.chmod(0o644)
+        os.chown(self.file, 1, 1)
+        self.assert_fails(self.penstock("config", "check", **as_user), "it belongs to user 1, who could change what you")
 
     def test_config_show_says_where_each_option_comes_from(self):
         shown = self.ask("config", "show", "train", "--preset", "training").stdout
