@@ -147,7 +147,7 @@ class Serving {
     // for a cache's disk that hangs: nobody waits with them. And an upload that the next mount goes
     // on with is not to be given up.
     status_socket_.reset();
-    if (notice_) notice_->forget_status();
+    if (notice_) notice_->forget_mount();
     if (!outcome.unsaved.empty() || left > 0 || !(*mount)->finish_cache()) {
       pid_file_.reset();
       leave(status);
@@ -198,13 +198,15 @@ class Serving {
   void tell_service_manager(Mount& mount) {
     if (terminal_ == nullptr) return;
     const auto answers = [path = options_.mount.mountpoint] {
-      // The kernel asks the mount for this, and the mount nobody.
+      // The kernel asks the mount for this, and the mount nobody. Later it would keep an unmount
+      // from outside from its work, for a moment in which the mount is in use.
       struct statvfs space {};
       return statvfs(path.c_str(), &space) == 0;
     };
-    notice_ = ServiceNotice::start(environment_, {.answers = answers, .status = [this, &mount] {
-                                                    return status_line(mount);
-                                                  }});
+    notice_ = ServiceNotice::start(environment_,
+                                   {.answers = answers,
+                                    .moves = [&mount] { return mount.session().moves(); },
+                                    .status = [this, &mount] { return status_line(mount); }});
   }
 
   void note_ending() {

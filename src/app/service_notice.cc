@@ -50,8 +50,9 @@ ServiceNotice::ServiceNotice(OwnedFd socket, std::string address,
                     ? milliseconds(0)
                     : std::max(std::chrono::floor<milliseconds>(watchdog / 3), milliseconds(1))),
       answers_(std::move(parts.answers)),
-      period_(parts.period),
+      moves_(std::move(parts.moves)),
       status_(std::move(parts.status)),
+      period_(parts.period),
       thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "notice");
 }
@@ -70,9 +71,9 @@ void ServiceNotice::stopping() {
   send("STOPPING=1");
 }
 
-void ServiceNotice::forget_status() {
+void ServiceNotice::forget_mount() {
   const MutexLock lock(mutex_);
-  status_ = nullptr;
+  forgotten_ = true;
   while (asking_) wake_.wait(mutex_);
 }
 
@@ -84,11 +85,9 @@ void ServiceNotice::run() {
   using Clock = std::chrono::steady_clock;
   Clock::time_point next_ping = Clock::now();
   do {
-    send_status();
-    if (watchdog_.count() == 0 || Clock::now() < next_ping) continue;
-    // Where the mount hangs, so does this; and the manager ends and restarts it.
-    if (answers_()) send("WATCHDOG=1");
-    next_ping = Clock::now() + watchdog_;
+    const bool ping = watchdog_.count() != 0 && Clock::now() >= next_ping;
+    if (ping) next_ping = Clock::now() + watchdog_;
+    look(ping);
   } while (wait(watchdog_.count() == 0 ? period_ : std::min(period_, watchdog_)));
 }
 
@@ -99,23 +98,20 @@ bool ServiceNotice::wait(milliseconds time) {
   return !end_;
 }
 
-void ServiceNotice::send_status() {
-  std::function<std::string()> ask;
+void ServiceNotice::look(bool ping) {
   {
     const MutexLock lock(mutex_);
-    if (!status_) return;
-    ask = status_;
+    if (forgotten_) return;
     asking_ = true;
   }
-  std::string status = ask();
-  {
-    const MutexLock lock(mutex_);
-    asking_ = false;
-    wake_.notify_all();
-  }
-  if (status == sent_) return;
-  send("STATUS=" + status);
+  // Where the mount hangs in this, no ping follows, and the manager ends and restarts it.
+  std::string status = status_();
+  if (ping && moves_()) send("WATCHDOG=1");
+  if (status != sent_) send("STATUS=" + status);
   sent_ = std::move(status);
+  const MutexLock lock(mutex_);
+  asking_ = false;
+  wake_.notify_all();
 }
 
 void ServiceNotice::send(std::string_view text) const {

@@ -18,6 +18,7 @@
 #include "frontend/io_uring.h"
 #include "frontend/passthrough.h"
 #include "frontend/read_ahead.h"
+#include "frontend/thread_progress.h"
 
 namespace penstock {
 namespace {
@@ -126,6 +127,8 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
     return {};
   }
 
+  bool moves() override { return progress_.moves(); }
+
   void exit() override {
     fuse_session_exit(session_);
     const MutexLock lock(mutex_);
@@ -188,7 +191,9 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
       const int received = fuse_session_receive_buf(session_, &buffer);
       if (received == -EINTR || received == -EAGAIN) continue;
       if (received <= 0) break;
+      progress_.begin();
       fuse_session_process_buf(session_, &buffer);
+      progress_.done();
     }
     free(buffer.mem);
   }
@@ -204,6 +209,7 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
   FuseContext context_;
   fuse_args args_ = FUSE_ARGS_INIT(0, nullptr);
   fuse_session* session_ = nullptr;
+  ThreadProgress progress_{options_.fuse_threads};
   std::atomic<bool> mounted_ = false;
   bool handshaken_ = false;
   Mutex mutex_;

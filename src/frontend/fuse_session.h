@@ -34,6 +34,10 @@ class FuseSession {
   /// Serves requests on options.fuse_threads threads until the file system is unmounted or exit()
   /// was called.
   virtual Result<void> run() = 0;
+  /// False where all threads of run() have been at the same requests since the last call: they
+  /// never wait for anybody, so they hang. (Over io_uring libfuse has threads of its own, of which
+  /// nothing is known.) For one thread at a time, any one.
+  virtual bool moves() = 0;
   /// Makes run() return soon. Thread-safe.
   virtual void exit() = 0;
   /// Takes the mount away; with `lazy` also while programs have files open there. Idempotent,

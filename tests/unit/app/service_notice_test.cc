@@ -8,9 +8,9 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
-#include <latch>
-#include <semaphore>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "support/catch.h"
 #include "support/temp_dir.h"
@@ -45,6 +45,7 @@ class Manager {
 
 ServiceNotice::Parts parts(std::function<bool()> answers, std::function<std::string()> status) {
   return {.answers = std::move(answers),
+          .moves = [] { return true; },
           .status = std::move(status),
           .period = std::chrono::milliseconds(1)};
 }
@@ -68,43 +69,44 @@ TEST_CASE("a mount that answers is ready, and what it says of itself is told whe
     notice->stopping();
     notice->stopping();
     CHECK(manager.next() == "STOPPING=1");
-    notice->forget_status();
+    notice->forget_mount();
     pending = 0;
     CHECK(manager.next_if_any().empty());
   }
 }
 
-TEST_CASE("the watchdog hears of the mount for as long as it answers") {
+TEST_CASE("the watchdog hears of the mount for as long as it moves") {
   const test::TempDir folder;
   Manager manager(folder.path() + "/notify");
-  std::binary_semaphore hang{0};
-  std::latch hangs{1};
-  std::atomic<bool> hanging = false;
+  std::atomic<bool> hangs = false;
+  std::atomic<int> looked = 0;
+  ServiceNotice::Parts mount = parts([] { return true; }, [] { return "x"; });
+  mount.moves = [&] {
+    ++looked;
+    return !hangs;
+  };
   const auto notice =
       ServiceNotice::start({.variables = {{"NOTIFY_SOCKET", folder.path() + "/notify"},
                                           {"WATCHDOG_USEC", "9000"},
                                           {"WATCHDOG_PID", std::to_string(getpid())}}},
-                           parts(
-                               [&] {
-                                 if (hanging.exchange(false)) {
-                                   hangs.count_down();
-                                   hang.acquire();
-                                 }
-                                 return true;
-                               },
-                               [] { return "x"; }));
+                           std::move(mount));
   REQUIRE(notice != nullptr);
   CHECK(manager.next() == "READY=1");
+  CHECK(manager.next() == "WATCHDOG=1");
   CHECK(manager.next() == "STATUS=x");
   CHECK(manager.next() == "WATCHDOG=1");
-  CHECK(manager.next() == "WATCHDOG=1");
-  hanging = true;
-  hangs.wait();
+  // When the second look from now has begun, what was found before has been sent.
+  const auto look = [&] {
+    for (const int before = looked; looked < before + 2;) std::this_thread::yield();
+  };
+  hangs = true;
+  look();
   while (!manager.next_if_any().empty()) continue;
-  // The thread is in the mount, and nobody else sends.
+  look();
   CHECK(manager.next_if_any().empty());
-  hang.release();
+  hangs = false;
   CHECK(manager.next() == "WATCHDOG=1");
+  notice->forget_mount();
 }
 
 TEST_CASE("nobody is told where nobody asked") {

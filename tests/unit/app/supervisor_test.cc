@@ -54,6 +54,7 @@ class FakeSession final : public FuseSession {
     Result<void> result = end_.get_future().get();
     return result;
   }
+  bool moves() override { return true; }
   void exit() override {
     journal_.add("exit");
     finish({});
