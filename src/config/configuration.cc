@@ -95,7 +95,7 @@ Result<Configuration> Configuration::of(std::vector<ConfigFile> files) {
     if (first == nullptr && !file.problems.empty()) first = &file.problems[0];
     problems += file.problems.size();
   }
-  if (problems == 0) return Configuration(std::move(files));
+  if (first == nullptr) return Configuration(std::move(files));
   return Error(Code::invalid_argument,
                problems == 1
                    ? *first
