@@ -1,15 +1,22 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs clang-tidy on every source of Penstock, and clang itself on those of the tests, all warnings being errors.
+"""Runs clang-tidy on the sources of Penstock, and clang itself on those of the tests too, all warnings being errors.
 
-    check_tidy.py [BUILD [ROOT]]        BUILD is configured by the preset "tidy" (build/tidy); ROOT has src and .clang-tidy
+    check_tidy.py [--all] [--remember] [BUILD [ROOT]]
+
+BUILD is configured by the preset "tidy" (build/tidy); ROOT has src and .clang-tidy. Looked at is what has changed since
+ROOT/tests/checks/tidy-clean.txt was written: sources of which the text, one of the project's headers that they include, or
+the options differ, and all of them after a change of .clang-tidy or of clang's version.
+
+    --all       looks at every source
+    --remember  writes to that file what was found clean, whenever a source is done: it may be interrupted
 
 Both check the locks too (-Wthread-safety). The sources that PENSTOCK_UNITY puts together are looked at as one text, which
 takes half of the time; then clang looks at each alone, whether it includes what it uses of Penstock and hides no name (the
 standard library's headers are given to all of them ready, for the same reason). What was found good is remembered under
-BUILD and not looked at again until the file, one of the project's headers it includes, its flags, .clang-tidy or clang
-change.
+BUILD too, text by text.
 """
+import argparse
 import bisect
 import concurrent.futures
 import dataclasses
@@ -21,8 +28,12 @@ import shlex
 import subprocess
 import sys
 
-STANDARD = re.compile(r"^#include <[a-z_0-9]+>$", re.MULTILINE)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "scripts", "lib"))
+from tidy_clean import Fingerprints, read_clean, write_clean  # noqa: E402
+
+TIDY = ["clang-tidy", "--quiet", "--checks=clang-diagnostic-*"]
+STANDARD = re.compile(r"^#include <[a-z_0-9]+>$", re.MULTILINE)
 
 
 def output_of(command, directory):
@@ -51,7 +62,7 @@ class Job:
 
     def command(self):
         if self.tidy:
-            return ["clang-tidy", "--quiet", "--checks=clang-diagnostic-*", self.path, "--", *self.flags[1:]]
+            return [*TIDY, self.path, "--", *self.flags[1:]]
         return [*self.flags, *self.ready, "-fsyntax-only", self.path]
 
     def write(self):
@@ -75,6 +86,11 @@ class Job:
         return re.sub(re.escape(self.path) + r":(\d+)", place, said)
 
 
+def alone_flags(flags):
+    """For a source that is looked at alone: nothing of another can be what it hides."""
+    return [flag for flag in flags if flag != "-Wno-shadow"] + ["-Wshadow"]
+
+
 class Checker:
     def __init__(self, build, root):
         self.build = build
@@ -83,10 +99,12 @@ class Checker:
         self.texts = os.path.join(build, "tidy-texts")
         for folder in (self.remembered, self.texts):
             os.makedirs(folder, exist_ok=True)
-        self.settings = read(os.path.join(root, ".clang-tidy")) + output_of(["clang-tidy", "--version"], root)
+        # Its next lines tell of the processor.
+        version = re.search(r".*version.*", output_of(["clang-tidy", "--version"], root)).group(0)
+        self.settings = "\n".join([read(os.path.join(root, ".clang-tidy")), version.strip(), *TIDY])
 
-    def jobs(self):
-        together, alone = [], []
+    def entries(self):
+        """What the compiler is given: (path, the sources in it, its folder, the compiler and its options)."""
         for entry in sorted(json.loads(read(os.path.join(self.build, "compile_commands.json"))), key=lambda e: e["file"]):
             flags = shlex.split(entry["command"])
             if os.path.basename(flags[0]) == "ccache":
@@ -98,12 +116,28 @@ class Checker:
             if os.path.basename(os.path.dirname(path)) == "Unity":
                 sources = re.findall(r'^#include "(.*)"', read(path), re.MULTILINE)
                 path = os.path.join(self.texts, re.sub(r"\W+", "-", os.path.relpath(path, self.build)) + ".cc")
-            tidy = os.path.relpath(sources[0], self.root).startswith("src" + os.sep)
-            if tidy:
-                together.append(Job(sources, path, entry["directory"], flags, tidy))
-            flags = [flag for flag in flags if flag != "-Wno-shadow"] + ["-Wshadow"]
-            alone += [Job([source], source, entry["directory"], flags, False) for source in sources]
-        return together + alone
+            yield path, sources, entry["directory"], flags
+
+    def fingerprints(self, entries):
+        """source, relative to the root → its fingerprint"""
+        commands = {}
+        for _, sources, _, flags in entries:
+            for source in sources:
+                commands.setdefault(source, []).append(alone_flags(flags))
+        fingerprints = Fingerprints(self.root, self.settings)
+        return {os.path.relpath(source, self.root): fingerprints.of(source, commands[source]) for source in commands}
+
+    def jobs(self, entries, wanted):
+        """To look at these sources, relative to the root. What belongs to a source is done soon after one another."""
+        jobs = []
+        for path, sources, directory, flags in entries:
+            sources = [source for source in sources if os.path.relpath(source, self.root) in wanted]
+            if not sources:
+                continue
+            if os.path.relpath(sources[0], self.root).startswith("src" + os.sep):
+                jobs.append(Job(sources, path, directory, flags, True))
+            jobs += [Job([source], source, directory, alone_flags(flags), False) for source in sources]
+        return jobs
 
     def make_ready(self, jobs):
         """Compiles the standard library's headers that sources with the same options include."""
@@ -151,21 +185,79 @@ class Checker:
         return job.explain(result.stdout + result.stderr)
 
 
+class Remembered:
+    """What becomes of the sources, and of the file that says which are clean."""
+
+    def __init__(self, path, fingerprints):
+        self.path = path
+        self.fingerprints = fingerprints
+        before = read_clean(path)
+        self.clean = {source: value for source, value in fingerprints.items() if before.get(source) == value}
+        self.waiting = {}
+
+    def changed(self):
+        return set(self.fingerprints) - set(self.clean)
+
+    def await_all(self, names):
+        """`names` has each source as often as something will look at it."""
+        for name in names:
+            self.waiting[name] = self.waiting.get(name, 0) + 1
+            self.clean.pop(name, None)
+
+    def good(self, names):
+        for name in names:
+            self.waiting[name] -= 1
+            if self.waiting[name] == 0:
+                self.clean[name] = self.fingerprints[name]
+
+    def write(self):
+        write_clean(self.path, self.clean)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--all", action="store_true", help="look at every source")
+    parser.add_argument("--remember", action="store_true", help="write what is clean to tests/checks/tidy-clean.txt")
+    parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build", "tidy"))
+    parser.add_argument("root", nargs="?", default=ROOT)
+    return parser.parse_args()
+
+
 def main():
-    build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "build", "tidy"))
-    root = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else ROOT
-    checker = Checker(build, root)
-    jobs = checker.jobs()
-    checker.make_ready(jobs)
+    arguments = parse_arguments()
+    root = os.path.abspath(arguments.root)
+    checker = Checker(os.path.abspath(arguments.build), root)
+    entries = list(checker.entries())
+    fingerprints = checker.fingerprints(entries)
+    remembered = Remembered(os.path.join(root, "tests", "checks", "tidy-clean.txt"), fingerprints)
+    jobs = checker.jobs(entries, set(fingerprints) if arguments.all else remembered.changed())
+    names = {id(job): [os.path.relpath(source, root) for source in job.sources] for job in jobs}
+    remembered.await_all(name for job in jobs for name in names[id(job)])
     wrong = 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, (job, said) in enumerate(zip(jobs, pool.map(checker.check, jobs)), 1):
-            if said is not None:
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    try:
+        checker.make_ready(jobs)
+        running = {pool.submit(checker.check, job): job for job in jobs}
+        for done, future in enumerate(concurrent.futures.as_completed(running), 1):
+            job, said = running[future], future.result()
+            if said is None:
+                remembered.good(names[id(job)])
+                if arguments.remember:
+                    remembered.write()
+            else:
                 wrong += 1
                 print(f"{job.title(root)}:\n{said}")
             print(f"[{done}/{len(jobs)}] {job.title(root)}{'' if said is None else ': WRONG'}", flush=True)
+    except KeyboardInterrupt:
+        sys.exit("check_tidy: interrupted")
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if arguments.remember:
+        remembered.write()
+    same = len(fingerprints) - len(remembered.waiting)
+    print(f"{same} of {len(fingerprints)} sources are as they were when they were found clean, see docs/development.md")
     print(f"check_tidy: {len(jobs)} checked, {wrong} wrong")
-    sys.exit(1 if wrong or not jobs else 0)
+    sys.exit(1 if wrong or not fingerprints else 0)
 
 
 main()
