@@ -18,11 +18,10 @@
 
 #include "app/mount_table.h"
 #include "app/unmount.h"
+#include "app/wrong.h"
 
 namespace penstock {
 namespace {
-
-Error wrong(std::string message) { return Error(Code::invalid_argument, std::move(message)); }
 
 bool exists(const std::string& path) {
   std::error_code ignored;

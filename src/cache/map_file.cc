@@ -9,7 +9,7 @@ namespace {
 
 // Most headers fit; of a small object the entries come with them.
 constexpr size_t first_read = 4096;
-constexpr size_t entries_at_a_time = 8192;
+constexpr size_t sums_at_a_time = 8192;
 
 }  // namespace
 
@@ -47,7 +47,7 @@ int read_entries(const DiskFile& file, const ParsedMap& map, ChunkRange chunks,
 
 int read_present(const DiskFile& file, const ParsedMap& map, ChunkSet& present) {
   const uint64_t count = map.layout().count();
-  std::vector<uint64_t> sums(std::min<uint64_t>(count, entries_at_a_time));
+  std::vector<uint64_t> sums(std::min<uint64_t>(count, sums_at_a_time));
   for (uint64_t first = 0; first < count; first += sums.size()) {
     const ChunkRange chunks{first, std::min<uint64_t>(count, first + sums.size())};
     if (const int result = read_entries(file, map, chunks, sums); result != 0) return result;

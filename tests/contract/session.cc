@@ -33,7 +33,7 @@ class CollectingSink final : public BodySink {
   uint64_t next_;
 };
 
-Body body_of(const std::string& bytes) {
+Body one_piece(const std::string& bytes) {
   auto kept = std::make_shared<const std::string>(bytes);
   return Body{{std::as_bytes(std::span(*kept))}, kept};
 }
@@ -42,7 +42,7 @@ Body body_of(const std::string& bytes) {
 
 Result<ObjectInfo> Session::put(const std::string& key, const std::string& bytes,
                                 Precondition condition) {
-  return put(PutRequest{.key = key, .body = body_of(bytes), .condition = std::move(condition)});
+  return put(PutRequest{.key = key, .body = one_piece(bytes), .condition = std::move(condition)});
 }
 
 Result<Fetched> Session::get(const std::string& key, std::optional<ByteRange> range,
@@ -61,7 +61,7 @@ Result<Fetched> Session::get(const std::string& key, std::optional<ByteRange> ra
 Result<CompletedPart> Session::upload_part(const std::string& key, const std::string& id,
                                            uint32_t number, const std::string& bytes) {
   return await<CompletedPart>([&](auto done) {
-    store_.upload_part({.key = key, .upload_id = id, .number = number, .body = body_of(bytes)},
+    store_.upload_part({.key = key, .upload_id = id, .number = number, .body = one_piece(bytes)},
                        std::move(done));
   });
 }

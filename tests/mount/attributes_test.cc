@@ -10,11 +10,10 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
-
-constexpr uint64_t mib = 1ULL << 20;
 
 struct stat stat_of(const std::filesystem::path& path) {
   struct stat result {};

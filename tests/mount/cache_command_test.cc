@@ -9,12 +9,12 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr uint64_t mib = 1ULL << 20;
 
 /// A cache that has three objects of one bucket, whole.
 class FilledCache {

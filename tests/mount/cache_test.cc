@@ -9,12 +9,12 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr uint64_t mib = 1ULL << 20;
 
 MountSettings with_cache(const fs::path& cache, std::vector<std::string> more = {}) {
   std::vector<std::string> options = {"--cache-dir", cache.string()};

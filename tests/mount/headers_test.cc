@@ -13,11 +13,10 @@
 #include "mount/mounted_bucket.h"
 #include "server/raw_client.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
-
-constexpr size_t mib = 1 << 20;
 
 using Headers = std::map<std::string, std::string>;
 

@@ -6,12 +6,12 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr uint64_t mib = 1ULL << 20;
 
 TEST_CASE("two mounts of one bucket: closed in one, opened in the other") {
   TestServer server;

@@ -11,12 +11,12 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr uint64_t mib = 1ULL << 20;
 
 std::set<std::string> names_in(const fs::path& path) {
   std::set<std::string> names;

@@ -11,13 +11,10 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
-
-constexpr uint64_t kib = 1ULL << 10;
-constexpr uint64_t mib = 1ULL << 20;
-constexpr uint64_t gib = 1ULL << 30;
 
 constexpr int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 

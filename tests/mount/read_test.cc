@@ -11,11 +11,10 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
-
-constexpr uint64_t mib = 1ULL << 20;
 
 std::string pread_all(int fd, uint64_t offset, size_t length) {
   std::string result(length, '\0');

@@ -14,12 +14,12 @@
 #include "mount/loop_disk.h"
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr uint64_t mib = 1ULL << 20;
 
 LoopDisk small_disk(const std::string& type) {
   return {type, type == "xfs" ? 320 * mib : 96 * mib};

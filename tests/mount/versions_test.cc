@@ -15,11 +15,10 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
-
-constexpr uint64_t mib = 1ULL << 20;
 
 /// One version of a file: it is told from the others by any of its bytes, and by nothing else.
 std::string version(int number) { return std::string(mib, static_cast<char>('a' + number)); }

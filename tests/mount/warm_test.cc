@@ -4,12 +4,12 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr uint64_t mib = 1ULL << 20;
 
 Ran warm(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "warm");

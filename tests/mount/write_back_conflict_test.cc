@@ -7,11 +7,10 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
-
-constexpr uint64_t mib = 1ULL << 20;
 
 std::string conflict_of(const TestServer& server, const std::string& key) {
   for (const std::string& name : server.keys("test")) {

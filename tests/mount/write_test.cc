@@ -12,11 +12,10 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
-
-constexpr uint64_t mib = 1ULL << 20;
 
 int error_of(const std::function<void()>& action) {
   try {

@@ -5,8 +5,6 @@
 namespace penstock::test {
 namespace {
 
-constexpr const char* xmlns = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
-
 Response list_buckets(const OperationContext& context) {
   std::string xml = std::string("<ListAllMyBucketsResult") + xmlns + "><Buckets>";
   const MutexLock lock(context.store.mutex);

@@ -9,7 +9,6 @@ namespace penstock::test {
 namespace {
 
 constexpr uint64_t most_keys = 1000;
-constexpr const char* xmlns = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 
 struct ListQuery {
   std::string prefix;

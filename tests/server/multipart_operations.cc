@@ -12,7 +12,6 @@ namespace {
 constexpr uint64_t most_parts = 10000;
 constexpr uint64_t least_part = uint64_t{5} << 20;
 constexpr uint64_t largest_part = uint64_t{5} << 30;
-constexpr const char* xmlns = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 
 Response no_such_upload() {
   return error_response(

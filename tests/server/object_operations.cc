@@ -268,7 +268,7 @@ Response delete_objects(const OperationContext& context, const Request& request)
     return error_response(400, "MalformedXML", "The XML you provided was not well-formed");
   }
   const bool quiet = xml_text(body, "Quiet") == "true";
-  std::string result = "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+  std::string result = std::string("<DeleteResult") + xmlns + ">";
   const MutexLock lock(context.store.mutex);
   auto& objects = context.store.buckets[request.bucket].objects;
   for (const std::string& item : items) {
@@ -381,7 +381,7 @@ Response get_tagging(const OperationContext& context, const Request& request) {
   const auto& objects = context.store.buckets[request.bucket].objects;
   const auto object = objects.find(request.key);
   if (object == objects.end()) return no_such_key();
-  std::string xml = "<Tagging xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><TagSet>";
+  std::string xml = std::string("<Tagging") + xmlns + "><TagSet>";
   for (const auto& [name, value] : object->second->headers.tags) {
     xml += "<Tag><Key>" + xml_escape(name) + "</Key><Value>" + xml_escape(value) + "</Value></Tag>";
   }

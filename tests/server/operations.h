@@ -37,6 +37,7 @@ Response list_uploads(const OperationContext& context, const Request& request);
 Response bucket_operation(const OperationContext& context, const Request& request);
 
 // What several of them need.
+constexpr const char* xmlns = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 std::string unquoted(std::string_view etag);
 std::string quoted(const std::string& etag);
 Response no_such_key();

@@ -12,6 +12,7 @@
 #include "app/commands/cache_actions.h"
 #include "app/configured.h"
 #include "app/directories.h"
+#include "app/wrong.h"
 #include "base/log.h"
 #include "config/render.h"
 #include "config/suggest.h"
@@ -28,8 +29,6 @@ constexpr std::array<Action, 4> actions{{{"ls", list_cache},
                                          {"stats", show_cache_stats},
                                          {"verify", verify_cache},
                                          {"evict", evict_from_cache}}};
-
-Error wrong(std::string message) { return Error(Code::invalid_argument, std::move(message)); }
 
 const Action* find_action(const std::string& word) {
   for (const Action& action : actions) {

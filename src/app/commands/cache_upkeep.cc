@@ -8,12 +8,11 @@
 #include "app/commands/cache_actions.h"
 #include "app/human_text.h"
 #include "app/progress_line.h"
+#include "app/wrong.h"
 #include "config/values.h"
 
 namespace penstock {
 namespace {
-
-Error wrong(std::string message) { return Error(Code::invalid_argument, std::move(message)); }
 
 void say_evicted(const CacheTask& task, const DiskCache::EvictReport& report) {
   task.streams.out << fmt::format("removed {}, {} of the disk\n", counted(report.files, "object"),

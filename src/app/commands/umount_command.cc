@@ -16,6 +16,7 @@
 #include "app/pid_file.h"
 #include "app/unmount.h"
 #include "app/wait_report.h"
+#include "app/wrong.h"
 #include "config/command_parse.h"
 #include "config/render.h"
 #include "penstock/result.h"
@@ -33,8 +34,6 @@ struct UmountArguments {
   bool detach_pending = false;
   bool help = false;
 };
-
-Error wrong(std::string message) { return Error(Code::invalid_argument, std::move(message)); }
 
 /// Also understands the letters that umount(8) gives its helpers: -f -l -n -r -v -t TYPE.
 Result<UmountArguments> parse(std::span<const std::string> arguments,

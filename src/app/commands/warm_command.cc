@@ -19,6 +19,7 @@
 #include "app/warm/mounted_files.h"
 #include "app/warm/stored_objects.h"
 #include "app/warm/warmer.h"
+#include "app/wrong.h"
 #include "config/render.h"
 
 namespace penstock {
@@ -26,8 +27,6 @@ namespace {
 
 constexpr uint32_t default_readers = 16;
 constexpr uint32_t most_readers = 1024;
-
-Error wrong(std::string message) { return Error(Code::invalid_argument, std::move(message)); }
 
 bool is_url(const std::string& text) { return text.find("://") != std::string::npos; }
 

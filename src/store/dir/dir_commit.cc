@@ -20,10 +20,6 @@ namespace {
 // A folder can vanish between its making and its use, when another call removes its last object.
 constexpr int max_tries = 100;
 
-Error failure(Code code, const std::string& key, std::string message) {
-  return Error(code, Error::Detail{.message = std::move(message), .key = key});
-}
-
 bool is_regular_file(int folder, const std::string& name) {
   struct stat status {};
   return fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -144,7 +140,7 @@ Result<ObjectInfo> DirTree::commit_file(const std::optional<PlainPath>& path, St
   auto placed = Result<Placing>(Placing::occupied);
   if (path) placed = place(path->folders, path->leaf, staged, exclusive, key);
   if (!placed) return placed.error();
-  if (*placed == Placing::exists) return failure(Code::already_exists, key, "the object exists");
+  if (*placed == Placing::exists) return key_error(Code::already_exists, key, "the object exists");
   in_place = *placed == Placing::done;
   if (in_place) {
     remove_odd(key);
@@ -222,7 +218,7 @@ Result<void> DirTree::place_odd(StagedFile& staged, const std::string& key) cons
   const auto placed = place(odd_folders(key), odd_path(key).back(), staged, false, key);
   if (!placed) return placed.error();
   if (*placed != Placing::done)
-    return failure(Code::internal, key, "something is in the way in .penstock/odd");
+    return key_error(Code::internal, key, "something is in the way in .penstock/odd");
   return {};
 }
 
@@ -247,7 +243,7 @@ Result<std::optional<ObjectInfo>> DirTree::place_mark(const PlainPath& path,
   if (error != 0) return std::optional<ObjectInfo>();
   if (auto synced = sync(folder.get(), key); !synced) return synced.error();
   auto info = folder_object(folder.get(), key, false);
-  if (!info) return failure(Code::internal, key, "the folder's mark is gone");
+  if (!info) return key_error(Code::internal, key, "the folder's mark is gone");
   info->metadata.reset();
   return std::optional<ObjectInfo>(std::move(info));
 }
@@ -274,8 +270,8 @@ Result<void> DirTree::remove_plain(const PlainPath& path, const std::string& key
         return errno_error(errno, "removing the folder", key);
       // Another call may have put an object there in the meantime: then all is well.
       if (is_empty_folder(folder.get(), false)) {
-        return failure(Code::not_empty, key,
-                       "the folder holds links or special files, which are no objects");
+        return key_error(Code::not_empty, key,
+                         "the folder holds links or special files, which are no objects");
       }
     }
     return sync(parent.get(), key);

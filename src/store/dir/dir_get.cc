@@ -10,14 +10,6 @@
 #include "base/wall_clock.h"
 
 namespace penstock {
-namespace {
-
-Error failure(Code code, const std::string& key, std::string message) {
-  return Error(code, Error::Detail{.message = std::move(message), .key = key});
-}
-
-}  // namespace
-
 ReadBuffers::Buffer ReadBuffers::take() {
   {
     const MutexLock lock(mutex_);
@@ -36,7 +28,7 @@ void ReadBuffers::give_back(Buffer buffer) {
 }
 
 DirGet::~DirGet() {
-  if (done_) done_(failure(Code::cancelled, request_.key, "the store is stopping"));
+  if (done_) done_(key_error(Code::cancelled, request_.key, "the store is stopping"));
 }
 
 void DirGet::post(void (DirGet::*step)()) {
@@ -51,19 +43,19 @@ void DirGet::finish(Result<ObjectInfo> result) {
 
 void DirGet::open() {
   if (request_.cancel.stop_requested())
-    return finish(failure(Code::cancelled, request_.key, "cancelled"));
+    return finish(key_error(Code::cancelled, request_.key, "cancelled"));
   auto found = tree_.find(request_.key, true);
   if (!found) return finish(found.error());
   object_ = std::move(*found);
   if (!request_.if_match.empty() && request_.if_match != object_.info.etag) {
-    return finish(failure(Code::changed, request_.key, "the object is another version"));
+    return finish(key_error(Code::changed, request_.key, "the object is another version"));
   }
   const uint64_t size = object_.info.size;
   left_ = request_.range.value_or(ByteRange{0, size});
   if (request_.range &&
       (left_.length == 0 || left_.offset >= size || left_.length > size - left_.offset)) {
     return finish(
-        failure(Code::invalid_argument, request_.key, "the range is not inside the object"));
+        key_error(Code::invalid_argument, request_.key, "the range is not inside the object"));
   }
   request_.sink->started(object_.info);
   if (left_.length == 0) return finish(std::move(object_.info));
@@ -72,7 +64,7 @@ void DirGet::open() {
 
 void DirGet::read() {
   if (request_.cancel.stop_requested())
-    return finish(failure(Code::cancelled, request_.key, "cancelled"));
+    return finish(key_error(Code::cancelled, request_.key, "cancelled"));
   ReadBuffers::Buffer buffer = buffers_->take();
   const size_t wanted = std::min<uint64_t>(ReadBuffers::size, left_.length);
   const ssize_t got =
@@ -88,11 +80,11 @@ void DirGet::read() {
   buffers_->give_back(std::move(buffer));
   if (got < 0 && error != EINTR)
     return finish(errno_error(error, "reading the object", request_.key));
-  if (!more) return finish(failure(Code::cancelled, request_.key, "the sink takes no more"));
+  if (!more) return finish(key_error(Code::cancelled, request_.key, "the sink takes no more"));
   if (got != 0 && left_.length > 0) return post(&DirGet::read);
   if (left_.length > 0 || !unchanged()) {
-    return finish(failure(Code::changed, request_.key,
-                          "another program wrote to the file while it was read"));
+    return finish(key_error(Code::changed, request_.key,
+                            "another program wrote to the file while it was read"));
   }
   finish(std::move(object_.info));
 }

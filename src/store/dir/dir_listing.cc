@@ -64,15 +64,11 @@ class MergedEntries {
   bool need_odd_ = true;
 };
 
-Error failure(Code code, const std::string& prefix, std::string message) {
-  return Error(code, Error::Detail{.message = std::move(message), .key = prefix});
-}
-
 }  // namespace
 
 Result<ListPage> DirListing::list(const ListRequest& request) {
   if (request.max_keys < 1 || request.max_keys > 1000) {
-    return failure(Code::invalid_argument, request.prefix, "a page has 1 to 1,000 keys");
+    return key_error(Code::invalid_argument, request.prefix, "a page has 1 to 1,000 keys");
   }
   const std::string& after =
       request.continuation.empty() ? request.start_after : request.continuation;
@@ -87,7 +83,7 @@ Result<ListPage> DirListing::list(const ListRequest& request) {
   std::string last;
   while (true) {
     if (request.cancel.stop_requested())
-      return failure(Code::cancelled, request.prefix, "cancelled");
+      return key_error(Code::cancelled, request.prefix, "cancelled");
     auto entry = entries.next();
     if (!entry) return entry.error();
     if (!*entry) return page;

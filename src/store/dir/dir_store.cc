@@ -16,10 +16,6 @@
 namespace penstock {
 namespace {
 
-Error failure(Code code, const std::string& key, std::string message) {
-  return Error(code, Error::Detail{.message = std::move(message), .key = key});
-}
-
 StoreLimits dir_limits() {
   StoreLimits limits;
   // Copies of any size are one call here: no reason to take them apart.
@@ -40,7 +36,7 @@ class Job {
         done_(std::exchange(other.done_, nullptr)),
         work_(std::move(other.work_)) {}
   ~Job() {
-    if (done_) done_(failure(Code::cancelled, "", "the store is stopping"));
+    if (done_) done_(key_error(Code::cancelled, "", "the store is stopping"));
   }
 
   void operator()() {
@@ -57,7 +53,7 @@ class Job {
 Result<ObjectInfo> put_object(DirTree& tree, const PutRequest& request, const StoreLimits& limits) {
   if (auto error = DirTree::check_key(request.key)) return *error;
   if (request.body.size() > limits.max_put_size) {
-    return failure(Code::too_large, request.key, "larger than an object may be");
+    return key_error(Code::too_large, request.key, "larger than an object may be");
   }
   // Again before it takes its place; here so that nothing is written in vain.
   if (auto error = tree.check(request.key, request.condition)) return *error;
@@ -71,13 +67,13 @@ Result<ObjectInfo> put_object(DirTree& tree, const PutRequest& request, const St
 Result<ObjectInfo> copy_object(DirTree& tree, const CopyRequest& request) {
   if (auto error = DirTree::check_key(request.target)) return *error;
   if (request.source == request.target && !request.metadata) {
-    return failure(Code::invalid_argument, request.target,
-                   "a copy onto itself must change something");
+    return key_error(Code::invalid_argument, request.target,
+                     "a copy onto itself must change something");
   }
   const auto source = tree.find(request.source, true);
   if (!source) return source.error();
   if (!request.source_if_match.empty() && request.source_if_match != source->info.etag) {
-    return failure(Code::changed, request.source, "the source is another version");
+    return key_error(Code::changed, request.source, "the source is another version");
   }
   if (auto error = tree.check(request.target, request.condition)) return *error;
   auto staged = tree.stage(request.target);
@@ -145,7 +141,8 @@ void DirStore::get(GetRequest request, Done<ObjectInfo> done) {
 
 void DirStore::head(HeadRequest request, Done<ObjectInfo> done) {
   run(std::move(done), [this, request = std::move(request)]() -> Result<ObjectInfo> {
-    if (request.cancel.stop_requested()) return failure(Code::cancelled, request.key, "cancelled");
+    if (request.cancel.stop_requested())
+      return key_error(Code::cancelled, request.key, "cancelled");
     auto found = tree_->find(request.key, true);
     if (!found) return found.error();
     return std::move(found->info);
@@ -168,7 +165,7 @@ void DirStore::remove(std::string key, Done<void> done) {
 void DirStore::remove_many(std::vector<std::string> keys, Done<std::vector<DeleteFailure>> done) {
   run(std::move(done), [this, keys = std::move(keys)]() -> Result<std::vector<DeleteFailure>> {
     if (keys.empty() || keys.size() > 1000) {
-      return failure(Code::invalid_argument, "", "1 to 1,000 keys are removed at once");
+      return key_error(Code::invalid_argument, "", "1 to 1,000 keys are removed at once");
     }
     std::vector<DeleteFailure> failures;
     for (const auto& key : keys) {

@@ -24,11 +24,9 @@ namespace {
 
 constexpr size_t max_key_bytes = 1024;
 
-Error failure(Code code, const std::string& key, std::string message) {
-  return Error(code, Error::Detail{.message = std::move(message), .key = key});
+Error not_found(const std::string& key) {
+  return key_error(Code::not_found, key, "no such object");
 }
-
-Error not_found(const std::string& key) { return failure(Code::not_found, key, "no such object"); }
 
 }  // namespace
 
@@ -52,9 +50,9 @@ DirTree::DirTree(const std::string& root, bool sync)
 }
 
 std::optional<Error> DirTree::check_key(const std::string& key) {
-  if (key.empty()) return failure(Code::invalid_argument, key, "a key cannot be empty");
+  if (key.empty()) return key_error(Code::invalid_argument, key, "a key cannot be empty");
   if (key.size() > max_key_bytes)
-    return failure(Code::name_too_long, key, "the key is over 1,024 bytes long");
+    return key_error(Code::name_too_long, key, "the key is over 1,024 bytes long");
   return std::nullopt;
 }
 
@@ -102,7 +100,7 @@ Result<Fd> DirTree::lock(char kind, const std::string& name) const {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) return errno_error(errno, "taking a lock of the store", name);
     if (pause > longest_pause) {
-      return failure(Code::timed_out, name, "another process does not let go of a lock");
+      return key_error(Code::timed_out, name, "another process does not let go of a lock");
     }
     std::this_thread::sleep_for(pause);
     pause *= 2;
@@ -240,9 +238,9 @@ std::optional<Error> DirTree::check(const std::string& key, const Precondition& 
   const auto found = find(key, false);
   if (!found && found.code() != Code::not_found) return found.error();
   if (condition.if_none_match && found)
-    return failure(Code::already_exists, key, "the object exists");
+    return key_error(Code::already_exists, key, "the object exists");
   if (!condition.if_match.empty() && (!found || found->info.etag != condition.if_match)) {
-    return failure(Code::changed, key, "the object is not the expected version");
+    return key_error(Code::changed, key, "the object is not the expected version");
   }
   return std::nullopt;
 }

@@ -22,15 +22,8 @@ constexpr const char* uploads_folder = "uploads";
 constexpr const char* upload_file = "upload";
 constexpr std::string_view part_prefix = "part-";
 
-Error failure(Code code, const std::string& key, std::string message,
-              std::string service_code = {}) {
-  return Error(code, Error::Detail{.message = std::move(message),
-                                   .key = key,
-                                   .service_code = std::move(service_code)});
-}
-
 Error no_upload(const std::string& key) {
-  return failure(Code::not_found, key, "no such upload", "NoSuchUpload");
+  return key_error(Code::not_found, key, "no such upload", "NoSuchUpload");
 }
 
 // Ids that this class gives out; nothing else is ever part of a path.
@@ -141,11 +134,11 @@ Result<CompletedPart> DirUploads::place_part(StagedFile staged, uint32_t number,
 
 Result<CompletedPart> DirUploads::add_part(const UploadPart& request) {
   if (request.number < 1 || request.number > limits_.max_parts) {
-    return failure(Code::invalid_argument, request.key, "part numbers are 1 to 10,000",
-                   "InvalidArgument");
+    return key_error(Code::invalid_argument, request.key, "part numbers are 1 to 10,000",
+                     "InvalidArgument");
   }
   if (request.body.size() > limits_.max_part_size) {
-    return failure(Code::too_large, request.key, "larger than a part may be", "EntityTooLarge");
+    return key_error(Code::too_large, request.key, "larger than a part may be", "EntityTooLarge");
   }
   const auto upload = open(request.key, request.upload_id);
   if (!upload) return upload.error();
@@ -159,8 +152,8 @@ Result<CompletedPart> DirUploads::add_part(const UploadPart& request) {
 
 Result<CompletedPart> DirUploads::copy_part(const UploadPartCopy& request) {
   if (request.number < 1 || request.number > limits_.max_parts) {
-    return failure(Code::invalid_argument, request.key, "part numbers are 1 to 10,000",
-                   "InvalidArgument");
+    return key_error(Code::invalid_argument, request.key, "part numbers are 1 to 10,000",
+                     "InvalidArgument");
   }
   const auto upload = open(request.key, request.upload_id);
   if (!upload) return upload.error();
@@ -168,13 +161,13 @@ Result<CompletedPart> DirUploads::copy_part(const UploadPartCopy& request) {
   const auto source = tree_.find(request.source, false);
   if (!source) return source.error();
   if (!request.source_if_match.empty() && request.source_if_match != source->info.etag) {
-    return failure(Code::changed, request.source, "the source is another version");
+    return key_error(Code::changed, request.source, "the source is another version");
   }
   const ByteRange range = request.source_range;
   if (range.length == 0 || range.offset >= source->info.size ||
       range.length > source->info.size - range.offset) {
-    return failure(Code::invalid_argument, request.source, "the range is not inside the source",
-                   "InvalidRange");
+    return key_error(Code::invalid_argument, request.source, "the range is not inside the source",
+                     "InvalidRange");
   }
   auto staged = stage_part(*upload);
   if (!staged) return staged.error();
@@ -188,24 +181,24 @@ Result<void> DirUploads::join(const Upload& upload, const CompleteUpload& reques
   uint64_t total = 0;
   for (const CompletedPart& wanted : request.parts) {
     if (&wanted != &request.parts.front() && wanted.number <= (&wanted - 1)->number) {
-      return failure(Code::invalid_argument, request.key, "parts are out of order",
-                     "InvalidPartOrder");
+      return key_error(Code::invalid_argument, request.key, "parts are out of order",
+                       "InvalidPartOrder");
     }
     const Fd part(openat(upload.folder.get(), part_name(wanted.number).c_str(),
                          O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status {};
     if (!part || fstat(part.get(), &status) != 0 || etag_of(status) != wanted.etag) {
-      return failure(Code::invalid_argument, request.key,
-                     fmt::format("no such part {}", wanted.number), "InvalidPart");
+      return key_error(Code::invalid_argument, request.key,
+                       fmt::format("no such part {}", wanted.number), "InvalidPart");
     }
     const auto size = static_cast<uint64_t>(status.st_size);
     if (size < limits_.min_part_size && &wanted != &request.parts.back()) {
-      return failure(Code::invalid_argument, request.key,
-                     fmt::format("part {} is too small", wanted.number), "EntityTooSmall");
+      return key_error(Code::invalid_argument, request.key,
+                       fmt::format("part {} is too small", wanted.number), "EntityTooSmall");
     }
     total += size;
     if (total > limits_.max_object_size)
-      return failure(Code::too_large, request.key, "larger than an object may be");
+      return key_error(Code::too_large, request.key, "larger than an object may be");
     if (auto copied = append_range(part.get(), {0, size}, target, request.key); !copied)
       return copied;
   }
@@ -214,7 +207,7 @@ Result<void> DirUploads::join(const Upload& upload, const CompleteUpload& reques
 
 Result<ObjectInfo> DirUploads::complete(const CompleteUpload& request) {
   if (request.parts.empty()) {
-    return failure(Code::invalid_argument, request.key, "an upload needs a part", "MalformedXML");
+    return key_error(Code::invalid_argument, request.key, "an upload needs a part", "MalformedXML");
   }
   if (!is_upload_id(request.upload_id)) return no_upload(request.key);
   // Against a second completion, and an abortion, of the same upload.

@@ -86,6 +86,12 @@ Error errno_error(int number, std::string_view doing, const std::string& key) {
                Error::Detail{.message = fmt::format("{}: {}", doing, reason), .key = key});
 }
 
+Error key_error(Code code, const std::string& key, std::string message, std::string service_code) {
+  return Error(code, Error::Detail{.message = std::move(message),
+                                   .key = key,
+                                   .service_code = std::move(service_code)});
+}
+
 bool is_no_such_path(int number) noexcept {
   return number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG ||
          number == EINVAL;

@@ -35,6 +35,10 @@ class Fd {
 /// The Error for an errno value; `doing` says what failed ("writing the object").
 Error errno_error(int number, std::string_view doing, const std::string& key);
 
+/// An Error about `key`; `service_code` is what S3 calls it, where callers ask for that.
+Error key_error(Code code, const std::string& key, std::string message,
+                std::string service_code = {});
+
 /// True for the errno values that say that a path leads to nothing, or cannot exist in this file
 /// system.
 bool is_no_such_path(int number) noexcept;

@@ -9,11 +9,12 @@
 
 #include "app/warm/manifest.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock {
 namespace {
 
-constexpr uint64_t mib = 1ULL << 20;
+using test::mib;
 
 /// Files in memory, and a cache that behaves as a test wants it to.
 class FakePlace final : public WarmPlace {

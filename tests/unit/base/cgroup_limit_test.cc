@@ -7,12 +7,13 @@
 
 #include "base/memory_budget.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 #include "support/temp_dir.h"
 
 namespace penstock {
 namespace {
 
-constexpr uint64_t mib = 1ULL << 20;
+using test::mib;
 constexpr uint64_t none = UINT64_MAX;
 const std::string second = "30 20 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n";
 const std::string first =

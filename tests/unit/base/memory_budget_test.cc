@@ -2,11 +2,12 @@
 #include "base/memory_budget.h"
 
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock {
 namespace {
 
-constexpr uint64_t mib = 1ULL << 20;
+using test::mib;
 using Use = MemoryBudget::Use;
 
 TEST_CASE("read-ahead gets three quarters and never waits") {

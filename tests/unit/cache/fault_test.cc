@@ -13,7 +13,7 @@ namespace {
 using namespace test;  // NOLINT(google-build-using-namespace)
 
 constexpr std::array errors{ENOSPC, EIO, EROFS, EACCES, ENOENT, EMFILE, EDQUOT};
-constexpr uint64_t size = 3 * chunk + 100;
+constexpr uint64_t object_size = 3 * chunk + 100;
 
 /// What is there is right.
 void check_bytes(CacheFile& file, const Bytes& object) {
@@ -38,8 +38,8 @@ void check_bytes(CacheFile& file, const Bytes& object) {
 /// Opens, reads and fills more than fits.
 void use_files(const TestCache& cache) {
   for (const char* key : {"one", "two", "one", "three", "four"}) {
-    const Bytes object = object_bytes(size, static_cast<uint32_t>(key[0]));
-    const auto file = cache.open(key, size);
+    const Bytes object = object_bytes(object_size, static_cast<uint32_t>(key[0]));
+    const auto file = cache.open(key, object_size);
     if (file == nullptr) continue;
     check_bytes(*file, object);
     cache.fill(*file, object, 0, 2 * chunk);
@@ -53,12 +53,13 @@ void use_files(const TestCache& cache) {
 void use_leftovers(const std::string& dir) {
   const TestCache cache({.directory = dir});
   use_files(cache);
-  CHECK(cache.put("new", object_bytes(size)) != nullptr);
+  CHECK(cache.put("new", object_bytes(object_size)) != nullptr);
 }
 
 /// Everything that a cache does, once.
 void use_everything(const std::shared_ptr<FaultyDisk>& disk, const std::string& dir) {
-  const TestCache cache({.directory = dir, .size_limit = {.bytes = 4 * size}}, "s3://bucket", disk);
+  const TestCache cache({.directory = dir, .size_limit = {.bytes = 4 * object_size}}, "s3://bucket",
+                        disk);
   cache.scheduler->run();
   use_files(cache);
   cache.scheduler->advance(std::chrono::seconds(1));
@@ -133,15 +134,15 @@ TEST_CASE("a fault is said once, and the disk tried again after a minute", "[cac
   const TempDir dir;
   const auto disk = std::make_shared<FaultyDisk>();
   const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
-  const Bytes object = object_bytes(size);
+  const Bytes object = object_bytes(object_size);
   const auto file = cache.put("key", object);
   disk->decide([](DiskCall call, uint64_t) { return call == DiskCall::pread ? -EIO : 0; });
   CHECK(read_failure(*file, chunk, 10) == Code::unavailable);
   const uint64_t calls = disk->calls();
   CHECK(read_failure(*file, 0, 10) == Code::unavailable);
-  CHECK(file->missing_from(5, size) == 5);
+  CHECK(file->missing_from(5, object_size) == 5);
   CHECK(file->backing() == nullptr);
-  CHECK(cache.open("other", size) == nullptr);
+  CHECK(cache.open("other", object_size) == nullptr);
   cache.fill(*file, object);
   CHECK(disk->calls() == calls);
   REQUIRE(cache.log->lines().size() == 1);
@@ -156,25 +157,25 @@ TEST_CASE("a fault is said once, and the disk tried again after a minute", "[cac
   cache.scheduler->advance(std::chrono::seconds(60));
   CHECK(read_bytes(*file, 0, 10) == part(object, 0, 10));
   cache.fill(*file, object);
-  CHECK(read_bytes(*file, 0, size) == object);
+  CHECK(read_bytes(*file, 0, object_size) == object);
 }
 
 TEST_CASE("a full disk stops writes, not reads", "[cache]") {
   const TempDir dir;
   const auto disk = std::make_shared<FaultyDisk>();
   const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
-  const Bytes object = object_bytes(size);
+  const Bytes object = object_bytes(object_size);
   const auto file = cache.put("key", object);
-  const auto other = cache.open("other", size);
+  const auto other = cache.open("other", object_size);
   disk->decide([](DiskCall call, uint64_t) { return call == DiskCall::pwrite ? -ENOSPC : 0; });
   cache.fill(*other, object);
-  CHECK(other->missing_from(0, size) == 0);
-  CHECK(read_bytes(*file, 0, size) == object);
-  CHECK(cache.open("key", size) == file);
-  CHECK(cache.open("new", size) == nullptr);
+  CHECK(other->missing_from(0, object_size) == 0);
+  CHECK(read_bytes(*file, 0, object_size) == object);
+  CHECK(cache.open("key", object_size) == file);
+  CHECK(cache.open("new", object_size) == nullptr);
   CHECK(cache.cache->stats().refused == 0);
   cache.fill(*other, object);
-  CHECK(cache.cache->stats().refused == size);
+  CHECK(cache.cache->stats().refused == object_size);
   REQUIRE(cache.log->lines().size() == 1);
   CHECK(cache.log->lines()[0].find("the disk is full") != std::string::npos);
   disk->decide(nullptr);
@@ -187,9 +188,9 @@ TEST_CASE("a disk that is full before its floor says so costs a part of the cach
   const TempDir dir;
   const auto disk = std::make_shared<FaultyDisk>();
   const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
-  const Bytes object = object_bytes(size);
+  const Bytes object = object_bytes(object_size);
   cache.put("old", object).reset();
-  const auto file = cache.open("new", size);
+  const auto file = cache.open("new", object_size);
   bool full = true;
   disk->decide([&](DiskCall call, uint64_t) {
     if (call == DiskCall::unlink) full = false;
@@ -208,7 +209,7 @@ TEST_CASE("a seal needs a disk that takes the data", "[cache]") {
   const auto disk = std::make_shared<FaultyDisk>();
   auto cache =
       std::make_unique<TestCache>(CacheOptions{.directory = dir.path()}, "s3://bucket", disk);
-  const Bytes object = object_bytes(size);
+  const Bytes object = object_bytes(object_size);
   disk->decide([](DiskCall call, uint64_t) { return call == DiskCall::syncfs ? -EIO : 0; });
   auto file = cache->put("key", object);
   CHECK(file->backing() == nullptr);
@@ -223,7 +224,7 @@ TEST_CASE("a seal needs a disk that takes the data", "[cache]") {
 TEST_CASE("many files are sealed with one flush", "[cache]") {
   const TempDir dir;
   const auto disk = std::make_shared<FaultyDisk>();
-  const Bytes object = object_bytes(size);
+  const Bytes object = object_bytes(object_size);
   const auto key = [](int i) { return std::to_string(i); };
   {
     const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
@@ -233,7 +234,7 @@ TEST_CASE("many files are sealed with one flush", "[cache]") {
       return 0;
     });
     for (int i = 0; i < 50; ++i) {
-      const auto file = cache.open(key(i), size);
+      const auto file = cache.open(key(i), object_size);
       cache.fill(*file, object);
       // Who has fetched it may use it at once.
       CHECK(file->backing() != nullptr);
@@ -243,12 +244,12 @@ TEST_CASE("many files are sealed with one flush", "[cache]") {
     cache.scheduler->advance(std::chrono::seconds(5));
     CHECK(flushes == 1);
     CHECK(cache.log->lines().empty());
-    cache.fill(*cache.open("late", size), object);
+    cache.fill(*cache.open("late", object_size), object);
     disk->decide(nullptr);
   }
   const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
-  for (int i = 0; i < 49; ++i) CHECK(cache.open(key(i), size)->backing() != nullptr);
-  const auto late = cache.open("late", size);
+  for (int i = 0; i < 49; ++i) CHECK(cache.open(key(i), object_size)->backing() != nullptr);
+  const auto late = cache.open("late", object_size);
   CHECK(late->complete());
   CHECK(late->backing() == nullptr);
   cache.scheduler->run();
@@ -259,11 +260,11 @@ TEST_CASE("a directory that vanishes", "[cache]") {
   const TempDir dir;
   const std::string directory = dir.path() + "/cache";
   const TestCache cache({.directory = directory});
-  const Bytes object = object_bytes(size);
+  const Bytes object = object_bytes(object_size);
   auto file = cache.put("key", object);
   fs::remove_all(directory);
-  CHECK(read_bytes(*file, 0, size) == object);
-  CHECK(cache.open("new", size) == nullptr);
+  CHECK(read_bytes(*file, 0, object_size) == object);
+  CHECK(cache.open("new", object_size) == nullptr);
   CHECK_FALSE(fs::exists(directory));
   CHECK(cache.log->lines().size() == 1);
   cache.scheduler->advance(std::chrono::seconds(60));
@@ -304,7 +305,7 @@ TEST_CASE("a directory that cannot be used", "[cache]") {
       GENERATE(as<std::string>{}, "/dev/null", "/dev/null/below", "/proc/penstock");
   const TestCache cache({.directory = directory});
   CHECK(cache.log->lines().size() == 1);
-  CHECK(cache.open("key", size) == nullptr);
+  CHECK(cache.open("key", object_size) == nullptr);
   CHECK(cache.cache->stats().files == 0);
   CHECK(cache.log->lines().size() == 1);
 }
@@ -389,18 +390,18 @@ TEST_CASE("what was just filled, closed and opened again is trusted before it is
   const TempDir dir;
   const auto disk = std::make_shared<FaultyDisk>();
   const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
-  const Bytes object = object_bytes(size);
+  const Bytes object = object_bytes(object_size);
   {
-    const auto file = cache.open("key", size);
+    const auto file = cache.open("key", object_size);
     cache.fill(*file, object);
     CHECK(file->backing() != nullptr);
   }
-  CHECK(cache.open("key", size)->backing() != nullptr);
+  CHECK(cache.open("key", object_size)->backing() != nullptr);
   // But not where somebody has written to it.
   const fs::path data = only_file(dir.path(), ".data");
   flip(data, 5);
   fs::last_write_time(data, fs::last_write_time(data) + std::chrono::seconds(1));
-  CHECK(cache.open("key", size)->backing() == nullptr);
+  CHECK(cache.open("key", object_size)->backing() == nullptr);
 }
 
 TEST_CASE("what was not flushed is trusted by nobody who opens it again", "[cache]") {
@@ -408,10 +409,10 @@ TEST_CASE("what was not flushed is trusted by nobody who opens it again", "[cach
   const auto disk = std::make_shared<FaultyDisk>();
   const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
   {
-    const auto file = cache.open("key", size);
-    cache.fill(*file, object_bytes(size));
+    const auto file = cache.open("key", object_size);
+    cache.fill(*file, object_bytes(object_size));
   }
-  const auto file = cache.open("key", size);
+  const auto file = cache.open("key", object_size);
   CHECK(file->backing() != nullptr);
   disk->decide([](DiskCall call, uint64_t) { return call == DiskCall::syncfs ? -EIO : 0; });
   cache.scheduler->advance(std::chrono::seconds(5));

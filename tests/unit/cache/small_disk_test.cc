@@ -2,14 +2,13 @@
 // A real file system of 64 MiB that fills up. Needs root, for the mount.
 #include <sys/statvfs.h>
 
+#include "support/sizes.h"
 #include "unit/cache/cache_fixture.h"
 
 namespace penstock {
 namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
-
-constexpr uint64_t mib = 1ULL << 20;
 
 /// An ext4 in a file, mounted on a loop device for as long as it lives.
 class SmallDisk {

@@ -12,7 +12,7 @@
 namespace penstock {
 namespace {
 
-CommandArguments good(std::string_view command, const std::vector<std::string>& arguments) {
+CommandArguments good_command(std::string_view command, const std::vector<std::string>& arguments) {
   const Result<CommandArguments> parsed =
       parse_command(command_row(command), arguments, "/home/ann");
   INFO((parsed ? "" : std::string(parsed.error().message())));
@@ -20,7 +20,7 @@ CommandArguments good(std::string_view command, const std::vector<std::string>& 
   return *parsed;
 }
 
-std::string bad(std::string_view command, const std::vector<std::string>& arguments) {
+std::string bad_command(std::string_view command, const std::vector<std::string>& arguments) {
   const Result<CommandArguments> parsed =
       parse_command(command_row(command), arguments, "/home/ann");
   REQUIRE_FALSE(parsed);
@@ -30,8 +30,8 @@ std::string bad(std::string_view command, const std::vector<std::string>& argume
 
 TEST_CASE("a command takes its own options and some of mount's, anywhere") {
   const CommandArguments parsed =
-      good("warm", {"-r", "a", "--manifest", "list", "--cache-dir=c", "b", "--region", "x", "-j8",
-                    "--jobs", "9", "--", "--odd"});
+      good_command("warm", {"-r", "a", "--manifest", "list", "--cache-dir=c", "b", "--region", "x",
+                            "-j8", "--jobs", "9", "--", "--odd"});
   CHECK(parsed.has("recursive"));
   CHECK(parsed.own.at("manifest") == "list");
   CHECK(parsed.own.at("jobs") == "9");
@@ -39,24 +39,25 @@ TEST_CASE("a command takes its own options and some of mount's, anywhere") {
   CHECK(parsed.options.store.region == "x");
   CHECK(parsed.positional == std::vector<std::string>{"a", "b", "--odd"});
   CHECK_FALSE(parsed.help);
-  CHECK(good("warm", {"--manifest", "-"}).own.at("manifest") == "-");
-  CHECK(good("warm", {"-j", "3"}).own.at("jobs") == "3");
-  CHECK(good("cache ls", {"--help", "--unknown"}).help);
+  CHECK(good_command("warm", {"--manifest", "-"}).own.at("manifest") == "-");
+  CHECK(good_command("warm", {"-j", "3"}).own.at("jobs") == "3");
+  CHECK(good_command("cache ls", {"--help", "--unknown"}).help);
 }
 
 TEST_CASE("what a command does not take is said, with what was meant") {
-  CHECK(bad("cache ls", {"--jsno"}) == "unknown option --jsno; did you mean --json?");
-  CHECK(bad("cache ls", {"--region", "x"}) ==
+  CHECK(bad_command("cache ls", {"--jsno"}) == "unknown option --jsno; did you mean --json?");
+  CHECK(bad_command("cache ls", {"--region", "x"}) ==
         "unknown option --region; see penstock cache ls --help");
-  CHECK(bad("warm", {"--manifest"}) == "--manifest needs a value: --manifest FILE");
-  CHECK(bad("warm", {"--recursive=yes"}) == "--recursive takes no value; leave out '=yes'");
-  CHECK(bad("warm", {"--no-sign-request="}) ==
+  CHECK(bad_command("warm", {"--manifest"}) == "--manifest needs a value: --manifest FILE");
+  CHECK(bad_command("warm", {"--recursive=yes"}) == "--recursive takes no value; leave out '=yes'");
+  CHECK(bad_command("warm", {"--no-sign-request="}) ==
         "--no-sign-request is neither yes nor no; leave out '='");
-  CHECK_FALSE(
-      good("warm", {"--no-sign-request", "--no-sign-request=no"}).options.store.no_sign_request);
-  CHECK(bad("warm", {"-x"}) == "unknown option -x; see penstock warm --help");
-  CHECK(bad("warm", {"-rx"}) == "unknown option -rx; see penstock warm --help");
-  CHECK(bad("cache stats", {"--cache-size", "much"}).find("--cache-size") != std::string::npos);
+  CHECK_FALSE(good_command("warm", {"--no-sign-request", "--no-sign-request=no"})
+                  .options.store.no_sign_request);
+  CHECK(bad_command("warm", {"-x"}) == "unknown option -x; see penstock warm --help");
+  CHECK(bad_command("warm", {"-rx"}) == "unknown option -rx; see penstock warm --help");
+  CHECK(bad_command("cache stats", {"--cache-size", "much"}).find("--cache-size") !=
+        std::string::npos);
 }
 
 TEST_CASE("the table of commands is complete") {

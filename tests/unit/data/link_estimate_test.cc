@@ -2,12 +2,13 @@
 #include "data/link_estimate.h"
 
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr uint64_t mib = 1ULL << 20;
+using test::mib;
 
 struct Link {
   LinkEstimate estimate{8 * mib};

@@ -10,7 +10,7 @@ namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
 
-constexpr uint64_t salt = 99;
+constexpr uint64_t log_salt = 99;
 
 JournalState hole(uint64_t file, uint64_t size) {
   JournalState state{.file = file, .key = "k", .size = size};
@@ -26,14 +26,14 @@ class HandLog {
     LiveRecords live;
     std::vector<JournalState> dropped;
     for (const JournalState& state : states) live.apply(state, 1, dropped);
-    bytes_ = live.encode({.identity = "i", .prefix = "p"}, salt);
+    bytes_ = live.encode({.identity = "i", .prefix = "p"}, log_salt);
     durable_ = bytes_.size();
   }
 
   /// Where the record begins.
   uint64_t add(const LogRecord& record) {
     const uint64_t at = bytes_.size();
-    append_record(record, {.salt = salt, .durable = durable_}, bytes_);
+    append_record(record, {.salt = log_salt, .durable = durable_}, bytes_);
     return at;
   }
   /// All that was added is on the disk.
@@ -166,7 +166,7 @@ TEST_CASE("no number that a log names is given again") {
   log.add(ForgetRecord{.file = 7});
   CHECK(log.replay().next_file == 8);
   LiveRecords live;
-  const Bytes bytes = live.encode({.identity = "i", .next_file = 5, .next_segment = 6}, salt);
+  const Bytes bytes = live.encode({.identity = "i", .next_file = 5, .next_segment = 6}, log_salt);
   const Replay replay = replay_log(bytes, [](uint64_t) { return nullptr; });
   CHECK(replay.next_file == 5);
   CHECK(replay.next_segment == 6);
@@ -177,7 +177,7 @@ TEST_CASE("a record is one only at its place in its log") {
   HandLog log;
   log.add(hole(1, 10));
   Bytes inner;
-  append_record(ForgetRecord{.file = 1}, {.salt = salt + 1, .start = log.size() + 35}, inner);
+  append_record(ForgetRecord{.file = 1}, {.salt = log_salt + 1, .start = log.size() + 35}, inner);
   JournalState state = hole(2, 10);
   state.key = std::string(reinterpret_cast<const char*>(inner.data()), inner.size());
   const uint64_t lost = log.add(state);

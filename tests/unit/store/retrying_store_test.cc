@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 using test::body_of;
 using test::Outcome;
 
-struct Ground {
+struct RetryingGround {
   test::ManualScheduler scheduler;
   test::ScriptedStore inner;
   RetryingStore store{inner, scheduler, RetryPolicy{}, 7, Log::none()};
@@ -35,7 +35,7 @@ auto failing(int& tries, int times, Error error, T value) {
 
 TEST_CASE("Failures that pass are tried again, within two seconds for three of them") {
   const Code code = GENERATE(Code::throttled, Code::unavailable, Code::timed_out, Code::corrupt);
-  Ground ground;
+  RetryingGround ground;
   int tries = 0;
   ground.inner.on_head = failing(tries, 3, Error(code, "x"), ObjectInfo{.key = "a"});
   Outcome<ObjectInfo> outcome;
@@ -50,7 +50,7 @@ TEST_CASE("Failures that stay are delivered at once and unchanged") {
   const Code code =
       GENERATE(Code::not_found, Code::access_denied, Code::changed, Code::already_exists,
                Code::no_space, Code::cancelled, Code::invalid_argument);
-  Ground ground;
+  RetryingGround ground;
   int tries = 0;
   ground.inner.on_head = failing(tries, 100, Error(code, "why"), ObjectInfo{});
   Outcome<ObjectInfo> outcome;
@@ -135,7 +135,7 @@ TEST_CASE("A body may take its time, and what fails and is tried again says why 
 }
 
 TEST_CASE("A read is given up after a minute, a write after five, and the error says so") {
-  Ground ground;
+  RetryingGround ground;
   int heads = 0;
   int removes = 0;
   ground.inner.on_head =
@@ -163,7 +163,7 @@ TEST_CASE("A read is given up after a minute, a write after five, and the error 
 }
 
 TEST_CASE("Retry-After is waited for") {
-  Ground ground;
+  RetryingGround ground;
   int tries = 0;
   ground.inner.on_head = failing(
       tries, 1, Error(Code::unavailable, Error::Detail{.message = "x", .retry_after_ms = 4000}),
@@ -177,7 +177,7 @@ TEST_CASE("Retry-After is waited for") {
 }
 
 TEST_CASE("Waits differ from call to call and grow") {
-  Ground ground;
+  RetryingGround ground;
   std::vector<Scheduler::Time> times;
   ground.inner.on_head = [&](const HeadRequest&, Done<ObjectInfo> done) {
     times.push_back(ground.scheduler.now());
@@ -194,7 +194,7 @@ TEST_CASE("Waits differ from call to call and grow") {
 }
 
 TEST_CASE("An answer that keeps contradicting itself is believed soon") {
-  Ground ground;
+  RetryingGround ground;
   int tries = 0;
   ground.inner.on_list = failing(tries, 100, Error(Code::corrupt, "malformed XML"), ListPage{});
   Outcome<ListPage> outcome;
@@ -205,7 +205,7 @@ TEST_CASE("An answer that keeps contradicting itself is believed soon") {
 }
 
 TEST_CASE("Cancelling ends a wait at once, from a thread that never runs the Done itself") {
-  Ground ground;
+  RetryingGround ground;
   int tries = 0;
   ground.inner.on_head = failing(tries, 100, Error(Code::unavailable, "x"), ObjectInfo{});
   std::stop_source stop;
@@ -224,7 +224,7 @@ TEST_CASE("Cancelling ends a wait at once, from a thread that never runs the Don
 }
 
 TEST_CASE("A request that was cancelled before is not sent") {
-  Ground ground;
+  RetryingGround ground;
   int tries = 0;
   ground.inner.on_head = failing(tries, 0, Error(Code::internal), ObjectInfo{});
   std::stop_source stop;
@@ -238,7 +238,7 @@ TEST_CASE("A request that was cancelled before is not sent") {
 }
 
 TEST_CASE("The try at work sees the cancellation") {
-  Ground ground;
+  RetryingGround ground;
   std::stop_token seen;
   Done<ObjectInfo> pending;
   ground.inner.on_head = [&](HeadRequest request, Done<ObjectInfo> done) {
@@ -255,7 +255,7 @@ TEST_CASE("The try at work sees the cancellation") {
 }
 
 TEST_CASE("A listing with patience ends by then, even in the middle of a try") {
-  Ground ground;
+  RetryingGround ground;
   Done<ListPage> pending;
   std::optional<std::stop_callback<std::function<void()>>> on_stop;
   ground.inner.on_list = [&](ListRequest request, Done<ListPage> done) {
@@ -275,7 +275,7 @@ TEST_CASE("A listing with patience ends by then, even in the middle of a try") {
 }
 
 TEST_CASE("A listing with patience reports the failure that it met, not its own end") {
-  Ground ground;
+  RetryingGround ground;
   int tries = 0;
   ground.inner.on_list =
       failing(tries, 100, Error(Code::unavailable, "nothing listens"), ListPage{});
@@ -287,7 +287,7 @@ TEST_CASE("A listing with patience reports the failure that it met, not its own 
 }
 
 TEST_CASE("One refusal slows the requests of all callers down") {
-  Ground ground;
+  RetryingGround ground;
   bool slow = true;
   int at_work = 0;
   int most = 0;
@@ -322,7 +322,7 @@ TEST_CASE("One refusal slows the requests of all callers down") {
 }
 
 TEST_CASE("Deleting many repeats only the keys that may work the next time") {
-  Ground ground;
+  RetryingGround ground;
   std::vector<std::vector<std::string>> asked;
   ground.inner.on_remove_many = [&](std::vector<std::string> keys,
                                     Done<std::vector<DeleteFailure>> done) {
@@ -344,7 +344,7 @@ TEST_CASE("Deleting many repeats only the keys that may work the next time") {
 }
 
 TEST_CASE("Keys that never could be deleted are named at the end") {
-  Ground ground;
+  RetryingGround ground;
   ground.inner.on_remove_many = [&](const std::vector<std::string>& keys,
                                     Done<std::vector<DeleteFailure>> done) {
     std::vector<DeleteFailure> failures;
@@ -360,7 +360,7 @@ TEST_CASE("Keys that never could be deleted are named at the end") {
 }
 
 TEST_CASE("Every other operation is repeated as well") {
-  Ground ground;
+  RetryingGround ground;
   const Error error(Code::unavailable, "x");
   int tries = 0;
   ground.inner.on_put = failing(tries, 1, error, ObjectInfo{});

@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using Outcome = Throttle::Outcome;
 
-struct Ground {
+struct ThrottleGround {
   test::ManualScheduler scheduler;
   std::shared_ptr<Throttle> throttle = std::make_shared<Throttle>(scheduler, 1, Log::none());
   std::vector<Throttle::Ticket> granted;
@@ -33,7 +33,7 @@ struct Ground {
 };
 
 TEST_CASE("A throttle lets everything pass while the store takes it") {
-  Ground ground;
+  ThrottleGround ground;
   ground.admit(300);
   CHECK(ground.granted.size() == 300);
   ground.leave_all(Outcome::answered);
@@ -42,7 +42,7 @@ TEST_CASE("A throttle lets everything pass while the store takes it") {
 }
 
 TEST_CASE("A refusal pauses all requests and limits those in flight, once per round") {
-  Ground ground;
+  ThrottleGround ground;
   ground.admit(16);
   ground.leave_all(Outcome::refused);
   const double limit = ground.throttle->limit();
@@ -60,7 +60,7 @@ TEST_CASE("A refusal pauses all requests and limits those in flight, once per ro
 }
 
 TEST_CASE("Pauses grow from refusal to refusal and stay bounded") {
-  Ground ground;
+  ThrottleGround ground;
   std::chrono::nanoseconds longest{0};
   for (int i = 0; i < 12; ++i) {
     const auto before = ground.scheduler.now();
@@ -74,7 +74,7 @@ TEST_CASE("Pauses grow from refusal to refusal and stay bounded") {
 }
 
 TEST_CASE("Three refusals in a row cost little") {
-  Ground ground;
+  ThrottleGround ground;
   const auto before = ground.scheduler.now();
   for (int i = 0; i < 3; ++i) {
     ground.admit(1);
@@ -87,7 +87,7 @@ TEST_CASE("Three refusals in a row cost little") {
 }
 
 TEST_CASE("Retry-After holds for all") {
-  Ground ground;
+  ThrottleGround ground;
   ground.admit(2);
   ground.leave_all(Outcome::refused, 3000ms);
   ground.admit(1);
@@ -98,7 +98,7 @@ TEST_CASE("Retry-After holds for all") {
 }
 
 TEST_CASE("The limit goes when answers come again") {
-  Ground ground;
+  ThrottleGround ground;
   ground.admit(64);
   ground.leave_all(Outcome::refused);
   int rounds = 0;
@@ -113,7 +113,7 @@ TEST_CASE("The limit goes when answers come again") {
 }
 
 TEST_CASE("A request that ends without an answer leaves the limit alone") {
-  Ground ground;
+  ThrottleGround ground;
   ground.admit(10);
   ground.leave_all(Outcome::unknown);
   CHECK(ground.throttle->limit() >= Throttle::no_limit);
@@ -121,7 +121,7 @@ TEST_CASE("A request that ends without an answer leaves the limit alone") {
 }
 
 TEST_CASE("Requests that end as they are granted do not nest") {
-  Ground ground;
+  ThrottleGround ground;
   ground.admit(1);
   ground.leave_all(Outcome::refused);
   int depth = 0;

@@ -20,7 +20,7 @@ const ETag part_a = "0cc175b9c0f1b6a831c399e269772661";
 const ETag part_b = "92eb5ffee6ae2fec3ad71c777531578f";
 const ETag whole = "96e024ba2074fe77e8e965ba43a704be-2";
 
-struct Ground {
+struct VerifiedGround {
   test::ManualScheduler scheduler;
   test::ScriptedStore inner;
   RetryingStore store{inner, scheduler, RetryPolicy{}, 7, Log::none()};
@@ -46,7 +46,7 @@ Error no_upload() {
 }
 
 /// One object, which tries of this store make and somebody else may make.
-struct PutGround : Ground {
+struct PutGround : VerifiedGround {
   std::string stored = "hello world";
   ObjectInfo stored_info{.key = "k", .etag = "e", .metadata = Metadata{{"mtime", "1"}, {"x", "y"}}};
   Metadata sent;      ///< By the last try.
@@ -183,7 +183,7 @@ TEST_CASE("A look that fails is repeated with the put") {
   CHECK(ground.outcome.ok());
 }
 
-struct CopyGround : Ground {
+struct CopyGround : VerifiedGround {
   ObjectInfo stored{.key = "k", .etag = "after", .metadata = Metadata{{"mode", "420"}}};
   bool done = false;  ///< By the first try, although its answer is an error.
   Metadata sent;
@@ -265,7 +265,7 @@ TEST_CASE("A copy that keeps its source's metadata, or has no condition, gets no
   CHECK(ground.looks == 0);
 }
 
-struct CompleteGround : Ground {
+struct CompleteGround : VerifiedGround {
   std::optional<ObjectInfo> stored = ObjectInfo{.key = "k", .size = 2, .etag = whole};
   std::vector<CompletedPart> parts = {{1, part_a, 1}, {2, part_b, 1}};
 
@@ -345,7 +345,7 @@ TEST_CASE("The ETag of an object is foretold from its parts") {
   CHECK_FALSE(multipart_etag({{1, "zzz175b9c0f1b6a831c399e269772661", 1}}));
 }
 
-struct RenameGround : Ground {
+struct RenameGround : VerifiedGround {
   bool source_is_there = false;
   ETag target_etag = "version";
   std::vector<std::string> tokens;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is fetched so that the cache keeps it.
+#include "support/sizes.h"
 #include "unit/data/read/cached_fixture.h"
 
 namespace penstock::test {
 namespace {
-
-constexpr uint64_t gib = 1ULL << 30;
 
 TEST_CASE("random reads of objects of all sizes are kept by the cache") {
   const uint64_t size = GENERATE(as<uint64_t>{}, gib, 17 * gib, 1500 * gib);

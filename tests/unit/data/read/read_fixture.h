@@ -9,8 +9,8 @@
 #include "data/read/read_engine.h"
 #include "support/catch.h"
 #include "support/manual_scheduler.h"
+#include "support/sizes.h"
 #include "unit/data/read/scripted_store.h"
-#include "unit/data/sizes.h"
 
 namespace penstock::test {
 

@@ -5,12 +5,13 @@
 
 #include "data/read/read_window.h"
 #include "support/catch.h"
+#include "support/sizes.h"
 
 namespace penstock {
 namespace {
 
-constexpr uint64_t kib = 1ULL << 10;
-constexpr uint64_t mib = 1ULL << 20;
+using test::kib;
+using test::mib;
 using Kind = ReadPattern::Kind;
 
 struct Watched {

@@ -11,6 +11,7 @@
 #include "support/await.h"
 #include "support/catch.h"
 #include "support/memory_store.h"
+#include "support/sizes.h"
 #include "unit/data/read/scripted_store.h"
 
 // Many threads, a store that answers from threads of its own, and little memory: for the
@@ -18,8 +19,6 @@
 namespace penstock::test {
 namespace {
 
-constexpr uint64_t kib = 1ULL << 10;
-constexpr uint64_t mib = 1ULL << 20;
 constexpr uint64_t object_size = 24 * mib;
 
 struct Stress {

@@ -13,7 +13,7 @@
 #include "support/faulty_store.h"
 #include "support/manual_scheduler.h"
 #include "support/memory_store.h"
-#include "unit/data/sizes.h"
+#include "support/sizes.h"
 
 namespace penstock::test {
 

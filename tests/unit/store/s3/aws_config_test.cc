@@ -75,7 +75,7 @@ TEST_CASE("The files are where the environment says, or below the home folder") 
   CHECK(find_aws_files("opt", {{"AWS_PROFILE", "dev"}}).profile == "opt");
 }
 
-struct Ground {
+struct ConfigGround {
   TemporaryFiles files;
   Variables variables{{"AWS_CONFIG_FILE", files.path("config")},
                       {"AWS_SHARED_CREDENTIALS_FILE", files.path("credentials")}};
@@ -94,7 +94,7 @@ struct Ground {
 };
 
 TEST_CASE("The region comes from the option, the environment, the profile, in that order") {
-  Ground ground;
+  ConfigGround ground;
   CHECK(ground.resolve().region.empty());
   ground.files.write("config",
                      "[default]\nregion = from-default\n[profile p]\nregion = from-profile\n");
@@ -113,7 +113,7 @@ TEST_CASE("The region comes from the option, the environment, the profile, in th
 
 TEST_CASE(
     "The endpoint comes from the option, the environment, the services section, the profile") {
-  Ground ground;
+  ConfigGround ground;
   CHECK(ground.resolve().endpoint_url.empty());
   ground.files.write("config",
                      "[default]\nendpoint_url = http://profile/\nservices = mine\n"
@@ -135,7 +135,7 @@ TEST_CASE(
 }
 
 TEST_CASE("The CA bundle must be readable") {
-  Ground ground;
+  ConfigGround ground;
   ground.files.write("ca.pem", "x");
   ground.files.write("config", "[default]\nca_bundle = " + ground.files.path("ca.pem") + "\n");
   CHECK(ground.resolve().ca_bundle == ground.files.path("ca.pem"));
@@ -145,7 +145,7 @@ TEST_CASE("The CA bundle must be readable") {
 }
 
 TEST_CASE("The addressing style of the profile counts where the option leaves it open") {
-  Ground ground;
+  ConfigGround ground;
   using Style = StoreOptions::PathStyle;
   CHECK(ground.resolve().path_style == Style::automatic);
   ground.files.write("config", "[default]\ns3 =\n    addressing_style = path\n");
@@ -157,7 +157,7 @@ TEST_CASE("The addressing style of the profile counts where the option leaves it
 }
 
 TEST_CASE("A chosen profile must exist; the default one need not") {
-  Ground ground;
+  ConfigGround ground;
   CHECK(ground.resolve().region.empty());
   ground.files.write("config", "[profile dev]\nregion=x\n[services s]\n");
   ground.files.write("credentials", "[prod]\n");
