@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 # The steps of scripts/test: name, lane, time limit in seconds, the steps that must have ended before ("-": none), title.
 # The lanes run side by side, each in this order, see run_steps.py: "build" computes, "run" tests. What mounts must be in
-# the lane "run", for some tests look at all mounts of the machine. Step a-b runs the function step_a_b, in a process of
-# its own with PENSTOCK_TEST_WORK and TMPDIR set; it succeeds or fails as a whole. Source after common.sh.
+# the lane "run" or come after the step ctest, for tests there look at all mounts of the machine. Step a-b runs the function
+# step_a_b, in a process of its own with PENSTOCK_TEST_WORK and TMPDIR set; it succeeds or fails as a whole. Source after
+# common.sh.
 
 # shellcheck disable=SC2034  # used by scripts/test
 STEPS=(
@@ -18,8 +19,10 @@ STEPS=(
   "asan build 1800 asan-build unit and contract tests with AddressSanitizer and UBSan"
   "tsan build 1800 tsan-build unit and contract tests with ThreadSanitizer"
   "tidy build 1800 packages clang-tidy, and the locks by clang"
+  "contract build 900 build,servers every store: memory, folder, own server, radosgw, s3proxy"
+  "asan-model build 600 asan-build,ctest model tests with AddressSanitizer and UBSan"
+  "tsan-model build 600 tsan-build,ctest model tests with ThreadSanitizer"
   "crates-install run 900 packages building fsx and pjdfstest, the crates"
-  "contract run 900 build every store: memory, folder, own server, radosgw, s3proxy"
   "ctest run 1500 build unit, mount and model tests"
   "programs-testserver run 600 build everyday programs on the own server"
   "programs-radosgw run 600 build everyday programs on Ceph radosgw"
@@ -35,8 +38,6 @@ STEPS=(
   "pytorch-testserver run 600 build PyTorch on the own server"
   "pytorch-radosgw run 600 build PyTorch on Ceph radosgw"
   "quickstart run 1200 build scripts/quickstart, twice"
-  "asan-model run 600 asan-build model tests with AddressSanitizer and UBSan"
-  "tsan-model run 600 tsan-build model tests with ThreadSanitizer"
 )
 
 list_steps() {

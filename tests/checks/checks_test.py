@@ -183,13 +183,18 @@ class Unity(CheckTest):
                               capture_output=True, text=True, check=False)
 
     def test_keeps_apart_what_defines_the_same_names(self):
+        # By way of src/near.h the target includes Known, and nothing of it includes Far.
         self.write("src/known.h", "struct Known {\n  int a;\n};\n")
-        self.configure(a="namespace {\nint helper() { return 1; }\n}\nint a() { return helper(); }\n",
+        self.write("src/near.h", '#pragma once\n#include "known.h"\nstruct Known known();\n')
+        self.write("src/far.h", "struct Far {\n  int a;\n};\n")
+        self.configure(a='#include "near.h"\nnamespace {\nint helper() { return 1; }\n}\nint a() { return helper(); }\n',
                        b="namespace {\nint helper() { return 2; }\n}\nint b() { return helper(); }\n",
                        c="namespace {\nstruct Known {};\n}\nint c() { return sizeof(Known); }\n",
                        d="namespace {\nconstexpr int most = 3;\n}\nint d() { return most; }\n",
-                       e="namespace {\nconstexpr int most{4};\n}\nint e() { return most; }\n")
-        self.assertEqual(self.together(), [{"a", "d"}, {"b", "e"}])
+                       e="namespace {\nconstexpr int most{4};\n}\nint e() { return most; }\n",
+                       f="namespace {\nstruct Far {};\n}\nint f() { return sizeof(Far); }\n",
+                       g="namespace {\nusing Known = int;\n}\nint g() { return sizeof(Known); }\n")
+        self.assertEqual(self.together(), [{"a", "d", "f"}, {"b", "e"}])
 
     def test_tidy_names_the_place_in_the_source(self):
         self.configure(a="int a();\nint a() { return 1; }\n", b="int* b();\nint* b() { return 0; }\n")
