@@ -3,6 +3,7 @@
 
 #include <sys/file.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,6 +30,8 @@ class Disk {
     bool regular = false;
     bool directory = false;
   };
+  using Piece = std::span<const std::byte>;
+  using Pieces = std::vector<Piece>;
   struct Space {
     uint64_t total = 0;      ///< Bytes of the file system.
     uint64_t available = 0;  ///< Bytes that this user may still fill.
@@ -44,10 +47,20 @@ class Disk {
   virtual int64_t pread(int file, std::span<std::byte> out, uint64_t offset) = 0;
   /// Writes all of `bytes`; 0 where that was possible.
   virtual int pwrite(int file, std::span<const std::byte> bytes, uint64_t offset) = 0;
-  /// The same of bytes that will hardly be read soon: where the system can (Linux 6.14,
-  /// RWF_DONTCACHE) they leave the page cache as soon as the disk has them.
-  virtual int pwrite_uncached(int file, std::span<const std::byte> bytes, uint64_t offset) {
-    return pwrite(file, bytes, offset);
+  /// Writes all of `pieces`, one behind the other, which will hardly be read soon: where the system
+  /// can (Linux 6.14, RWF_DONTCACHE) they leave the page cache as soon as the disk has them. They
+  /// do not come there where `file` was opened with O_DIRECT; then each piece's address and length
+  /// and the offset must suit the disk, or the result is one of which cannot() is true.
+  virtual int pwrite_uncached(int file, std::span<const Piece> pieces, uint64_t offset) {
+    for (const Piece& piece : pieces) {
+      if (const int result = pwrite(file, piece, offset); result != 0) return result;
+      offset += piece.size();
+    }
+    return 0;
+  }
+  /// True of a result that says that the system or the file system does not do such a thing.
+  static bool cannot(int result) noexcept {
+    return result == -EOPNOTSUPP || result == -EINVAL || result == -ENOSYS;
   }
   /// Flushes the whole file system that the file is on. Says once what went wrong on it since the
   /// file was opened.
@@ -107,8 +120,8 @@ class DiskFile {
   int pwrite(std::span<const std::byte> bytes, uint64_t offset) const {
     return disk_->pwrite(file_, bytes, offset);
   }
-  int pwrite_uncached(std::span<const std::byte> bytes, uint64_t offset) const {
-    return disk_->pwrite_uncached(file_, bytes, offset);
+  int pwrite_uncached(std::span<const Disk::Piece> pieces, uint64_t offset) const {
+    return disk_->pwrite_uncached(file_, pieces, offset);
   }
   int stat(Disk::Status& status) const { return disk_->fstat(file_, status); }
   int syncfs() const { return disk_->syncfs(file_); }

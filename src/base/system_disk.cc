@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <string_view>
@@ -45,15 +47,28 @@ Disk::Status to_status(const struct stat& from) {
 constexpr int dont_cache = 0x80;
 
 /// With `flags` as for pwritev2(2).
-int write_all(int file, std::span<const std::byte> bytes, uint64_t offset, int flags) {
-  while (!bytes.empty()) {
-    const iovec vector{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
-    const int64_t count =
-        checked([&] { return ::pwritev2(file, &vector, 1, static_cast<off_t>(offset), flags); });
-    if (count < 0) return static_cast<int>(count);
-    if (count == 0) return -EIO;
-    bytes = bytes.subspan(static_cast<size_t>(count));
-    offset += static_cast<uint64_t>(count);
+int write_all(int file, std::span<const Disk::Piece> pieces, uint64_t offset, int flags) {
+  // As many at a time as the system takes, at least (POSIX); the rest follows.
+  std::array<iovec, _XOPEN_IOV_MAX> vectors{};
+  size_t done = 0;  // of the first piece
+  while (!pieces.empty()) {
+    const size_t count = std::min(pieces.size(), vectors.size());
+    for (size_t i = 0; i < count; ++i) {
+      const Disk::Piece piece = i == 0 ? pieces[i].subspan(done) : pieces[i];
+      vectors[i] = {.iov_base = const_cast<std::byte*>(piece.data()), .iov_len = piece.size()};
+    }
+    const int64_t written = checked([&] {
+      return ::pwritev2(file, vectors.data(), static_cast<int>(count), static_cast<off_t>(offset),
+                        flags);
+    });
+    if (written < 0) return static_cast<int>(written);
+    if (written == 0) return -EIO;
+    offset += static_cast<uint64_t>(written);
+    done += static_cast<size_t>(written);
+    while (!pieces.empty() && done >= pieces.front().size()) {
+      done -= pieces.front().size();
+      pieces = pieces.subspan(1);
+    }
   }
   return 0;
 }
@@ -83,13 +98,13 @@ class SystemDisk final : public Disk {
     return static_cast<int64_t>(done);
   }
   int pwrite(int file, std::span<const std::byte> bytes, uint64_t offset) override {
-    return write_all(file, bytes, offset, 0);
+    // Nothing is written of nothing.
+    return bytes.empty() ? 0 : write_all(file, std::span(&bytes, 1), offset, 0);
   }
-  int pwrite_uncached(int file, std::span<const std::byte> bytes, uint64_t offset) override {
-    const int result = write_all(file, bytes, offset, dont_cache);
+  int pwrite_uncached(int file, std::span<const Piece> pieces, uint64_t offset) override {
+    const int result = write_all(file, pieces, offset, dont_cache);
     // Not this file system, or not this kernel. What was written of it before is written again.
-    const bool unknown = result == -EOPNOTSUPP || result == -EINVAL || result == -ENOSYS;
-    return unknown ? write_all(file, bytes, offset, 0) : result;
+    return cannot(result) ? write_all(file, pieces, offset, 0) : result;
   }
   int syncfs(int file) override {
     return checked([&] { return ::syncfs(file); });

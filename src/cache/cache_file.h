@@ -16,6 +16,7 @@
 #include "base/mutex.h"
 #include "cache/cache_core.h"
 #include "cache/chunk_set.h"
+#include "cache/chunk_writer.h"
 #include "cache/map_format.h"
 #include "penstock/backing_file.h"
 #include "penstock/cache_share.h"
@@ -62,10 +63,13 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   Result<void> read(uint64_t offset, std::span<std::byte> out) EXCLUDES(mutex_);
 
   /// Bytes that have arrived, to be written in the background; `owner` keeps them alive and
-  /// unchanged. Only whole chunks are kept, and the object's short last one. Ignored where the disk
-  /// cannot keep up or has no room. Never blocks, never fails.
+  /// unchanged. Only whole chunks are kept, and the object's short last one. `sums` are the
+  /// checksums of those (ChunkLayout::covered), by whoever had the bytes at hand anyhow; without
+  /// them they are made later. Ignored where the disk cannot keep up or has no room. Never blocks,
+  /// never fails.
   void offer(uint64_t offset, std::span<const std::byte> bytes,
-             const std::shared_ptr<const void>& owner) EXCLUDES(mutex_);
+             const std::shared_ptr<const void>& owner, std::span<const uint64_t> sums = {})
+      EXCLUDES(mutex_);
 
   /// The file itself where it is complete and can be trusted as a whole, for nobody checks what the
   /// kernel reads from it; else null, and then what is missing for that is begun in the background,
@@ -80,12 +84,10 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   void distrust() EXCLUDES(mutex_);
 
  private:
-  /// Chunks that wait to be written.
-  struct Run {
-    ChunkRange chunks;
-    std::span<const std::byte> bytes;
-    std::shared_ptr<const void> owner;
-    Gate::Pass pass;
+  /// Runs that are written together.
+  struct Batch {
+    std::vector<ChunkRun> runs;
+    uint64_t bytes = 0;
   };
 
   enum class Finding : uint8_t {
@@ -109,16 +111,14 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
 
   // cache_file_fill.cc
   void enqueue(ChunkRange chunks, uint64_t offset, std::span<const std::byte> bytes,
-               const std::shared_ptr<const void>& owner) REQUIRES(mutex_);
+               const std::shared_ptr<const void>& owner, std::span<const uint64_t> sums)
+      REQUIRES(mutex_);
   bool wants(uint64_t chunk) const REQUIRES(mutex_) {
     return !present_.has(chunk) && !queued_.has(chunk);
   }
   void post_fill();
+  Batch take_batch() EXCLUDES(mutex_);
   void fill() EXCLUDES(mutex_);
-  void store(const Run& run) EXCLUDES(mutex_);
-  int write_absent(const Run& run, std::span<const uint64_t> sums, ChunkSet& stored)
-      EXCLUDES(mutex_);
-  std::optional<uint64_t> occupied() const;
 
   // cache_file_seal.cc
   enum class SealState : uint8_t { none, stale, right };
@@ -140,13 +140,13 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   const DiskFile data_file_;
   const DiskFile map_file_;
   std::atomic<bool> said_damaged_{false};
-  std::atomic<bool> locked_out_{false};  // another process did not let go of the map
+  ChunkWriter writer_;  // fill()'s
 
   mutable Mutex mutex_;
   ChunkSet present_ GUARDED_BY(mutex_);   // have an entry in the map, as far as is known
   ChunkSet verified_ GUARDED_BY(mutex_);  // written or checked by this process
   ChunkSet queued_ GUARDED_BY(mutex_);    // in runs_, or being written
-  std::deque<Run> runs_ GUARDED_BY(mutex_);
+  std::deque<ChunkRun> runs_ GUARDED_BY(mutex_);
   bool filling_ GUARDED_BY(mutex_) = false;   // fill() is posted or runs; never twice at a time
   bool checking_ GUARDED_BY(mutex_) = false;  // the same of check()
 };

@@ -3,7 +3,11 @@
 
 #include <fmt/core.h>
 #include <openssl/evp.h>
+#ifdef PENSTOCK_XXHASH_DISPATCHES
+#include <xxh_x86dispatch.h>  // XXH3_64bits_withSeed by another name
+#else
 #include <xxhash.h>
+#endif
 
 #include <algorithm>
 #include <cstring>

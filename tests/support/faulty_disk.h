@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fcntl.h>
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -15,8 +17,10 @@ namespace penstock::test {
 
 enum class DiskCall : uint8_t {
   open,
+  open_direct,  ///< With O_DIRECT.
   pread,
   pwrite,
+  pwrite_uncached,
   syncfs,
   fdatasync,
   fsync,
@@ -54,7 +58,7 @@ class FaultyDisk final : public Disk {
   uint64_t calls() const { return calls_; }
 
   int open(const std::string& path, int flags, uint32_t mode) override {
-    const int fault = next(DiskCall::open);
+    const int fault = next((flags & O_DIRECT) != 0 ? DiskCall::open_direct : DiskCall::open);
     return fault != 0 ? fault : real_->open(path, flags, mode);
   }
   void close(int file) noexcept override { real_->close(file); }
@@ -68,6 +72,10 @@ class FaultyDisk final : public Disk {
     if (fault == 0) return real_->pwrite(file, bytes, offset);
     real_->pwrite(file, bytes.first(bytes.size() / 2), offset);
     return fault;
+  }
+  int pwrite_uncached(int file, std::span<const Piece> pieces, uint64_t offset) override {
+    const int fault = next(DiskCall::pwrite_uncached);
+    return fault != 0 ? fault : real_->pwrite_uncached(file, pieces, offset);
   }
   int syncfs(int) override {
     // Nobody cuts the power here, and a real flush takes milliseconds.
