@@ -3,6 +3,12 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 include(Libfuse)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8)
+# The same sums with the widest instructions that the processor has; not every build of it offers that.
+include(CheckCXXSourceCompiles)
+set(CMAKE_REQUIRED_LIBRARIES PkgConfig::XXHASH)
+check_cxx_source_compiles("#include <xxh_x86dispatch.h>
+int main() { return XXH3_64bits_withSeed_dispatch(nullptr, 0, 0) == 0; }" XXHASH_DISPATCHES)
+unset(CMAKE_REQUIRED_LIBRARIES)
 find_package(CURL 7.88 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(LibXml2 REQUIRED)

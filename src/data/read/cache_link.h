@@ -20,7 +20,10 @@ class CacheLink : public std::enable_shared_from_this<CacheLink> {
   using Patience = DiskQuestion::Patience;
 
   CacheLink(DiskCache& cache, CachedVersion version)
-      : cache_(cache), version_(std::move(version)) {}
+      : cache_(cache), version_(std::move(version)), layout_(version_.size) {}
+
+  /// How the cache cuts the object.
+  const ChunkLayout& layout() const noexcept { return layout_; }
 
   /// Calls `ask` with the file on a thread that may block on the disk; null where the cache takes
   /// no file now. Else `otherwise`. Neither when the cache ends first.
@@ -42,6 +45,7 @@ class CacheLink : public std::enable_shared_from_this<CacheLink> {
 
   DiskCache& cache_;
   const CachedVersion version_;
+  const ChunkLayout layout_;
   mutable Mutex mutex_;
   FilePtr file_ GUARDED_BY(mutex_);
 };

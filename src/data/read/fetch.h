@@ -123,7 +123,8 @@ class Fetch final : public BodySink {
   uint64_t piece_size(size_t index) const noexcept;
 
   std::shared_ptr<Buffer>& buffer_of(size_t index);
-  void offer(size_t index);
+  void keep(size_t index);
+  void sum_up(size_t index);
 
   struct Piece {
     std::shared_ptr<Buffer> buffer;
@@ -147,6 +148,8 @@ class Fetch final : public BodySink {
   const Scheduler::Time started_;
   Scheduler::Time first_byte_;
   std::vector<Piece> pieces_;
+  size_t summed_ = 0;           ///< The piece that sums_ are of.
+  std::vector<uint64_t> sums_;  ///< The cache's, of the piece's first chunks.
 
   // Owner's lock.
   uint64_t live_begin_;

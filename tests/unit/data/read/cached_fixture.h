@@ -37,11 +37,17 @@ struct CachedFixture {
   std::shared_ptr<ObjectReader> open() {
     return engine->open(ObjectVersion{"key", "v1", size}, nullptr);
   }
-  /// Runs what is posted and answers what the store is asked for, until there is no more.
-  void serve() {
+  /// Runs what is posted and answers what the store is asked for, so many bytes at a time, until
+  /// there is no more.
+  void serve(uint64_t step = UINT64_MAX) {
     for (size_t before = SIZE_MAX; before != store.gets.size();) {
       before = store.gets.size();
       scheduler->run();
+      for (size_t i = 0; i < store.gets.size(); ++i) {
+        const std::shared_ptr<ScriptedStore::Get> get = store.gets[i];
+        while (!get->finished && get->range.length - get->sent > step && store.send(i, step)) {
+        }
+      }
       store.serve_all();
       scheduler->run();
     }

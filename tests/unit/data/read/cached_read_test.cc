@@ -26,5 +26,26 @@ TEST_CASE("random reads of objects of all sizes are kept by the cache") {
   CHECK(fixture.store.gets.size() == gets);
 }
 
+TEST_CASE("what arrives in any pieces is kept with its checksums") {
+  const uint64_t size = GENERATE(as<uint64_t>{}, 300 * kib + 1, 5 * mib + 100, 17 * gib);
+  const uint64_t step = GENERATE(as<uint64_t>{}, 1000, 16 * kib, 300 * kib + 7);
+  CAPTURE(size, step);
+  CachedFixture fixture(size);
+  const uint64_t offset = size / 3;
+  auto reader = fixture.open();
+  const auto reply = ReadFixture::read(*reader, offset, 128 * kib);
+  fixture.serve(step);
+  CHECK(reply->is({offset, 128 * kib}));
+  reader.reset();
+  const size_t gets = fixture.store.gets.size();
+  CHECK(fixture.cache->verify([](const auto&) { return true; }).damaged_chunks == 0);
+  CHECK(fixture.cache->stats().stored > 0);
+  reader = fixture.open();
+  const auto again = ReadFixture::read(*reader, offset, 128 * kib);
+  fixture.serve(step);
+  CHECK(again->is({offset, 128 * kib}));
+  CHECK(fixture.store.gets.size() == gets);
+}
+
 }  // namespace
 }  // namespace penstock::test
