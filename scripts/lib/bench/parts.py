@@ -103,6 +103,11 @@ class Mount:
             time.sleep(0.01)
         self.cpu_before = self.cpu()
 
+    def cache_dir(self):
+        """The folder of its cache, and of its journal, as its options have it."""
+        words = pathlib.Path(f"/proc/{self.process.pid}/cmdline").read_text(encoding="utf-8").split("\0")
+        return pathlib.Path(words[words.index("--cache-dir") + 1])
+
     def cpu(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

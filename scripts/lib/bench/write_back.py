@@ -15,12 +15,6 @@ ROUNDS = 3
 SMALL_CONNECTIONS = 64
 
 
-def journal_of(mount):
-    """The journal's folder, as the mount's options have it."""
-    words = pathlib.Path(f"/proc/{mount.process.pid}/cmdline").read_text(encoding="utf-8").split("\0")
-    return pathlib.Path(words[words.index("--cache-dir") + 1])
-
-
 def plain_write(folder, size):
     """Seconds that dd takes to write as much to that disk, durably."""
     path = folder / "dd"
@@ -49,7 +43,7 @@ class Rounds:
 
     def __init__(self, server, mount, size, write):
         self.disk, self.program, self.bucket = [], [], []
-        folder = journal_of(mount)
+        folder = mount.cache_dir()
 
         def through_mount():
             server.reset()
