@@ -79,6 +79,7 @@ struct DirectoryState {
 
   /// That a name is not in `children` says nothing any more.
   void doubt_absences() {
+    ++doubts;
     complete = false;
     absent.clear();
     page = {};
@@ -86,6 +87,7 @@ struct DirectoryState {
   }
 
   std::list<Inode*>::iterator use;  ///< Its place in Tree::by_use_.
+  uint64_t doubts = 0;              ///< How often doubt_absences was called.
   uint64_t evictions = 0;   ///< How often names were dropped from `children` for their number.
   uint32_t tree_walks = 0;  ///< Walks over `children` that are under way: none is dropped.
 };

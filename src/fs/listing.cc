@@ -86,6 +86,7 @@ std::shared_ptr<Listing> DirectoryLoader::begin(const DirectoryState& state) con
   auto listing = std::make_shared<Listing>(core_.parts.ordered_listings);
   listing->changes_at_start = state.change_count;
   listing->evictions_at_start = state.evictions;
+  listing->doubts_at_start = state.doubts;
   listing->started = core_.parts.scheduler.now();
   return listing;
 }

@@ -39,6 +39,7 @@ class Listing {
   bool of_tree = false;  ///< The tree had all names when it began: see DirectoryLoader::wait.
   uint64_t changes_at_start = 0;    ///< DirectoryState::change_count.
   uint64_t evictions_at_start = 0;  ///< DirectoryState::evictions.
+  uint64_t doubts_at_start = 0;     ///< DirectoryState::doubts.
   Scheduler::Time started{};
   Scheduler::Time told_at{};  ///< When the last of the pages that had names was asked for.
   bool saw_marker = false;
@@ -56,7 +57,10 @@ class Listing {
   /// Someone reads the whole directory. Else one page is enough to know that the directory is
   /// large, and it stops there.
   bool wanted_whole = false;
-  std::string prefix;     ///< Of the keys, when it was asked for.
+  /// Of the keys that are asked for; absent: nothing is yet.
+  std::optional<std::string> prefix;
+  /// The directory got another key while it was listed, and the walk began again under that one.
+  bool moved = false;
   ListingRanges ranges;   ///< What is still to be asked for.
   std::stop_source stop;  ///< Of the requests under way; used without the lock.
 
@@ -72,6 +76,15 @@ class Listing {
     if (last_modified_ns == 0) return;
     newest_ns = std::max(newest_ns, last_modified_ns);
     oldest_ns = oldest_ns == 0 ? last_modified_ns : std::min(oldest_ns, last_modified_ns);
+  }
+  /// The keys begin with this from now on: pages of other keys are of no use any more. Names keep
+  /// their index.
+  void begin_again(std::string new_prefix) {
+    moved = prefix.has_value();
+    if (moved) ranges = ListingRanges(ranges.ordered());
+    hidden.clear();
+    saw_marker = false;
+    prefix = std::move(new_prefix);
   }
   /// No more names are added.
   void end() {

@@ -27,11 +27,16 @@ void DirectoryLoader::request_pages(const InodePtr& directory,
   std::optional<Error> gone;
   {
     const MutexLock lock(core_.tree.mutex);
-    Result<std::string> prefix = core_.tree.key_of(*directory);
-    if (prefix) asked.prefix = std::move(*prefix);
+    const Result<std::string> prefix = core_.tree.key_of(*directory);
     if (!prefix) gone = prefix.error();
+    if (prefix && listing->prefix != *prefix) {
+      // What pages of other keys are to be continued with means nothing under this one.
+      const bool moved = listing->prefix.has_value();
+      listing->begin_again(*prefix);
+      if (moved) requests = listing->ranges.next();
+    }
+    asked.prefix = listing->prefix.value_or("");
     asked.at = core_.parts.scheduler.now();
-    listing->prefix = asked.prefix;
   }
   for (ListingRanges::Request& page : requests) {
     asked.walker = page.walker;
@@ -59,16 +64,15 @@ void DirectoryLoader::take_page(const InodePtr& directory, const std::shared_ptr
   bool ended = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (listing->done) return;  // whole without this page, or ended otherwise
-    // A directory that was renamed meanwhile is listed again under its new key by the next who
-    // asks.
+    // The listing is whole without this page, or has ended otherwise; or the directory was renamed,
+    // and it goes on under the new key.
+    if (listing->done || asked.prefix != listing->prefix.value_or("")) return;
     const Result<std::string> present = core_.tree.key_of(*directory);
-    if (page && !present) {
-      page = present.error();
-    } else if (page && *present != asked.prefix) {
-      page = Error(Code::changed, "the directory was renamed while it was being listed");
-    }
-    if (page) {
+    if (page && !present) page = present.error();
+    if (page && *present != asked.prefix) {
+      listing->begin_again(*present);
+      requests = listing->ranges.next();
+    } else if (page) {
       requests = take(directory, listing, asked, *page);
     } else {
       listing->error = page.error();
@@ -163,7 +167,7 @@ void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
   DirectoryState& state = *directory->directory;
   std::vector<InodePtr> gone;
   // What is missing may have been renamed already, with the directory.
-  const bool moving = core_.leaving(*directory);
+  const bool moving = core_.leaving(*directory) || listing.moved;
   for (const auto& [name, inode] : state.children) {
     if (listing.has(name)) continue;
     const auto changed = state.changed.find(name);
@@ -189,7 +193,9 @@ void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
   if (directory->named() && !listing.entries.empty())
     core_.tree.told_directory(*directory, listing.told_at);
   core_.tree.told_listing(*directory, listing.started, listing.newest_ns);
-  if (moving || state.evictions != listing.evictions_at_start) state.complete = false;
+  if (moving || state.evictions != listing.evictions_at_start ||
+      state.doubts != listing.doubts_at_start)
+    state.complete = false;
   // What was new to this listing has not been looked at.
   if (state.carried == DirectoryState::Carried::none)
     state.carried = DirectoryState::Carried::unknown;

@@ -38,6 +38,7 @@ class ListingRanges {
   void take(uint32_t walker, const ListPage& page, size_t prefix_size);
   /// What is to be asked for now; each is answered by one take().
   std::vector<Request> next();
+  bool ordered() const { return ordered_; }
   /// Pages have told of all names.
   bool done() const { return ranges_.empty(); }
 

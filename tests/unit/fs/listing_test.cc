@@ -115,6 +115,50 @@ TEST_CASE("a listing from before does not undo the directory of a file that was 
   CHECK(world.lookup(directory, "new"));
 }
 
+TEST_CASE("a directory that is renamed while it is listed is listed on under its new name") {
+  test::SharedWorld world;
+  for (int i = 0; i < 2500; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
+  const InodeId directory = world.held(root_inode, "d");
+  world.store.hold("List");
+  Walk walk(world, directory);
+  walk.ask();
+  REQUIRE(world.store.release_one("List"));
+  CHECK(walk.take() > 0);
+  // What was asked for under the old name is answered after the rename.
+  std::optional<Result<void>> renamed;
+  world.file_system->rename(root_inode, "d", root_inode, "e", false,
+                            [&](Result<void> result) { renamed = std::move(result); });
+  world.scheduler.run();
+  while (!renamed && world.store.release_last("List")) world.scheduler.run();
+  REQUIRE(renamed);
+  REQUIRE(*renamed);
+  world.store.release_all();
+  walk.finish();
+  CHECK(walk.names.size() == 2500);
+  CHECK(all_once(walk.names));
+  CHECK(world.list(directory).size() == 2500);
+}
+
+TEST_CASE("what the store refused to make, since another node has it, is listed") {
+  const bool while_listed = GENERATE(false, true);
+  test::SharedWorld world;
+  for (int i = 0; i < 1500; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
+  const InodeId directory = world.held(root_inode, "d");
+  if (!while_listed) CHECK(world.list(directory).size() == 1500);
+  if (while_listed) world.store.hold("List");
+  Walk walk(world, directory);
+  walk.ask();
+  // The first page is from before, and has no such name.
+  if (while_listed) REQUIRE(world.store.release_one("List"));
+  world.scheduler.run();
+  world.memory.set("d/a-run/", "");
+  CHECK(world.mkdir(directory, "a-run").code() == Code::already_exists);
+  world.store.release_all();
+  walk.take();
+  walk.finish();
+  CHECK(world.list(directory).contains("a-run"));
+}
+
 TEST_CASE("a name that is replaced while its directory is being read is read once") {
   World world;
   for (int i = 0; i < 20; ++i) world.memory.set(fmt::format("f{:02}", i), "x");
