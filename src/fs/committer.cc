@@ -79,10 +79,11 @@ void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) 
                      upload(inode, leaving, std::move(done));
                    });
   }
+  const Scheduler::Time sent = core_.parts.scheduler.now();
   writer->commit(std::move(request),
                  core_.tracked<ObjectInfo>(
-                     [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                       committed(inode, 0, std::move(info), std::move(done));
+                     [this, inode, sent, done = std::move(done)](Result<ObjectInfo> info) mutable {
+                       committed(inode, 0, sent, std::move(info), std::move(done));
                      }));
 }
 
@@ -213,13 +214,16 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) 
     if (writer != nullptr) begin_commit(*inode);
   }
   if (writer == nullptr) return done({});
-  writer->commit({}, core_.tracked<ObjectInfo>([this, inode, promises, done = std::move(done)](
-                                                   Result<ObjectInfo> info) mutable {
-    committed(inode, promises, std::move(info), std::move(done));
-  }));
+  const Scheduler::Time sent = core_.parts.scheduler.now();
+  writer->commit(
+      {}, core_.tracked<ObjectInfo>([this, inode, promises, sent,
+                                     done = std::move(done)](Result<ObjectInfo> info) mutable {
+        committed(inode, promises, sent, std::move(info), std::move(done));
+      }));
 }
 
-void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
+void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info, Scheduler::Time sent) {
+  Inode& inode = *stored;
   inode.etag = info.etag;
   inode.size = info.size;
   // Its time stays that of its last write, which is finer and no later than the store's.
@@ -229,22 +233,20 @@ void Committer::note_stored(Inode& inode, const ObjectInfo& info) {
   inode.local_only = false;
   inode.replaces.clear();
   inode.failed_commits = 0;
-  core_.tree.told_own(inode);
+  core_.tree.told_own(inode, sent);
   ++inode.local_version;
   inode.reader.reset();
   inode.cached_pages.clear();
   if (!inode.named()) return;
   core_.tree.note_change(*inode.parent, inode.name);
-  // Stored beside somebody else's object, which has the name now: that one is to be looked at.
+  // Stored beside somebody else's object, which has the name now. What programs still write to
+  // their open file belongs to the object beside it.
   const Result<std::string> key = core_.tree.key_of(inode);
-  if (!info.key.empty() && (!key || info.key != *key)) {
-    inode.told = {};
-    inode.stored_known = false;
-  }
+  if (!info.key.empty() && (!key || info.key != *key)) core_.tree.lose(stored);
 }
 
-void Committer::committed(const InodePtr& inode, uint64_t promises, Result<ObjectInfo> result,
-                          Done<void> done) {
+void Committer::committed(const InodePtr& inode, uint64_t promises, Scheduler::Time sent,
+                          Result<ObjectInfo> result, Done<void> done) {
   Ended ended;
   bool save = false;
   {
@@ -253,7 +255,7 @@ void Committer::committed(const InodePtr& inode, uint64_t promises, Result<Objec
     const bool keeps = inode->writer != nullptr && inode->writer->persistent();
     ended.unattended = inode->write_handles == 0 || keeps;
     if (result) {
-      note_stored(*inode, *result);
+      note_stored(inode, *result, sent);
       if (inode->vanished()) ended.look_anew = result->key;
       save = inode->stored_dirty && inode->named() && inode->commits_running == 0 &&
              dirty_writer(*inode) == nullptr;
@@ -345,16 +347,17 @@ void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
     copy.metadata = to_metadata(inode->stored, inode->type);
     inode->stored_dirty = false;
   }
-  if (gone) return attributes_stored(inode, *gone, std::move(done));
-  core_.parts.copier.copy(
-      std::move(copy), core_.tracked<ObjectInfo>(
-                           [this, inode, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                             attributes_stored(inode, std::move(info), std::move(done));
-                           }));
+  const Scheduler::Time sent = core_.parts.scheduler.now();
+  if (gone) return attributes_stored(inode, sent, *gone, std::move(done));
+  core_.parts.copier.copy(std::move(copy),
+                          core_.tracked<ObjectInfo>([this, inode, sent, done = std::move(done)](
+                                                        Result<ObjectInfo> info) mutable {
+                            attributes_stored(inode, sent, std::move(info), std::move(done));
+                          }));
 }
 
-void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> result,
-                                  Done<void> done) {
+void Committer::attributes_stored(const InodePtr& inode, Scheduler::Time sent,
+                                  Result<ObjectInfo> result, Done<void> done) {
   Ended ended;
   if (!result) result = look_up_again(result.error());
   const bool gone = !result && result.code() == Code::changed;
@@ -365,7 +368,7 @@ void Committer::attributes_stored(const InodePtr& inode, Result<ObjectInfo> resu
     ended.unattended = inode->write_handles == 0;
     ended.waiting = std::exchange(inode->after_commits, {});
     if (result) {
-      note_stored(*inode, *result);
+      note_stored(inode, *result, sent);
       // What is written from now on is an edit of the copy.
       const Result<std::string> key = core_.tree.key_of(*inode);
       if (inode->writer != nullptr && key) inode->writer->base_moved(*key, result->etag);

@@ -76,12 +76,15 @@ class Committer {
   void begin_commit(Inode& inode) REQUIRES(core_.tree.mutex);
   /// After begin_commit, while no other commit runs.
   void store_attributes(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
-  void attributes_stored(const InodePtr& inode, Result<ObjectInfo> result, Done<void> done)
-      EXCLUDES(core_.tree.mutex);
-  void note_stored(Inode& inode, const ObjectInfo& info) REQUIRES(core_.tree.mutex);
-  /// `promises`: FileWriter::promises when the commit began.
-  void committed(const InodePtr& inode, uint64_t promises, Result<ObjectInfo> result,
-                 Done<void> done) EXCLUDES(core_.tree.mutex);
+  void attributes_stored(const InodePtr& inode, Scheduler::Time sent, Result<ObjectInfo> result,
+                         Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// By a request that was `sent` then, or later. Under another key than the inode's: the inode
+  /// loses its name.
+  void note_stored(const InodePtr& stored, const ObjectInfo& info, Scheduler::Time sent)
+      REQUIRES(core_.tree.mutex);
+  /// `promises`: FileWriter::promises when the commit began, which was `sent` then.
+  void committed(const InodePtr& inode, uint64_t promises, Scheduler::Time sent,
+                 Result<ObjectInfo> result, Done<void> done) EXCLUDES(core_.tree.mutex);
   struct Ended {
     bool unattended = false;  ///< Nobody will commit it again by closing it.
     bool more = false;        ///< More was promised meanwhile, and no upload of it is planned.

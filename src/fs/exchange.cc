@@ -113,8 +113,7 @@ void NameOperations::exchanged(const InodePtr& one, const InodePtr& other, const
     if (one->named() && other->named()) {
       core_.tree.exchange(one, other);
       for (const InodePtr& inode : {one, other}) forget_markers(inode);
-      core_.tree.told_own(*one);
-      core_.tree.told_own(*other);
+      one->told = other->told = {};  // the copies took their time
     } else {
       for (const InodePtr& inode : {one, other}) core_.tree.detach(inode, Binding::vanished);
     }

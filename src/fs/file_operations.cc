@@ -57,21 +57,24 @@ void FileOperations::create(const Create& request, Done<Created> done) {
     }
   }
   if (put.key.empty()) return done(std::move(created));
-  core_.parts.store.put(
-      std::move(put), core_.tracked<ObjectInfo>(
-                          [this, request, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                            if (!info && FsCore::is_refusal(info.code()))
-                              info = core_.already_there(request.parent, request.name);
-                            Result<Created> made = Created();
-                            if (info) {
-                              const MutexLock lock(core_.tree.mutex);
-                              made = make_new(request, &*info);
-                            } else {
-                              made = info.error();
-                            }
-                            core_.end_work(*request.parent);
-                            done(std::move(made));
-                          }));
+  const Scheduler::Time sent = core_.parts.scheduler.now();
+  core_.parts.store.put(std::move(put),
+                        core_.tracked<ObjectInfo>([this, request, sent, done = std::move(done)](
+                                                      Result<ObjectInfo> info) mutable {
+                          if (!info && FsCore::is_refusal(info.code()))
+                            info = core_.already_there(request.parent, request.name);
+                          Result<Created> made = Created();
+                          if (info) {
+                            const MutexLock lock(core_.tree.mutex);
+                            made = make_new(request, &*info);
+                            const InodePtr inode = core_.tree.child(*request.parent, request.name);
+                            if (inode != nullptr) core_.tree.told_own(*inode, sent);
+                          } else {
+                            made = info.error();
+                          }
+                          core_.end_work(*request.parent);
+                          done(std::move(made));
+                        }));
 }
 
 bool FileOperations::asks_at_open(const std::string& name) const {

@@ -80,28 +80,29 @@ void NameOperations::link_stored(const Link& request, uint32_t tries, Done<Entry
     }
   }
   if (refused) return done(*refused);
+  const Scheduler::Time sent = core_.parts.scheduler.now();
   core_.parts.copier.copy(
       std::move(copy),
-      core_.tracked<ObjectInfo>(
-          [this, request, stored, tries, done = std::move(done)](Result<ObjectInfo> info) mutable {
-            Entry entry;
-            InodePtr made;
-            if (info) {
-              const MutexLock lock(core_.tree.mutex);
-              made = link_made(request, stored, *info);
-              entry = core_.tree.entry(made);
-            }
-            core_.end_work(*request.parent);
-            if (info) {
-              attributes_.note_carried(made);
-              return done(entry);
-            }
-            link_refused(request, tries, info.error(), std::move(done));
-          }));
+      core_.tracked<ObjectInfo>([this, request, stored, tries, sent,
+                                 done = std::move(done)](Result<ObjectInfo> info) mutable {
+        Entry entry;
+        InodePtr made;
+        if (info) {
+          const MutexLock lock(core_.tree.mutex);
+          made = link_made(request, stored, *info, sent);
+          entry = core_.tree.entry(made);
+        }
+        core_.end_work(*request.parent);
+        if (info) {
+          attributes_.note_carried(made);
+          return done(entry);
+        }
+        link_refused(request, tries, info.error(), std::move(done));
+      }));
 }
 
 InodePtr NameOperations::link_made(const Link& request, const StoredAttributes& stored,
-                                   const ObjectInfo& info) {
+                                   const ObjectInfo& info, Scheduler::Time sent) {
   InodePtr made = core_.tree.add_child(request.parent, request.name, FileType::file);
   made->stored = stored;
   made->stored_known = true;
@@ -115,6 +116,7 @@ InodePtr NameOperations::link_made(const Link& request, const StoredAttributes& 
   core_.tree.note_change(*request.parent, request.name);
   Tree::names_changed(*request.parent);
   core_.tree.note_carried(*made);
+  core_.tree.told_own(*made, sent);
   return made;
 }
 

@@ -49,33 +49,36 @@ void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
   if (refused) return done(*refused);
   if (waits) return make_node(request, std::move(done));
   if (!request.target.empty()) put.body = Body::of(request.target);
+  const Scheduler::Time sent = core_.parts.scheduler.now();
   core_.parts.store.put(
-      std::move(put), core_.tracked<ObjectInfo>([this, request, stored, done = std::move(done)](
-                                                    Result<ObjectInfo> info) mutable {
-        if (!info && FsCore::is_refusal(info.code()))
-          info = core_.already_there(request.parent, request.name);
-        Entry entry;
-        InodePtr inode;
-        if (info) {
-          const MutexLock lock(core_.tree.mutex);
-          inode = core_.tree.add_child(request.parent, request.name, FileType::file);
-          inode->stored = stored;
-          inode->stored_known = true;
-          inode->link_target = request.target;
-          inode->size = request.target.size();
-          inode->etag = info->etag;
-          Tree::modified_here(*inode, info->last_modified_ns);
-          inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
-          core_.tree.note_change(*request.parent, request.name);
-          Tree::names_changed(*request.parent);
-          core_.tree.note_carried(*inode);
-          entry = core_.tree.entry(inode);
-        }
-        core_.end_work(*request.parent);
-        if (!info) return done(info.error());
-        attributes_.note_carried(inode);
-        done(entry);
-      }));
+      std::move(put),
+      core_.tracked<ObjectInfo>(
+          [this, request, stored, sent, done = std::move(done)](Result<ObjectInfo> info) mutable {
+            if (!info && FsCore::is_refusal(info.code()))
+              info = core_.already_there(request.parent, request.name);
+            Entry entry;
+            InodePtr inode;
+            if (info) {
+              const MutexLock lock(core_.tree.mutex);
+              inode = core_.tree.add_child(request.parent, request.name, FileType::file);
+              inode->stored = stored;
+              inode->stored_known = true;
+              inode->link_target = request.target;
+              inode->size = request.target.size();
+              inode->etag = info->etag;
+              Tree::modified_here(*inode, info->last_modified_ns);
+              inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
+              core_.tree.note_change(*request.parent, request.name);
+              Tree::names_changed(*request.parent);
+              core_.tree.note_carried(*inode);
+              core_.tree.told_own(*inode, sent);
+              entry = core_.tree.entry(inode);
+            }
+            core_.end_work(*request.parent);
+            if (!info) return done(info.error());
+            attributes_.note_carried(inode);
+            done(entry);
+          }));
 }
 
 }  // namespace penstock

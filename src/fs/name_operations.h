@@ -141,8 +141,8 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   void link_stored(const Link& request, uint32_t tries, Done<Entry> done)
       EXCLUDES(core_.tree.mutex);
-  InodePtr link_made(const Link& request, const StoredAttributes& stored, const ObjectInfo& info)
-      REQUIRES(core_.tree.mutex);
+  InodePtr link_made(const Link& request, const StoredAttributes& stored, const ObjectInfo& info,
+                     Scheduler::Time sent) REQUIRES(core_.tree.mutex);
   void link_refused(const Link& request, uint32_t tries, const Error& error, Done<Entry> done)
       EXCLUDES(core_.tree.mutex);
   void copy_known(const Rename& request, const InodePtr& inode, Done<void> done)
@@ -153,8 +153,8 @@ class NameOperations {
   std::vector<InodePtr> dirty_below(const InodePtr& above) const REQUIRES(core_.tree.mutex);
   void rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
                         Done<void> done) EXCLUDES(core_.tree.mutex);
-  void file_moved(const Rename& request, const InodePtr& inode, const ObjectInfo& info)
-      EXCLUDES(core_.tree.mutex);
+  void file_moved(const Rename& request, const InodePtr& inode, const ObjectInfo& info,
+                  Scheduler::Time sent) EXCLUDES(core_.tree.mutex);
   void directory_moved(const Rename& request, const InodePtr& inode, const Followers& known)
       EXCLUDES(core_.tree.mutex);
   /// Remembers the file, where the mount knows it, that was copied with `above`, or is it.

@@ -272,7 +272,8 @@ void NameOperations::rename_object(const Rename& request, const InodePtr& inode,
   }
   // Some servers have objects without ETags.
   if (rename.source_if_match.empty()) return copy_and_remove(request, inode, std::move(done));
-  auto renamed = [this, request, inode, size, from = rename.source, to = rename.target,
+  const Scheduler::Time sent = core_.parts.scheduler.now();
+  auto renamed = [this, request, inode, size, sent, from = rename.source, to = rename.target,
                   done = std::move(done)](Result<ObjectInfo> info) mutable {
     if (!info && info.code() == Code::not_supported)
       return copy_and_remove(request, inode, std::move(done));
@@ -284,7 +285,7 @@ void NameOperations::rename_object(const Rename& request, const InodePtr& inode,
       return done(info.error());
     }
     info->size = size;
-    file_moved(request, inode, *info);
+    file_moved(request, inode, *info, sent);
     done({});
   };
   core_.parts.store.rename(std::move(rename), core_.tracked<ObjectInfo>(std::move(renamed)));
@@ -319,21 +320,22 @@ void NameOperations::copy_known(const Rename& request, const InodePtr& inode, Do
   if (inode->type == FileType::directory) {
     return rename_directory(request, inode, std::move(copy), std::move(done));
   }
+  const Scheduler::Time sent = core_.parts.scheduler.now();
   core_.parts.copier.copy(
       std::move(copy),
-      core_.tracked<ObjectInfo>(
-          [this, request, inode, from, done = std::move(done)](Result<ObjectInfo> info) mutable {
-            if (!info && request.no_replace && FsCore::is_refusal(info.code()))
-              return done(core_.already_there(request.new_parent, request.new_name));
-            if (!info) return done(info.error());
-            core_.parts.store.remove(
-                from, core_.tracked<void>([this, request, inode, info = *info,
-                                           done = std::move(done)](Result<void> removed) mutable {
-                  if (removed) file_moved(request, inode, info);
-                  if (removed) attributes_.note_carried(inode);
-                  done(std::move(removed));
-                }));
-          }));
+      core_.tracked<ObjectInfo>([this, request, inode, from, sent,
+                                 done = std::move(done)](Result<ObjectInfo> info) mutable {
+        if (!info && request.no_replace && FsCore::is_refusal(info.code()))
+          return done(core_.already_there(request.new_parent, request.new_name));
+        if (!info) return done(info.error());
+        core_.parts.store.remove(
+            from, core_.tracked<void>([this, request, inode, sent, info = *info,
+                                       done = std::move(done)](Result<void> removed) mutable {
+              if (removed) file_moved(request, inode, info, sent);
+              if (removed) attributes_.note_carried(inode);
+              done(std::move(removed));
+            }));
+      }));
 }
 
 /// The copy is a new object, and would have its own time. That of one that was just written is as
@@ -409,14 +411,14 @@ void NameOperations::rename_directory(const Rename& request, const InodePtr& ino
 }
 
 void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
-                                const ObjectInfo& info) {
+                                const ObjectInfo& info, Scheduler::Time sent) {
   std::shared_ptr<FileWriter> old;
   {
     const MutexLock lock(core_.tree.mutex);
     moved(request, inode);
     core_.tree.note_carried(*inode);
     inode->size = info.size;
-    core_.tree.told_own(*inode);
+    core_.tree.told_own(*inode, sent);
     old = follow_copy(*inode, info.etag);
   }
   abandon(std::move(old));

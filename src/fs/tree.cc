@@ -170,7 +170,7 @@ InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, Fil
   }
   inode->parent = directory;
   inode->name = name;
-  told_own(*inode);
+  told_own(*inode, scheduler_.now());
   directory->directory->children.emplace(name, inode);
   if (type == FileType::directory) ++directory->directory->subdirectories;
   directory->directory->absent.erase(name);
@@ -441,8 +441,9 @@ void Tree::note_taken(Inode& directory, const std::string& name) {
   if (child(directory, name) == nullptr) {
     if (state.taken.size() >= max_absent) state.taken.clear();
     state.taken.insert(name);
+    // No listing that began before has it.
+    state.doubt_absences();
   }
-  state.begun.reset();  // its first page may be from before
   kernel_.forget_entry(directory.id, name);
 }
 
@@ -463,7 +464,11 @@ void Tree::told_directory(Inode& directory, Scheduler::Time asked) {
   told(directory, state.has_marker ? directory.modified_s * ns_per_second : state.oldest_ns, asked);
 }
 
-void Tree::told_own(Inode& inode, Scheduler::Time sent) { inode.told = {sent, freshness.of_own()}; }
+void Tree::told_own(Inode& inode, Scheduler::Time sent) {
+  // Others may have changed it since the store did it, long before the answer was here.
+  const Scheduler::Time now = scheduler_.now();
+  inode.told = {now, std::max(freshness.of_own() - (now - sent), std::chrono::nanoseconds(0))};
+}
 
 void Tree::told_listing(Inode& directory, Scheduler::Time began, int64_t newest_ns) {
   DirectoryState& state = *directory.directory;

@@ -147,9 +147,7 @@ class Tree {
   void told(Inode& inode, int64_t last_modified_ns, Scheduler::Time asked) REQUIRES(mutex);
   /// The store told that the directory exists.
   void told_directory(Inode& directory, Scheduler::Time asked) REQUIRES(mutex);
-  /// This mount changed it just now: nothing is younger.
-  void told_own(Inode& inode) REQUIRES(mutex) { told_own(inode, scheduler_.now()); }
-  /// This mount changed it by a request that it sent then.
+  /// This mount changed it by a request that it sent then, or later.
   void told_own(Inode& inode, Scheduler::Time sent) REQUIRES(mutex);
   /// A listing that began then is all in the tree; its newest object has this time (0: unknown).
   void told_listing(Inode& directory, Scheduler::Time began, int64_t newest_ns) REQUIRES(mutex);

@@ -172,6 +172,55 @@ TEST_CASE("what this mount has just written is young as well") {
   CHECK(world.lookup(root_inode, "f")->attributes.size == 14);
 }
 
+TEST_CASE("what this mount has changed is believed from when it asked the store for that") {
+  Aged world(seconds(0));
+  world.memory.set("f", "x");
+  const Result<Entry> file = world.run<Entry>(
+      [&](Done<Entry> done) { world.file_system->lookup(root_inode, "f", std::move(done)); });
+  REQUIRE(file);
+  const InodeId inode = file->attributes.inode;
+  bool answered = false;
+  const auto note = [&](const auto& result) { answered = result.has_value(); };
+  std::string name = "f";
+  InodeId made = 0;
+  const auto note_made = [&](const Result<Entry>& entry) {
+    note(entry);
+    if (entry) made = entry->attributes.inode;
+  };
+  world.store.hold("");
+  const char* const change = GENERATE("chmod", "rename", "symlink", "link", "write");
+  CAPTURE(change);
+  HandleId handle = 0;
+  if (std::string_view(change) == "chmod") {
+    world.file_system->setattr(inode, {.mode = 0600}, note);
+  } else if (std::string_view(change) == "rename") {
+    world.file_system->rename(root_inode, "f", root_inode, name = "g", false, note);
+  } else if (std::string_view(change) == "symlink") {
+    world.file_system->make_node(root_inode, name = "s", {.type = FileType::symlink, .target = "f"},
+                                 {}, note_made);
+  } else if (std::string_view(change) == "link") {
+    world.file_system->link(inode, root_inode, name = "l", note_made);
+  } else {
+    const Result<Created> created = world.create(root_inode, name = "w");
+    made = created->entry.attributes.inode;
+    handle = created->opened.handle;
+    world.file_system->write(handle, {}, std::as_bytes(std::span("x", 1)), [](const auto&) {});
+    world.file_system->flush(handle, {}, note);
+  }
+  // Each request takes the store two seconds; what came of it others may change meanwhile.
+  for (int i = 0; i < 10 && !answered; ++i) {
+    world.scheduler.advance(seconds(2));
+    for (size_t waiting = world.store.held(); waiting > 0; --waiting) world.store.release_one();
+    world.scheduler.advance(milliseconds(1));
+  }
+  world.store.release_all();
+  REQUIRE(answered);
+  if (handle != 0) world.file_system->release(handle);
+  CHECK(world.requests([&] { CHECK(world.lookup(root_inode, name)); }) > 0);
+  world.file_system->forget(inode, 1);
+  if (made != 0) world.file_system->forget(made, 1);
+}
+
 TEST_CASE("a directory is believed as long as what lies in it is old") {
   Aged world(seconds(300));
   world.memory.set("d/f", "x");

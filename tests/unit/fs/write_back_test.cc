@@ -129,6 +129,31 @@ TEST_CASE("what is promised during an upload that is refused for good is uploade
   CHECK(world.journal->stats().files == 0);
 }
 
+TEST_CASE("who has open what was stored beside somebody else's object cannot write into theirs") {
+  WriteBackWorld world;
+  world.memory.set("d/f", "what was there");
+  const InodeId directory = world.inode("d");
+  const Result<Entry> found = world.run<Entry>(
+      [&](Done<Entry> done) { world.file_system->lookup(directory, "f", std::move(done)); });
+  REQUIRE(found);
+  const HandleId handle =
+      world.open(found->attributes.inode, {.write = true, .truncate = true}).value();
+  CHECK(world.write(handle, 0, "written here"));
+  world.memory.set("d/f", "somebody else's");
+  // What is in the folder is stored first.
+  CHECK(world.rename("d", "e"));
+  CHECK(world.write(handle, 8, "more").code() == Code::changed);
+  CHECK(world.close(handle));
+  world.scheduler.advance(std::chrono::minutes(1));
+  std::multiset<std::string> stored;
+  for (const std::string& key : world.memory.keys())
+    if (key.starts_with("e/f")) stored.insert(*world.memory.contents(key));
+  CHECK(world.memory.contents("e/f") == "somebody else's");
+  CHECK(stored == std::multiset<std::string>{"somebody else's", "written here"});
+  CHECK(world.journal->stats().files == 0);
+  world.file_system->forget(found->attributes.inode, 1);
+}
+
 TEST_CASE("what the journal had no room for at close is stored when there is room again") {
   Failing full(DiskCall::pwrite);
   WriteBackWorld world(full.disk);
