@@ -41,13 +41,13 @@ StoredState Cloud::state(const std::string& key) const {
 }
 
 void Cloud::change(int actor, const char* operation, const std::vector<std::string>& keys,
-                   const std::function<void()>& effect) {
+                   const std::function<void()>& effect, bool answered) {
   const World::Atomic at_once;
   std::vector<StoredState> before;
   for (const std::string& key : keys) before.push_back(state(key));
   effect();
   for (size_t i = 0; i < keys.size(); ++i) {
-    StoreChange told{keys[i], actor, operation, std::move(before[i]), state(keys[i])};
+    StoreChange told{keys[i], actor, operation, answered, std::move(before[i]), state(keys[i])};
     const bool same = told.before.exists == told.after.exists &&
                       told.before.etag == told.after.etag &&
                       told.before.metadata == told.after.metadata &&
@@ -116,7 +116,8 @@ void CloudClient::send(const char* name, const std::string& key, std::vector<std
       return answer<T>(back, failure(Code::unavailable, kind, "injected: refused"), std::move(done),
                        cancel);
     std::optional<Result<T>> result;
-    cloud_.change(node_, name, changed, [&] { result = effect(); });
+    cloud_.change(
+        actor(), name, changed, [&] { result = effect(); }, !lost);
     if (lost) result = failure(Code::unavailable, kind, "injected: the answer is lost");
     cloud_.world.trace("  store: {} -> {}", kind, *result ? "ok" : (*result).error().describe());
     answer<T>(back, std::move(*result), std::move(done), cancel);

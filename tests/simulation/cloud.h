@@ -18,6 +18,10 @@ namespace penstock::sim {
 
 /// Who changes the bucket: a node by its number, or the other S3 client.
 constexpr int foreign_client = -1;
+/// What a process of the node had sent before it was killed: others' to the node's next process.
+constexpr int killed(int node) { return 1000 + node; }
+/// The node, of its present process or of one that was killed.
+constexpr int node_of(int actor) { return actor >= 1000 ? actor - 1000 : actor; }
 
 /// How the store behaves in one run.
 struct CloudOptions {
@@ -46,6 +50,7 @@ struct StoreChange {
   std::string key;
   int actor = foreign_client;
   const char* operation = "";
+  bool answered = true;  ///< Whoever has sent it is told.
   StoredState before;
   StoredState after;
 };
@@ -66,7 +71,7 @@ class Cloud {
   StoredState state(const std::string& key) const;
   /// Runs `effect`, which changes at most `keys`, at once and tells of the changes.
   void change(int actor, const char* operation, const std::vector<std::string>& keys,
-              const std::function<void()>& effect);
+              const std::function<void()>& effect, bool answered = true);
   /// The other client's.
   void put(const std::string& key, const std::string& bytes);
   void remove(const std::string& key);
@@ -113,6 +118,8 @@ class CloudClient final : public ObjectStore {
   void deliver(std::shared_ptr<Delivery> delivery);
 
   Cloud& cloud_;
+  int actor() const { return group_->alive ? node_ : killed(node_); }
+
   const int node_;
   const GroupPtr group_;
   Pool loops_;

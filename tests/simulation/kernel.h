@@ -111,7 +111,10 @@ class Kernel final : public KernelBoundary {
   World& world;
   KNodePtr root() const { return root_; }
   /// Where the kernel takes the node to be, relative to the mountpoint ("" for it).
+  /// As far as the kernel knows it: see reaches_root().
   std::string path_of(const KNode& node) const;
+  /// Not where it has dropped the name of the node or of a folder above it.
+  bool reaches_root(const KNode& node) const;
   std::string path_of(const KNode& directory, const std::string& name) const;
 
   // System calls. Paths are relative to `start` (the root or a directory).
@@ -160,8 +163,26 @@ class Kernel final : public KernelBoundary {
 
  private:
   enum class Walk { plain, reval };
+  /// What a walk is at keeps its name and its node.
+  class Pin {
+   public:
+    explicit Pin(Kernel& kernel) : kernel_(kernel) {}
+    ~Pin() { set(nullptr); }
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+    void set(const KNodePtr& node) {
+      if (node != nullptr) ++node->users;
+      if (const KNodePtr before = std::exchange(node_, node)) kernel_.unuse(before);
+    }
+
+   private:
+    Kernel& kernel_;
+    KNodePtr node_;
+  };
   struct Found {
+    explicit Found(Kernel& kernel) : pinned(kernel) {}
     KNodePtr directory;  ///< Of the last name.
+    Pin pinned;          ///< The directory, while it is walked to and then.
     std::string name;    ///< Empty: the start itself.
     KNodePtr node;       ///< Null: no such name.
   };

@@ -38,6 +38,16 @@ std::string Kernel::path_of(const KNode& node) const {
   return path;
 }
 
+bool Kernel::reaches_root(const KNode& node) const {
+  KNodePtr above = node.parent.lock();
+  const KNode* at = &node;
+  while (at != root_.get() && above != nullptr) {
+    at = above.get();
+    above = at->parent.lock();
+  }
+  return at == root_.get();
+}
+
 std::string Kernel::path_of(const KNode& directory, const std::string& name) const {
   const std::string path = path_of(directory);
   return path.empty() ? name : path + "/" + name;

@@ -107,6 +107,7 @@ int Kernel::walk(Process& process, const KNodePtr& start, const std::string& pat
                  Found& out) {
   const std::vector<std::string> names = split(path);
   KNodePtr at = start;
+  out.pinned.set(at);
   for (size_t i = 0; i + 1 < names.size(); ++i) {
     if (const int error = permission(process, at)) return error;
     KNodePtr next;
@@ -114,6 +115,7 @@ int Kernel::walk(Process& process, const KNodePtr& start, const std::string& pat
     if (next == nullptr) return ENOENT;
     if (!next->directory()) return ENOTDIR;
     at = next;
+    out.pinned.set(at);
   }
   out.directory = at;
   out.name = names.empty() ? "" : names.back();
@@ -133,7 +135,7 @@ int Kernel::last(Process& process, const KNodePtr& start, const std::string& pat
 int Kernel::stat(Process& process, const KNodePtr& start, const std::string& path,
                  struct stat& out) {
   return again_if_stale([&](Walk how) {
-    Found found;
+    Found found(*this);
     if (const int error = last(process, start, path, how, found)) return error;
     if (const int error = refresh(process, found.node, true)) return error;
     out = found.node->attributes;
@@ -150,7 +152,7 @@ int Kernel::fstat(Process& process, OpenFile& file, struct stat& out) {
 int Kernel::open(Process& process, const KNodePtr& start, const std::string& path, int flags,
                  OpenFilePtr& out) {
   return again_if_stale([&](Walk how) {
-    Found found;
+    Found found(*this);
     if ((flags & O_CREAT) == 0) {
       if (const int error = last(process, start, path, how, found)) return error;
       return open_node(process, found.node, flags, out);
@@ -173,7 +175,7 @@ int Kernel::open(Process& process, const KNodePtr& start, const std::string& pat
 int Kernel::unlink(Process& process, const KNodePtr& start, const std::string& path,
                    bool directory) {
   return again_if_stale([&](Walk how) {
-    Found found;
+    Found found(*this);
     if (const int error = walk(process, start, path, how, found)) return error;
     if (found.name.empty()) return EBUSY;
     const FiberGuard guard(found.directory->lock);
@@ -202,7 +204,7 @@ int Kernel::unlink(Process& process, const KNodePtr& start, const std::string& p
 
 int Kernel::mkdir(Process& process, const KNodePtr& start, const std::string& path) {
   return again_if_stale([&](Walk how) {
-    Found found;
+    Found found(*this);
     if (const int error = walk(process, start, path, how, found)) return error;
     if (found.name.empty()) return EEXIST;
     const FiberGuard guard(found.directory->lock);
@@ -227,8 +229,8 @@ int Kernel::mkdir(Process& process, const KNodePtr& start, const std::string& pa
 int Kernel::rename(Process& process, const KNodePtr& start, const std::string& from,
                    const std::string& to, bool no_replace) {
   return again_if_stale([&](Walk how) {
-    Found source;
-    Found target;
+    Found source(*this);
+    Found target(*this);
     if (const int error = walk(process, start, from, how, source)) return error;
     if (const int error = walk(process, start, to, how, target)) return error;
     if (source.name.empty() || target.name.empty()) return EBUSY;
@@ -295,7 +297,7 @@ int Kernel::rename(Process& process, const KNodePtr& start, const std::string& f
 
 int Kernel::chmod(Process& process, const KNodePtr& start, const std::string& path, mode_t mode) {
   return again_if_stale([&](Walk how) {
-    Found found;
+    Found found(*this);
     if (const int error = last(process, start, path, how, found)) return error;
     OpenFile file;
     file.node = found.node;
@@ -326,7 +328,7 @@ int Kernel::fchmod(Process& process, OpenFile& file, mode_t mode) {
 int Kernel::set_xattr(Process& process, const KNodePtr& start, const std::string& path,
                       const std::string& name, const std::string& value) {
   return again_if_stale([&](Walk how) {
-    Found found;
+    Found found(*this);
     if (const int error = last(process, start, path, how, found)) return error;
     const FiberGuard guard(found.node->lock);
     const Answer answer =
@@ -341,7 +343,7 @@ int Kernel::set_xattr(Process& process, const KNodePtr& start, const std::string
 
 int Kernel::chdir(Process& process, const KNodePtr& start, const std::string& path) {
   return again_if_stale([&](Walk how) {
-    Found found;
+    Found found(*this);
     if (const int error = last(process, start, path, how, found)) return error;
     if (!found.node->directory()) return ENOTDIR;
     if (const int error = permission(process, found.node)) return error;

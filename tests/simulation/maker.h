@@ -54,6 +54,7 @@ class Maker {
       play(dice_.of(motifs));
     }
     if (motif.empty() || dice_.one_in(2)) weighted();
+    if (dice_.one_in(6)) crashes();
     for (Program& program : script_.programs) {
       std::ranges::stable_sort(program.steps, {}, &Step::at);
       uint64_t place = 0;
@@ -164,6 +165,16 @@ class Maker {
       const Nanos at = dice_.between(0, span);
       random_step(any_program(), at);
     }
+  }
+
+  /// While programs run, or when they have all but ended.
+  void crashes() {
+    Nanos last = 0;
+    for (const Program& each : script_.programs) {
+      for (const Step& step : each.steps) last = std::max(last, step.at);
+    }
+    for (uint64_t n = 1 + dice_.below(2); n-- > 0;)
+      add(any_program(), dice_.between(0, last + second), {.op = Op::crash, .a = dice_.below(3)});
   }
 
   int random_flags() {

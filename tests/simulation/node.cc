@@ -131,7 +131,6 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
 Node::~Node() { file_system_.reset(); }
 
 void Node::open_journal(const NodeOptions& options, NodeDisk& disk) {
-  disk.disk->mkdir("/journal", 0700);
   Result<std::unique_ptr<Journal>> journal =
       Journal::open({.directory = "/journal",
                      .identity = store_.identity(),

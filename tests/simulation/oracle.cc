@@ -23,7 +23,7 @@ std::string Oracle::path_of_key(const std::string& key) const {
 // The bucket
 
 void Oracle::object_there(const std::string& key, const std::string& bytes) {
-  store_changed({key, foreign_client, "there", {}, {.exists = true, .bytes = bytes}});
+  store_changed({.key = key, .operation = "there", .after = {.exists = true, .bytes = bytes}});
 }
 
 PathState Oracle::now(const std::string& path) const {
@@ -62,21 +62,22 @@ void Oracle::store_changed(const StoreChange& change) {
   const std::string path = path_of_key(change.key);
   // The root's own object is written for what is done in it, and is no name.
   if (path.starts_with(own_prefix) || path.empty()) return;
-  if (change.actor != foreign_client) check_licence(change, path);
+  const int node = node_of(change.actor);
+  if (change.actor != foreign_client) check_licence(node, change, path);
   if (change.after.exists) {
     auto bytes = std::make_shared<const std::string>(change.after.bytes);
-    if (change.actor != foreign_client && !path.ends_with('/')) check_bytes(change, path);
+    if (change.actor != foreign_client && !path.ends_with('/')) check_bytes(node, change, path);
     stored_.insert(*bytes);
     // Somebody else's object keeps the name: what was written here went beside it.
     if (const std::string name = without_conflict(path); name != path && change.actor >= 0) {
-      const auto own = names_.find({change.actor, name});
+      const auto own = names_.find({node, name});
       if (own != names_.end()) own->second.since = -forever;
       if (own != names_.end()) own->second.until = world_.now() + options_.bound;
     }
     // The same bytes with other metadata are the same version to who reads them.
     const auto before = objects_.find(path);
     if (before == objects_.end() || *before->second != *bytes) objects_[path] = bytes;
-    puts_[path].push_back({bytes, world_.now(), change.actor});
+    puts_[path].push_back({bytes, world_.now(), change.actor, change.answered});
   } else {
     objects_.erase(path);
   }
@@ -84,21 +85,20 @@ void Oracle::store_changed(const StoreChange& change) {
   for (; !at.empty(); at = parent_of(at)) look_again(at, change.actor);
 }
 
-void Oracle::check_bytes(const StoreChange& change, const std::string& path) {
+void Oracle::check_bytes(int node, const StoreChange& change, const std::string& path) {
   const std::string& bytes = change.after.bytes;
-  if (bytes.empty() || commit_points_[change.actor].contains(bytes) || stored_.contains(bytes))
-    return;
+  if (bytes.empty() || commit_points_[node].contains(bytes) || stored_.contains(bytes)) return;
   const auto any_local = [&](const auto& holds) {
     return std::ranges::any_of(locals_, [&](const auto& local) {
-      return local.first.first == change.actor && holds(local.second);
+      return local.first.first == node && holds(local.second);
     });
   };
   // While a call is under way that stores the file, writes may come before it or after it.
   const bool now = any_local([&](const LocalFilePtr& local) {
-    return being_stored(change.actor, local) && possible(*local).contains(bytes);
+    return being_stored(node, local) && possible(*local).contains(bytes);
   });
   if (now) {
-    commit_points_[change.actor].insert(bytes);
+    commit_points_[node].insert(bytes);
     return;
   }
   const bool was = any_local([&](const LocalFilePtr& local) {
@@ -107,10 +107,10 @@ void Oracle::check_bytes(const StoreChange& change, const std::string& path) {
   if (!was)
     violation("never was", fmt::format("node {} stores '{}' with contents that no program of it "
                                        "ever gave it: {}",
-                                       change.actor, path, shown(bytes)));
+                                       node, path, shown(bytes)));
   violation("half a file", fmt::format("node {} stores '{}' with contents that it had at no close "
                                        "or fsync: {}",
-                                       change.actor, path, shown(bytes)));
+                                       node, path, shown(bytes)));
 }
 
 LocalFilePtr Oracle::local_of(int node, const OpenFile& file) const {
@@ -148,6 +148,18 @@ Nanos Oracle::taken_away_since(int node, const std::string& path, Span span) con
   const LocalFile& local = *name->second.file;
   if (!local.made_here || stored_since(node, path, local.opened)) return span.from;
   return std::min(span.from, local.opened - options_.bound);
+}
+
+/// When the node stored what is of this name beside somebody else's object, since then.
+Nanos Oracle::stored_beside(int node, const std::string& path, Nanos since) const {
+  Nanos when = forever;
+  for (auto puts = puts_.lower_bound(path + ".conflict-"); puts != puts_.end(); ++puts) {
+    if (puts->first == path || without_conflict(puts->first) != path) break;
+    for (const Put& put : puts->second) {
+      if (node_of(put.actor) == node && put.at >= since) when = std::min(when, put.at);
+    }
+  }
+  return when;
 }
 
 bool Oracle::stored_since(int node, const std::string& path, Nanos since) const {
@@ -213,26 +225,48 @@ bool Oracle::being_stored(int node, const LocalFilePtr& local) const {
   });
 }
 
-/// With write-back: what was promised of the path last is not in the bucket yet.
+/// With write-back: what was promised of the path last is not in the bucket yet, or is, and the
+/// node has not been told.
 bool Oracle::owed(int node, const std::string& path) const {
   const auto promise = promises_.find({node, path});
   if (promise == promises_.end()) return false;
   for (const auto& [stored, puts] : puts_) {
     if (without_conflict(stored) != path) continue;
     for (const Put& put : puts) {
-      if (put.actor == node && promise->second.contents.contains(*put.bytes)) return false;
+      const bool known = put.answered && put.actor == node;
+      if (known && promise->second.contents.contains(*put.bytes)) return false;
     }
   }
   return true;
 }
 
-/// A directory is there while something in it is written here.
-bool Oracle::holds_below(int node, const std::string& path) const {
+/// A directory is there while something in it is written here, and is believed in for a while.
+bool Oracle::holds_below(int node, const std::string& path, Span span) const {
+  const auto held = held_.find({node, path});
+  if (held != held_.end() && held->second + options_.bound >= span.from) return true;
   return std::ranges::any_of(names_, [&](const auto& entry) {
     const auto& [where, name] = entry;
     if (where.first != node || name.file == nullptr || !below(where.second, path)) return false;
     return !name.file->deleted && holds(node, where.second, name);
   });
+}
+
+void Oracle::held_until_now(int node, const std::string& path) {
+  for (std::string at = parent_of(path); !at.empty(); at = parent_of(at))
+    held_[{node, at}] = world_.now();
+}
+
+/// Without an object of its own a folder is gone with the last of what is in it, whoever has taken
+/// that away: others have a part in it.
+bool Oracle::emptied_by_others(int node, const std::string& path, Nanos from, Nanos to) const {
+  const auto states = history_.find(path);
+  const bool absent =
+      states != history_.end() && std::ranges::any_of(states->second, [&](const PathState& state) {
+        return state.kind == PathState::Kind::absent && state.from <= to && state.to >= from;
+      });
+  return absent && std::ranges::any_of(history_, [&](const auto& entry) {
+           return below(entry.first, path) && changed_by_others(node, entry.first, 0, to);
+         });
 }
 
 // Licences
@@ -270,24 +304,24 @@ bool Oracle::licensed(const Licence& licence, const std::string& path) const {
   });
 }
 
-void Oracle::check_licence(const StoreChange& change, const std::string& full) {
+void Oracle::check_licence(int node, const StoreChange& change, const std::string& full) {
   const bool marker = full.ends_with('/');
   const std::string path = marker ? full.substr(0, full.size() - 1) : without_conflict(full);
   // A directory's own object is written for what is done in it.
-  if (marker && visited_directories_.contains({change.actor, path})) return;
-  for (const Rename& move : moves_[change.actor]) {
+  if (marker && visited_directories_.contains({node, path})) return;
+  for (const Rename& move : moves_[node]) {
     if (marker && (path == move.to || below(path, move.to))) return;
   }
   for (const auto& [id, licence] : licences_) {
-    if (licence.node == change.actor && licensed(licence, path)) return;
+    if (licence.node == node && licensed(licence, path)) return;
   }
-  for (const std::string& name : names_of(change.actor, path)) {
-    const auto writer = writers_.find({change.actor, name});
+  for (const std::string& name : names_of(node, path)) {
+    const auto writer = writers_.find({node, name});
     if (writer != writers_.end() && world_.now() <= writer->second) return;
   }
   violation("a key that nobody named",
-            fmt::format("node {}: {} of '{}' ({}), and no program of it has asked for that",
-                        change.actor, change.operation, full,
+            fmt::format("node {}: {} of '{}' ({}), and no program of it has asked for that", node,
+                        change.operation, full,
                         change.after.exists ? shown(change.after.bytes) : "removed"));
 }
 
@@ -326,11 +360,15 @@ void Oracle::check_error(int node, const std::string& path, Span span, int error
       if (may_be(node, path, span, false)) return;
       fail("does not exist", node, path, span, fmt::format("{}: ENOENT, and it exists", what));
     case ESTALE: {
+      if (span.nameless) return;
       Nanos since = span.from;
       if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
         since = std::min(since, name->second.file->opened);
-      for (std::string at = path; !at.empty(); at = parent_of(at)) {
-        if (changed_by_others(node, at, since - options_.bound, span.to)) return;
+      for (const std::string& name : names_of(node, path)) {
+        for (std::string at = name; !at.empty(); at = parent_of(at)) {
+          if (changed_by_others(node, at, since - options_.bound, span.to)) return;
+          if (emptied_by_others(node, at, since - options_.bound, span.to)) return;
+        }
       }
       // A folder is copied with what is in it.
       for (const auto& [name, states] : history_) {
@@ -393,12 +431,6 @@ void Oracle::ended() const {
            fmt::format("it was closed with {}, which was never stored",
                        shown(*promise.contents.begin())));
   }
-}
-
-void Oracle::crashed(int node) {
-  std::erase_if(names_, [&](const auto& entry) { return entry.first.first == node; });
-  std::erase_if(locals_, [&](const auto& entry) { return entry.first.first == node; });
-  std::erase_if(licences_, [&](const auto& entry) { return entry.second.node == node; });
 }
 
 }  // namespace penstock::sim

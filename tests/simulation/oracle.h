@@ -67,6 +67,8 @@ using PendingChange = std::optional<std::list<PendingWrite>::iterator>;
 struct Span {
   Nanos from = 0;
   Nanos to = 0;
+  /// It began in a folder whose name the kernel had dropped, since others have changed it.
+  bool nameless = false;
 };
 
 struct OracleOptions {
@@ -133,7 +135,7 @@ class Oracle final : public KernelWatcher {
   bool changed_by_others_ever(int node) const;
   /// Everything has ended: what was promised is in the bucket.
   void ended() const;
-  /// The node's process was killed: what it had not stored may be lost.
+  /// The node's process was killed: what it had neither stored nor promised is lost.
   void crashed(int node);
 
  private:
@@ -146,6 +148,8 @@ class Oracle final : public KernelWatcher {
     int node = 0;
     Span span;
     std::set<std::string> paths;
+    std::string present;    ///< Which of the paths it has now; empty: not known.
+    bool nameless = false;  ///< This node has removed its name, or replaced what had it.
     LocalFilePtr local;
     /// Of which everything that was read so far may be; absent: nothing was read.
     std::optional<std::set<uint64_t>> versions;
@@ -166,14 +170,15 @@ class Oracle final : public KernelWatcher {
   std::string path_of_key(const std::string& key) const;
   void look_again(const std::string& path, int actor);
   PathState now(const std::string& path) const;
-  void check_licence(const StoreChange& change, const std::string& path);
-  void check_bytes(const StoreChange& change, const std::string& path);
+  void check_licence(int node, const StoreChange& change, const std::string& path);
+  void check_bytes(int node, const StoreChange& change, const std::string& path);
   bool licensed(const Licence& licence, const std::string& path) const;
   std::vector<PathState> window(int node, const std::string& path, Span span, bool floors) const;
   bool holds(int node, const std::string& path, const LocalName& name) const;
   const LocalName* local_name(int node, const std::string& path, Span span) const;
   bool may_be(int node, const std::string& path, Span span, bool present) const;
   bool busy(int node, const std::string& path, Span span) const;
+  bool was_moved(int node, const std::string& path, Span span) const;
   bool changed_by_others(int node, const std::string& path, Nanos from, Nanos to) const;
   void may_store(int node, const std::string& path);
   void told(int node, const std::string& path, Span span, const std::vector<PathState>& matching);
@@ -186,12 +191,17 @@ class Oracle final : public KernelWatcher {
   std::set<std::string> commit_ends(int node, const PendingCommit& commit);
   Nanos taken_away_since(int node, const std::string& path, Span span) const;
   bool stored_since(int node, const std::string& path, Nanos since) const;
+  Nanos stored_beside(int node, const std::string& path, Nanos since) const;
   bool stood(const std::string& path, Span span, const std::set<std::string>& contents) const;
   std::vector<std::string> renamed_since(int node, const std::string& path, Nanos since) const;
   std::vector<std::string> names_of(int node, const std::string& path) const;
   bool being_stored(int node, const LocalFilePtr& local) const;
   bool owed(int node, const std::string& path) const;
-  bool holds_below(int node, const std::string& path) const;
+  void take_promised(int node, const std::string& path, fuse_ino_t inode);
+  void lose_names(int node);
+  bool holds_below(int node, const std::string& path, Span span) const;
+  void held_until_now(int node, const std::string& path);
+  bool emptied_by_others(int node, const std::string& path, Nanos from, Nanos to) const;
   void check_error(int node, const std::string& path, Span span, int error, const char* what);
   std::string explain(int node, const std::string& path, Span span) const;
   [[noreturn]] void fail(std::string_view kind, int node, const std::string& path, Span span,
@@ -207,6 +217,7 @@ class Oracle final : public KernelWatcher {
     std::shared_ptr<const std::string> bytes;
     Nanos at = 0;
     int actor = 0;
+    bool answered = true;
   };
   std::map<std::string, std::vector<Put>> puts_;
   std::map<uint64_t, Licence> licences_;
@@ -231,6 +242,8 @@ class Oracle final : public KernelWatcher {
     Nanos at = 0;
   };
   std::map<std::pair<int, std::string>, Promise> promises_;
+  /// Until when something in a folder was written by the node, which had the folder there.
+  std::map<std::pair<int, std::string>, Nanos> held_;
   /// Own changes of names: under way, and when the last one ended.
   struct Busy {
     uint32_t now = 0;

@@ -44,7 +44,7 @@ void Oracle::stat_done(int node, const std::string& path, Span span, int error,
   } else if (error != 0 || !matching.empty()) {
     return told(node, path, span, matching);
   }
-  if (directory && holds_below(node, path)) return;
+  if (directory && holds_below(node, path, span)) return;
   fail("stat", node, path, span,
        directory ? "stat: a directory" : fmt::format("stat: a file of {} bytes", size));
 }
@@ -60,9 +60,11 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
   const bool moved = path_now != path && !path.ends_with("/" + path_now);
   const std::string& present = moved ? path_now : path;
   info.paths = {path, present};
+  if (moved || info.paths.size() == 1) info.present = present;
   if (path_now != path && !moved) {
     for (const std::string& name : renamed_since(node, path, span.from)) info.paths.insert(name);
   }
+  take_promised(node, present, file->node->id);
   if (!file->writes() && (flags & O_TRUNC) == 0) {
     const auto local = locals_.find({node, file->node->id});
     if (local != locals_.end()) info.local = local->second;
@@ -70,6 +72,11 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
   }
   writers_[{node, path}] = forever;
   writers_[{node, present}] = forever;
+  // What was removed or replaced meanwhile may be this file, or have been before it: from now on
+  // either may be told of the name.
+  if (const auto other = busy_.find({node, present});
+      other != busy_.end() && (other->second.now > 0 || other->second.last > span.from))
+    other->second.last = forever;
   LocalFilePtr& local = locals_[{node, file->node->id}];
   const bool fresh = local == nullptr || local->writers == 0;
   if (fresh) {
@@ -157,8 +164,8 @@ void Oracle::changed_here(int node, const OpenInfo& info, Span span) {
     const auto known = names_.find({node, name});
     if (known != names_.end() && known->second.file == info.local) return;
   }
-  if (info.paths.size() == 1)
-    set_local(node, *info.paths.begin(), {PathState::Kind::file, info.local, span.from});
+  if (!info.present.empty())
+    set_local(node, info.present, {PathState::Kind::file, info.local, span.from});
 }
 
 void Oracle::truncate_done(int node, const OpenFile& file, Span span, int error, uint64_t size) {
@@ -298,9 +305,12 @@ void Oracle::commit_done(int node, const OpenFile& file, const PendingCommit& co
   if (!file.writes() || local.unknown || local.changed == 0 || local.deleted) return;
   if (options_.write_back) return promised(node, info, contents);
   for (const std::string& name : info.paths) {
-    const auto other = busy_.find({node, name});
-    if (other != busy_.end() && (other->second.now > 0 || other->second.last > local.opened + 1))
-      return;
+    // Its folder may be getting another name.
+    for (std::string at = name; !at.empty(); at = parent_of(at)) {
+      const auto other = busy_.find({node, at});
+      if (other != busy_.end() && (other->second.now > 0 || other->second.last > local.opened + 1))
+        return;
+    }
     // Nothing may have changed after all; and what was stored others may have taken away since.
     if (stood(name, {local.opened, span.to}, contents)) return;
   }
@@ -329,6 +339,7 @@ void Oracle::closed(int node, const OpenFile& file) {
     const LocalFile& local = *found->second.local;
     commit_points_[node].insert(local.contents.begin(), local.contents.end());
     --found->second.local->writers;
+    for (const std::string& path : found->second.paths) held_until_now(node, path);
     if (!options_.write_back) {
       for (const std::string& path : found->second.paths)
         writers_[{node, path}] = world_.now() + 600 * second;

@@ -16,8 +16,11 @@ void Oracle::removed(int node, const std::string& path, Span span, int error, bo
   if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
     name->second.file->deleted = true;
   for (auto& [file, info] : open_) {
-    if (info.node == node && info.paths.contains(path) && info.local) info.local->deleted = true;
+    if (info.node != node || !info.paths.contains(path)) continue;
+    if (info.local != nullptr) info.local->deleted = true;
+    info.nameless = true;
   }
+  held_until_now(node, path);
   set_local(node, path, {PathState::Kind::absent, nullptr, since});
   promises_.erase({node, path});
 }
@@ -39,8 +42,9 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
     const std::string& path = it->first.second;
     if (it->first.first == node && (path == from || below(path, from))) {
       // What others have made of it since was renamed, or was not there to be renamed.
-      const bool own = !changed_by_others(node, path, it->second.since, world_.now()) ||
-                       holds(node, path, it->second);
+      const bool theirs = changed_by_others(node, path, it->second.since, world_.now());
+      it->second.since = theirs ? -forever : span.from;
+      const bool own = !theirs || holds(node, path, it->second);
       if (own && it->second.kind != PathState::Kind::absent)
         moved.emplace_back(to + path.substr(from.size()), it->second);
       it = names_.erase(it);
@@ -52,12 +56,16 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
     name->second.file->deleted = true;
   for (auto& [file, info] : open_) {
     if (info.node != node) continue;
+    if (info.nameless) continue;
     if (info.paths.contains(to) && info.local) info.local->deleted = true;
+    info.nameless = info.paths.contains(to);
     std::set<std::string> more;
     for (const std::string& path : info.paths) {
       if (path == from || below(path, from)) more.insert(to + path.substr(from.size()));
     }
     info.paths.insert(more.begin(), more.end());
+    if (info.present == from || below(info.present, from))
+      info.present = to + info.present.substr(from.size());
     if (info.local != nullptr) {
       if (!more.empty()) info.local->deleted = false;
       for (const std::string& path : more) writers_[{node, path}] = forever;
@@ -81,10 +89,13 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
   }
   promises_.merge(promised);
   for (auto& [path, name] : moved) {
-    name.since = span.from;
     if (name.file != nullptr) {
       commit_points_[node].insert(name.file->contents.begin(), name.file->contents.end());
       writers_[{node, path}] = forever;
+    }
+    if (const Nanos beside = stored_beside(node, path, span.from); beside != forever) {
+      name.since = -forever;
+      name.until = beside + options_.bound;
     }
     set_local(node, path, name);
   }
@@ -108,6 +119,10 @@ void Oracle::made_directory(int node, const std::string& path, Span span, int er
 void Oracle::attributes_changed(int node, const std::string& path, Span span, int error) {
   --storing_[{node, path}];
   check_error(node, path, span, error, "chmod");
+  // With write-back, attributes of what others have taken away since stay in the journal.
+  if (const auto name = names_.find({node, path});
+      options_.write_back && name != names_.end() && name->second.file != nullptr)
+    name->second.file->unsaved = true;
   if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
     commit_points_[node].insert(name->second.file->contents.begin(),
                                 name->second.file->contents.end());

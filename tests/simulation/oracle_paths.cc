@@ -54,7 +54,11 @@ const Oracle::LocalName* Oracle::local_name(int node, const std::string& path, S
   const auto states = history_.find(path);
   if (states == history_.end()) return &name;
   for (const PathState& state : states->second) {
-    if (state.actor != node && state.from >= name.since && state.from + options_.bound < span.from)
+    // What was never stored leaves theirs alone when it is removed, and so the name believed
+    // absent.
+    const Nanos seen =
+        name.kind == PathState::Kind::absent ? std::max(state.from, name.done) : state.from;
+    if (state.actor != node && state.from >= name.since && seen + options_.bound < span.from)
       return nullptr;
   }
   return &name;
@@ -70,9 +74,23 @@ bool Oracle::may_be(int node, const std::string& path, Span span, bool present) 
   if (const LocalName* name = local_name(node, path, span); name != nullptr && is(name->kind))
     return true;
   if (busy(node, path, span)) return true;
-  if (present && holds_below(node, path)) return true;
+  if (present && (holds_below(node, path, span) || was_moved(node, path, span))) return true;
   // Where a directory above is gone, so is the name.
   return !present && !parent_of(path).empty() && may_be(node, parent_of(path), span, false);
+}
+
+/// What a folder had when it was renamed is believed under its new name for as long as it would
+/// have been under the old one.
+bool Oracle::was_moved(int node, const std::string& path, Span span) const {
+  const auto moves = moves_.find(node);
+  if (moves == moves_.end()) return false;
+  return std::ranges::any_of(moves->second, [&](const Rename& move) {
+    if (move.ended + options_.bound < span.from || !below(path, move.to)) return false;
+    const auto states = history_.find(move.from + path.substr(move.to.size()));
+    return states != history_.end() && std::ranges::any_of(states->second, [&](const auto& state) {
+             return state.kind != PathState::Kind::absent && state.to + options_.bound >= span.from;
+           });
+  });
 }
 
 bool Oracle::busy(int node, const std::string& path, Span span) const {
@@ -103,7 +121,8 @@ void Oracle::may_store(int node, const std::string& path) {
 }
 
 void Oracle::name_settled(int node, const std::string& path) {
-  busy_[{node, path}].last = world_.now();
+  Nanos& last = busy_[{node, path}].last;
+  last = std::max(last, world_.now());
 }
 
 bool Oracle::changed_by_others(int node, const std::string& path, Nanos from, Nanos to) const {

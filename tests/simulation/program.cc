@@ -112,7 +112,8 @@ std::string describe(const Program& program, int number, const Step& step) {
     case Op::remove_all:
       return line("rm --recursive " + step.path + "/");
     case Op::crash:
-      return line("kill -9 the mount, and mount again");
+      return line(step.a == 0 ? "kill -9 the mount, and mount again"
+                              : "the machine loses its power; mount again");
   }
   return {};
 }

@@ -39,7 +39,7 @@ enum class Op : uint8_t {
   put,           ///< the other client: path, b: bytes
   remove,        ///< the other client: path
   remove_all,    ///< the other client: everything under path
-  crash,         ///< the node's process is killed and started again
+  crash,         ///< the node's process is killed and started again; a: its machine too
 };
 
 /// Where a step's path begins: the mountpoint, the working directory, or the directory that is open

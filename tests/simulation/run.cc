@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <random>
+#include <utility>
 
 #include "simulation/oracle.h"
 
@@ -41,8 +43,7 @@ class Run {
 
   RunResult play() {
     world_.set_preemption(script_.preempt_one_in);
-    const auto director = std::make_shared<Group>("director");
-    world_.at(0, director, [this] { direct(); });
+    world_.at(0, director_, [this] { direct(); });
     if (!world_.run([this] { return ended_; }, longest_run, most_events))
       violation("never answered", fmt::format("{}; waiting: {}", world_.why_stopped(), waiting()));
     return {.events = world_.events(), .hash = world_.trace_hash(), .steps = steps_};
@@ -52,6 +53,8 @@ class Run {
   struct Running {
     Process process;
     const Step* step = nullptr;
+    size_t next = 0;  ///< Of the program's steps.
+    Nanos begun = -1;
     bool ended = false;
   };
 
@@ -102,26 +105,59 @@ class Run {
 
   void start_program(size_t i) {
     running_.push_back(std::make_unique<Running>());
-    Running& running = *running_.back();
-    running.process.number = static_cast<int>(i) + 100;
+    running_.back()->process.number = static_cast<int>(i) + 100;
+    go_on(i, start_of_programs);
+  }
+
+  /// From its next step, as a process that has just begun.
+  void go_on(size_t i, Nanos delay) {
     const Program& program = script_.programs[i];
     const GroupPtr group = program.node == foreign_client ? cloud_.group : node(program.node).group;
-    world_.after(start_of_programs, group, [this, i, &running, &program] {
+    world_.after(delay, group, [this, i, &program] {
+      Running& running = *running_[i];
       if (program.node != foreign_client) {
         running.process.cwd = node(program.node).kernel().root();
         ++running.process.cwd->users;
       }
-      const Nanos begun = world_.now();
-      for (const Step& step : program.steps) {
+      if (running.begun < 0) running.begun = world_.now();
+      while (running.next < program.steps.size()) {
+        const Step& step = program.steps[running.next];
         running.step = &step;
-        if (world_.now() < begun + step.at) world_.sleep(begun + step.at - world_.now());
+        const Nanos when = running.begun + step.at;
+        if (world_.now() < when) world_.sleep(when - world_.now());
+        ++running.next;
         ++steps_;
         program.node == foreign_client ? foreign_step(step) : this->step(i, running, step);
       }
-      running.ended = true;
+      if (std::exchange(running.ended, true)) return;
       --programs_under_way_;
       world_.wake_all(changed_);
     });
+  }
+
+  /// The node's process is killed, with the programs on it, and started again; its machine loses
+  /// its power where `power` says so. What was killed is left as it was, and never runs again.
+  void crash(int n, const GroupPtr& group, bool power) {
+    if (!group->alive) return;
+    world_.trace("n{} {}", n, power ? "loses its power" : "is killed");
+    group->alive = false;
+    const auto at = static_cast<size_t>(n);
+    (void)nodes_[at].release();
+    std::mt19937_64 random(world_.draw("power"));
+    disks_[at].disk = disks_[at].disk->after_cut(
+        power ? test::PowerLossDisk::Loss::some : test::PowerLossDisk::Loss::none, random);
+    oracle_.crashed(n);
+    world_.sleep(world_.between("restart", 10 * millisecond, 2 * second));
+    start_node(n);
+    wait_until([&] { return nodes_[at] != nullptr; });
+    for (size_t i = 0; i < running_.size(); ++i) {
+      if (script_.programs[i].node != n) continue;
+      Process& process = running_[i]->process;
+      auto* const dead = new Process(std::move(process));
+      process = {};
+      process.number = dead->number;
+      go_on(i, 0);
+    }
   }
 
   void foreign_step(const Step& step) {
@@ -155,6 +191,14 @@ class Run {
     const Program& program = script_.programs[i];
     Kernel& kernel = node(program.node).kernel();
     Process& process = running.process;
+    if (step.op == Op::crash) {
+      world_.after(0, director_,
+                   [this, n = program.node, group = world_.group(), power = step.a != 0] {
+                     crash(n, group, power);
+                   });
+      Signal never;
+      world_.wait(never);
+    }
     world_.trace("n{} {}", program.node, describe(program, static_cast<int>(i), step));
     const auto open = process.files.find(step.slot);
     OpenFilePtr file = open == process.files.end() ? nullptr : open->second;
@@ -181,7 +225,7 @@ class Run {
   int call(int n, Kernel& kernel, Process& process, const KNodePtr& start, const std::string& path,
            const OpenFilePtr& file, const Step& step) {
     const Nanos began = asked_since(process, step);
-    const auto span = [&] { return Span{began, world_.now()}; };
+    const auto span = [&] { return Span{began, world_.now(), !kernel.reaches_root(*start)}; };
     switch (step.op) {
       case Op::open: {
         if (file != nullptr) return -1;
@@ -288,7 +332,7 @@ class Run {
   int call_name(int n, Kernel& kernel, Process& process, const KNodePtr& start,
                 const std::string& path, const Step& step) {
     const Nanos began = asked_since(process, step);
-    const auto span = [&] { return Span{began, world_.now()}; };
+    const auto span = [&] { return Span{began, world_.now(), !kernel.reaches_root(*start)}; };
     switch (step.op) {
       case Op::unlink:
       case Op::rmdir: {
@@ -372,7 +416,7 @@ class Run {
       for (const std::string& name : names) all += " " + name;
       world_.trace("n{} listed {}:{}", n, path, all);
     }
-    oracle_.list_done(n, path, {began, world_.now()}, error, names);
+    oracle_.list_done(n, path, {began, world_.now(), !kernel.reaches_root(*start)}, error, names);
     return error;
   }
 
@@ -429,6 +473,7 @@ class Run {
   int resting_ = 0;
   uint64_t steps_ = 0;
   bool ended_ = false;
+  const GroupPtr director_ = std::make_shared<Group>("director");
   Signal changed_;
 };
 

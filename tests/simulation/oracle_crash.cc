@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a node's next process must still have after the one before was killed.
+#include "simulation/oracle.h"
+#include "simulation/oracle_text.h"
+
+namespace penstock::sim {
+
+void Oracle::crashed(int node) {
+  const auto of_node = [&](const auto& entry) { return entry.first.first == node; };
+  // What was on its way to the store may still take effect.
+  for (const auto& [where, local] : locals_) {
+    if (where.first != node || !being_stored(node, local)) continue;
+    commit_points_[node].merge(possible(*local));
+    for (const std::set<std::string>& commit : local->commits)
+      commit_points_[node].insert(commit.begin(), commit.end());
+  }
+  for (Rename& move : moves_[node]) move.ended = std::min(move.ended, world_.now());
+  lose_names(node);
+  std::erase_if(locals_, of_node);
+  std::erase_if(open_, [&](const auto& entry) { return entry.second.node == node; });
+  std::erase_if(storing_, of_node);
+  for (auto& [where, busy] : busy_) {
+    // Of a call whose answer nobody got, nobody knows whether it was done; with write-back the
+    // journal may know it, and nothing in the bucket tells.
+    if (where.first != node || busy.now == 0) continue;
+    if (!options_.write_back) busy.now = 0;
+    busy.last = world_.now();
+  }
+  if (options_.write_back) return;
+  for (auto& [where, until] : writers_) {
+    if (where.first == node) until = std::min(until, world_.now() + 600 * second);
+  }
+}
+
+/// Of the names that the node has made or changed, those stay that the bucket has or had, and what
+/// was promised.
+void Oracle::lose_names(int node) {
+  for (auto it = names_.begin(); it != names_.end();) {
+    const auto& [where, name] = *it;
+    if (where.first != node || name.file == nullptr) {
+      ++it;
+      continue;
+    }
+    if (!owed(node, where.second)) {
+      it = names_.erase(it);
+      continue;
+    }
+    // What a close or an fsync under way has put into the journal counts, answered or not.
+    auto kept = std::make_shared<LocalFile>();
+    kept->opened = name.file->opened;
+    kept->made_here = name.file->made_here;
+    kept->unknown = name.file->unknown;
+    kept->contents = promises_.at(where).contents;
+    for (const std::set<std::string>& commit : name.file->commits)
+      kept->contents.insert(commit.begin(), commit.end());
+    kept->ever = kept->contents;
+    promises_.at(where).contents = kept->contents;
+    it->second.file = std::move(kept);
+    ++it;
+  }
+}
+
+/// What was promised before a crash is known by its name alone, until it is opened.
+void Oracle::take_promised(int node, const std::string& path, fuse_ino_t inode) {
+  const auto name = names_.find({node, path});
+  if (name == names_.end() || name->second.file == nullptr || !owed(node, path)) return;
+  locals_.try_emplace({node, inode}, name->second.file);
+}
+
+}  // namespace penstock::sim
