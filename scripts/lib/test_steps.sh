@@ -30,6 +30,7 @@ STEPS=(
   "matrix run 600 build git, sqlite, rsync, tar, editors, HDF5 and others, with and without --write-back"
   "crates run 600 build fsx and pjdfstest, on the own server"
   "nodes run 300 build two mounts of one bucket beside another client, on the own server"
+  "kernel run 300 build the simulation's model of the kernel beside the real one, on the own server"
   "semantics run 300 build every example of docs/semantics.md, on the own server"
   "crash-testserver run 900 build --write-back, killed at random and at chosen moments, on the own server"
   "crash-radosgw run 900 build the same on Ceph radosgw"
@@ -168,6 +169,7 @@ step_matrix() { tests/real/tables install && on_server testserver tests/real/mat
 step_crates_install() { tests/real/crates install; }
 step_crates() { on_server testserver tests/real/crates_test.py; }
 step_nodes() { on_server testserver tests/real/nodes_test.py; }
+step_kernel() { PENSTOCK_SIMULATION=$PWD/build/test/simulation on_server testserver tests/real/kernel_test.py; }
 step_semantics() { on_server testserver tests/real/semantics_test.py; }
 step_package() { PENSTOCK=$PWD/build/test/penstock tests/real/package_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }

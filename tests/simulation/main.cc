@@ -50,7 +50,9 @@ double real_seconds() {
   fmt::print(stderr,
              "simulation [--first SEED] [--count N | --seconds S] [--jobs N] [--failures N]\n"
              "           [--motif NAME] [--kind VIOLATION] [--belief TIMES] [--no-shrink]\n"
-             "simulation --seed SEED [--trace]\nmotifs:");
+             "simulation --seed SEED [--trace]\n"
+             "simulation --calm SEED    (a script for a real kernel, and the model's answers)\n"
+             "motifs:");
   for (const std::string& name : motif_names()) fmt::print(stderr, " '{}'", name);
   fmt::print(stderr, "\n");
   std::exit(2);
@@ -214,6 +216,11 @@ int main(int argc, char** argv) {
   if ((personality(0xffffffff) & ADDR_NO_RANDOMIZE) == 0) {
     personality(ADDR_NO_RANDOMIZE);
     execv("/proc/self/exe", argv);
+  }
+  if (argc == 3 && std::string_view(argv[1]) == "--calm") {
+    const Script script = make_calm_script(std::stoull(argv[2]));
+    fmt::print("{}\n", calm_transcript(script));
+    return 0;
   }
   // The servers come first: whatever this process does later, they are the same.
   uint32_t jobs = 1;

@@ -84,6 +84,11 @@ std::string content_of(uint64_t id, uint64_t bytes);
 /// The script of a seed. `motif` forces one of motif_names(); empty: by chance.
 Script make_script(uint64_t seed, const std::string& motif = {});
 std::vector<std::string> motif_names();
+/// One whose steps a real kernel can be given as well: two mounts, no faults, one step at a time,
+/// at moments that are far from those at which something is believed no longer.
+Script make_calm_script(uint64_t seed);
+/// Plays it; its steps and the answers as JSON, for tests/real/kernel_test.py.
+std::string calm_transcript(const Script& script);
 
 /// One line for each step, in the words of docs/semantics.md.
 std::string describe(const Script& script);

@@ -21,6 +21,7 @@ class Run {
  public:
   Run(const Script& script, const RunOptions& options)
       : script_(script),
+        answered_(options.answered),
         world_(mix(script.seed, options.variant)),
         cloud_(world_, script.cloud),
         oracle_(world_, {.prefix = script.node.prefix,
@@ -181,6 +182,10 @@ class Run {
     }
   }
 
+  static std::string said_of(const struct stat& found) {
+    return S_ISDIR(found.st_mode) ? "directory" : fmt::format("file of {} bytes", found.st_size);
+  }
+
   /// The path of `path` from where the step begins, as the node's kernel has it.
   static std::string full_path(Kernel& kernel, const KNodePtr& start, const std::string& path) {
     if (path.empty()) return kernel.path_of(*start);
@@ -211,7 +216,9 @@ class Run {
     }
     const std::string path = full_path(kernel, start, step.path);
     const Nanos began = world_.now();
+    said_.clear();
     const int error = call(program.node, kernel, process, start, path, file, step);
+    if (answered_) answered_(static_cast<int>(i), step, error, said_);
     world_.trace("n{} p{} -> {} ({:.3f} ms)", program.node, i,
                  error <= 0 ? "ok" : strerrorname_np(error),
                  static_cast<double>(world_.now() - began) / 1e6);
@@ -252,6 +259,7 @@ class Run {
         if (file == nullptr || file->directory) return -1;
         std::string bytes;
         const int error = kernel.read(process, *file, step.a, step.b, bytes);
+        said_ = bytes;
         oracle_.read_done(n, *file, span(), error, step.a, step.b, bytes);
         return error;
       }
@@ -267,12 +275,16 @@ class Run {
       case Op::stat: {
         struct stat found {};
         const int error = kernel.stat(process, start, step.path, found);
+        if (error == 0) said_ = said_of(found);
         oracle_.stat_done(n, path, span(), error, found);
         return error;
       }
       case Op::fstat: {
         struct stat found {};
-        return file == nullptr ? -1 : kernel.fstat(process, *file, found);
+        if (file == nullptr) return -1;
+        const int error = kernel.fstat(process, *file, found);
+        if (error == 0) said_ = said_of(found);
+        return error;
       }
       case Op::list:
         return list(n, kernel, process, start, path, step);
@@ -411,11 +423,10 @@ class Run {
       if (!end && step.a != 0) world_.sleep(static_cast<Nanos>(step.a) * millisecond);
     }
     if (directory != nullptr) kernel.close(process, directory);
-    if (world_.tracing()) {
-      std::string all;
-      for (const std::string& name : names) all += " " + name;
-      world_.trace("n{} listed {}:{}", n, path, all);
-    }
+    std::string all;
+    for (const std::string& name : names) all += " " + name;
+    world_.trace("n{} listed {}:{}", n, path, all);
+    if (error == 0) said_ = all;
     oracle_.list_done(n, path, {began, world_.now(), !kernel.reaches_root(*start)}, error, names);
     return error;
   }
@@ -460,6 +471,8 @@ class Run {
   }
 
   const Script& script_;
+  const std::function<void(int, const Step&, int, const std::string&)> answered_;
+  std::string said_;  ///< By the present step; of scripts whose steps do not overlap.
   World world_;
   Cloud cloud_;
   Oracle oracle_;

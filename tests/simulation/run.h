@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "simulation/program.h"
@@ -13,6 +14,9 @@ struct RunOptions {
   double belief = 1;
   /// Which run of the script: its chances, but for those that made it.
   uint64_t variant = 0;
+  /// Told of each step that a program has done: its errno, 0, or -1 where there was nothing to do;
+  /// and what was read, the names that were listed, or what a stat has said.
+  std::function<void(int program, const Step& step, int error, const std::string& said)> answered;
 };
 
 struct RunResult {
