@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // NameOperations: exchange, of files and directories with one another.
+#include <map>
 #include <utility>
 
 #include "fs/join.h"
@@ -86,9 +87,16 @@ void NameOperations::exchange_stored(const InodePtr& one, const InodePtr& other,
         {held, core_.tree.child_key(*other->parent, other->name, one->type).value()},
     };
   }
-  request.copied = [this, one, other, known](size_t step, const std::string& relative,
-                                             const ObjectInfo& info) {
-    if (step > 0) note_copy(step == 1 ? other : one, relative, info, *known);
+  // The first one's files are copied twice: their versions are those that the first step meets.
+  const auto versions = std::make_shared<std::map<std::string, ETag>>();
+  request.copied = [this, one, other, known, versions](size_t step, const std::string& relative,
+                                                       CopiedObject copied) {
+    if (step != 1) {
+      const MutexLock lock(core_.tree.mutex);
+      ETag& first = (*versions)[relative];
+      (step == 0 ? first : copied.source) = step == 0 ? copied.source : first;
+    }
+    if (step > 0) note_copy(step == 1 ? other : one, relative, copied, *known);
   };
   renames_.rename(std::move(request), [this, one, other, known, from, to,
                                        done = std::move(done)](Result<void> result) mutable {
@@ -117,9 +125,7 @@ void NameOperations::exchanged(const InodePtr& one, const InodePtr& other, const
     } else {
       for (const InodePtr& inode : {one, other}) core_.tree.detach(inode, Binding::vanished);
     }
-    for (const auto& [file, etag] : known) {
-      if (file->named()) old.push_back(follow_copy(*file, etag));
-    }
+    old = follow(known);
   }
   for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));
 }

@@ -181,8 +181,9 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     request.copied_before = std::move(copied_before);
     request.left_alone = std::move(left_alone);
     if (copied_ != nullptr) {
-      request.copied = [self = shared_from_this()](const std::string& key, const ObjectInfo& info) {
-        self->copied_(self->held_->intent.step, key, info);
+      request.copied = [self = shared_from_this()](const std::string& key,
+                                                   const CopiedObject& copied) {
+        self->copied_(self->held_->intent.step, key, copied);
       };
     }
     if (!journalled_) {
@@ -377,7 +378,7 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
 
   JournalledRenames& owner_;
   FsCore& core_;
-  const std::function<void(size_t, const std::string&, const ObjectInfo&)> copied_;
+  const std::function<void(size_t, const std::string&, const CopiedObject&)> copied_;
   std::shared_ptr<HeldIntent> held_;
   Done<void> done_;
   uint64_t row_ = 0;

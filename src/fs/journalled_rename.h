@@ -11,6 +11,7 @@
 #include "fs/core.h"
 #include "fs/intent.h"
 #include "fs/lease.h"
+#include "fs/object_moves.h"
 #include "fs/rename_table.h"
 
 namespace penstock {
@@ -20,7 +21,8 @@ struct RenameObjects {
   std::string id;  ///< From FsCore::new_own_id; empty: one is made.
   std::vector<Move> moves;
   /// Gets every copy: of which move, and where relative to its prefix.
-  std::function<void(size_t step, const std::string& relative_key, const ObjectInfo& info)> copied;
+  std::function<void(size_t step, const std::string& relative_key, const CopiedObject& copied)>
+      copied;
 };
 
 /// Renames of several objects: each step copies, then deletes what it has copied. A directory in a

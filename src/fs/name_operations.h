@@ -75,8 +75,13 @@ class NameOperations {
   void exchange(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
 
  private:
-  /// Files that were copied together with what is above them, and the copies' versions.
-  using Followers = std::vector<std::pair<InodePtr, ETag>>;
+  /// A file that was copied together with what is above it.
+  struct Follower {
+    InodePtr file;
+    ETag source;  ///< The version that was copied, and that of the copy.
+    ETag copy;
+  };
+  using Followers = std::vector<Follower>;
 
   /// Why a change of the inode's name is refused once it is not named any more: not_found where
   /// this mount took the name away; else changed, for another inode may have it by now.
@@ -158,8 +163,12 @@ class NameOperations {
   void directory_moved(const Rename& request, const InodePtr& inode, const Followers& known)
       EXCLUDES(core_.tree.mutex);
   /// Remembers the file, where the mount knows it, that was copied with `above`, or is it.
-  void note_copy(const InodePtr& above, const std::string& relative, const ObjectInfo& info,
+  void note_copy(const InodePtr& above, const std::string& relative, const CopiedObject& copied,
                  Followers& known) EXCLUDES(core_.tree.mutex);
+  /// What they know of the files becomes what is true of the copies. Returns the writers that are
+  /// not needed any more.
+  std::vector<std::shared_ptr<FileWriter>> follow(const Followers& known)
+      REQUIRES(core_.tree.mutex);
 
   // exchange.cc
   void exchange_checked(const Rename& request, const InodePtr& one, const InodePtr& other,

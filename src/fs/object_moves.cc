@@ -124,7 +124,7 @@ class Copies : public std::enable_shared_from_this<Copies> {
                                                         relative](const Result<ObjectInfo>& info) {
                                if (!info && info.code() == Code::not_supported)
                                  return self->copy(object);
-                               self->taken(relative, info, true);
+                               self->taken(relative, object.etag, info, true);
                              }));
   }
 
@@ -137,20 +137,20 @@ class Copies : public std::enable_shared_from_this<Copies> {
                        .etag = object.etag,
                        .condition = {.if_none_match = !request_.replaces && !is_marker(relative)},
                        .describe = with_time};
-    core_.parts.copier.copy(std::move(request),
-                            core_.tracked<ObjectInfo>([self = shared_from_this(),
-                                                       relative](const Result<ObjectInfo>& info) {
-                              self->taken(relative, info, false);
-                            }));
+    core_.parts.copier.copy(
+        std::move(request),
+        core_.tracked<ObjectInfo>([self = shared_from_this(), relative,
+                                   source = object.etag](const Result<ObjectInfo>& info) {
+          self->taken(relative, source, info, false);
+        }));
   }
 
   /// An empty object need not be copied, and some servers copy no key that ends in "/".
   void write_marker(const ObjectInfo& marker) {
     std::string relative = marker.key.substr(request_.move.from.size());
     auto written = core_.tracked<ObjectInfo>(
-        [self = shared_from_this(), relative](const Result<ObjectInfo>& info) {
-          self->taken(relative, info, false);
-        });
+        [self = shared_from_this(), relative, source = marker.etag](
+            const Result<ObjectInfo>& info) { self->taken(relative, source, info, false); });
     core_.parts.store.head(
         {.key = marker.key, .cancel = {}},
         core_.tracked<ObjectInfo>([self = shared_from_this(), marker, relative,
@@ -167,8 +167,9 @@ class Copies : public std::enable_shared_from_this<Copies> {
         }));
   }
 
-  void taken(const std::string& relative, const Result<ObjectInfo>& info, bool renamed) {
-    if (info && request_.copied) request_.copied(relative, *info);
+  void taken(const std::string& relative, const ETag& source, const Result<ObjectInfo>& info,
+             bool renamed) {
+    if (info && request_.copied) request_.copied(relative, {source, *info});
     uint64_t done = 0;
     uint64_t known = 0;
     {

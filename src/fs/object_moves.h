@@ -18,12 +18,18 @@ bool is_marker(const std::string& relative_key);
 /// How many objects of a move are done, and how many are known of so far.
 using MoveProgress = std::function<void(uint64_t done, uint64_t known)>;
 
+/// One object of a move.
+struct CopiedObject {
+  ETag source;      ///< The version that was copied.
+  ObjectInfo copy;  ///< What the store told of the copy.
+};
+
 /// The first half of a move: every object is copied, or renamed, many at a time. The caller has
 /// committed what is dirty.
 struct CopyAll {
   Move move;
-  /// Gets each copy's new information, by the key relative to the prefix.
-  std::function<void(const std::string& relative_key, const ObjectInfo& info)> copied;
+  /// Gets each copy, by the key relative to the prefix.
+  std::function<void(const std::string& relative_key, const CopiedObject& copied)> copied;
   /// Called when it shows that there is more than one object; the first copy begins when it has
   /// answered. Null: nothing to wait for.
   std::function<void(Done<void>)> several;

@@ -368,7 +368,7 @@ std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) const {
 }
 
 void NameOperations::note_copy(const InodePtr& above, const std::string& relative,
-                               const ObjectInfo& info, Followers& known) {
+                               const CopiedObject& copied, Followers& known) {
   const MutexLock lock(core_.tree.mutex);
   InodePtr at = above;
   for (size_t start = 0;
@@ -378,7 +378,22 @@ void NameOperations::note_copy(const InodePtr& above, const std::string& relativ
     at = name ? core_.tree.child(*at, *name) : nullptr;
     start = slash + 1;
   }
-  if (at != nullptr && at->type == FileType::file) known.emplace_back(at, info.etag);
+  if (at != nullptr && at->type == FileType::file)
+    known.push_back({at, copied.source, copied.copy.etag});
+}
+
+std::vector<std::shared_ptr<FileWriter>> NameOperations::follow(const Followers& known) {
+  std::vector<std::shared_ptr<FileWriter>> old;
+  for (const Follower& each : known) {
+    if (!each.file->named()) continue;
+    if (tell_apart(each.file->etag, each.source)) {
+      // What others had put in the file's place was copied: the new name is not the file's.
+      core_.tree.lose(each.file);
+    } else {
+      old.push_back(follow_copy(*each.file, each.copy));
+    }
+  }
+  return old;
 }
 
 void NameOperations::rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
@@ -398,7 +413,7 @@ void NameOperations::rename_directory(const Rename& request, const InodePtr& ino
       {.moves = {{.from = from, .to = to, .over_marker = over_marker}},
        .copied = [this, inode, known](
                      size_t, const std::string& relative,
-                     const ObjectInfo& info) { note_copy(inode, relative, info, *known); }},
+                     const CopiedObject& copied) { note_copy(inode, relative, copied, *known); }},
       [this, request, inode, known, from, to,
        done = std::move(done)](Result<void> renamed) mutable {
         if (renamed) {
@@ -443,7 +458,7 @@ void NameOperations::directory_moved(const Rename& request, const InodePtr& inod
     const MutexLock lock(core_.tree.mutex);
     moved(request, inode);
     forget_markers(inode);
-    for (const auto& [file, etag] : known) old.push_back(follow_copy(*file, etag));
+    old = follow(known);
   }
   for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));
 }

@@ -218,5 +218,34 @@ TEST_CASE("nothing can be made in a directory that this mount removed") {
   CHECK(world.memory.keys().empty());
 }
 
+TEST_CASE("who has open what another version was renamed in place of cannot edit that one") {
+  SharedWorld world;
+  world.memory.set("d/f", "the bytes that were there");
+  const InodeId directory = world.held(root_inode, "d");
+  const InodeId file = world.held(directory, "f");
+  const HandleId handle = world.open(file, {.read = true, .write = true}).value();
+  world.memory.set("d/f", "theirs");
+  if (GENERATE(true, false)) {
+    REQUIRE(world.rename(root_inode, "d", root_inode, "e"));
+  } else {
+    world.memory.set("e/g", "x");
+    world.held(root_inode, "e");
+    REQUIRE(world.run<void>([&](Done<void> done) {
+      world.file_system->exchange(root_inode, "d", root_inode, "e", std::move(done));
+    }));
+  }
+  CHECK(world
+            .run<void>([&](Done<void> done) {
+              world.file_system->write(handle, {.offset = 10}, std::as_bytes(std::span("edit", 4)),
+                                       std::move(done));
+            })
+            .code() == Code::changed);
+  CHECK(world.flush(handle));
+  world.file_system->release(handle);
+  world.scheduler.advance(milliseconds(10));
+  CHECK(world.memory.contents("e/f") == "theirs");
+  CHECK(world.lookup(world.held(root_inode, "e"), "f")->attributes.size == 6);
+}
+
 }  // namespace
 }  // namespace penstock::test
