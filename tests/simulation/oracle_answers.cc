@@ -45,6 +45,7 @@ void Oracle::stat_done(int node, const std::string& path, Span span, int error,
     return told(node, path, span, matching);
   }
   if (directory && holds_below(node, path, span)) return;
+  if (was_moved(node, path, span)) return;
   fail("stat", node, path, span,
        directory ? "stat: a directory" : fmt::format("stat: a file of {} bytes", size));
 }
@@ -146,6 +147,11 @@ void Oracle::write_done(int node, const OpenFile& file, PendingChange change, Sp
   }
   std::set<std::string> after;
   for (std::string content : local.contents) {
+    // Where others of this node have truncated the file the kernel does not know its end.
+    if ((file.flags & O_APPEND) != 0 && content.size() != at) {
+      after.insert(content + bytes);
+      if (content.size() < at) continue;
+    }
     write_into(content, at, bytes);
     after.insert(std::move(content));
   }

@@ -113,7 +113,12 @@ void Oracle::made_directory(int node, const std::string& path, Span span, int er
     if (local_name(node, path, span) == nullptr && !busy(node, path, span))
       told(node, path, span, there);
   }
-  if (error == 0) set_local(node, path, {PathState::Kind::directory, nullptr, span.from});
+  if (error != 0) return;
+  // Its folder may have got another name before it was made, or after.
+  const std::vector<std::string> names = renamed_since(node, path, span.from);
+  if (names.size() == 1)
+    return set_local(node, path, {PathState::Kind::directory, nullptr, span.from});
+  for (const std::string& name : names) busy_[{node, name}].last = forever;
 }
 
 void Oracle::attributes_changed(int node, const std::string& path, Span span, int error) {
