@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -26,10 +27,12 @@ class Search {
     for (const std::string& name : names) {
       if (name.starts_with(start)) paths.push_back(options_.directory + "/" + name);
     }
-    // Whoever only looks (`read_journals`) holds a lock for a moment.
-    constexpr int tries = 5;
-    for (int i = 0; i < tries && !paths.empty(); ++i) {
-      if (i > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    // Whoever only looks (`read_journals`) holds a lock for a moment, on a busy machine for longer.
+    constexpr std::chrono::milliseconds longest_pause{1000};
+    std::chrono::milliseconds pause{0};
+    while (!paths.empty() && pause <= longest_pause) {
+      std::this_thread::sleep_for(pause);
+      pause = std::max(2 * pause, std::chrono::milliseconds(5));
       std::vector<std::string> busy;
       for (const std::string& path : paths) {
         Result<bool> looked = look_into(path);
@@ -45,11 +48,11 @@ class Search {
   }
 
  private:
-  /// False where the folder is locked.
+  /// False where somebody looks into the folder just now.
   Result<bool> look_into(const std::string& path) {
     FoundJournal candidate{.path = path};
     const int locked = lock_folder(disk_, path, candidate.lock);
-    if (locked == -EWOULDBLOCK) return false;
+    if (locked == -EWOULDBLOCK) return mount_lives(disk_, path);
     if (locked == -ENOENT || locked == -ENOTDIR) return true;
     if (locked != 0) return folder_error(locked, "cannot lock " + path);
     if (const int error = list_folder(*disk_, path, candidate.listing); error != 0)

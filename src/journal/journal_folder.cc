@@ -118,6 +118,11 @@ int lock_folder(const std::shared_ptr<Disk>& disk, const std::string& path, Disk
   return 0;
 }
 
+bool mount_lives(const std::shared_ptr<Disk>& disk, const std::string& path) {
+  const DiskFile lock = open_file(disk, lock_path(path), O_RDONLY | O_NOFOLLOW);
+  return lock && lock.try_lock(LOCK_SH) == -EWOULDBLOCK;
+}
+
 int make_journal_folder(const std::shared_ptr<Disk>& disk, const std::string& directory,
                         const std::string& hash, std::string& path, DiskFile& lock) {
   constexpr int tries = 5;

@@ -41,6 +41,9 @@ int make_folders(const std::shared_ptr<Disk>& disk, const std::string& path);
 
 /// Locks a folder for its mount. -EWOULDBLOCK: one that lives has it. -ENOENT: it is gone.
 int lock_folder(const std::shared_ptr<Disk>& disk, const std::string& path, DiskFile& lock);
+/// Whether a mount has the folder locked. A mount keeps the lock to itself for as long as it lives;
+/// who only looks shares it for a moment.
+bool mount_lives(const std::shared_ptr<Disk>& disk, const std::string& path);
 /// Makes a locked folder of its own for a mount; `path` gets its name.
 int make_journal_folder(const std::shared_ptr<Disk>& disk, const std::string& directory,
                         const std::string& hash, std::string& path, DiskFile& lock);

@@ -18,13 +18,6 @@
 namespace penstock {
 namespace {
 
-/// A mount holds the lock as long as it lives. Who opens a journal tries more than once, so that
-/// the moment for which this one holds it does not matter.
-bool is_live(const std::shared_ptr<Disk>& disk, const std::string& folder) {
-  const DiskFile lock = open_file(disk, folder + "/lock", O_RDONLY | O_NOFOLLOW);
-  return lock && lock.try_lock(LOCK_SH) == -EWOULDBLOCK;
-}
-
 JournalReport::File describe(uint64_t number, const LiveRecords::File& file) {
   JournalReport::File out{.file = number, .damage = file.damage};
   if (file.state) {
@@ -69,7 +62,7 @@ int read_newest(const std::shared_ptr<Disk>& disk, const std::string& folder,
 /// Nothing where there is no journal.
 std::optional<JournalReport> read_one(const std::shared_ptr<Disk>& disk,
                                       const std::string& folder) {
-  JournalReport report{.folder = folder, .live = is_live(disk, folder)};
+  JournalReport report{.folder = folder, .live = mount_lives(disk, folder)};
   std::vector<std::byte> log;
   FolderListing listing;
   const int error = read_newest(disk, folder, log, listing);
