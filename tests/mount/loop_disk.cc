@@ -2,10 +2,13 @@
 #include "mount/loop_disk.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
@@ -28,6 +31,13 @@ struct statvfs space_of(const fs::path& path) {
   if (statvfs(path.c_str(), &space) != 0)
     throw std::system_error(errno, std::generic_category(), path.string());
   return space;
+}
+
+std::array<int, 2> new_pipe() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0)
+    throw std::system_error(errno, std::generic_category(), "pipe");
+  return ends;
 }
 
 }  // namespace
@@ -79,6 +89,58 @@ void LoopDisk::fill(uint64_t left) const {
   const bool cut = ftruncate(fd, kept) == 0 && fsync(fd) == 0;
   close(fd);
   if (!cut) throw std::system_error(errno, std::generic_category(), filling.string());
+}
+
+FrozenDisk::FrozenDisk(const LoopDisk& disk, int limit_s) {
+  // Not stopped by what stops the test's process group, for then nobody would thaw the disk.
+  const std::string script =
+      "trap '' INT TERM HUP; fsfreeze -f \"$0\" && echo frozen && "
+      "{ read -rt \"$1\"; fsfreeze -u \"$0\"; }";
+  std::vector<std::string> words = {"/bin/bash", "-c", script, disk.path().string(),
+                                    std::to_string(limit_s)};
+  if (geteuid() != 0) words.insert(words.begin(), {"/usr/bin/sudo", "-n"});
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+
+  const std::array<int, 2> hold = new_pipe();
+  const std::array<int, 2> state = new_pipe();
+  const pid_t between = fork();
+  if (between == 0) {
+    // A child of nobody here: who kills the test's children lets it be.
+    if (setsid() < 0 || fork() != 0) _exit(0);
+    if (dup2(hold[0], 0) == 0 && dup2(state[1], 1) == 1) execv(arguments[0], arguments.data());
+    _exit(127);
+  }
+  close(hold[0]);
+  close(state[1]);
+  hold_ = hold[1];
+  state_ = state[0];
+  waitpid(between, nullptr, 0);
+  char first = 0;
+  if (between < 0 || read(state_, &first, 1) != 1) {
+    thaw();
+    throw std::runtime_error("the disk cannot be frozen");
+  }
+}
+
+bool FrozenDisk::still() const {
+  // What it has said, and then its end.
+  std::array<char, 16> said{};
+  pollfd waits{.fd = state_, .events = POLLIN, .revents = 0};
+  while (poll(&waits, 1, 0) == 1)
+    if (read(state_, said.data(), said.size()) <= 0) return false;
+  return true;
+}
+
+void FrozenDisk::thaw() {
+  if (hold_ < 0) return;
+  close(hold_);
+  hold_ = -1;
+  std::array<char, 16> said{};
+  while (read(state_, said.data(), said.size()) > 0) {
+  }
+  close(state_);
 }
 
 void LoopDisk::use_up_inodes() const {

@@ -39,4 +39,25 @@ class LoopDisk {
   std::filesystem::path path_;
 };
 
+/// Keeps a LoopDisk's file system from writing while it lives: whoever writes there hangs, as on a
+/// disk that does not answer. A process of its own freezes it and lets it go again, also where the
+/// test dies, and after `limit_s` seconds in any case: what hangs on a frozen file system cannot be
+/// killed, and the machine cannot sync. Throws std::runtime_error or std::system_error.
+class FrozenDisk {
+ public:
+  explicit FrozenDisk(const LoopDisk& disk, int limit_s = 40);
+  ~FrozenDisk() { thaw(); }
+  FrozenDisk(const FrozenDisk&) = delete;
+  FrozenDisk& operator=(const FrozenDisk&) = delete;
+
+  /// False once the time is over: what has happened by then was no answer to a frozen disk.
+  bool still() const;
+  /// Returns when the disk answers again.
+  void thaw();
+
+ private:
+  int hold_ = -1;   // the disk is let go when this is closed, by whatever end of the test
+  int state_ = -1;  // ends when it was let go
+};
+
 }  // namespace penstock::test
