@@ -135,6 +135,9 @@ struct GetRequest {
   std::shared_ptr<BodySink> sink;
   std::stop_token cancel;
   RequestClass request_class = RequestClass::demand;  ///< Not small.
+  /// Requested once somebody waits for these bytes: what was in the background is demand from then
+  /// on. `request_class` goes on saying what it was.
+  std::stop_token awaited;
 };
 
 struct HeadRequest {

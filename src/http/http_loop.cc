@@ -97,6 +97,14 @@ void HttpLoop::note_cancelled(uint64_t id) {
   wake();
 }
 
+void HttpLoop::note_awaited(uint64_t id) {
+  {
+    const MutexLock lock(mutex_);
+    awaited_.push_back(id);
+  }
+  wake();
+}
+
 void HttpLoop::wake() noexcept {
   const uint64_t one = 1;
   // Fails only where the counter is full, and then the loop is awake already.
@@ -128,11 +136,14 @@ bool HttpLoop::take_messages() {
     if (stopping_) return false;
     taken_.swap(incoming_);
     taken_cancelled_.swap(cancelled_);
+    taken_awaited_.swap(awaited_);
   }
   for (auto& submission : taken_) accept(std::move(submission));
   taken_.clear();
   for (const uint64_t id : taken_cancelled_) cancel(id);
   taken_cancelled_.clear();
+  for (const uint64_t id : taken_awaited_) waiting_.raise(id);
+  taken_awaited_.clear();
   return true;
 }
 
@@ -142,6 +153,12 @@ void HttpLoop::accept(std::unique_ptr<Submission> submission) {
     submission->on_cancel.emplace(
         submission->request.cancel,
         Callback<void()>([this, id = submission->id] { note_cancelled(id); }));
+  }
+  const bool background = submission->request.request_class == RequestClass::background;
+  if (background && submission->request.awaited.stop_possible()) {
+    submission->on_awaited.emplace(
+        submission->request.awaited,
+        Callback<void()>([this, id = submission->id] { note_awaited(id); }));
   }
   waiting_.push(std::move(submission));
 }
@@ -157,6 +174,7 @@ void HttpLoop::cancel(uint64_t id) {
 
 void HttpLoop::start_waiting() {
   while (auto submission = waiting_.begin_next()) {
+    submission->on_awaited.reset();
     if (submission->request.cancel.stop_requested()) {
       waiting_.ended(submission->request.request_class);
       deliver(std::move(submission), Error(Code::cancelled, "the request was cancelled"));
@@ -251,6 +269,7 @@ void HttpLoop::end(Transfer& transfer, CURLcode code, std::optional<Error> failu
 
 void HttpLoop::deliver(std::unique_ptr<Submission> submission, Result<HttpResponse> result) {
   submission->on_cancel.reset();
+  submission->on_awaited.reset();
   Done<HttpResponse> done = std::move(submission->done);
   submission.reset();  // The body and the sink go before the caller is told.
   load_.fetch_sub(1, std::memory_order_relaxed);

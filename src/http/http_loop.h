@@ -59,6 +59,7 @@ class HttpLoop {
   void deliver(std::unique_ptr<Submission> submission, Result<HttpResponse> result);
   void end_all() EXCLUDES(mutex_);
   void note_cancelled(uint64_t id) EXCLUDES(mutex_);
+  void note_awaited(uint64_t id) EXCLUDES(mutex_);
   void wake() noexcept;
 
   const HttpOptions& options_;
@@ -68,6 +69,7 @@ class HttpLoop {
   Mutex mutex_;
   std::vector<std::unique_ptr<Submission>> incoming_ GUARDED_BY(mutex_);
   std::vector<uint64_t> cancelled_ GUARDED_BY(mutex_);
+  std::vector<uint64_t> awaited_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
 
   std::atomic<std::thread::id> thread_id_{};
@@ -85,6 +87,7 @@ class HttpLoop {
   std::vector<std::unique_ptr<Transfer>> idle_;
   std::vector<std::unique_ptr<Submission>> taken_;
   std::vector<uint64_t> taken_cancelled_;
+  std::vector<uint64_t> taken_awaited_;
 
   std::jthread thread_;
 };

@@ -76,6 +76,8 @@ struct HttpRequest {
   std::chrono::milliseconds silence_limit{0};
   std::stop_token cancel;
   RequestClass request_class = RequestClass::small;
+  /// Requested: it is of the class demand from then on, where it is of the background and waits.
+  std::stop_token awaited;
 };
 
 constexpr size_t max_collected_body = 16U << 20;

@@ -23,6 +23,16 @@ std::unique_ptr<Submission> take_front(std::deque<std::unique_ptr<Submission>>& 
   return submission;
 }
 
+/// Null: it is not among them.
+std::unique_ptr<Submission> take(std::deque<std::unique_ptr<Submission>>& waiting, uint64_t id) {
+  const auto found = std::find_if(waiting.begin(), waiting.end(),
+                                  [id](const auto& submission) { return submission->id == id; });
+  if (found == waiting.end()) return nullptr;
+  auto submission = std::move(*found);
+  waiting.erase(found);
+  return submission;
+}
+
 }  // namespace
 
 RequestQueue::RequestQueue(uint32_t slots) {
@@ -74,14 +84,17 @@ void RequestQueue::ended(RequestClass request_class) {
   --lines_[index_of(request_class)].under_way;
 }
 
+void RequestQueue::raise(uint64_t id) {
+  auto submission = take(lines_[index_of(RequestClass::background)].waiting, id);
+  if (submission == nullptr) return;
+  // Its slot will be of this class too.
+  submission->request.request_class = RequestClass::demand;
+  push(std::move(submission));
+}
+
 std::unique_ptr<Submission> RequestQueue::withdraw(uint64_t id) {
   for (Line& line : lines_) {
-    const auto found = std::find_if(line.waiting.begin(), line.waiting.end(),
-                                    [id](const auto& waiting) { return waiting->id == id; });
-    if (found == line.waiting.end()) continue;
-    auto submission = std::move(*found);
-    line.waiting.erase(found);
-    return submission;
+    if (auto submission = take(line.waiting, id)) return submission;
   }
   return nullptr;
 }

@@ -26,6 +26,9 @@ class RequestQueue {
   std::unique_ptr<Submission> begin_next();
   bool can_begin() const { return first_allowed().has_value(); }
   void ended(RequestClass request_class);
+  /// One of the background for which somebody waits by now goes on as a demand, behind those that
+  /// wait already. Nothing where it has begun, or is not here.
+  void raise(uint64_t id);
   /// Takes one out that has not begun; null: it is not here.
   std::unique_ptr<Submission> withdraw(uint64_t id);
   std::unique_ptr<Submission> withdraw_any();

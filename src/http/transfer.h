@@ -28,6 +28,7 @@ struct Submission {
   Done<HttpResponse> done;
   Time submitted;
   std::optional<std::stop_callback<Callback<void()>>> on_cancel;
+  std::optional<std::stop_callback<Callback<void()>>> on_awaited;  ///< While it waits.
 };
 
 /// One libcurl easy handle, used for one submission after the other. Belongs to one loop; not

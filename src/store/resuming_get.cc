@@ -37,6 +37,7 @@ void ResumingGet::send_get() {
   request.sink = std::shared_ptr<BodySink>(self, this);
   request.cancel = try_token();
   request.request_class = request_.request_class;
+  request.awaited = request_.awaited;
   shared_->inner.get(std::move(request),
                      [self](Result<ObjectInfo> result) { self->got(std::move(result)); });
 }

@@ -60,6 +60,10 @@ class Fetch final : public BodySink {
   std::stop_token stop_token() const noexcept { return stop_.get_token(); }
   /// Ends the GET early. Calls into the store: without locks.
   void abandon();
+  /// Requested by hurry().
+  std::stop_token awaited() const noexcept { return awaited_.get_token(); }
+  /// Somebody waits by now for what was to be fetched ahead. Calls into the store: without locks.
+  void hurry() { awaited_.request_stop(); }
 
   // The store's thread.
   bool write(uint64_t offset, std::span<const std::byte> bytes) noexcept override;
@@ -137,6 +141,7 @@ class Fetch final : public BodySink {
   const std::weak_ptr<FetchOwner> owner_;
   const std::shared_ptr<CacheLink> cache_;  ///< Null: there is no cache.
   std::stop_source stop_;
+  std::stop_source awaited_;
   std::atomic<bool> abandoned_ = false;
 
   // The store's thread. A piece's buffer is set before the watermark passes it, which publishes it.

@@ -60,6 +60,7 @@ void ObjectReaderImpl::get(const std::shared_ptr<Fetch>& fetch) {
   request.if_match = version_.etag;
   request.sink = fetch;
   request.cancel = fetch->stop_token();
+  request.awaited = fetch->awaited();
   {
     const MutexLock lock(mutex_);
     if (!fetch->pinned()) request.request_class = RequestClass::background;

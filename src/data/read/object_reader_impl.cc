@@ -230,6 +230,7 @@ void ObjectReaderImpl::run(Aftermath after) {
   after.reads.clear();
   for (const auto& fetch : after.starts) start(fetch);
   for (const auto& fetch : after.stops) fetch->abandon();
+  for (const auto& fetch : after.awaited) fetch->hurry();
   for (const auto& read : after.parks) reserve(read);
   const bool idled = after.idled || !after.answers.empty();
   after.answers.clear();

@@ -59,6 +59,7 @@ class ObjectReaderImpl final : public ObjectReader,
     std::vector<Answer> answers;
     std::vector<std::shared_ptr<Fetch>> starts;
     std::vector<std::shared_ptr<Fetch>> stops;
+    std::vector<std::shared_ptr<Fetch>> awaited;
     std::vector<std::shared_ptr<PendingRead>> parks;
     bool idled = false;  ///< Memory may have become reclaimable.
     // Destroyed without the lock, because giving memory back runs whoever waits for it.

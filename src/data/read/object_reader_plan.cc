@@ -72,8 +72,11 @@ void ObjectReaderImpl::admit(const std::shared_ptr<PendingRead>& read, const Rea
     const uint64_t all = whole() ? version_.size : rounded(read->range).length;
     return park(read, read->wide ? all : total(missing(*read, nullptr)), after);
   }
-  fetches_.for_each_in(read->range, [&](const std::shared_ptr<Fetch>& fetch, uint64_t begin,
-                                        uint64_t end) { fetch->pin(read, begin, end); });
+  fetches_.for_each_in(read->range,
+                       [&](const std::shared_ptr<Fetch>& fetch, uint64_t begin, uint64_t end) {
+                         if (end > fetch->arrived()) after.awaited.push_back(fetch);
+                         fetch->pin(read, begin, end);
+                       });
   if (read->unmet == 0) complete(*read, after);
 }
 

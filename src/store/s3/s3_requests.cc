@@ -115,7 +115,8 @@ S3Request get_request(const GetRequest& request) {
   S3Request s3{.method = HttpMethod::get,
                .key = request.key,
                .cancel = request.cancel,
-               .request_class = request.request_class};
+               .request_class = request.request_class,
+               .awaited = request.awaited};
   if (request.range) s3.headers.emplace_back("range", range_text(*request.range));
   if (!request.if_match.empty()) s3.headers.emplace_back("if-match", quote_etag(request.if_match));
   return s3;

@@ -86,7 +86,8 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
                      .sink = request_.sink,
                      .silence_limit = request_.silence_limit,
                      .cancel = request_.cancel,
-                     .request_class = request_.request_class};
+                     .request_class = request_.request_class,
+                     .awaited = request_.awaited};
     const std::string path = used_endpoint_->path(request_.key);
     http.url = used_endpoint_->origin() + path;
     if (!request_.query.empty()) http.url += '?' + request_query(request_.query);

@@ -38,6 +38,7 @@ struct S3Request {
   bool if_none_match = false;                  ///< A failed condition is Code::already_exists.
   std::stop_token cancel;
   RequestClass request_class = RequestClass::small;
+  std::stop_token awaited;  ///< As in GetRequest.
 };
 
 /// What is known of one bucket's service, and the way to it: addresses, signs and sends requests,

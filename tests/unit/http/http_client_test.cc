@@ -319,6 +319,47 @@ TEST_CASE("a small request begins at once while slow ones have all that they may
   }
 }
 
+TEST_CASE("a request of the background for which somebody waits passes the others") {
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  ScriptedServer server([&](const auto& request) {
+    if (request.line.find("/slow") != std::string::npos) released.wait();
+    return ScriptedServer::answer(200, "done");
+  });
+  HttpOptions options = long_limits();
+  options.max_connections = 16;
+  options.threads = 1;
+  std::atomic<int> answered{0};
+  std::stop_source awaited;
+  std::stop_source known;
+  known.request_stop();
+  {
+    HttpClient client(options);
+    for (int i = 0; i < 40; ++i) {
+      client.send({.url = server.url() + "/slow", .request_class = RequestClass::background},
+                  [&](const auto& result) { answered += result ? 1 : 0; });
+    }
+    std::promise<void> first;
+    std::promise<void> second;
+    client.send({.url = server.url() + "/a",
+                 .request_class = RequestClass::background,
+                 .awaited = awaited.get_token()},
+                [&](const auto&) { first.set_value(); });
+    while (server.requests().size() < 13) std::this_thread::yield();
+    // All slots that the background may have are taken, and none is given back.
+    awaited.request_stop();
+    first.get_future().wait();
+    client.send({.url = server.url() + "/b",
+                 .request_class = RequestClass::background,
+                 .awaited = known.get_token()},
+                [&](const auto&) { second.set_value(); });
+    second.get_future().wait();
+    CHECK(answered == 0);
+    release.set_value();
+    while (answered < 40) std::this_thread::yield();
+  }
+}
+
 TEST_CASE("many requests from many threads share the loops, and callbacks may send again") {
   ScriptedServer server(
       [](const auto& request) { return ScriptedServer::answer(200, request.line); });

@@ -85,5 +85,30 @@ TEST_CASE("requests of a class begin in their order, but for those that are with
   CHECK(world.queue.withdraw_any() == nullptr);
 }
 
+TEST_CASE("what somebody waits for by now does not queue with the background") {
+  World world(8);
+  world.push(background, 10);  // 1 to 10; six begin.
+  CHECK(world.begin_all() == std::string(6, 'b'));
+  world.push(demand);  // 11
+  world.queue.raise(9);
+  world.queue.raise(3);   // It has begun.
+  world.queue.raise(77);  // It is not here.
+  CHECK(world.queue.begin_next()->id == 11);
+  CHECK_FALSE(world.queue.can_begin());
+  world.queue.ended(demand);
+  const auto raised = world.queue.begin_next();
+  REQUIRE(raised != nullptr);
+  CHECK(raised->id == 9);
+  // Its slot is one of demand: the background does not get more for it.
+  CHECK(raised->request.request_class == demand);
+  CHECK(world.queue.begin_next() == nullptr);
+  world.queue.ended(demand);
+  CHECK(world.queue.begin_next() == nullptr);
+  world.queue.ended(background);
+  CHECK(world.queue.begin_next()->id == 7);
+  world.queue.raise(10);
+  CHECK(world.queue.withdraw(10)->id == 10);
+}
+
 }  // namespace
 }  // namespace penstock

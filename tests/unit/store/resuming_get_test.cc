@@ -95,12 +95,18 @@ TEST_CASE(
 TEST_CASE("A get that goes on stays what it was for who else wants to send") {
   Ground ground;
   ground.breaks = {3};
-  ground.store.get({.key = "k", .sink = ground.sink, .request_class = RequestClass::background},
+  std::stop_source awaited;
+  ground.store.get({.key = "k",
+                    .sink = ground.sink,
+                    .request_class = RequestClass::background,
+                    .awaited = awaited.get_token()},
                    ground.outcome.done());
   ground.scheduler.advance(2s);
   REQUIRE(ground.asked.size() == 2);
-  for (const GetRequest& request : ground.asked)
+  for (const GetRequest& request : ground.asked) {
     CHECK(request.request_class == RequestClass::background);
+    CHECK(request.awaited == awaited.get_token());
+  }
 }
 
 TEST_CASE("An object that is replaced between two tries is not mixed") {

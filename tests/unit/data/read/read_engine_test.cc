@@ -88,8 +88,32 @@ TEST_CASE("the first read at the start is followed by 4 MiB over four connection
   // The reader waits for the first alone.
   CHECK(t.store.gets[0]->request.request_class == RequestClass::demand);
   CHECK(t.store.gets[1]->request.request_class == RequestClass::background);
+  CHECK_FALSE(t.store.gets[1]->request.awaited.stop_requested());
   t.store.send(0, 128 * kib);
   CHECK(reply->is({0, 128 * kib}));
+}
+
+TEST_CASE("who reads what is being fetched ahead makes it a demand") {
+  ReadFixture t(256 * mib);
+  const auto reader = t.open();
+  const auto first = t.read(*reader, 0, 128 * kib);
+  const auto awaited = [&](size_t index) {
+    return t.store.gets[index]->request.awaited.stop_requested();
+  };
+  REQUIRE(t.store.gets.size() == 4);
+  t.store.send(2, 256 * kib);
+  // These bytes are here, so nobody waits.
+  CHECK(t.read(*reader, 2 * mib, 128 * kib)->is({2 * mib, 128 * kib}));
+  CHECK_FALSE(awaited(2));
+  const auto later = t.read(*reader, 2 * mib + 128 * kib, 256 * kib);
+  CHECK(awaited(2));
+  CHECK_FALSE(awaited(1));
+  CHECK_FALSE(awaited(3));
+  const auto both = t.read(*reader, 2 * mib - 64 * kib, 128 * kib);
+  CHECK(awaited(1));
+  t.store.serve_all();
+  CHECK(later->is({2 * mib + 128 * kib, 256 * kib}));
+  CHECK(both->is({2 * mib - 64 * kib, 128 * kib}));
 }
 
 TEST_CASE("a stream's window grows quickly, in order, without gaps or repetition", "[one-thread]") {
