@@ -65,7 +65,7 @@ class Layers {
 };
 
 /// A string of TOML.
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -83,7 +83,7 @@ std::string quoted(std::string_view text) {
 
 std::string toml_value(const OptionRow& row, const std::string& text) {
   if (row.kind == ValueKind::flag) return text == "yes" ? "true" : "false";
-  return row.kind == ValueKind::count ? text : quoted(text);
+  return row.kind == ValueKind::count ? text : toml_string(text);
 }
 
 }  // namespace
@@ -168,10 +168,11 @@ Result<EffectiveOptions> Configuration::options(const ConfigQuestion& question) 
 
 std::string config_text(const EffectiveOptions& effective, std::string_view mount) {
   const Options& options = effective.options;
-  std::string text = mount.empty() ? "[defaults]\n" : fmt::format("[mounts.{}]\n", quoted(mount));
-  if (!mount.empty()) text += fmt::format("source = {}\n", quoted(options.store.url));
+  std::string text =
+      mount.empty() ? "[defaults]\n" : fmt::format("[mounts.{}]\n", toml_string(mount));
+  if (!mount.empty()) text += fmt::format("source = {}\n", toml_string(options.store.url));
   if (!options.mount.mountpoint.empty())
-    text += fmt::format("mountpoint = {}\n", quoted(options.mount.mountpoint));
+    text += fmt::format("mountpoint = {}\n", toml_string(options.mount.mountpoint));
   size_t index = 0;
   for (const OptionRow& row : option_table()) {
     const std::string& origin = effective.origins[index++];
