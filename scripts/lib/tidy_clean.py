@@ -57,7 +57,9 @@ class Fingerprints:
         digest = hashlib.sha256(self.settings.encode())
         for command in sorted(commands):
             folders = tuple(path for path in self.folders(command) if path.startswith(self.root + os.sep))
-            digest.update("\0".join(command).replace(self.root, "").encode() + b"\0\0")
+            # Not where the compiler lies: its version is among the settings.
+            options = [os.path.basename(command[0]), *command[1:]]
+            digest.update("\0".join(options).replace(self.root, "").encode() + b"\0\0")
             for path in self.reached_from(source, folders):
                 digest.update(f"{os.path.relpath(path, self.root)} {self.file(path)[0]}\n".encode())
         return digest.hexdigest()[:32]
