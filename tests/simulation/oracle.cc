@@ -125,7 +125,11 @@ std::set<std::string> Oracle::possible(const LocalFile& local) {
   std::set<std::string> result = local.contents;
   for (const PendingWrite& write : local.pending) {
     for (std::string content : std::set<std::string>(result)) {
-      write_into(content, write.append ? content.size() : write.at, write.bytes);
+      if (write.truncates) {
+        content.resize(write.at, '\0');
+      } else {
+        write_into(content, write.append ? content.size() : write.at, write.bytes);
+      }
       result.insert(std::move(content));
     }
   }

@@ -28,8 +28,9 @@ struct PathState {
   uint64_t version = 0;  ///< Different for every state.
 };
 
-/// A write that has no answer yet.
+/// A write that has no answer yet; or a truncation to `at`.
 struct PendingWrite {
+  bool truncates = false;
   bool append = false;
   uint64_t at = 0;
   std::string bytes;
@@ -45,8 +46,7 @@ struct LocalFile {
   Nanos changed = 0;  ///< When the last change was acknowledged; 0: never.
   /// Writes that are under way: what is stored meanwhile may have them.
   std::list<PendingWrite> pending;
-  uint32_t truncations = 0;  ///< That are under way.
-  uint32_t writers = 0;      ///< Open files.
+  uint32_t writers = 0;  ///< Open files.
   /// Calls under way that store what the file is by then, each with all that it may store.
   std::list<std::set<std::string>> commits;
   bool deleted = false;
@@ -101,8 +101,9 @@ class Oracle final : public KernelWatcher {
   PendingChange write_begins(const OpenFile& file, uint64_t at, const std::string& bytes);
   void write_done(int node, const OpenFile& file, PendingChange change, Span span, int error,
                   uint64_t at, const std::string& bytes);
-  void truncate_begins(const OpenFile& file);
-  void truncate_done(int node, const OpenFile& file, Span span, int error, uint64_t size);
+  PendingChange truncate_begins(const OpenFile& file, uint64_t size);
+  void truncate_done(int node, const OpenFile& file, PendingChange change, Span span, int error,
+                     uint64_t size);
   void read_done(int node, const OpenFile& file, Span span, int error, uint64_t offset, size_t size,
                  const std::string& bytes);
   /// What a commit that begins now may store is what its file holds until it has ended.

@@ -36,7 +36,7 @@ void Oracle::stat_done(int node, const std::string& path, Span span, int error,
     if (directory && local->kind == PathState::Kind::directory) return;
     if (!directory && local->file != nullptr) {
       const LocalFile& file = *local->file;
-      const bool under_way = !file.pending.empty() || file.truncations > 0;
+      const bool under_way = !file.pending.empty();
       const bool changing = under_way || file.changed >= span.from || file.unknown;
       const auto fits = [&](const std::string& bytes) { return bytes.size() == size; };
       if (std::ranges::any_of(changing ? file.ever : file.contents, fits) || file.unknown) return;
@@ -118,14 +118,18 @@ PendingChange Oracle::write_begins(const OpenFile& file, uint64_t at, const std:
   const auto info = open_.find(&file);
   if (info == open_.end() || info->second.local == nullptr || !file.writes()) return std::nullopt;
   std::list<PendingWrite>& pending = info->second.local->pending;
-  pending.push_back({(file.flags & O_APPEND) != 0, at, bytes});
+  pending.push_back({.append = (file.flags & O_APPEND) != 0, .at = at, .bytes = bytes});
   may_be_stored(*info->second.local);
   return std::prev(pending.end());
 }
 
-void Oracle::truncate_begins(const OpenFile& file) {
+PendingChange Oracle::truncate_begins(const OpenFile& file, uint64_t size) {
   const auto info = open_.find(&file);
-  if (info != open_.end() && info->second.local != nullptr) ++info->second.local->truncations;
+  if (info == open_.end() || info->second.local == nullptr) return std::nullopt;
+  LocalFile& local = *info->second.local;
+  local.pending.push_back({.truncates = true, .at = size});
+  may_be_stored(local);
+  return std::prev(local.pending.end());
 }
 
 void Oracle::write_done(int node, const OpenFile& file, PendingChange change, Span span, int error,
@@ -174,11 +178,12 @@ void Oracle::changed_here(int node, const OpenInfo& info, Span span) {
     set_local(node, info.present, {PathState::Kind::file, info.local, span.from});
 }
 
-void Oracle::truncate_done(int node, const OpenFile& file, Span span, int error, uint64_t size) {
+void Oracle::truncate_done(int node, const OpenFile& file, PendingChange change, Span span,
+                           int error, uint64_t size) {
   const auto found = open_.find(&file);
-  if (found == open_.end() || found->second.local == nullptr) return;
+  if (found == open_.end() || found->second.local == nullptr || !change) return;
   LocalFile& local = *found->second.local;
-  --local.truncations;
+  local.pending.erase(*change);
   local.changed = world_.now();
   if (error != 0) {
     local.unknown = true;
@@ -223,7 +228,7 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
     fail("unexpected error", node, path, since, fmt::format("read: {}", strerrorname_np(error)));
   }
   if (local != nullptr) {
-    const bool under_way = !local->pending.empty() || local->truncations > 0;
+    const bool under_way = !local->pending.empty();
     if (local->unknown || under_way || local->changed >= span.from) return;
     for (const std::string& content : local->contents) {
       if (piece(content, offset, size) == bytes) return;

@@ -302,9 +302,9 @@ class Run {
       }
       case Op::truncate: {
         if (file == nullptr || file->directory || !file->writes()) return -1;
-        oracle_.truncate_begins(*file);
+        const PendingChange change = oracle_.truncate_begins(*file, step.a);
         const int error = kernel.truncate(process, file->node, file.get(), step.a);
-        oracle_.truncate_done(n, *file, span(), error, step.a);
+        oracle_.truncate_done(n, *file, change, span(), error, step.a);
         return error;
       }
       case Op::fchmod: {
