@@ -91,12 +91,16 @@ void NameOperations::exchange_stored(const InodePtr& one, const InodePtr& other,
   const auto versions = std::make_shared<std::map<std::string, ETag>>();
   request.copied = [this, one, other, known, versions](size_t step, const std::string& relative,
                                                        CopiedObject copied) {
-    if (step != 1) {
+    if (step == 1) return note_copy(other, relative, copied, *known);
+    {
       const MutexLock lock(core_.tree.mutex);
-      ETag& first = (*versions)[relative];
-      (step == 0 ? first : copied.source) = step == 0 ? copied.source : first;
+      if (step == 0) {
+        (*versions)[relative] = copied.source;
+        return;
+      }
+      copied.source = (*versions)[relative];
     }
-    if (step > 0) note_copy(step == 1 ? other : one, relative, copied, *known);
+    note_copy(one, relative, copied, *known);
   };
   renames_.rename(std::move(request), [this, one, other, known, from, to,
                                        done = std::move(done)](Result<void> result) mutable {

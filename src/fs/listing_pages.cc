@@ -31,9 +31,8 @@ void DirectoryLoader::request_pages(const InodePtr& directory,
     if (!prefix) gone = prefix.error();
     if (prefix && listing->prefix != *prefix) {
       // What pages of other keys are to be continued with means nothing under this one.
-      const bool moved = listing->prefix.has_value();
       listing->begin_again(*prefix);
-      if (moved) requests = listing->ranges.next();
+      if (listing->moved) requests = listing->ranges.next();
     }
     asked.prefix = listing->prefix.value_or("");
     asked.at = core_.parts.scheduler.now();
