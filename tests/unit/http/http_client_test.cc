@@ -45,6 +45,22 @@ Body body_of(std::vector<std::string> pieces) {
   return body;
 }
 
+/// Answers requests for "/slow" once it is released, and all others at once.
+class SlowServer {
+ public:
+  void release() { release_.set_value(); }
+  std::string url() const { return server_.url(); }
+  auto requests() const { return server_.requests(); }
+
+ private:
+  std::promise<void> release_;
+  const std::shared_future<void> released_{release_.get_future().share()};
+  ScriptedServer server_{[this](const auto& request) {
+    if (request.line.find("/slow") != std::string::npos) released_.wait();
+    return ScriptedServer::answer(200, "done");
+  }};
+};
+
 struct StringSink final : HttpSink {
   std::optional<Error> started(const HttpResponse& head) noexcept override {
     ++starts;
@@ -198,12 +214,7 @@ TEST_CASE("an answer that is cut, reset, stalled or missing is an error of its k
 }
 
 TEST_CASE("a request with a silence limit outlives the first-byte limit") {
-  std::promise<void> release;
-  const auto released = release.get_future().share();
-  ScriptedServer server([&](const auto& request) {
-    if (request.line.find("/slow") != std::string::npos) released.wait();
-    return ScriptedServer::answer(200, "done");
-  });
+  SlowServer server;
   HttpClient client(short_limits());
   std::promise<Code> impatient;
   std::promise<int> patient;
@@ -212,7 +223,7 @@ TEST_CASE("a request with a silence limit outlives the first-byte limit") {
   client.send({.url = server.url() + "/slow"},
               [&](auto result) { impatient.set_value(result.code()); });
   CHECK(impatient.get_future().get() == Code::timed_out);
-  release.set_value();
+  server.release();
   CHECK(patient.get_future().get() == 200);
 }
 
@@ -295,12 +306,7 @@ TEST_CASE("no more requests are under way than allowed, with however many thread
 }
 
 TEST_CASE("a small request begins at once while slow ones have all that they may have") {
-  std::promise<void> release;
-  const auto released = release.get_future().share();
-  ScriptedServer server([&](const auto& request) {
-    if (request.line.find("/slow") != std::string::npos) released.wait();
-    return ScriptedServer::answer(200, "done");
-  });
+  SlowServer server;
   HttpOptions options = long_limits();
   options.max_connections = 16;
   std::atomic<int> answered{0};
@@ -314,18 +320,13 @@ TEST_CASE("a small request begins at once while slow ones have all that they may
     while (server.requests().size() < 15) std::this_thread::yield();
     CHECK(send(client, {.method = HttpMethod::head, .url = server.url() + "/"}));
     CHECK(answered == 0);
-    release.set_value();
+    server.release();
     while (answered < 40) std::this_thread::yield();
   }
 }
 
 TEST_CASE("a request of the background for which somebody waits passes the others") {
-  std::promise<void> release;
-  const auto released = release.get_future().share();
-  ScriptedServer server([&](const auto& request) {
-    if (request.line.find("/slow") != std::string::npos) released.wait();
-    return ScriptedServer::answer(200, "done");
-  });
+  SlowServer server;
   HttpOptions options = long_limits();
   options.max_connections = 16;
   options.threads = 1;
@@ -355,7 +356,7 @@ TEST_CASE("a request of the background for which somebody waits passes the other
                 [&](const auto&) { second.set_value(); });
     second.get_future().wait();
     CHECK(answered == 0);
-    release.set_value();
+    server.release();
     while (answered < 40) std::this_thread::yield();
   }
 }
