@@ -411,12 +411,7 @@ class Run {
     const Nanos began = asked_since(process, step);
     OpenFilePtr directory;
     std::vector<std::string> names;
-    int error = 0;
-    if (step.path.empty()) {
-      error = kernel.open(process, start, step.path, O_RDONLY | O_DIRECTORY, directory);
-    } else {
-      error = kernel.open(process, start, step.path, O_RDONLY | O_DIRECTORY, directory);
-    }
+    int error = kernel.open(process, start, step.path, O_RDONLY | O_DIRECTORY, directory);
     bool end = false;
     while (error == 0 && !end) {
       error = kernel.getdents(process, *directory, names, end);
