@@ -165,7 +165,6 @@ Result<void> Mount::open_journal(const Options& options) {
       left_, journal_workers_, log_);
   if (!journal) return journal.error();
   journal_ = std::move(*journal);
-  journal_uploads_ = std::make_unique<JournalUploads>(*journal_);
   if (!left_.files.empty())
     log_->info("an earlier mount left {} files that are not in the bucket yet: they are uploaded",
                left_.files.size());
@@ -173,8 +172,6 @@ Result<void> Mount::open_journal(const Options& options) {
 }
 
 void Mount::open_engines(const Options& options) {
-  UploadRegistry* const registry =
-      journal_uploads_ ? static_cast<UploadRegistry*>(journal_uploads_.get()) : uploads_.get();
   reads_ = make_read_engine({.store = store(),
                              .budget = budget_,
                              .buffers = buffers_,
@@ -187,13 +184,12 @@ void Mount::open_engines(const Options& options) {
                                .buffers = buffers_,
                                .scheduler = workers_,
                                .log = log_,
-                               .uploads = *registry},
+                               .uploads = *uploads_},
                               options.write);
   copier_ = std::make_unique<ObjectCopier>(store(), *uploads_);
   if (journal_ != nullptr) {
     write_back_ = make_write_back_engine({.direct = *direct_,
                                           .journal = *journal_,
-                                          .uploads = *journal_uploads_,
                                           .store = store(),
                                           .copier = *copier_,
                                           .scheduler = journal_workers_,

@@ -90,7 +90,6 @@ class Mount {
   std::unique_ptr<JournalNote> journal_note_;  ///< While there is a journal.
   std::unique_ptr<Journal> journal_;  ///< Null: neither asked for nor left by another mount.
   Journal::Left left_;                ///< Until the file system has it.
-  std::unique_ptr<JournalUploads> journal_uploads_;
   // Answers of the engines that come late go to it.
   std::unique_ptr<FuseSession> session_;
   std::unique_ptr<ReadEngine> reads_;

@@ -81,8 +81,6 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
   context_->session = reinterpret_cast<fuse_session*>(boundary);
   to_kernel_ = std::make_unique<ToKernel>(*context_);
   if (options.write_back) open_journal(options, disk);
-  UploadRegistry* const registry =
-      journal_uploads_ ? static_cast<UploadRegistry*>(journal_uploads_.get()) : uploads_.get();
   ReadOptions read;
   read.fetch_size = 16 << 10;
   read.whole_object_size = 8 << 10;
@@ -99,13 +97,12 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
                                .buffers = buffers_,
                                .scheduler = workers_,
                                .log = log_,
-                               .uploads = *registry},
+                               .uploads = *uploads_},
                               write);
   copier_ = std::make_unique<ObjectCopier>(store_, *uploads_);
   if (journal_ != nullptr)
     write_back_ = make_write_back_engine({.direct = *direct_,
                                           .journal = *journal_,
-                                          .uploads = *journal_uploads_,
                                           .store = store_,
                                           .copier = *copier_,
                                           .scheduler = journal_workers_,
@@ -140,7 +137,6 @@ void Node::open_journal(const NodeOptions& options, NodeDisk& disk) {
                     left_, journal_workers_, log_, disk.disk);
   if (!journal) violation("no journal", journal.error().describe());
   journal_ = std::move(*journal);
-  journal_uploads_ = std::make_unique<JournalUploads>(*journal_);
 }
 
 std::vector<std::string> Node::shut_down() {

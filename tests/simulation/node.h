@@ -10,7 +10,6 @@
 #include "data/read/read_engine.h"
 #include "data/write/upload_registry.h"
 #include "data/write/write_engine.h"
-#include "data/write_back/journal_uploads.h"
 #include "data/write_back/write_back_engine.h"
 #include "frontend/fuse_ops.h"
 #include "fs/make_file_system.h"
@@ -72,7 +71,6 @@ class Node {
   std::unique_ptr<UploadRegistry> uploads_;
   std::unique_ptr<Journal> journal_;
   Journal::Left left_;
-  std::unique_ptr<JournalUploads> journal_uploads_;
   std::unique_ptr<FuseContext> context_;
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<ToKernel> to_kernel_;

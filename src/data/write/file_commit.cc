@@ -271,8 +271,7 @@ void FileWriterImpl::complete_done(const std::shared_ptr<UploadSession>& session
     --busy_;
     commit_->step = CommitRun::Step::prepare;
     if (result) {
-      after.call(
-          [this, key = session->key, id = session->id] { core_.parts.uploads.ended(key, id); });
+      after.call([this, key = session->key, id = session->id] { uploads_.ended(key, id); });
       upload_.reset();
       adopt(*result, session->metadata, after);
       if (session->metadata != commit_->request.metadata) {

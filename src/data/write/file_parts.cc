@@ -57,7 +57,7 @@ std::vector<ByteRange> FileWriterImpl::resume(LeftUpload upload) {
   std::vector<ByteRange> kept;
   upload_ = std::make_shared<UploadSession>(
       UploadSession{.key = key_, .metadata = std::move(upload.metadata), .id = upload.id});
-  after.call([this, key = key_, id = upload.id] { core_.parts.uploads.added(key, id); });
+  after.call([this, key = key_, id = upload.id] { uploads_.added(key, id); });
   for (CompletedPart& completed : upload.parts) {
     if (completed.number == 0 || completed.number > core_.limits.max_parts) continue;
     upload_->last_part = std::max(upload_->last_part, completed.number);
@@ -114,7 +114,7 @@ void FileWriterImpl::upload_created(const std::shared_ptr<UploadSession>& sessio
     if (id) {
       session->id = *id;
       // Remembered before the first part is sent.
-      after.call([this, key = session->key, id = *id] { core_.parts.uploads.added(key, id); });
+      after.call([this, key = session->key, id = *id] { uploads_.added(key, id); });
     }
     if (session != upload_) {
       if (id) retire(session, after);
@@ -148,8 +148,7 @@ void FileWriterImpl::retire(std::shared_ptr<UploadSession> session, Deferred& af
   ++busy_;
   after.call([this, self = shared_from_this(), session = std::move(session)] {
     const auto ended = [this, self, session](const Result<void>& aborted) {
-      if (aborted || aborted.code() == Code::not_found)
-        core_.parts.uploads.ended(session->key, session->id);
+      if (aborted || aborted.code() == Code::not_found) uploads_.ended(session->key, session->id);
       {
         const MutexLock lock(mutex_);
         --busy_;
@@ -325,7 +324,7 @@ void FileWriterImpl::part_failed(uint32_t number, const Error& error, Deferred& 
 
 /// The store does not know the upload any more (it was restarted, or somebody aborted it).
 void FileWriterImpl::lose_upload(const Error& error, Deferred& after) {
-  after.call([this, key = upload_->key, id = upload_->id] { core_.parts.uploads.ended(key, id); });
+  after.call([this, key = upload_->key, id = upload_->id] { uploads_.ended(key, id); });
   upload_.reset();
   ++restarts_;
   forget_sent_parts();

@@ -13,10 +13,12 @@ bool overlap(ByteRange a, ByteRange b) { return a.offset < b.end() && b.offset <
 }  // namespace
 
 FileWriterImpl::FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base,
-                               Metadata initial, bool readable)
+                               Metadata initial, std::shared_ptr<UploadRegistry> uploads)
     : core_(core),
       pass_(core.gate),
-      readable_(readable),
+      own_uploads_(std::move(uploads)),
+      uploads_(own_uploads_ == nullptr ? core.parts.uploads : *own_uploads_),
+      readable_(own_uploads_ == nullptr),
       key_(std::move(key)),
       metadata_(std::move(initial)),
       contents_dirty_(!base),

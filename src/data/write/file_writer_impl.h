@@ -58,9 +58,10 @@ class FileWriterImpl final : public MemoryHolder,
                              public PartSender,
                              public std::enable_shared_from_this<FileWriterImpl> {
  public:
-  /// `readable`: nobody else has the bytes that were sent.
+  /// `uploads`: of whoever has the bytes that were sent, too; null: nobody else has them, and the
+  /// engine's registry remembers the uploads.
   FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base, Metadata initial,
-                 bool readable);
+                 std::shared_ptr<UploadRegistry> uploads);
   ~FileWriterImpl() override;
 
   /// Before anything else: see DirectWriteEngine::resume.
@@ -276,6 +277,8 @@ class FileWriterImpl final : public MemoryHolder,
 
   WriteCore& core_;
   const Gate::Pass pass_;
+  const std::shared_ptr<UploadRegistry> own_uploads_;
+  UploadRegistry& uploads_;
   const bool readable_;
   CopySender copy_sender_{*this};
 

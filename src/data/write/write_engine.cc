@@ -95,18 +95,20 @@ class WriteEngineImpl final : public DirectWriteEngine {
 
   std::shared_ptr<FileWriter> open(std::string key, std::optional<WriteBase> base,
                                    Metadata initial) override {
-    return make(std::move(key), std::move(base), std::move(initial), true);
+    return make(std::move(key), std::move(base), std::move(initial), nullptr);
   }
 
   std::shared_ptr<DirectFileWriter> begin(std::string key, std::optional<WriteBase> base,
-                                          Metadata initial) override {
-    return make(std::move(key), std::move(base), std::move(initial), false);
+                                          Metadata initial,
+                                          std::shared_ptr<UploadRegistry> uploads) override {
+    return make(std::move(key), std::move(base), std::move(initial), std::move(uploads));
   }
 
   std::shared_ptr<DirectFileWriter> resume(std::string key, LeftUpload upload,
+                                           std::shared_ptr<UploadRegistry> uploads,
                                            std::vector<ByteRange>& kept) override {
     auto file = std::make_shared<FileWriterImpl>(core_, std::move(key), std::nullopt,
-                                                 Metadata(upload.metadata), false);
+                                                 Metadata(upload.metadata), std::move(uploads));
     core_.memory->join(file);
     kept = file->resume(std::move(upload));
     return std::make_shared<FileWriterHandle>(std::move(file));
@@ -120,9 +122,10 @@ class WriteEngineImpl final : public DirectWriteEngine {
 
  private:
   std::shared_ptr<DirectFileWriter> make(std::string key, std::optional<WriteBase> base,
-                                         Metadata initial, bool readable) {
+                                         Metadata initial,
+                                         std::shared_ptr<UploadRegistry> uploads) {
     auto file = std::make_shared<FileWriterImpl>(core_, std::move(key), std::move(base),
-                                                 std::move(initial), readable);
+                                                 std::move(initial), std::move(uploads));
     core_.memory->join(file);
     return std::make_shared<FileWriterHandle>(std::move(file));
   }

@@ -140,6 +140,8 @@ struct LeftUpload {
   std::vector<CompletedPart> parts;
 };
 
+class UploadRegistry;
+
 /// All writing of a mount: one budget, one limit of parts in flight.
 class WriteEngine {
  public:
@@ -167,11 +169,14 @@ class DirectFileWriter : public FileWriter {
 class DirectWriteEngine : public WriteEngine {
  public:
   /// As open, for who has the bytes on a local disk: what was sent is not kept to be read.
+  /// `uploads` remembers what the writer begins, in place of the engine's registry.
   virtual std::shared_ptr<DirectFileWriter> begin(std::string key, std::optional<WriteBase> base,
-                                                  Metadata initial) = 0;
+                                                  Metadata initial,
+                                                  std::shared_ptr<UploadRegistry> uploads) = 0;
   /// A writer for a new object that goes on with `upload`: what lies in its whole parts counts as
   /// written. `kept` gets the ranges of those.
   virtual std::shared_ptr<DirectFileWriter> resume(std::string key, LeftUpload upload,
+                                                   std::shared_ptr<UploadRegistry> uploads,
                                                    std::vector<ByteRange>& kept) = 0;
   /// Bytes of the first parts, and of the largest single PUT.
   virtual uint64_t first_part_size() const = 0;
@@ -180,15 +185,13 @@ class DirectWriteEngine : public WriteEngine {
   virtual uint64_t block_size() const = 0;
 };
 
-class UploadRegistry;
-
 struct WriteEngineParts {
   ObjectStore& store;
   MemoryBudget& budget;
   BufferPool& buffers;
   Scheduler& scheduler;  ///< May block on local disks (staging).
   std::shared_ptr<Log> log;
-  UploadRegistry& uploads;
+  UploadRegistry& uploads;  ///< Of the writers that open() makes.
 };
 
 /// The parts must outlive the engine, the engine its writers.

@@ -36,7 +36,7 @@ bool PendingFile::meets_conflict(const Run& run, const Error& error) const {
 
 /// The object may be ours after all: a reply was lost, or a mount that died had made it.
 void PendingFile::settle_conflict(const RunPtr& run, Error error) {
-  core_.parts.uploads.disown(run->key);
+  uploads_->disown();
   std::shared_ptr<FileUpload> upload;
   {
     const MutexLock lock(mutex_);

@@ -2,44 +2,52 @@
 #include "data/write_back/journal_uploads.h"
 
 namespace penstock {
+namespace {
 
-void JournalUploads::expect(const std::string& key, uint64_t file, const Metadata& metadata) {
-  const MutexLock lock(mutex_);
-  expected_[key] = {.file = file, .key = key, .upload_id = {}, .metadata = metadata};
+/// An upload that nobody may go on with, and that is still to be aborted. The last word on an
+/// upload counts.
+JournalUpload of_nobody(const std::string& key, const std::string& upload_id) {
+  return {.file = 0, .key = key, .upload_id = upload_id, .metadata = {}};
 }
 
-void JournalUploads::expect_none(const std::string& key) {
-  const MutexLock lock(mutex_);
-  expected_.erase(key);
+}  // namespace
+
+JournalUploads::JournalUploads(Journal& journal, uint64_t file,
+                               const std::optional<JournalUpload>& left)
+    : journal_(journal), file_(file) {
+  if (left) begun_.emplace(left->upload_id, left->key);
 }
 
-void JournalUploads::disown(const std::string& key) {
+void JournalUploads::expect(const Metadata& metadata) {
   const MutexLock lock(mutex_);
-  expected_.erase(key);
-  const auto [begin, end] = begun_.equal_range(key);
-  for (auto at = begin; at != end; ++at) {
-    // The last word on an upload counts: it is nobody's, and still to be aborted.
-    journal_.upload_began({.file = 0, .key = key, .upload_id = at->second, .metadata = {}});
-  }
+  expected_ = metadata;
+}
+
+void JournalUploads::expect_none() {
+  const MutexLock lock(mutex_);
+  expected_.reset();
+}
+
+void JournalUploads::disown() {
+  const MutexLock lock(mutex_);
+  expected_.reset();
+  for (const auto& [upload_id, key] : begun_) journal_.upload_began(of_nobody(key, upload_id));
 }
 
 void JournalUploads::added(const std::string& key, const std::string& upload_id) {
   const MutexLock lock(mutex_);
-  begun_.emplace(key, upload_id);
-  JournalUpload upload{.file = 0, .key = key, .upload_id = {}, .metadata = {}};
-  if (const auto found = expected_.find(key); found != expected_.end()) upload = found->second;
-  upload.upload_id = upload_id;
+  begun_.insert_or_assign(upload_id, key);
+  JournalUpload upload = of_nobody(key, upload_id);
+  if (expected_) {
+    upload.file = file_;
+    upload.metadata = *expected_;
+  }
   journal_.upload_began(std::move(upload));
 }
 
-void JournalUploads::ended(const std::string& key, const std::string& upload_id) {
+void JournalUploads::ended(const std::string&, const std::string& upload_id) {
   const MutexLock lock(mutex_);
-  const auto [begin, end] = begun_.equal_range(key);
-  for (auto at = begin; at != end; ++at) {
-    if (at->second != upload_id) continue;
-    begun_.erase(at);
-    break;
-  }
+  begun_.erase(upload_id);
   journal_.upload_ended(upload_id);
 }
 

@@ -26,7 +26,7 @@ void PendingFile::ask_for_parts(const RunPtr& run, JournalUpload left) {
                           .metadata = std::move(left.metadata),
                           .parts = std::move(*parts)};
     } else {
-      self->core_.parts.journal.upload_ended(left.upload_id);
+      self->uploads_->ended(left.key, left.upload_id);
     }
     self->core_.parts.scheduler.post([self, run, upload = std::move(upload)]() mutable {
       self->prepare(run, std::move(upload));
@@ -37,19 +37,21 @@ void PendingFile::ask_for_parts(const RunPtr& run, JournalUpload left) {
 
 /// What its parts hold is, or may be, no longer the file's.
 void PendingFile::give_up_left() {
-  if (const auto left = std::exchange(left_, std::nullopt)) abort_left(left->key, left->upload_id);
+  if (auto left = std::exchange(left_, std::nullopt))
+    abort_left(std::move(left->key), std::move(left->upload_id));
 }
 
 /// Nobody goes on with that upload, whatever becomes of the request.
-void PendingFile::abort_left(const std::string& key, const std::string& upload_id) {
-  core_.parts.journal.upload_began({.file = 0, .key = key, .upload_id = upload_id, .metadata = {}});
-  core_.parts.scheduler.post([self = shared_from_this(), key, upload_id] {
-    self->core_.parts.store.abort_upload(key, upload_id,
-                                         [self, upload_id](const Result<void>& aborted) {
-                                           if (aborted || aborted.code() == Code::not_found)
-                                             self->core_.parts.journal.upload_ended(upload_id);
-                                         });
-  });
+void PendingFile::abort_left(std::string key, std::string upload_id) {
+  uploads_->disown();
+  core_.parts.scheduler.post(
+      [self = shared_from_this(), key = std::move(key), upload_id = std::move(upload_id)] {
+        self->core_.parts.store.abort_upload(key, upload_id,
+                                             [self, key, upload_id](const Result<void>& aborted) {
+                                               if (aborted || aborted.code() == Code::not_found)
+                                                 self->uploads_->ended(key, upload_id);
+                                             });
+      });
 }
 
 }  // namespace penstock

@@ -24,6 +24,7 @@ PendingFile::PendingFile(WriteBackCore& core, std::string key, std::optional<Wri
     : core_(core),
       pass_(core.gate),
       file_(core.parts.journal.new_file()),
+      uploads_(std::make_shared<JournalUploads>(core.parts.journal, file_, std::nullopt)),
       initial_(std::move(initial)),
       key_(std::move(key)),
       mark_(new_mark()),
@@ -39,6 +40,7 @@ PendingFile::PendingFile(WriteBackCore& core, JournalState state,
     : core_(core),
       pass_(core.gate),
       file_(state.file),
+      uploads_(std::make_shared<JournalUploads>(core.parts.journal, file_, upload)),
       key_(std::move(state.key)),
       mark_(mark_of(state.metadata)),
       base_(std::move(state.base)),
@@ -190,10 +192,10 @@ void PendingFile::note_change(uint64_t offset, uint64_t end) {
   if (run_ != nullptr && run_->begun && !run_->disowned &&
       offset < run_->promise->contents.size()) {
     run_->disowned = true;
-    core_.parts.uploads.disown(run_->key);
+    uploads_->disown();
   }
   const bool of_failed = failed_run_ != nullptr && offset < failed_run_->promise->contents.size();
-  if (of_failed && !std::exchange(failed_run_->disowned, true)) core_.parts.uploads.disown(key_);
+  if (of_failed && !std::exchange(failed_run_->disowned, true)) uploads_->disown();
   give_up_left();
 }
 
@@ -203,9 +205,9 @@ void PendingFile::feed_early(uint64_t offset, uint64_t length) {
   if (!new_file) return;
   if (early_ == nullptr) {
     if (map_.size() < 3 * part || temporary_name(key_)) return;
-    core_.parts.uploads.expect(key_, file_, marked(initial_));
+    uploads_->expect(marked(initial_));
     early_ = std::make_shared<FileUpload>(
-        core_, core_.parts.direct.begin(key_, std::nullopt, marked(initial_)));
+        core_, core_.parts.direct.begin(key_, std::nullopt, marked(initial_), uploads_));
     early_begin_ = early_end_ = offset = part;
     length = map_.size() - part;
   }
@@ -223,12 +225,12 @@ void PendingFile::feed_early(uint64_t offset, uint64_t length) {
 void PendingFile::drop_early() {
   early_allowed_ = false;
   if (early_ == nullptr) return;
-  give_up(key_, std::exchange(early_, nullptr));
+  give_up(std::exchange(early_, nullptr));
 }
 
 /// Its parts are not, or not all, the file's any more.
-void PendingFile::give_up(const std::string& key, std::shared_ptr<FileUpload> upload) {
-  core_.parts.uploads.disown(key);
+void PendingFile::give_up(std::shared_ptr<FileUpload> upload) {
+  uploads_->disown();
   core_.parts.scheduler.post([upload = std::move(upload)] { upload->cancel(); });
 }
 
@@ -262,7 +264,7 @@ void PendingFile::hold(Done<bool> done) {
   held_ = true;
   drop_early();
   give_up_left();
-  core_.parts.uploads.disown(key_);
+  uploads_->disown();
   if (failed_run_ != nullptr) {
     after.call([run = std::exchange(failed_run_, nullptr)] { run->upload->cancel(); });
   }

@@ -17,6 +17,7 @@
 #include "data/write/change.h"
 #include "data/write_back/content_map.h"
 #include "data/write_back/file_upload.h"
+#include "data/write_back/journal_uploads.h"
 #include "data/write_back/write_back_core.h"
 
 namespace penstock {
@@ -107,7 +108,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void note_change(uint64_t offset, uint64_t end) REQUIRES(mutex_);
   void feed_early(uint64_t offset, uint64_t length) REQUIRES(mutex_);
   void drop_early() REQUIRES(mutex_);
-  void give_up(const std::string& key, std::shared_ptr<FileUpload> upload);
+  void give_up(std::shared_ptr<FileUpload> upload);
   void fail_waiters(uint64_t promise, const Error& error, Deferred& after) REQUIRES(mutex_);
   bool owes() const REQUIRES(mutex_);
   bool promised() const REQUIRES(mutex_);
@@ -155,7 +156,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   // left_upload.cc: the multipart upload of a dead mount
   void ask_for_parts(const RunPtr& run, JournalUpload left) EXCLUDES(mutex_);
   void give_up_left() REQUIRES(mutex_);
-  void abort_left(const std::string& key, const std::string& upload_id);
+  void abort_left(std::string key, std::string upload_id);
 
   // conflict.cc: somebody else's object is under the key
   bool meets_conflict(const Run& run, const Error& error) const REQUIRES(mutex_);
@@ -167,6 +168,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   WriteBackCore& core_;
   const Gate::Pass pass_;
   const uint64_t file_;
+  const std::shared_ptr<JournalUploads> uploads_;
   const Metadata initial_;
 
   Mutex change_mutex_;  ///< Taken before mutex_; held while the disk is written to.

@@ -70,9 +70,10 @@ void PendingFile::begin_run(const RunPtr& run) {
       run->promise = durable_;
       run->key = key_;
       run->begun = true;
-      left = std::exchange(left_, std::nullopt);
       const ContentMap& contents = run->promise->contents;
       description = base_ && base_->size == contents.size() && contents.only_base();
+      if (description) give_up_left();
+      left = std::exchange(left_, std::nullopt);
     }
   }
   if (error) return run_ended(run, *error);
@@ -106,7 +107,7 @@ void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
       go_on = failed_run_->promise == run->promise && !failed_run_->disowned &&
               failed_run_->key == run->key;
       if (go_on) run->upload = failed_run_->upload;
-      if (!go_on) give_up(failed_run_->key, failed_run_->upload);
+      if (!go_on) give_up(failed_run_->upload);
       failed_run_ = nullptr;
     }
     if (!go_on && early_ != nullptr) {
@@ -114,7 +115,7 @@ void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
       stored = {{early_begin_, early_end_ - early_begin_}};
       // What was written after the promise has gone with it.
       if (early_end_ > contents.size()) {
-        give_up(run->key, std::exchange(run->upload, nullptr));
+        give_up(std::exchange(run->upload, nullptr));
         stored.clear();
       }
     }
@@ -125,24 +126,26 @@ void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
   if (fresh) {
     std::optional<WriteBase> base;
     std::shared_ptr<DirectFileWriter> writer;
+    if (left && (contents.needs_base() || run->conflict)) {
+      abort_left(run->key, std::move(left->id));
+      left.reset();
+    }
     {
       const MutexLock lock(mutex_);
       if (contents.needs_base()) base = WriteBase{*base_};
       // An edit's parts are in part copies of a base that may be gone at the next mount.
       const bool in_parts = contents.size() > core_.parts.direct.first_part_size();
-      if (!base && in_parts && !run->disowned && !held_)
-        core_.parts.uploads.expect(run->key, file_, request.metadata);
+      if (!base && in_parts && !run->disowned && !held_) uploads_->expect(request.metadata);
     }
-    if (left && !base && !run->conflict) {
+    if (left) {
       std::erase_if(left->parts,
                     [&](const CompletedPart& part) { return part.size > contents.size(); });
-      writer = core_.parts.direct.resume(run->key, std::move(*left), stored);
+      writer = core_.parts.direct.resume(run->key, std::move(*left), uploads_, stored);
       core_.parts.log->info("'{}': its upload goes on with {} parts that the store has", run->key,
                             stored.size());
     } else {
-      if (left) abort_left(run->key, left->id);
       Metadata metadata = request.metadata;
-      writer = core_.parts.direct.begin(run->key, std::move(base), std::move(metadata));
+      writer = core_.parts.direct.begin(run->key, std::move(base), std::move(metadata), uploads_);
     }
     upload = std::make_shared<FileUpload>(core_, std::move(writer));
   }
@@ -217,7 +220,7 @@ void PendingFile::run_ended(const RunPtr& run, Result<ObjectInfo> result) {
     Deferred after;
     const MutexLock lock(mutex_);
     run_ = nullptr;
-    core_.parts.uploads.expect_none(run->key);
+    uploads_->expect_none();
     if (result) {
       adopt(*run, std::move(*result), after);
     } else {
@@ -226,7 +229,7 @@ void PendingFile::run_ended(const RunPtr& run, Result<ObjectInfo> result) {
       if (keep) {
         failed_run_ = run;
       } else if (run->upload != nullptr) {
-        if (!closed_) core_.parts.uploads.disown(run->key);
+        if (!closed_) uploads_->disown();
         after.call([upload = run->upload] { upload->cancel(); });
       }
       if (run->begun && !held_ && !closed_)

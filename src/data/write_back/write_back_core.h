@@ -13,15 +13,13 @@
 #include "base/scheduler.h"
 #include "data/copy/object_copier.h"
 #include "data/write/write_engine.h"
-#include "data/write_back/journal_uploads.h"
 #include "journal/journal.h"
 
 namespace penstock {
 
 struct WriteBackParts {
-  DirectWriteEngine& direct;  ///< With `uploads` as its registry.
+  DirectWriteEngine& direct;
   Journal& journal;
-  JournalUploads& uploads;
   ObjectStore& store;
   ObjectCopier& copier;
   Scheduler& scheduler;  ///< May block on the journal's disk.

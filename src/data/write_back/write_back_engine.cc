@@ -187,7 +187,10 @@ class WriteBackEngineImpl final : public WriteBackEngine {
     return by_file;
   }
 
+  /// Nobody goes on with it, whatever becomes of the request.
   void abort(const JournalUpload& upload) {
+    core_.parts.journal.upload_began(
+        {.file = 0, .key = upload.key, .upload_id = upload.upload_id, .metadata = {}});
     core_.parts.store.abort_upload(
         upload.key, upload.upload_id,
         [this, pass = core_.gate.pass(), id = upload.upload_id](const Result<void>& aborted) {

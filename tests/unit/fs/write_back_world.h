@@ -21,12 +21,9 @@ struct WriteBackWorld : World {
         Journal::open(options(folder.path()), left, scheduler, Log::none(), std::move(disk));
     REQUIRE(opened);
     journal = std::move(*opened);
-    journal_uploads = std::make_unique<JournalUploads>(*journal);
-    journal_direct =
-        make_write_engine({store, budget, buffers, scheduler, log, *journal_uploads}, {});
+    journal_direct = make_write_engine({store, budget, buffers, scheduler, log, uploads}, {});
     write_back = make_write_back_engine({.direct = *journal_direct,
                                          .journal = *journal,
-                                         .uploads = *journal_uploads,
                                          .store = store,
                                          .copier = copier,
                                          .scheduler = scheduler,
@@ -108,7 +105,6 @@ struct WriteBackWorld : World {
 
   TempDir folder;
   std::unique_ptr<Journal> journal;
-  std::unique_ptr<JournalUploads> journal_uploads;
   std::unique_ptr<DirectWriteEngine> journal_direct;
   std::unique_ptr<WriteBackEngine> write_back;
 };

@@ -72,7 +72,7 @@ TEST_CASE("whole blocks are taken without copying, unless part of the block is t
   WriteFixture fixture;
   const uint64_t block_size = fixture.engine->block_size();
   std::string bytes = pattern(3 * block_size);
-  const auto file = fixture.engine->begin("b", std::nullopt, {});
+  const auto file = fixture.engine->begin("b", std::nullopt, {}, std::make_shared<OpenUploads>());
   const auto write_block = [&](uint64_t index) {
     const std::shared_ptr<Buffer> block = fixture.engine->new_block();
     REQUIRE(block->size() == block_size);
@@ -95,7 +95,7 @@ TEST_CASE("whole blocks are taken without copying, unless part of the block is t
 
 TEST_CASE("a block that is written during a commit waits for it, and is the file's then") {
   WriteFixture fixture;
-  const auto file = fixture.engine->begin("b", std::nullopt, {});
+  const auto file = fixture.engine->begin("b", std::nullopt, {}, std::make_shared<OpenUploads>());
   CHECK(fixture.write(*file, 0, "first"));
   const auto committed = fixture.begin_commit(*file);
   std::shared_ptr<Buffer> block = fixture.engine->new_block();

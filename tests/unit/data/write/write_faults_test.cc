@@ -78,7 +78,8 @@ TEST_CASE("a lost upload whose bytes are no longer held is an error, not a wrong
   WriteFixture fixture(16 * mib);
   const std::string piece = pattern(part);
   // For who has the bytes elsewhere they are not kept.
-  std::shared_ptr<FileWriter> file = fixture.engine->begin("lost", std::nullopt, {});
+  std::shared_ptr<FileWriter> file =
+      fixture.engine->begin("lost", std::nullopt, {}, std::make_shared<OpenUploads>());
   const uint64_t count = 20 * mib / part;  // far more than is kept of what was sent
   for (uint64_t i = 0; i < count; ++i) REQUIRE(fixture.write(*file, i * part, piece));
   fixture.store.add({.operation = "CompleteUpload", .error = no_such_upload()});

@@ -5,6 +5,7 @@
 #include <semaphore>
 
 #include "base/worker_pool.h"
+#include "data/write_back/journal_uploads.h"
 #include "unit/data/write/write_fixture.h"
 #include "unit/journal/journal_fixture.h"
 
@@ -19,13 +20,12 @@ struct UploadFixture {
         pool, Log::none());
     REQUIRE(opened);
     journal = std::move(*opened);
-    uploads = std::make_unique<JournalUploads>(*journal);
     WriteOptions options;
     options.single_put_size = part;
-    engine = make_write_engine({memory, budget, buffers, pool, Log::none(), *uploads}, options);
-    copier = std::make_unique<ObjectCopier>(memory, *uploads);
+    engine = make_write_engine({memory, budget, buffers, pool, Log::none(), uploads}, options);
+    copier = std::make_unique<ObjectCopier>(memory, uploads);
     core = std::make_unique<WriteBackCore>(
-        WriteBackParts{*engine, *journal, *uploads, memory, *copier, pool, Log::none()});
+        WriteBackParts{*engine, *journal, memory, *copier, pool, Log::none()});
   }
 
   ~UploadFixture() { core->gate.wait(); }
@@ -40,7 +40,10 @@ struct UploadFixture {
             .piece = std::move(*stored)};
   }
   std::shared_ptr<FileUpload> begin(const std::string& key) {
-    return std::make_shared<FileUpload>(*core, engine->begin(key, std::nullopt, {}));
+    return std::make_shared<FileUpload>(
+        *core, engine->begin(
+                   key, std::nullopt, {},
+                   std::make_shared<JournalUploads>(*journal, journal->new_file(), std::nullopt)));
   }
 
   TempDir folder;
@@ -50,7 +53,7 @@ struct UploadFixture {
   BufferPool buffers{8 * mib};
   Journal::Left left;
   std::unique_ptr<Journal> journal;
-  std::unique_ptr<JournalUploads> uploads;
+  OpenUploads uploads;
   std::unique_ptr<DirectWriteEngine> engine;
   std::unique_ptr<ObjectCopier> copier;
   std::unique_ptr<WriteBackCore> core;

@@ -7,31 +7,57 @@
 namespace penstock::test {
 namespace {
 
-/// The engine over a journal on the disk and a store in memory. Nothing happens until run().
-struct PromiseFixture : WriteFixture {
-  PromiseFixture() {
-    auto opened = Journal::open(
-        {.directory = folder.path(), .identity = "memory", .prefix = "", .make_room = {}}, left,
-        scheduler, Log::none());
+/// A journal on the disk, and the engine over it: what one mount has of its own.
+struct Life {
+  Life(WriteFixture& fixture, ObjectStore& store, const std::string& directory) {
+    auto opened =
+        Journal::open({.directory = directory, .identity = "memory", .prefix = "", .make_room = {}},
+                      left, fixture.scheduler, Log::none());
     REQUIRE(opened);
     journal = std::move(*opened);
-    journal_uploads = std::make_unique<JournalUploads>(*journal);
-    copier = std::make_unique<ObjectCopier>(store, *journal_uploads);
+    WriteOptions options;
+    options.single_put_size = part;
+    direct = make_write_engine(
+        {store, fixture.budget, fixture.pool, fixture.scheduler, Log::none(), fixture.uploads},
+        options);
+    copier = std::make_unique<ObjectCopier>(store, fixture.uploads);
     write_back = make_write_back_engine(
-        {*engine, *journal, *journal_uploads, store, *copier, scheduler, Log::none()}, true);
+        {*direct, *journal, store, *copier, fixture.scheduler, Log::none()}, true);
   }
 
+  Journal::Left left;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<DirectWriteEngine> direct;
+  std::unique_ptr<ObjectCopier> copier;
+  std::unique_ptr<WriteBackEngine> write_back;
+};
+
+/// A mount over a store in memory. Nothing happens until run().
+struct PromiseFixture : WriteFixture {
   Result<void> persist(FileWriter& file, CommitRequest request = {}) {
     return finish<void>(
         [&](Done<void> done) { file.persist(std::move(request), std::move(done)); });
   }
 
   TempDir folder;
-  Journal::Left left;
-  std::unique_ptr<Journal> journal;
-  std::unique_ptr<JournalUploads> journal_uploads;
-  std::unique_ptr<ObjectCopier> copier;
-  std::unique_ptr<WriteBackEngine> write_back;
+  Life life{*this, store, folder.path()};
+  std::unique_ptr<WriteBackEngine>& write_back = life.write_back;
+};
+
+/// The mount that follows one that is killed now.
+struct NextLife {
+  NextLife(WriteFixture& fixture, FaultyStore& killed_store, const TempDir& killed)
+      : store(fixture.memory) {
+    killed_store.cut_off();
+    std::filesystem::copy(killed.path(), folder.path(), std::filesystem::copy_options::recursive);
+    life = std::make_unique<Life>(fixture, store, folder.path());
+    restored = life->write_back->restore(std::move(life->left));
+  }
+
+  FaultyStore store;
+  TempDir folder;
+  std::unique_ptr<Life> life;
+  std::vector<RestoredFile> restored;
 };
 
 TEST_CASE("a file that is renamed waits with its upload until the new name is promised") {
@@ -158,6 +184,36 @@ TEST_CASE("a promise of other metadata alone leaves later writes to the next pro
   CHECK(fixture.stored("f") == expected);
   file.reset();
   fixture.run();
+}
+
+TEST_CASE(
+    "an upload that a dead mount left is nobody's once its bytes are changed, asked for or not") {
+  PromiseFixture fixture;
+  std::string bytes = pattern(2 * part + 100);
+  auto first = fixture.write_back->open("f", std::nullopt, {});
+  CHECK(fixture.write(*first, 0, bytes));
+  CHECK(fixture.persist(*first));
+  fixture.store.hold("CompleteUpload");
+  const auto never = fixture.begin_commit(*first);
+  fixture.run();
+
+  NextLife second(fixture, fixture.store, fixture.folder);
+  REQUIRE(second.restored.size() == 1);
+  FileWriter& file = *second.restored[0].writer;
+  // The second mount asks which parts there are, and a program writes before the store answers.
+  second.store.hold("ListParts");
+  const auto neither = fixture.begin_commit(file);
+  fixture.run();
+  CHECK(second.store.held("ListParts") == 1);
+  CHECK(fixture.write(file, 10, "NEW"));
+  bytes.replace(10, 3, "NEW");
+  CHECK(fixture.persist(file));
+
+  NextLife third(fixture, second.store, second.folder);
+  REQUIRE(third.restored.size() == 1);
+  CHECK(fixture.commit(*third.restored[0].writer));
+  CHECK(fixture.stored("f").substr(0, 20) == bytes.substr(0, 20));
+  CHECK((fixture.stored("f") == bytes));
 }
 
 }  // namespace
