@@ -308,6 +308,16 @@ void FileWriterImpl::abandon(Callback<void()> done) {
   after.call([self = shared_from_this()] { self->went_on(); });
 }
 
+void FileWriterImpl::close() {
+  const MutexLock lock(mutex_);
+  if (std::exchange(abandoned_, true)) return;
+  const bool idle = busy_ == 0 && commit_ == nullptr && upload_ == nullptr && queue_.empty() &&
+                    kept_.empty() && staging_ == nullptr &&
+                    !map_.any({0, map_.size()}, mask(Source::memory));
+  if (idle) return;
+  core_.parts.scheduler.post([self = shared_from_this()] { self->abandon([] {}); });
+}
+
 /// Once nothing is under way any more, an abandoned file lets go of everything.
 void FileWriterImpl::check_abandoned(Deferred& after) {
   if (!abandoned_ || busy_ > 0 || commit_ != nullptr) return;

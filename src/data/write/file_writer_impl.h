@@ -73,6 +73,8 @@ class FileWriterImpl final : public MemoryHolder,
   void commit(CommitRequest request, Done<ObjectInfo> done) EXCLUDES(mutex_);
   void try_again() EXCLUDES(mutex_);
   bool rename(const std::string& key, Deferred& after) EXCLUDES(mutex_);
+  /// As abandon, a moment later: also for a thread that holds locks.
+  void close() EXCLUDES(mutex_);
   void abandon(Callback<void()> done) EXCLUDES(mutex_);
   uint64_t size() const EXCLUDES(mutex_);
   void set_exclusive(bool exclusive) EXCLUDES(mutex_);

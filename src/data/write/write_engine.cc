@@ -13,9 +13,7 @@ namespace {
 class FileWriterHandle final : public DirectFileWriter {
  public:
   explicit FileWriterHandle(std::shared_ptr<FileWriterImpl> file) : file_(std::move(file)) {}
-  ~FileWriterHandle() override {
-    file_->abandon([] {});
-  }
+  ~FileWriterHandle() override { file_->close(); }
 
   void write(uint64_t offset, std::span<const std::byte> data, Done<void> done) override {
     file_->change({.kind = Change::Kind::write, .offset = offset, .data = data},

@@ -42,7 +42,8 @@ struct CopySource {
 /// The contents of one file that differ (or may differ) from its object: takes writes in any order,
 /// uploads parts while the application still writes, and commits the whole as one object. Shared by
 /// all handles of an inode. Thread-safe; calls to write and truncate that overlap in time are
-/// applied in some order, as on a local disk.
+/// applied in some order, as on a local disk. Who destroys it gives up what is not committed, and
+/// may hold locks: what there is to cancel or to answer is so on the engine's scheduler.
 class FileWriter {
  public:
   virtual ~FileWriter() = default;

@@ -307,16 +307,20 @@ void PendingFile::disclaim(Done<void> done) {
 }
 
 void PendingFile::close() {
-  Deferred after;
   const MutexLock lock(mutex_);
   closed_ = true;
-  for (const std::shared_ptr<FileUpload>& upload :
-       {std::exchange(early_, nullptr), failed_run_ == nullptr ? nullptr : failed_run_->upload}) {
-    if (upload != nullptr) after.call([upload] { upload->cancel(); });
-  }
-  failed_run_ = nullptr;
-  if (run_ == nullptr)
-    fail_waiters(UINT64_MAX, Error(Code::cancelled, "the file was deleted"), after);
+  std::vector<std::shared_ptr<FileUpload>> uploads;
+  if (early_ != nullptr) uploads.push_back(std::exchange(early_, nullptr));
+  if (failed_run_ != nullptr) uploads.push_back(std::exchange(failed_run_, nullptr)->upload);
+  const bool waited_for = run_ == nullptr && !waiters_.empty();
+  if (uploads.empty() && !waited_for) return;
+  core_.parts.scheduler.post([this, self = shared_from_this(), uploads = std::move(uploads)] {
+    for (const std::shared_ptr<FileUpload>& upload : uploads) upload->cancel();
+    Deferred after;
+    const MutexLock again(mutex_);
+    if (run_ == nullptr)
+      fail_waiters(UINT64_MAX, Error(Code::cancelled, "the file was deleted"), after);
+  });
 }
 
 /// Who asked for a commit, of what was promised up to `promise`, that no run will answer.

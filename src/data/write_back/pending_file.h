@@ -54,7 +54,8 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void release() EXCLUDES(mutex_);
   void doom(Done<void> done) EXCLUDES(mutex_);
   void disclaim(Done<void> done) EXCLUDES(mutex_);
-  /// Without forgetting what was promised.
+  /// Without forgetting what was promised. Also for a thread that holds locks: what there is to
+  /// cancel or to answer is so a moment later.
   void close() EXCLUDES(mutex_);
   uint64_t size() const EXCLUDES(mutex_);
   bool dirty() const EXCLUDES(mutex_);

@@ -47,6 +47,12 @@ struct World {
                                    std::move(prefix), mount, metadata);
   }
 
+  /// Files that go with the file system have something to give up.
+  ~World() {
+    file_system.reset();
+    scheduler.advance(milliseconds(1));
+  }
+
   /// Runs an operation to its end.
   template <typename T, typename F>
   Result<T> run(F&& start) {

@@ -298,5 +298,22 @@ TEST_CASE("a write past the largest object is refused and changes nothing") {
   fixture.close(file);
 }
 
+TEST_CASE("who lets go of a file may hold a lock: its upload is aborted without that") {
+  WriteFixture fixture;
+  auto file = fixture.create("f");
+  CHECK(fixture.write(*file, 0, pattern(3 * part)));
+  CHECK(fixture.memory.unfinished_uploads().size() == 1);
+  auto clean = fixture.create("g");
+  Mutex tree;
+  {
+    const MutexLock lock(tree);
+    file.reset();
+    clean.reset();
+  }
+  fixture.run();
+  CHECK(fixture.memory.unfinished_uploads().empty());
+  CHECK(fixture.budget.used() == 0);
+}
+
 }  // namespace
 }  // namespace penstock::test

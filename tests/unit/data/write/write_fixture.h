@@ -39,6 +39,9 @@ struct WriteFixture {
     engine = make_write_engine({store, budget, pool, scheduler, Log::none(), uploads}, options);
   }
 
+  /// What files that went with the test have still to give up.
+  ~WriteFixture() { run(); }
+
   std::shared_ptr<FileWriter> create(const std::string& key, Metadata metadata = {}) {
     return engine->open(key, std::nullopt, std::move(metadata));
   }

@@ -216,5 +216,28 @@ TEST_CASE(
   CHECK((fixture.stored("f") == bytes));
 }
 
+TEST_CASE("a promised file whose last owner holds a lock answers who waits for it without that") {
+  PromiseFixture fixture;
+  auto file = fixture.write_back->open("f", std::nullopt, {});
+  CHECK(fixture.write(*file, 0, pattern(4 * part)));
+  CHECK(fixture.persist(*file));
+  fixture.store.hold("UploadPart");
+  const auto committed = fixture.begin_commit(*file);
+  fixture.run();
+  auto other = fixture.write_back->open("g", std::nullopt, {});
+  CHECK(fixture.write(*other, 0, pattern(4 * part)));
+  Mutex tree;
+  {
+    const MutexLock lock(tree);
+    file.reset();
+    other.reset();
+  }
+  fixture.store.release_all();
+  fixture.run();
+  CHECK(committed->has_value());
+  CHECK(fixture.memory.unfinished_uploads().empty());
+  CHECK(fixture.budget.used() == 0);
+}
+
 }  // namespace
 }  // namespace penstock::test
