@@ -41,6 +41,21 @@ HttpClient::HttpClient(const HttpOptions& options) : options_(options) {
 
 HttpClient::~HttpClient() = default;
 
+HttpLoad HttpClient::load() const {
+  HttpLoad all;
+  for (const auto& loop : loops_) {
+    // Closed first: what is read later is larger.
+    const uint64_t closed = loop->connections().closed.value();
+    const uint64_t opened = loop->connections().opened.value();
+    all.connections += opened - closed;
+    all.connections_opened += opened;
+    const uint64_t under_way = loop->under_way();
+    const uint64_t load = loop->load();
+    all.waiting += load - std::min(load, under_way);
+  }
+  return all;
+}
+
 void HttpClient::send(HttpRequest request, Done<HttpResponse> done) {
   if (!has_http_scheme(request.url)) {
     return done(Error(Code::invalid_argument, "not an http or https URL: " + request.url));

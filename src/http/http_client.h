@@ -32,6 +32,13 @@ struct HttpOptions {
   uint32_t stall_rate = 1024;  ///< Bytes per second.
 };
 
+/// How busy a client is at one moment.
+struct HttpLoad {
+  uint64_t connections = 0;         ///< Open ones, kept for later ones included.
+  uint64_t connections_opened = 0;  ///< Since the client was made.
+  uint64_t waiting = 0;             ///< Requests that wait in line.
+};
+
 /// HTTP/1.1 over libcurl, asynchronous, on a few event-loop threads with kept connections.
 ///
 /// The result is the answer, whatever its status; an Error says that there is no complete one:
@@ -53,6 +60,7 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   void send(HttpRequest request, Done<HttpResponse> done);
+  HttpLoad load() const;
 
  private:
   const HttpOptions options_;

@@ -182,7 +182,7 @@ void HttpLoop::start_waiting() {
     }
     std::unique_ptr<Transfer> transfer;
     if (idle_.empty()) {
-      transfer = std::make_unique<Transfer>(options_, share_);
+      transfer = std::make_unique<Transfer>(options_, share_, connections_);
     } else {
       transfer = std::move(idle_.back());
       idle_.pop_back();
@@ -190,6 +190,7 @@ void HttpLoop::start_waiting() {
     transfer->begin(std::move(submission));
     const CURLMcode added = curl_multi_add_handle(multi_, transfer->handle());
     active_.push_back(std::move(transfer));
+    under_way_.store(active_.size(), std::memory_order_relaxed);
     if (added != CURLM_OK) {
       end(*active_.back(), CURLE_OK, Error(Code::internal, curl_multi_strerror(added)));
     }
@@ -264,6 +265,7 @@ void HttpLoop::end(Transfer& transfer, CURLcode code, std::optional<Error> failu
   if (result) idle_.push_back(std::move(*found));
   std::swap(*found, active_.back());
   active_.pop_back();
+  under_way_.store(active_.size(), std::memory_order_relaxed);
   deliver(std::move(submission), std::move(result));
 }
 

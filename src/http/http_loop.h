@@ -36,6 +36,9 @@ class HttpLoop {
   void submit(HttpRequest request, Done<HttpResponse> done) EXCLUDES(mutex_);
   /// Requests handed in and not finished.
   uint32_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
+  /// Those of them that are under way.
+  uint64_t under_way() const noexcept { return under_way_.load(std::memory_order_relaxed); }
+  const ConnectionCounts& connections() const noexcept { return connections_; }
 
  private:
   using Time = Submission::Time;
@@ -65,6 +68,8 @@ class HttpLoop {
   const HttpOptions& options_;
   const std::chrono::milliseconds tick_;  ///< How often stalls are looked for.
   std::atomic<uint32_t> load_{0};
+  std::atomic<uint64_t> under_way_{0};
+  ConnectionCounts connections_;
 
   Mutex mutex_;
   std::vector<std::unique_ptr<Submission>> incoming_ GUARDED_BY(mutex_);

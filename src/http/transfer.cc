@@ -3,6 +3,8 @@
 
 #include <fmt/chrono.h>
 #include <fmt/core.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -54,8 +56,8 @@ double seconds(std::chrono::milliseconds time) { return static_cast<double>(time
 
 }  // namespace
 
-Transfer::Transfer(const HttpOptions& options, CURLSH* share)
-    : options_(options), easy_(curl_easy_init()) {
+Transfer::Transfer(const HttpOptions& options, CURLSH* share, ConnectionCounts& connections)
+    : options_(options), connections_(connections), easy_(curl_easy_init()) {
   if (easy_ == nullptr) throw std::bad_alloc();
   set(easy_, CURLOPT_SHARE, share);  // Survives curl_easy_reset.
 }
@@ -100,6 +102,7 @@ void Transfer::set_fixed_options() {
   set(easy_, CURLOPT_PATH_AS_IS, 1L);
   set(easy_, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy_, CURLOPT_USERAGENT, "penstock/" PENSTOCK_VERSION);
+  set_socket_functions();
   set(easy_, CURLOPT_TCP_NODELAY, 1L);
   set(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy_, CURLOPT_MAXAGE_CONN, max_idle_seconds);
@@ -116,6 +119,27 @@ void Transfer::set_fixed_options() {
     set(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
     set(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
   }
+}
+
+// libcurl says nowhere how many connections it keeps.
+void Transfer::set_socket_functions() {
+  set(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open);
+  set(easy_, CURLOPT_OPENSOCKETDATA, &connections_);
+  set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close);
+  set(easy_, CURLOPT_CLOSESOCKETDATA, &connections_);
+}
+
+curl_socket_t Transfer::on_open(void* connections, curlsocktype /*purpose*/,
+                                curl_sockaddr* address) noexcept {
+  const int opened = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (opened < 0) return CURL_SOCKET_BAD;
+  static_cast<ConnectionCounts*>(connections)->opened.add();
+  return opened;
+}
+
+int Transfer::on_close(void* connections, curl_socket_t socket) noexcept {
+  static_cast<ConnectionCounts*>(connections)->closed.add();
+  return close(socket);
 }
 
 void Transfer::set_method() {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/metrics.h"
 #include "http/http_client.h"
 #include "http/http_message.h"
 #include "penstock/callback.h"
@@ -31,14 +32,21 @@ struct Submission {
   std::optional<std::stop_callback<Callback<void()>>> on_awaited;  ///< While it waits.
 };
 
+/// Connections of one loop; more are open than closed.
+struct ConnectionCounts {
+  Count opened;
+  Count closed;
+};
+
 /// One libcurl easy handle, used for one submission after the other. Belongs to one loop; not
 /// thread-safe.
 class Transfer {
  public:
   using Time = Submission::Time;
 
-  /// `options` and `share` must outlive it. Throws std::bad_alloc.
-  Transfer(const HttpOptions& options, CURLSH* share);
+  /// `options` and `share` must outlive it, `connections` also the connections that it makes.
+  /// Throws std::bad_alloc.
+  Transfer(const HttpOptions& options, CURLSH* share, ConnectionCounts& connections);
   ~Transfer();
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -65,7 +73,12 @@ class Transfer {
   static size_t on_read(char* buffer, size_t size, size_t count, void* self) noexcept;
   static int on_seek(void* self, curl_off_t offset, int origin) noexcept;
 
+  static curl_socket_t on_open(void* connections, curlsocktype purpose,
+                               curl_sockaddr* address) noexcept;
+  static int on_close(void* connections, curl_socket_t socket) noexcept;
+
   void set_fixed_options();
+  void set_socket_functions();
   void set_method();
   void set_headers();
   bool take_header(std::string_view line);
@@ -77,6 +90,7 @@ class Transfer {
   Error to_error(CURLcode code) const;
 
   const HttpOptions& options_;
+  ConnectionCounts& connections_;
   CURL* const easy_;
   curl_slist* header_list_ = nullptr;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
