@@ -1,120 +1,128 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/metered_store.h"
 
+#include <chrono>
 #include <utility>
 
 namespace penstock {
 
-class MeteredStore::CountingSink final : public BodySink {
- public:
-  CountingSink(std::shared_ptr<BodySink> sink, std::shared_ptr<Meters> meters)
-      : sink_(std::move(sink)), meters_(std::move(meters)) {}
+namespace {
 
-  void started(const ObjectInfo& info) noexcept override { sink_->started(info); }
+using Clock = std::chrono::steady_clock;
+
+/// What a store that works says, too: there is no such object, or it is another version.
+bool is_answer(Code code) {
+  return code == Code::not_found || code == Code::already_exists || code == Code::changed ||
+         code == Code::not_supported || code == Code::cancelled;
+}
+
+}  // namespace
+
+class MeteredStore::MeteredSink final : public BodySink {
+ public:
+  MeteredSink(std::shared_ptr<BodySink> sink, std::shared_ptr<StoreMetrics> metrics)
+      : sink_(std::move(sink)), metrics_(std::move(metrics)), begun_(Clock::now()) {}
+
+  void started(const ObjectInfo& info) noexcept override {
+    metrics_->of(StoreRequest::get).first_byte.observe(Clock::now() - begun_);
+    sink_->started(info);
+  }
   bool write(uint64_t offset, std::span<const std::byte> bytes) noexcept override {
-    meters_->bytes_received.fetch_add(bytes.size(), std::memory_order_relaxed);
+    metrics_->of(StoreRequest::get).bytes.add(bytes.size());
     return sink_->write(offset, bytes);
   }
 
  private:
   const std::shared_ptr<BodySink> sink_;
-  const std::shared_ptr<Meters> meters_;
+  const std::shared_ptr<StoreMetrics> metrics_;
+  const Clock::time_point begun_;
 };
 
 template <typename T>
-Done<T> MeteredStore::metered(Count Meters::*kind, Done<T> done, uint64_t sent) {
-  ((*meters_).*kind).fetch_add(1, std::memory_order_relaxed);
-  return [meters = meters_, done = std::move(done), sent](Result<T> result) mutable {
+Done<T> MeteredStore::metered(StoreRequest kind, Done<T> done, uint64_t sent) {
+  metrics_->of(kind).begun.add();
+  return [metrics = metrics_, kind, done = std::move(done), sent,
+          begun = Clock::now()](Result<T> result) mutable {
+    RequestMetrics& of_kind = metrics->of(kind);
+    of_kind.ended.add();
+    of_kind.whole.observe(Clock::now() - begun);
     if (!result.has_value()) {
-      meters->failed.fetch_add(1, std::memory_order_relaxed);
+      if (!is_answer(result.error().code())) of_kind.failed.add();
+      if (result.error().code() == Code::throttled) of_kind.throttled.add();
     } else if (sent > 0) {
-      meters->bytes_sent.fetch_add(sent, std::memory_order_relaxed);
+      of_kind.bytes.add(sent);
     }
     done(std::move(result));
   };
 }
 
-StoreCounters MeteredStore::counters() const {
-  const auto read = [](const Count& count) { return count.load(std::memory_order_relaxed); };
-  const Meters& from = *meters_;
-  return {.gets = read(from.gets),
-          .heads = read(from.heads),
-          .puts = read(from.puts),
-          .lists = read(from.lists),
-          .removes = read(from.removes),
-          .copies = read(from.copies),
-          .renames = read(from.renames),
-          .multipart = read(from.multipart),
-          .failed = read(from.failed),
-          .bytes_received = read(from.bytes_received),
-          .bytes_sent = read(from.bytes_sent)};
-}
-
 void MeteredStore::get(GetRequest request, Done<ObjectInfo> done) {
-  request.sink = std::make_shared<CountingSink>(std::move(request.sink), meters_);
-  inner_.get(std::move(request), metered(&Meters::gets, std::move(done)));
+  request.sink = std::make_shared<MeteredSink>(std::move(request.sink), metrics_);
+  inner_.get(std::move(request), metered(StoreRequest::get, std::move(done)));
 }
 
 void MeteredStore::head(HeadRequest request, Done<ObjectInfo> done) {
-  inner_.head(std::move(request), metered(&Meters::heads, std::move(done)));
+  inner_.head(std::move(request), metered(StoreRequest::head, std::move(done)));
 }
 
 void MeteredStore::put(PutRequest request, Done<ObjectInfo> done) {
   const uint64_t size = request.body.size();
-  inner_.put(std::move(request), metered(&Meters::puts, std::move(done), size));
+  inner_.put(std::move(request), metered(StoreRequest::put, std::move(done), size));
 }
 
 void MeteredStore::list(ListRequest request, Done<ListPage> done) {
-  inner_.list(std::move(request), metered(&Meters::lists, std::move(done)));
+  inner_.list(std::move(request), metered(StoreRequest::list, std::move(done)));
 }
 
 void MeteredStore::remove(std::string key, Done<void> done) {
-  inner_.remove(std::move(key), metered(&Meters::removes, std::move(done)));
+  inner_.remove(std::move(key), metered(StoreRequest::remove, std::move(done)));
 }
 
 void MeteredStore::remove_many(std::vector<std::string> keys,
                                Done<std::vector<DeleteFailure>> done) {
-  inner_.remove_many(std::move(keys), metered(&Meters::removes, std::move(done)));
+  inner_.remove_many(std::move(keys), metered(StoreRequest::remove_many, std::move(done)));
 }
 
 void MeteredStore::copy(CopyRequest request, Done<ObjectInfo> done) {
-  inner_.copy(std::move(request), metered(&Meters::copies, std::move(done)));
+  inner_.copy(std::move(request), metered(StoreRequest::copy, std::move(done)));
 }
 
 void MeteredStore::rename(RenameRequest request, Done<ObjectInfo> done) {
-  inner_.rename(std::move(request), metered(&Meters::renames, std::move(done)));
+  inner_.rename(std::move(request), metered(StoreRequest::rename, std::move(done)));
 }
 
 void MeteredStore::create_upload(CreateUpload request, Done<std::string> done) {
-  inner_.create_upload(std::move(request), metered(&Meters::multipart, std::move(done)));
+  inner_.create_upload(std::move(request), metered(StoreRequest::create_upload, std::move(done)));
 }
 
 void MeteredStore::upload_part(UploadPart request, Done<CompletedPart> done) {
   const uint64_t size = request.body.size();
-  inner_.upload_part(std::move(request), metered(&Meters::multipart, std::move(done), size));
+  inner_.upload_part(std::move(request), metered(StoreRequest::upload_part, std::move(done), size));
 }
 
 void MeteredStore::upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) {
-  inner_.upload_part_copy(std::move(request), metered(&Meters::multipart, std::move(done)));
+  inner_.upload_part_copy(std::move(request),
+                          metered(StoreRequest::upload_part_copy, std::move(done)));
 }
 
 void MeteredStore::complete_upload(CompleteUpload request, Done<ObjectInfo> done) {
-  inner_.complete_upload(std::move(request), metered(&Meters::multipart, std::move(done)));
+  inner_.complete_upload(std::move(request),
+                         metered(StoreRequest::complete_upload, std::move(done)));
 }
 
 void MeteredStore::abort_upload(std::string key, std::string upload_id, Done<void> done) {
   inner_.abort_upload(std::move(key), std::move(upload_id),
-                      metered(&Meters::multipart, std::move(done)));
+                      metered(StoreRequest::abort_upload, std::move(done)));
 }
 
 void MeteredStore::list_parts(std::string key, std::string upload_id,
                               Done<std::vector<CompletedPart>> done) {
   inner_.list_parts(std::move(key), std::move(upload_id),
-                    metered(&Meters::multipart, std::move(done)));
+                    metered(StoreRequest::list_parts, std::move(done)));
 }
 
 void MeteredStore::list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) {
-  inner_.list_uploads(std::move(prefix), metered(&Meters::multipart, std::move(done)));
+  inner_.list_uploads(std::move(prefix), metered(StoreRequest::list_uploads, std::move(done)));
 }
 
 }  // namespace penstock

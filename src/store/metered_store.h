@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "penstock/object_store.h"
-#include "store/store_factory.h"
+#include "store/store_metrics.h"
 
 namespace penstock {
 
-/// Counts the requests that reach a store, their bytes and their failures, and changes nothing.
+/// Counts the requests that reach a store, their bytes, times and failures, and changes nothing.
 /// Below the retries each try counts. `inner` must outlive it. Thread-safe.
 class MeteredStore final : public ObjectStore {
  public:
-  explicit MeteredStore(ObjectStore& inner) : inner_(inner), meters_(std::make_shared<Meters>()) {}
-
-  /// StoreCounters::retried stays 0: the retries are not seen from here.
-  StoreCounters counters() const;
+  /// RequestMetrics::retried is left alone: retries are not seen from here.
+  MeteredStore(ObjectStore& inner, std::shared_ptr<StoreMetrics> metrics)
+      : inner_(inner), metrics_(std::move(metrics)) {}
 
   StoreLimits limits() const override { return inner_.limits(); }
   std::string identity() const override { return inner_.identity(); }
@@ -40,19 +39,14 @@ class MeteredStore final : public ObjectStore {
   void list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) override;
 
  private:
-  using Count = std::atomic<uint64_t>;
-  struct Meters {
-    Count gets{0}, heads{0}, puts{0}, lists{0}, removes{0}, copies{0}, renames{0}, multipart{0};
-    Count failed{0}, bytes_received{0}, bytes_sent{0};
-  };
-  class CountingSink;
+  class MeteredSink;
 
-  /// Counts the request now, and its failure when it ends; `sent` bytes if it succeeds.
+  /// Counts the request now, and what becomes of it when it ends; `sent` bytes if it succeeds.
   template <typename T>
-  Done<T> metered(Count Meters::*kind, Done<T> done, uint64_t sent = 0);
+  Done<T> metered(StoreRequest kind, Done<T> done, uint64_t sent = 0);
 
   ObjectStore& inner_;
-  const std::shared_ptr<Meters> meters_;
+  const std::shared_ptr<StoreMetrics> metrics_;
 };
 
 }  // namespace penstock

@@ -8,8 +8,8 @@ namespace penstock {
 
 ResumingGet::ResumingGet(const std::shared_ptr<RetryShared>& shared, GetRequest request,
                          Done<ObjectInfo> done)
-    : RetryCall(shared, {.operation = "get", .key = request.key}, shared->policy.read_limit,
-                request.cancel),
+    : RetryCall(shared, {.operation = StoreRequest::get, .key = request.key},
+                shared->policy.read_limit, request.cancel),
       request_(std::move(request)),
       done_(std::move(done)),
       begin_(request_.range ? request_.range->offset : 0),

@@ -14,13 +14,15 @@ constexpr std::chrono::seconds look_every{1};
 }  // namespace
 
 RetryShared::RetryShared(ObjectStore& store, Scheduler& with, RetryPolicy retry_policy,
-                         uint64_t seed, std::shared_ptr<Log> to)
+                         uint64_t seed, std::shared_ptr<Log> to,
+                         std::shared_ptr<StoreMetrics> count_in)
     : inner(store),
       place(store.identity()),
       scheduler(with),
       policy(retry_policy),
       log(std::move(to)),
       throttle(std::make_shared<Throttle>(with, seed ^ 0x9e3779b97f4a7c15ULL, log)),
+      metrics(std::move(count_in)),
       random_(seed) {}
 
 std::chrono::nanoseconds RetryShared::backoff(uint32_t failures) {
@@ -173,7 +175,7 @@ void RetryCall::granted(Throttle::Ticket ticket) {
   if (!go)
     return shared_->throttle->leave(ticket, Throttle::Outcome::unknown,
                                     std::chrono::milliseconds{0});
-  if (again) ++shared_->retried;
+  if (again) shared_->metrics->of(subject_.operation).retried.add();
   try_once();
 }
 
@@ -211,7 +213,7 @@ std::optional<std::string> RetryCall::describe_if_slow() {
   said_slow_ = true;
   const std::string last = last_error_ ? "; the last try: " + last_error_->describe() : "";
   return fmt::format("{} of '{}' has had no answer for {} s ({}, given up after {} s){}",
-                     subject_.operation, subject_.key, waited.count(),
+                     name_of(subject_.operation), subject_.key, waited.count(),
                      phase_ == Phase::admission ? "held back, as the store has asked to slow down"
                                                 : fmt::format("try {}", tries_),
                      std::chrono::duration_cast<std::chrono::seconds>(patience_).count(), last);
@@ -240,7 +242,7 @@ void RetryCall::failed(const Error& error) {
     deliver(with_history(error));
     return left();
   }
-  shared_->log->debug("{} failed, next try in {} ms: {}", subject_.operation,
+  shared_->log->debug("{} failed, next try in {} ms: {}", name_of(subject_.operation),
                       std::chrono::duration_cast<std::chrono::milliseconds>(*delay).count(),
                       error.describe());
   shared_->scheduler.post_after(*delay, [weak = weak_from_this()] {

@@ -19,6 +19,7 @@
 #include "base/scheduler.h"
 #include "penstock/object_store.h"
 #include "penstock/result.h"
+#include "store/store_metrics.h"
 #include "store/throttle.h"
 
 namespace penstock {
@@ -41,9 +42,9 @@ class RetryCall;
 
 /// What a call does, for messages.
 struct CallSubject {
-  const char* operation = "";  ///< "get".
-  std::string key;             ///< Or a prefix.
-  uint64_t body = 0;           ///< Bytes that are sent.
+  StoreRequest operation = {};
+  std::string key;    ///< Or a prefix.
+  uint64_t body = 0;  ///< Bytes that are sent.
 
   /// How long it may take before that is worth a message: the body also takes its time.
   std::chrono::nanoseconds quiet_for() const {
@@ -55,7 +56,7 @@ struct CallSubject {
 class RetryShared : public std::enable_shared_from_this<RetryShared> {
  public:
   RetryShared(ObjectStore& store, Scheduler& with, RetryPolicy retry_policy, uint64_t seed,
-              std::shared_ptr<Log> to);
+              std::shared_ptr<Log> to, std::shared_ptr<StoreMetrics> count_in);
 
   ObjectStore& inner;
   const std::string place;  ///< Its identity: while it ends it is not to be asked.
@@ -63,7 +64,7 @@ class RetryShared : public std::enable_shared_from_this<RetryShared> {
   const RetryPolicy policy;
   const std::shared_ptr<Log> log;
   const std::shared_ptr<Throttle> throttle;
-  std::atomic<uint64_t> retried{0};
+  const std::shared_ptr<StoreMetrics> metrics;
 
   /// Full jitter: anything from nothing to the longest wait that follows the `failures`-th failure
   /// in a row.

@@ -19,7 +19,8 @@ class RemoveMany final : public SimpleCall<std::vector<DeleteFailure>> {
   RemoveMany(const std::shared_ptr<RetryShared>& shared, const std::shared_ptr<Keys>& keys,
              Done<Failures> done)
       : SimpleCall(
-            shared, {.operation = "remove_many", .key = keys->empty() ? "" : keys->front()},
+            shared,
+            {.operation = StoreRequest::remove_many, .key = keys->empty() ? "" : keys->front()},
             shared->policy.write_limit, {},
             [keys](ObjectStore& store, const std::stop_token&, Done<Failures> then) {
               store.remove_many(*keys, std::move(then));
@@ -60,10 +61,18 @@ class RemoveMany final : public SimpleCall<std::vector<DeleteFailure>> {
 }  // namespace
 
 RetryingStore::RetryingStore(ObjectStore& inner, Scheduler& scheduler, RetryPolicy policy,
-                             uint64_t seed, std::shared_ptr<Log> log)
-    : shared_(std::make_shared<RetryShared>(inner, scheduler, policy, seed, std::move(log))) {}
+                             uint64_t seed, std::shared_ptr<Log> log,
+                             std::shared_ptr<StoreMetrics> metrics)
+    : shared_(std::make_shared<RetryShared>(inner, scheduler, policy, seed, std::move(log),
+                                            std::move(metrics))) {}
 
 RetryingStore::~RetryingStore() { shared_->stop_and_wait(); }
+
+StoreLoad RetryingStore::load() const {
+  const double limit = shared_->throttle->limit();
+  return {.throttle_limit = limit < Throttle::no_limit ? static_cast<uint64_t>(limit) : 0,
+          .throttled_waiting = shared_->throttle->waiting()};
+}
 
 template <typename T>
 void RetryingStore::write(CallSubject subject, typename SimpleCall<T>::Send send, Done<T> done) {
@@ -86,7 +95,7 @@ void RetryingStore::get(GetRequest request, Done<ObjectInfo> done) {
 
 void RetryingStore::head(HeadRequest request, Done<ObjectInfo> done) {
   const std::stop_token cancel = request.cancel;
-  CallSubject subject{.operation = "head", .key = request.key};
+  CallSubject subject{.operation = StoreRequest::head, .key = request.key};
   read<ObjectInfo>(
       std::move(subject), cancel,
       [request = std::move(request)](ObjectStore& store, std::stop_token token,
@@ -108,7 +117,7 @@ void RetryingStore::list(ListRequest request, Done<ListPage> done) {
   const std::chrono::milliseconds limit = request.patience;
   // A server that refuses at once is soon believed; one that hangs gets the whole time.
   const std::chrono::milliseconds patience = limited ? limit / 3 : shared_->policy.read_limit;
-  CallSubject subject{.operation = "list", .key = request.prefix};
+  CallSubject subject{.operation = StoreRequest::list, .key = request.prefix};
   const auto call = std::make_shared<SimpleCall<ListPage>>(
       shared_, std::move(subject), patience, cancel,
       [request = std::move(request)](ObjectStore& store, std::stop_token token,
@@ -123,7 +132,7 @@ void RetryingStore::list(ListRequest request, Done<ListPage> done) {
 }
 
 void RetryingStore::remove(std::string key, Done<void> done) {
-  CallSubject subject{.operation = "remove", .key = key};
+  CallSubject subject{.operation = StoreRequest::remove, .key = key};
   write<void>(
       std::move(subject),
       [key = std::move(key)](ObjectStore& store, const std::stop_token&, Done<void> then) {
@@ -147,7 +156,7 @@ void RetryingStore::rename(RenameRequest request, Done<ObjectInfo> done) {
 }
 
 void RetryingStore::create_upload(CreateUpload request, Done<std::string> done) {
-  CallSubject subject{.operation = "create_upload", .key = request.key};
+  CallSubject subject{.operation = StoreRequest::create_upload, .key = request.key};
   write<std::string>(
       std::move(subject),
       [request = std::move(request)](ObjectStore& store, const std::stop_token&,
@@ -158,7 +167,8 @@ void RetryingStore::create_upload(CreateUpload request, Done<std::string> done) 
 }
 
 void RetryingStore::upload_part(UploadPart request, Done<CompletedPart> done) {
-  CallSubject subject{.operation = "upload_part", .key = request.key, .body = request.body.size()};
+  CallSubject subject{
+      .operation = StoreRequest::upload_part, .key = request.key, .body = request.body.size()};
   write<CompletedPart>(
       std::move(subject),
       [request = std::move(request)](ObjectStore& store, const std::stop_token&,
@@ -169,7 +179,7 @@ void RetryingStore::upload_part(UploadPart request, Done<CompletedPart> done) {
 }
 
 void RetryingStore::upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) {
-  CallSubject subject{.operation = "upload_part_copy", .key = request.key};
+  CallSubject subject{.operation = StoreRequest::upload_part_copy, .key = request.key};
   write<CompletedPart>(
       std::move(subject),
       [request = std::move(request)](ObjectStore& store, const std::stop_token&,
@@ -184,7 +194,7 @@ void RetryingStore::complete_upload(CompleteUpload request, Done<ObjectInfo> don
 }
 
 void RetryingStore::abort_upload(std::string key, std::string upload_id, Done<void> done) {
-  CallSubject subject{.operation = "abort_upload", .key = key};
+  CallSubject subject{.operation = StoreRequest::abort_upload, .key = key};
   write<void>(
       std::move(subject),
       [key = std::move(key), upload_id = std::move(upload_id)](
@@ -196,7 +206,7 @@ void RetryingStore::abort_upload(std::string key, std::string upload_id, Done<vo
 
 void RetryingStore::list_parts(std::string key, std::string upload_id,
                                Done<std::vector<CompletedPart>> done) {
-  CallSubject subject{.operation = "list_parts", .key = key};
+  CallSubject subject{.operation = StoreRequest::list_parts, .key = key};
   read<std::vector<CompletedPart>>(
       std::move(subject), {},
       [key = std::move(key), upload_id = std::move(upload_id)](
@@ -207,7 +217,7 @@ void RetryingStore::list_parts(std::string key, std::string upload_id,
 }
 
 void RetryingStore::list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) {
-  CallSubject subject{.operation = "list_uploads", .key = prefix};
+  CallSubject subject{.operation = StoreRequest::list_uploads, .key = prefix};
   read<std::vector<UploadInfo>>(
       std::move(subject), {},
       [prefix = std::move(prefix)](ObjectStore& store, const std::stop_token&,

@@ -19,13 +19,14 @@ namespace penstock {
 /// store. Thread-safe.
 class RetryingStore final : public ObjectStore {
  public:
-  /// `seed` makes the waits repeatable.
+  /// `seed` makes the waits repeatable. RequestMetrics::retried is counted in `metrics`.
   RetryingStore(ObjectStore& inner, Scheduler& scheduler, RetryPolicy policy, uint64_t seed,
-                std::shared_ptr<Log> log);
+                std::shared_ptr<Log> log,
+                std::shared_ptr<StoreMetrics> metrics = std::make_shared<StoreMetrics>());
   ~RetryingStore() override;
 
-  /// Tries after the first ones.
-  uint64_t retried() const noexcept { return shared_->retried; }
+  /// What is known here: of the throttle, not of connections.
+  StoreLoad load() const;
 
   StoreLimits limits() const override { return shared_->inner.limits(); }
   std::string identity() const override { return shared_->inner.identity(); }

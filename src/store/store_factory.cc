@@ -22,24 +22,33 @@ namespace {
 /// Retries around meters around the store, so that every try is counted.
 class Opened final : public OpenedStore {
  public:
-  Opened(std::unique_ptr<ObjectStore> inner, bool ordered, Scheduler& scheduler,
-         const std::shared_ptr<Log>& log)
+  /// `http` is what `inner` talks through; null: it does not.
+  Opened(std::unique_ptr<ObjectStore> inner, std::shared_ptr<const HttpClient> http, bool ordered,
+         Scheduler& scheduler, const std::shared_ptr<Log>& log)
       : inner_(std::move(inner)),
+        http_(std::move(http)),
         ordered_(ordered),
-        metered_(*inner_),
-        retrying_(metered_, scheduler, RetryPolicy{}, std::random_device()(), log) {}
+        metered_(*inner_, metrics_),
+        retrying_(metered_, scheduler, RetryPolicy{}, std::random_device()(), log, metrics_) {}
 
   ObjectStore& store() override { return retrying_; }
-  StoreCounters counters() const override {
-    StoreCounters counters = metered_.counters();
-    counters.retried = retrying_.retried();
-    return counters;
+  const StoreMetrics& metrics() const override { return *metrics_; }
+  StoreLoad load() const override {
+    StoreLoad load = retrying_.load();
+    if (http_ == nullptr) return load;
+    const HttpLoad http = http_->load();
+    load.connection_waiting = http.waiting;
+    load.connections = http.connections;
+    load.connections_opened = http.connections_opened;
+    return load;
   }
   bool ordered_listings() const override { return ordered_; }
 
  private:
   const std::unique_ptr<ObjectStore> inner_;
+  const std::shared_ptr<const HttpClient> http_;
   const bool ordered_;
+  const std::shared_ptr<StoreMetrics> metrics_ = std::make_shared<StoreMetrics>();
   MeteredStore metered_;
   RetryingStore retrying_;
 };
@@ -61,13 +70,12 @@ std::string trial_prefix(const StoreUrl& url) {
 }
 
 Result<std::unique_ptr<ObjectStore>> open_s3(const StoreOptions& given, const StoreUrl& url,
-                                             Scheduler& scheduler,
-                                             const std::shared_ptr<Log>& log) {
+                                             Scheduler& scheduler, const std::shared_ptr<Log>& log,
+                                             std::shared_ptr<HttpClient>& http) {
   Variables variables = process_variables();
   auto resolved = resolve_aws_options(given, variables);
   if (!resolved.has_value()) return resolved.error();
   const StoreOptions options = std::move(resolved).value();
-  std::shared_ptr<HttpClient> http;
   try {
     http = std::make_shared<HttpClient>(HttpOptions{.threads = options.http_threads,
                                                     .max_connections = options.max_connections,
@@ -86,7 +94,7 @@ Result<std::unique_ptr<ObjectStore>> open_s3(const StoreOptions& given, const St
                                 .path_style = options.path_style,
                                 .rename_object = options.rename_object,
                                 .rename_trial_prefix = trial_prefix(url)},
-                               std::move(credentials), std::move(http), log);
+                               std::move(credentials), http, log);
   if (!store.has_value()) return store.error();
   return std::unique_ptr<ObjectStore>(std::move(store).value());
 }
@@ -97,10 +105,13 @@ Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, con
                                                 Scheduler& scheduler,
                                                 const std::shared_ptr<Log>& log) {
   const bool s3 = url.kind == StoreUrl::Kind::s3;
-  auto inner = s3 ? open_s3(options, url, scheduler, log) : open_directory(url, scheduler, log);
+  std::shared_ptr<HttpClient> http;
+  auto inner =
+      s3 ? open_s3(options, url, scheduler, log, http) : open_directory(url, scheduler, log);
   if (!inner.has_value()) return inner.error();
-  return std::unique_ptr<OpenedStore>(std::make_unique<Opened>(
-      std::move(inner).value(), !s3 || !is_directory_bucket(url.bucket), scheduler, log));
+  return std::unique_ptr<OpenedStore>(
+      std::make_unique<Opened>(std::move(inner).value(), std::move(http),
+                               !s3 || !is_directory_bucket(url.bucket), scheduler, log));
 }
 
 }  // namespace penstock

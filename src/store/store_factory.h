@@ -9,6 +9,7 @@
 #include "penstock/object_store.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
+#include "store/store_metrics.h"
 
 namespace penstock {
 
@@ -24,20 +25,13 @@ struct StoreUrl {
 /// invalid_argument with a message that says what a right URL looks like.
 Result<StoreUrl> parse_store_url(const std::string& url);
 
-/// Requests, bytes and retries since the store was made; for logs, tests and benchmarks.
-struct StoreCounters {
-  uint64_t gets = 0, heads = 0, puts = 0, lists = 0, removes = 0, copies = 0, renames = 0,
-           multipart = 0;
-  uint64_t failed = 0, retried = 0;
-  uint64_t bytes_received = 0, bytes_sent = 0;
-};
-
 /// A store ready for use, with retries and metering around it.
 class OpenedStore {
  public:
   virtual ~OpenedStore() = default;
   virtual ObjectStore& store() = 0;
-  virtual StoreCounters counters() const = 0;
+  virtual const StoreMetrics& metrics() const = 0;
+  virtual StoreLoad load() const = 0;
   /// Listings come in byte order, and ListRequest::start_after counts: not in directory buckets.
   virtual bool ordered_listings() const { return true; }
 };

@@ -14,6 +14,11 @@ uint64_t Throttle::in_flight() const {
   return in_flight_;
 }
 
+uint64_t Throttle::waiting() const {
+  const MutexLock lock(mutex_);
+  return waiting_.size();
+}
+
 double Throttle::limit() const {
   const MutexLock lock(mutex_);
   return limit_;

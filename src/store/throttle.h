@@ -49,6 +49,8 @@ class Throttle : public std::enable_shared_from_this<Throttle> {
       EXCLUDES(mutex_);
 
   uint64_t in_flight() const EXCLUDES(mutex_);
+  /// Requests that wait to be granted.
+  uint64_t waiting() const EXCLUDES(mutex_);
   /// Requests that may be in flight now; no_limit or more means any number.
   double limit() const EXCLUDES(mutex_);
 

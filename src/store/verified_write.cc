@@ -114,7 +114,9 @@ VerifiedPut::VerifiedPut(const std::shared_ptr<RetryShared>& shared, const Marke
                          Done<ObjectInfo> done)
     : VerifiedCall(
           shared,
-          {.operation = "put", .key = marked.request->key, .body = marked.request->body.size()},
+          {.operation = StoreRequest::put,
+           .key = marked.request->key,
+           .body = marked.request->body.size()},
           shared->policy.write_limit, {},
           [request = marked.request](ObjectStore& store, const std::stop_token&,
                                      Done<ObjectInfo> then) {
@@ -171,8 +173,8 @@ VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared, CopyReque
 VerifiedCopy::VerifiedCopy(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
                            Done<ObjectInfo> done)
     : VerifiedCall(
-          shared, {.operation = "copy", .key = marked.request->target}, shared->policy.write_limit,
-          {},
+          shared, {.operation = StoreRequest::copy, .key = marked.request->target},
+          shared->policy.write_limit, {},
           [request = marked.request](ObjectStore& store, const std::stop_token&,
                                      Done<ObjectInfo> then) {
             store.copy(*request, std::move(then));
@@ -200,8 +202,8 @@ void VerifiedCopy::ended(Result<ObjectInfo> result) {
 VerifiedComplete::VerifiedComplete(const std::shared_ptr<RetryShared>& shared,
                                    CompleteUpload request, Done<ObjectInfo> done)
     : VerifiedCall(
-          shared, {.operation = "complete_upload", .key = request.key}, shared->policy.write_limit,
-          {},
+          shared, {.operation = StoreRequest::complete_upload, .key = request.key},
+          shared->policy.write_limit, {},
           [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
             store.complete_upload(request, std::move(then));
           },
@@ -231,7 +233,8 @@ VerifiedRename::VerifiedRename(const std::shared_ptr<RetryShared>& shared,
                                const std::shared_ptr<const RenameRequest>& request,
                                Done<ObjectInfo> done)
     : SimpleCall(
-          shared, {.operation = "rename", .key = request->source}, shared->policy.write_limit, {},
+          shared, {.operation = StoreRequest::rename, .key = request->source},
+          shared->policy.write_limit, {},
           [request](ObjectStore& store, const std::stop_token&, Done<ObjectInfo> then) {
             store.rename(*request, std::move(then));
           },

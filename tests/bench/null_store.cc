@@ -19,7 +19,8 @@ class NullStore final : public OpenedStore, public ObjectStore {
   }
 
   ObjectStore& store() override { return *this; }
-  StoreCounters counters() const override { return {}; }
+  const StoreMetrics& metrics() const override { return metrics_; }
+  StoreLoad load() const override { return {}; }
 
   StoreLimits limits() const override { return {}; }
   std::string identity() const override { return "memory"; }
@@ -73,6 +74,7 @@ class NullStore final : public OpenedStore, public ObjectStore {
 
   const std::vector<std::byte> bytes_;
   ObjectInfo info_;
+  const StoreMetrics metrics_;
 };
 
 }  // namespace

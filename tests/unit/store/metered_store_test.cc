@@ -21,7 +21,8 @@ TEST_CASE("Requests are counted by kind, with their bytes and failures") {
   };
   inner.on_put = [](const PutRequest&, Done<ObjectInfo> done) { done(ObjectInfo{}); };
   inner.on_part = [](const UploadPart&, Done<CompletedPart> done) { done(CompletedPart{}); };
-  MeteredStore store(inner);
+  const auto metrics = std::make_shared<StoreMetrics>();
+  MeteredStore store(inner, metrics);
   Outcome<ObjectInfo> info;
   Outcome<CompletedPart> part;
   Outcome<std::string> id;
@@ -38,13 +39,10 @@ TEST_CASE("Requests are counted by kind, with their bytes and failures") {
   CHECK((info.ok() && part.ok()));
   CHECK(sink->bytes == "12345678");
   CHECK(sink->etag == "e");
-  StoreCounters counters = store.counters();
-  CHECK(counters.gets == 1);
-  CHECK(counters.puts == 1);
-  CHECK(counters.multipart == 1);
-  CHECK(counters.bytes_received == 8);
-  CHECK(counters.bytes_sent == 7);
-  CHECK(counters.failed == 0);
+  CHECK(metrics->of(StoreRequest::get).bytes.value() == 8);
+  CHECK(metrics->of(StoreRequest::get).first_byte.read().total() == 1);
+  CHECK(metrics->of(StoreRequest::put).bytes.value() == 3);
+  CHECK(metrics->of(StoreRequest::upload_part).bytes.value() == 4);
 
   store.head({.key = "a"}, info.done());
   store.list({}, page.done());
@@ -58,16 +56,55 @@ TEST_CASE("Requests are counted by kind, with their bytes and failures") {
   store.abort_upload("a", "u", nothing.done());
   store.list_parts("a", "u", parts.done());
   store.list_uploads("a", uploads.done());
-  counters = store.counters();
-  CHECK(counters.heads == 1);
-  CHECK(counters.lists == 1);
-  CHECK(counters.removes == 2);
-  CHECK(counters.copies == 1);
-  CHECK(counters.renames == 1);
-  CHECK(counters.multipart == 7);
-  CHECK(counters.failed == 12);
+  for (size_t i = 0; i < store_request_kinds; ++i) {
+    const RequestMetrics& of_kind = metrics->of(static_cast<StoreRequest>(i));
+    INFO(name_of(static_cast<StoreRequest>(i)));
+    CHECK(of_kind.begun.value() == 1);
+    CHECK(of_kind.ended.value() == 1);
+    CHECK(of_kind.whole.read().total() == 1);
+    CHECK(of_kind.failed.value() == 0);  // "not supported" is an answer
+  }
   CHECK(info.calls == 6);
   CHECK(info.code() == Code::not_supported);
+}
+
+TEST_CASE("What fails is told apart from what is answered, and what is refused for its number") {
+  test::ScriptedStore inner;
+  Code code = Code::not_found;
+  inner.on_head = [&](const HeadRequest&, Done<ObjectInfo> done) { done(Error(code)); };
+  const auto metrics = std::make_shared<StoreMetrics>();
+  MeteredStore store(inner, metrics);
+  Outcome<ObjectInfo> info;
+  const RequestMetrics& heads = metrics->of(StoreRequest::head);
+  for (const Code answer :
+       {Code::not_found, Code::changed, Code::already_exists, Code::cancelled}) {
+    code = answer;
+    store.head({.key = "a"}, info.done());
+  }
+  CHECK(heads.failed.value() == 0);
+  code = Code::unavailable;
+  store.head({.key = "a"}, info.done());
+  CHECK(heads.failed.value() == 1);
+  CHECK(heads.throttled.value() == 0);
+  code = Code::throttled;
+  store.head({.key = "a"}, info.done());
+  CHECK(heads.failed.value() == 2);
+  CHECK(heads.throttled.value() == 1);
+  CHECK(heads.ended.value() == 6);
+}
+
+TEST_CASE("A request is under way from its begin to its end") {
+  test::ScriptedStore inner;
+  Done<ObjectInfo> waiting;
+  inner.on_head = [&](const HeadRequest&, Done<ObjectInfo> done) { waiting = std::move(done); };
+  const auto metrics = std::make_shared<StoreMetrics>();
+  MeteredStore store(inner, metrics);
+  Outcome<ObjectInfo> info;
+  store.head({.key = "a"}, info.done());
+  CHECK(metrics->of(StoreRequest::head).begun.value() == 1);
+  CHECK(metrics->of(StoreRequest::head).ended.value() == 0);
+  waiting(ObjectInfo{});
+  CHECK(metrics->of(StoreRequest::head).ended.value() == 1);
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ using test::Outcome;
 struct RetryingGround {
   test::ManualScheduler scheduler;
   test::ScriptedStore inner;
-  RetryingStore store{inner, scheduler, RetryPolicy{}, 7, Log::none()};
+  std::shared_ptr<StoreMetrics> metrics = std::make_shared<StoreMetrics>();
+  RetryingStore store{inner, scheduler, RetryPolicy{}, 7, Log::none(), metrics};
 };
 
 /// Fails `times` times with `error`, then succeeds.
@@ -43,7 +44,8 @@ TEST_CASE("Failures that pass are tried again, within two seconds for three of t
   ground.scheduler.advance(2s);
   CHECK(outcome.ok());
   CHECK(tries == 4);
-  CHECK(ground.store.retried() == 3);
+  CHECK(ground.metrics->of(StoreRequest::head).retried.value() == 3);
+  CHECK(ground.metrics->of(StoreRequest::get).retried.value() == 0);
 }
 
 TEST_CASE("Failures that stay are delivered at once and unchanged") {
