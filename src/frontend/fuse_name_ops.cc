@@ -28,11 +28,11 @@ FileType type_of(mode_t mode) {
   }
 }
 
-FuseReply reply_to(fuse_req_t request, const char* operation) {
+FuseReply reply_to(fuse_req_t request, FileOperation operation) {
   return {request, context_of(request).reply(), operation, Effect::change};
 }
 
-Done<void> answer_changed(fuse_req_t request, const char* operation,
+Done<void> answer_changed(fuse_req_t request, FileOperation operation,
                           std::vector<ChangedNames::Name> names) {
   FuseContext& context = context_of(request);
   return [changed = ChangedNames(context, std::move(names)),
@@ -53,13 +53,13 @@ Done<Entry> answer_made(FuseContext& context, FuseReply reply, InodeId parent, s
 
 void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
   FuseContext& context = context_of(request);
-  FuseReply reply = reply_to(request, "mkdir");
+  FuseReply reply = reply_to(request, FileOperation::mkdir);
   const Caller caller = reply.caller();
   context.file_system->mkdir(parent, name, mode & 07777, caller,
                              answer_made(context, std::move(reply), parent, name));
 }
 
-void make_node(fuse_req_t request, const char* operation, fuse_ino_t parent, const char* name,
+void make_node(fuse_req_t request, FileOperation operation, fuse_ino_t parent, const char* name,
                NewNode node) {
   FuseContext& context = context_of(request);
   FuseReply reply = reply_to(request, operation);
@@ -69,7 +69,7 @@ void make_node(fuse_req_t request, const char* operation, fuse_ino_t parent, con
 }
 
 void op_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
-  make_node(request, "mknod", parent, name,
+  make_node(request, FileOperation::mknod, parent, name,
             {.type = type_of(mode),
              .mode = mode & 07777,
              .device = static_cast<uint32_t>(device),
@@ -77,24 +77,25 @@ void op_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
 }
 
 void op_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
-  make_node(request, "symlink", parent, name,
+  make_node(request, FileOperation::symlink, parent, name,
             {.type = FileType::symlink, .mode = 0777, .target = target});
 }
 
 void op_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t parent, const char* name) {
   FuseContext& context = context_of(request);
-  context.file_system->link(OpenModes::inode_of(node), parent, name,
-                            answer_made(context, reply_to(request, "link"), parent, name));
+  context.file_system->link(
+      OpenModes::inode_of(node), parent, name,
+      answer_made(context, reply_to(request, FileOperation::link), parent, name));
 }
 
 void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  context_of(request).file_system->rmdir(parent, name,
-                                         answer_changed(request, "rmdir", {{parent, name}}));
+  context_of(request).file_system->rmdir(
+      parent, name, answer_changed(request, FileOperation::rmdir, {{parent, name}}));
 }
 
 void op_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  context_of(request).file_system->unlink(parent, name,
-                                          answer_changed(request, "unlink", {{parent, name}}));
+  context_of(request).file_system->unlink(
+      parent, name, answer_changed(request, FileOperation::unlink, {{parent, name}}));
 }
 
 void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
@@ -102,7 +103,7 @@ void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino
   if (flags == RENAME_EXCHANGE) {
     context_of(request).file_system->exchange(
         parent, name, new_parent, new_name,
-        answer_changed(request, "rename", {{parent, name}, {new_parent, new_name}}));
+        answer_changed(request, FileOperation::rename, {{parent, name}, {new_parent, new_name}}));
     return;
   }
   if ((flags & ~static_cast<unsigned int>(RENAME_NOREPLACE)) != 0) {
@@ -114,7 +115,7 @@ void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino
   context.file_system->rename(
       parent, name, new_parent, new_name, flags != 0,
       [changed = ChangedNames(context, {{parent, name}, {new_parent, new_name}}),
-       reply = reply_to(request, "rename")](const Result<void>& renamed) mutable {
+       reply = reply_to(request, FileOperation::rename)](const Result<void>& renamed) mutable {
         // The kernel has looked the new name up before it asked, and knows of none. It finds what
         // is there, and says itself that it is, when it looks once more.
         const bool taken = !renamed && renamed.code() == Code::already_exists;

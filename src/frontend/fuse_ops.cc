@@ -58,7 +58,7 @@ Done<void> answer(FuseReply reply) {
   };
 }
 
-Done<void> answer_change(fuse_req_t request, const char* operation) {
+Done<void> answer_change(fuse_req_t request, FileOperation operation) {
   return answer(FuseReply(request, context_of(request).reply(), operation, Effect::change));
 }
 
@@ -76,7 +76,7 @@ bool answer_with(FuseContext& context, FuseReply& reply, const Entry& entry) {
 
 namespace {
 
-Done<Attributes> answer_attributes(fuse_req_t request, const char* operation, Effect effect) {
+Done<Attributes> answer_attributes(fuse_req_t request, FileOperation operation, Effect effect) {
   return [reply = FuseReply(request, context_of(request).reply(), operation, effect)](
              const Result<Attributes>& attributes) mutable {
     if (attributes) {
@@ -131,7 +131,7 @@ void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   context.file_system->lookup(
       parent, name,
       [&context, asked = std::chrono::steady_clock::now(),
-       reply = FuseReply(request, context.reply(), "lookup", Effect::none)](
+       reply = FuseReply(request, context.reply(), FileOperation::lookup, Effect::none)](
           const Result<Entry>& entry) mutable {
         // The store may have been asked as early as that.
         const auto age = std::chrono::steady_clock::now() - asked;
@@ -158,8 +158,8 @@ void op_forget_multi(fuse_req_t request, size_t count, fuse_forget_data* forgets
 }
 
 void op_getattr(fuse_req_t request, fuse_ino_t node, fuse_file_info*) {
-  context_of(request).file_system->getattr(OpenModes::inode_of(node),
-                                           answer_attributes(request, "getattr", Effect::part));
+  context_of(request).file_system->getattr(
+      OpenModes::inode_of(node), answer_attributes(request, FileOperation::getattr, Effect::part));
 }
 
 void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int valid,
@@ -181,15 +181,16 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int vali
     change.atime_ns = to_ns(attr->st_atim);
   }
   change.drop_set_ids = change.size && drops_set_ids(valid);
-  context_of(request).file_system->setattr(OpenModes::inode_of(node), change,
-                                           answer_attributes(request, "setattr", Effect::change));
+  context_of(request).file_system->setattr(
+      OpenModes::inode_of(node), change,
+      answer_attributes(request, FileOperation::setattr, Effect::change));
 }
 
 void op_readlink(fuse_req_t request, fuse_ino_t node) {
   context_of(request).file_system->read_link(
       OpenModes::inode_of(node),
-      [reply = FuseReply(request, context_of(request).reply(), "readlink", Effect::none)](
-          const Result<std::string>& target) mutable {
+      [reply = FuseReply(request, context_of(request).reply(), FileOperation::readlink,
+                         Effect::none)](const Result<std::string>& target) mutable {
         target ? reply.link(*target) : reply.error(target.error());
       });
 }
@@ -217,7 +218,7 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
                fuse_file_info* info) {
   FuseContext& context = context_of(request);
   const int flags = info->flags;
-  FuseReply reply(request, context.reply(), "create", Effect::change);
+  FuseReply reply(request, context.reply(), FileOperation::create, Effect::change);
   const OpenFlags wanted = open_flags(context, reply, flags);
   const Caller caller = reply.caller();
   context.file_system->create(
@@ -253,7 +254,7 @@ void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   FuseContext& context = context_of(request);
   const int flags = info->flags;
   const Effect effect = (flags & O_TRUNC) != 0 ? Effect::change : Effect::none;
-  FuseReply reply(request, context.reply(), "open", effect);
+  FuseReply reply(request, context.reply(), FileOperation::open, effect);
   OpenFlags wanted = open_flags(context, reply, flags);
   wanted.drop_set_ids = wanted.truncate && drops_set_ids(*info);
   if ((wanted.write || wanted.truncate) && context.modes.moves(node)) {
@@ -275,7 +276,7 @@ void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
 
 void op_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
   FuseContext& context = context_of(request);
-  FuseReply reply(request, context.reply(), "read", Effect::part);
+  FuseReply reply(request, context.reply(), FileOperation::read, Effect::part);
   std::stop_token cancel = reply.cancel();
   context.file_system->read(info->fh, {static_cast<uint64_t>(offset), size}, std::move(cancel),
                             [reply = std::move(reply)](const Result<Slices>& slices) mutable {
@@ -297,7 +298,7 @@ void op_release(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
 void op_ioctl(fuse_req_t request, fuse_ino_t, unsigned int command, void*, fuse_file_info* info,
               unsigned int flags, const void*, size_t, size_t out_size) {
   FuseContext& context = context_of(request);
-  FuseReply reply(request, context.reply(), "ioctl", Effect::none);
+  FuseReply reply(request, context.reply(), FileOperation::ioctl, Effect::none);
   // Also what programs ask of every file, such as whether it is a terminal.
   if (command != cache_share_request || (flags & FUSE_IOCTL_DIR) != 0 ||
       out_size < sizeof(CacheShare)) {
@@ -317,8 +318,8 @@ void op_ioctl(fuse_req_t request, fuse_ino_t, unsigned int command, void*, fuse_
 void op_opendir(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
   FuseContext& context = context_of(request);
   context.file_system->open_directory(
-      inode, [&context, reply = FuseReply(request, context.reply(), "opendir", Effect::none)](
-                 Result<HandleId> handle) mutable {
+      inode, [&context, reply = FuseReply(request, context.reply(), FileOperation::opendir,
+                                          Effect::none)](Result<HandleId> handle) mutable {
         if (!handle) {
           reply.error(handle.error());
           return;
@@ -339,9 +340,9 @@ void read_directory(fuse_req_t request, size_t size, off_t offset, fuse_file_inf
                     .plus = plus,
                     .max_entries = size / smallest + 1};
   context.file_system->read_directory(
-      ask,
-      [&context, size, plus, reply = FuseReply(request, context.reply(), "readdir", Effect::none)](
-          const Result<std::vector<DirectoryEntry>>& entries) mutable {
+      ask, [&context, size, plus,
+            reply = FuseReply(request, context.reply(), FileOperation::readdir, Effect::none)](
+               const Result<std::vector<DirectoryEntry>>& entries) mutable {
         if (!entries) {
           reply.error(entries.error());
           return;
@@ -368,19 +369,21 @@ void op_releasedir(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
 }
 
 void op_fsyncdir(fuse_req_t request, fuse_ino_t inode, int, fuse_file_info*) {
-  context_of(request).file_system->sync_directory(inode, answer_change(request, "fsyncdir"));
+  context_of(request).file_system->sync_directory(inode,
+                                                  answer_change(request, FileOperation::fsyncdir));
 }
 
 void op_statfs(fuse_req_t request, fuse_ino_t) {
   FuseContext& context = context_of(request);
-  context.file_system->statfs([reply = FuseReply(request, context.reply(), "statfs", Effect::none)](
-                                  const Result<FileSystemStats>& stats) mutable {
-    if (stats) {
-      reply.statfs(*stats);
-    } else {
-      reply.error(stats.error());
-    }
-  });
+  context.file_system->statfs(
+      [reply = FuseReply(request, context.reply(), FileOperation::statfs, Effect::none)](
+          const Result<FileSystemStats>& stats) mutable {
+        if (stats) {
+          reply.statfs(*stats);
+        } else {
+          reply.error(stats.error());
+        }
+      });
 }
 
 /// To getxattr(2) and listxattr(2): the size where they ask for that, else the bytes.
@@ -397,17 +400,17 @@ void answer_xattr(FuseReply& reply, std::string_view bytes, size_t room) {
 void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t room) {
   context_of(request).file_system->get_xattr(
       OpenModes::inode_of(node), name,
-      [room, reply = FuseReply(request, context_of(request).reply(), "getxattr", Effect::none)](
-          const Result<std::string>& value) mutable {
+      [room, reply = FuseReply(request, context_of(request).reply(), FileOperation::getxattr,
+                               Effect::none)](const Result<std::string>& value) mutable {
         value ? answer_xattr(reply, *value, room) : (void)reply.error(value.error());
       });
 }
 
 void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t room) {
   context_of(request).file_system->list_xattrs(
-      OpenModes::inode_of(node),
-      [room, reply = FuseReply(request, context_of(request).reply(), "listxattr", Effect::none)](
-          const Result<std::vector<std::string>>& names) mutable {
+      OpenModes::inode_of(node), [room, reply = FuseReply(request, context_of(request).reply(),
+                                                          FileOperation::listxattr, Effect::none)](
+                                     const Result<std::vector<std::string>>& names) mutable {
         if (!names) {
           reply.error(names.error());
           return;
@@ -425,12 +428,12 @@ void op_setxattr(fuse_req_t request, fuse_ino_t node, const char* name, const ch
                                                         : XattrMode::any;
   context_of(request).file_system->set_xattr(OpenModes::inode_of(node), name,
                                              std::string(value, size), mode,
-                                             answer_change(request, "setxattr"));
+                                             answer_change(request, FileOperation::setxattr));
 }
 
 void op_removexattr(fuse_req_t request, fuse_ino_t node, const char* name) {
   context_of(request).file_system->remove_xattr(OpenModes::inode_of(node), name,
-                                                answer_change(request, "removexattr"));
+                                                answer_change(request, FileOperation::removexattr));
 }
 
 void op_init(void* userdata, fuse_conn_info* connection) {

@@ -38,7 +38,7 @@ void drop_set_ids(FuseContext& context, fuse_ino_t node, const fuse_file_info& i
 /// For operations that answer with success or an error.
 Done<void> answer(FuseReply reply);
 /// The same for changes of which nothing else is to be known.
-Done<void> answer_change(fuse_req_t request, const char* operation);
+Done<void> answer_change(fuse_req_t request, FileOperation operation);
 
 /// What the kernel knows as `node` it refers to less often by `count`.
 void forget(FuseContext& context, NodeId node, uint64_t count);

@@ -45,7 +45,7 @@ void may_drop_set_ids(FuseContext& context, const FuseReply& reply, fuse_ino_t n
 void op_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, off_t length,
                   fuse_file_info* info) {
   FuseContext& context = context_of(request);
-  FuseReply reply(request, context.reply(), "fallocate", Effect::change);
+  FuseReply reply(request, context.reply(), FileOperation::fallocate, Effect::change);
   auto allocation =
       allocation_of(mode, {static_cast<uint64_t>(offset), static_cast<uint64_t>(length)});
   if (!allocation) {
@@ -59,24 +59,25 @@ void op_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, o
 
 void op_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) {
   FuseContext& context = context_of(request);
-  context.file_system->seek(info->fh, static_cast<uint64_t>(offset), whence == SEEK_HOLE,
-                            [reply = FuseReply(request, context.reply(), "lseek", Effect::none)](
-                                const Result<std::optional<uint64_t>>& found) mutable {
-                              if (!found) {
-                                reply.error(found.error());
-                              } else if (*found) {
-                                reply.offset(**found);
-                              } else {
-                                reply.no_such_offset();
-                              }
-                            });
+  context.file_system->seek(
+      info->fh, static_cast<uint64_t>(offset), whence == SEEK_HOLE,
+      [reply = FuseReply(request, context.reply(), FileOperation::lseek, Effect::none)](
+          const Result<std::optional<uint64_t>>& found) mutable {
+        if (!found) {
+          reply.error(found.error());
+        } else if (*found) {
+          reply.offset(**found);
+        } else {
+          reply.no_such_offset();
+        }
+      });
 }
 
 void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fuse_file_info* source,
                         fuse_ino_t target_node, off_t target_offset, fuse_file_info* target,
                         size_t length, int) {
   FuseContext& context = context_of(request);
-  FuseReply reply(request, context.reply(), "copy_file_range", Effect::change);
+  FuseReply reply(request, context.reply(), FileOperation::copy_file_range, Effect::change);
   const CopyRange copy{.source = source->fh,
                        .source_offset = static_cast<uint64_t>(source_offset),
                        .target = target->fh,
@@ -98,7 +99,7 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t source_offset, fus
 void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size, off_t offset,
               fuse_file_info* info) {
   FuseContext& context = context_of(request);
-  FuseReply reply(request, context.reply(), "write", Effect::change);
+  FuseReply reply(request, context.reply(), FileOperation::write, Effect::change);
   if (drops_set_ids(*info)) drop_set_ids(context, node, *info);
   // The flags are those of the descriptor by now. What was written to a mapping has none, and comes
   // from no process.
@@ -121,13 +122,13 @@ void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size
 void op_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
   FuseContext& context = context_of(request);
   FileSystem& file_system = *context.file_system;
-  FuseReply reply(request, context.reply(), "close", Effect::change);
+  FuseReply reply(request, context.reply(), FileOperation::close, Effect::change);
   const Closer closer = closer_of(*context.processes, reply.thread(), file_system, info->fh);
   file_system.flush(info->fh, closer, answer(std::move(reply)));
 }
 
 void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
-  context_of(request).file_system->fsync(info->fh, answer_change(request, "fsync"));
+  context_of(request).file_system->fsync(info->fh, answer_change(request, FileOperation::fsync));
 }
 
 }  // namespace

@@ -102,7 +102,8 @@ fuse_entry_param to_entry_param(const Entry& entry, fuse_ino_t node) {
   return param;
 }
 
-FuseReply::FuseReply(fuse_req_t request, ReplyContext context, const char* operation, Effect effect)
+FuseReply::FuseReply(fuse_req_t request, ReplyContext context, FileOperation operation,
+                     Effect effect)
     : pending_(std::make_shared<PendingRequest>(request, effect)),
       context_(context),
       operation_(operation) {
@@ -112,13 +113,14 @@ FuseReply::FuseReply(fuse_req_t request, ReplyContext context, const char* opera
 FuseReply::~FuseReply() {
   if (pending_ == nullptr || pending_->answered) return;
   context_.log->error("a {} request was dropped without an answer; the program gets EIO",
-                      operation_);
+                      name_of(operation_));
   error_number(EIO);
 }
 
 std::optional<Gate::Pass> FuseReply::claim() {
   if (!pending_->claim()) return {};
   context_.session->interrupts.leave(*pending_);
+  metrics().of(operation_).took.observe(PendingRequest::Clock::now() - pending_->arrived);
   return context_.session->answers.pass_if_open();
 }
 
@@ -131,14 +133,15 @@ void FuseReply::warn(const Error& error) {
   const auto left_out = context_.session->failures.admit(LogLimit::Clock::now());
   if (!left_out) return;
   if (*left_out > 0) context_.log->warning("{} more calls have failed", *left_out);
-  context_.log->warning("{} failed: {}", operation_, error.describe());
+  context_.log->warning("{} failed: {}", name_of(operation_), error.describe());
 }
 
 bool FuseReply::error(const Error& error) {
   if (!is_ordinary(error.code())) {
+    metrics().of(operation_).failed.add();
     warn(error);
   } else {
-    context_.log->debug("{}: {}", operation_, error.describe());
+    context_.log->debug("{}: {}", name_of(operation_), error.describe());
   }
   return error_number(to_errno(error.code()));
 }
@@ -173,9 +176,12 @@ bool FuseReply::data(const Slices& slices) {
   if (!claimed) return false;
   std::vector<iovec> pieces;
   pieces.reserve(slices.spans.size());
+  uint64_t bytes = 0;
   for (const auto& span : slices.spans) {
+    bytes += span.size();
     pieces.push_back({const_cast<std::byte*>(span.data()), span.size()});
   }
+  metrics().bytes_read.add(bytes);
   return fuse_reply_iov(pending_->request, pieces.data(), static_cast<int>(pieces.size())) == 0;
 }
 
@@ -192,6 +198,8 @@ bool FuseReply::xattr_size(size_t bytes) {
 }
 
 bool FuseReply::written(size_t bytes) {
+  // A copy's bytes are no program's.
+  if (operation_ == FileOperation::write) metrics().bytes_written.add(bytes);
   return claim() && fuse_reply_write(pending_->request, bytes) == 0;
 }
 

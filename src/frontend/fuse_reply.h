@@ -9,6 +9,7 @@
 
 #include "base/gate.h"
 #include "base/log.h"
+#include "frontend/file_metrics.h"
 #include "frontend/fuse_api.h"
 #include "frontend/interrupts.h"
 #include "penstock/file_system.h"
@@ -29,7 +30,7 @@ class FuseReply {
  public:
   /// Nothing may be asked of `request` itself from then on: it may be answered, and gone, at any
   /// time.
-  FuseReply(fuse_req_t request, ReplyContext context, const char* operation, Effect effect);
+  FuseReply(fuse_req_t request, ReplyContext context, FileOperation operation, Effect effect);
   FuseReply(FuseReply&&) noexcept = default;
   FuseReply& operator=(FuseReply&&) = delete;
   ~FuseReply();
@@ -68,6 +69,7 @@ class FuseReply {
   bool no_such_request() { return error_number(ENOTTY); }
 
  private:
+  FileMetrics& metrics() const { return context_.session->metrics; }
   void warn(const Error& error);
   bool error_number(int number);
   /// The right to write the answer, for as long as it is held.
@@ -75,7 +77,7 @@ class FuseReply {
 
   std::shared_ptr<PendingRequest> pending_;
   ReplyContext context_;
-  const char* operation_;
+  FileOperation operation_;
 };
 
 struct stat to_stat(const Attributes& attributes);

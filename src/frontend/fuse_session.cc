@@ -92,6 +92,7 @@ class FuseSessionImpl final : public FuseSession, public KernelCache {
 
   KernelCache& kernel_cache() override { return *this; }
   const FuseFeatures& features() const override { return context_.features; }
+  const FileMetrics& metrics() const override { return context_.metrics; }
 
   Result<void> run() override {
     install_wake_up();

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "frontend/features.h"
+#include "frontend/file_metrics.h"
 #include "penstock/file_system.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
@@ -31,6 +32,8 @@ class FuseSession {
   virtual KernelCache& kernel_cache() = 0;
   /// What was settled with the kernel when it was mounted.
   virtual const FuseFeatures& features() const = 0;
+  /// Thread-safe.
+  virtual const FileMetrics& metrics() const = 0;
   /// Serves requests on options.fuse_threads threads until the file system is unmounted or exit()
   /// was called.
   virtual Result<void> run() = 0;

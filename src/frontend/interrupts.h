@@ -12,6 +12,7 @@
 #include "base/gate.h"
 #include "base/log_limit.h"
 #include "base/mutex.h"
+#include "frontend/file_metrics.h"
 #include "frontend/fuse_api.h"
 #include "frontend/processes.h"
 
@@ -29,6 +30,8 @@ enum class Effect : uint8_t {
 /// the answer, which may come at any time from another thread: what is to be known of it is copied
 /// here.
 struct PendingRequest {
+  using Clock = std::chrono::steady_clock;
+
   PendingRequest(fuse_req_t the_request, Effect the_effect);
 
   /// True for the first who asks: only that one may answer.
@@ -41,6 +44,7 @@ struct PendingRequest {
   std::atomic<bool> answered = false;
   std::stop_source cancel;
   uint64_t id = 0;
+  const Clock::time_point arrived = Clock::now();
 };
 
 /// Answers EINTR to programs that are stopped while they wait for the network; without it they
@@ -98,6 +102,7 @@ struct SessionContext {
   /// Whoever answers holds a pass while the answer is written. It is closed before the descriptor
   /// of /dev/fuse is: its number may be that of another file at once.
   Gate answers;
+  FileMetrics metrics;
   LogLimit failures;  ///< Of the messages about failed calls.
 };
 

@@ -49,6 +49,7 @@ class FakeSession final : public FuseSession {
   explicit FakeSession(Journal& journal) : journal_(journal) {}
   KernelCache& kernel_cache() override { return kernel_; }
   const FuseFeatures& features() const override { return features_; }
+  const FileMetrics& metrics() const override { return metrics_; }
   Result<void> run() override {
     journal_.add("run");
     Result<void> result = end_.get_future().get();
@@ -74,6 +75,7 @@ class FakeSession final : public FuseSession {
  private:
   Journal& journal_;
   const FuseFeatures features_;
+  FileMetrics metrics_;
   NoKernel kernel_;
   std::atomic<bool> finished_ = false;
   std::promise<Result<void>> end_;

@@ -112,7 +112,7 @@ TEST_CASE_METHOD(InterruptsTest, "what takes effect is answered early to who end
 }
 
 TEST_CASE_METHOD(InterruptsTest, "what has no effect is withdrawn from who is asked to stop") {
-  FuseReply reply(&request, context.reply(), "lookup", Effect::none);
+  FuseReply reply(&request, context.reply(), FileOperation::lookup, Effect::none);
   interrupt();
   SECTION("but not for another signal") {
     processes.now = Stopping::no;
@@ -139,7 +139,7 @@ TEST_CASE_METHOD(InterruptsTest, "what has no effect is withdrawn from who is as
 }
 
 TEST_CASE_METHOD(InterruptsTest, "a page is waited for by a program that goes on") {
-  FuseReply reply(&request, context.reply(), "read", Effect::part);
+  FuseReply reply(&request, context.reply(), FileOperation::read, Effect::part);
   interrupt();
   processes.now = Stopping::asked;
   look();
@@ -164,7 +164,7 @@ TEST_CASE_METHOD(InterruptsTest, "what an open asks when it has made a file is w
 }
 
 TEST_CASE_METHOD(InterruptsTest, "what can end early by itself is asked to, and answers itself") {
-  FuseReply reply(&request, context.reply(), "copy_file_range", Effect::change);
+  FuseReply reply(&request, context.reply(), FileOperation::copy_file_range, Effect::change);
   interrupt();
   processes.now = Stopping::asked;
   look();
