@@ -12,6 +12,7 @@ struct CacheStats {
   uint64_t size_limit = 0;  ///< What they may occupy; 0 while the disk cannot be used.
   uint64_t files = 0;       ///< Object versions, of all processes.
   uint64_t hits = 0;        ///< Reads answered from the disk.
+  uint64_t read = 0;        ///< Bytes of those.
   uint64_t misses = 0;      ///< Ranges asked for of which something was not there.
   uint64_t stored = 0;      ///< Bytes written.
   uint64_t refused = 0;     ///< Bytes offered that were not taken: no room, or the disk too slow.
@@ -21,6 +22,7 @@ struct CacheStats {
 
 struct CacheCounters {
   std::atomic<uint64_t> hits{0};
+  std::atomic<uint64_t> read{0};
   std::atomic<uint64_t> misses{0};
   std::atomic<uint64_t> stored{0};
   std::atomic<uint64_t> refused{0};

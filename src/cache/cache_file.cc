@@ -114,6 +114,7 @@ Result<void> CacheFile::read(uint64_t offset, std::span<std::byte> out) {
     return disk_error();
   }
   // Whole chunks are read where they are wanted; of the first and the last, parts may be.
+  const uint64_t wanted = out.size();
   uint64_t chunk = chunks.first;
   while (!out.empty()) {
     const ByteRange bytes = layout_.bytes_of({chunk, chunk + 1});
@@ -134,6 +135,7 @@ Result<void> CacheFile::read(uint64_t offset, std::span<std::byte> out) {
     out = out.subspan(done);
   }
   ++core_->counters.hits;
+  core_->counters.read += wanted;
   return {};
 }
 

@@ -110,6 +110,7 @@ CacheStats DiskCache::stats() {
           .size_limit = core_->space.size_limit(),
           .files = used.files,
           .hits = counters.hits,
+          .read = counters.read,
           .misses = counters.misses,
           .stored = counters.stored,
           .refused = counters.refused,

@@ -46,8 +46,12 @@ void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices
     if (closed_) {
       after.answers.push_back(Answer{std::move(done), closed_error()});
     } else if (arrived(range)) {
+      core_->parts.metrics->from_memory.add();
+      core_->parts.metrics->memory_bytes.add(range.length);
       after.answers.push_back(Answer{std::move(done), collect(range, after)});
     } else {
+      core_->parts.metrics->waited.add();
+      core_->parts.metrics->waited_bytes.add(range.length);
       pending = std::make_shared<PendingRead>(range, std::move(done));
       pending->spot = pattern.kind != ReadPattern::Kind::sequential;
       admit(pending, pattern.stream, after);

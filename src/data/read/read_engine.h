@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory_budget.h"
 #include "base/scheduler.h"
+#include "data/read/read_metrics.h"
 #include "penstock/backing_file.h"
 #include "penstock/cache_share.h"
 #include "penstock/object_store.h"
@@ -73,6 +74,7 @@ struct ReadEngineParts {
   Scheduler& scheduler;
   std::shared_ptr<Log> log;
   DiskCache* cache = nullptr;  ///< Null: nothing is kept on disk.
+  std::shared_ptr<ReadMetrics> metrics = std::make_shared<ReadMetrics>();
 };
 
 /// The parts must outlive the engine, the engine its readers.
