@@ -167,6 +167,7 @@ void JournalCore::renew_log_if_long() {
 void JournalCore::publish() {
   JournalStats stats{.files = live_.usable_files(), .bytes = live_.piece_bytes()};
   stats.occupied = log_file_.end();
+  stats.oldest_ns = live_.oldest_ns();
   const MutexLock lock(mutex_);
   stats_ = stats;
 }

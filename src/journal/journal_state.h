@@ -62,6 +62,7 @@ struct JournalStats {
   uint64_t bytes = 0;     ///< Of those in pieces.
   uint64_t segments = 0;  ///< Files with data.
   uint64_t occupied = 0;  ///< Bytes of those, and of the log.
+  int64_t oldest_ns = 0;  ///< When the first of `files` was promised, since the epoch; 0: none is.
 };
 
 }  // namespace penstock

@@ -26,18 +26,25 @@ uint64_t upload_bytes(const JournalUpload& upload) {
 
 void LiveRecords::withhold(uint64_t number) {
   File& file = files_[number];
-  if (std::exchange(file.withheld, true)) return;
+  if (!std::exchange(file.withheld, true)) discount(*file.state);
+}
+
+void LiveRecords::count(const JournalState& state) {
+  ++usable_files_;
+  piece_bytes_ += bytes_in_pieces(state);
+  since_.insert(state.since_ns);
+}
+
+void LiveRecords::discount(const JournalState& state) {
   --usable_files_;
-  piece_bytes_ -= bytes_in_pieces(*file.state);
+  piece_bytes_ -= bytes_in_pieces(state);
+  since_.erase(since_.find(state.since_ns));
 }
 
 void LiveRecords::drop(File& file, std::vector<JournalState>& dropped) {
   if (!file.state) return;
   log_bytes_ -= file.state_bytes;
-  if (!std::exchange(file.withheld, false)) {
-    --usable_files_;
-    piece_bytes_ -= bytes_in_pieces(*file.state);
-  }
+  if (!std::exchange(file.withheld, false)) discount(*file.state);
   dropped.push_back(*std::exchange(file.state, std::nullopt));
 }
 
@@ -46,8 +53,7 @@ void LiveRecords::apply_state(JournalState state, uint64_t bytes,
   File& file = files_[state.file];
   drop(file, dropped);
   log_bytes_ += bytes;
-  ++usable_files_;
-  piece_bytes_ += bytes_in_pieces(state);
+  count(state);
   file.order = next_order_++;
   file.state_bytes = bytes;
   file.state = std::move(state);

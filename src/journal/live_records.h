@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,8 @@ class LiveRecords {
   /// Files with a state that is not withheld, and the bytes of those in pieces.
   uint64_t usable_files() const noexcept { return usable_files_; }
   uint64_t piece_bytes() const noexcept { return piece_bytes_; }
+  /// The first JournalState::since_ns of them; 0: there are none.
+  int64_t oldest_ns() const noexcept { return since_.empty() ? 0 : *since_.begin(); }
 
   /// A whole log, header and `owner` included (its whole_until is filled in).
   std::vector<std::byte> encode(OwnerRecord owner, uint64_t salt) const;
@@ -49,6 +52,8 @@ class LiveRecords {
  private:
   void apply_state(JournalState state, uint64_t bytes, std::vector<JournalState>& dropped);
   void drop(File& file, std::vector<JournalState>& dropped);
+  void count(const JournalState& state);
+  void discount(const JournalState& state);
 
   std::map<uint64_t, File> files_;
   std::vector<JournalUpload> uploads_;
@@ -56,6 +61,7 @@ class LiveRecords {
   uint64_t log_bytes_ = 0;
   uint64_t usable_files_ = 0;
   uint64_t piece_bytes_ = 0;
+  std::multiset<int64_t> since_;  ///< Of the usable files.
 };
 
 }  // namespace penstock
