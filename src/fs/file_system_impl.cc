@@ -86,6 +86,10 @@ class FileSystemImpl final : public MountedFileSystem {
   }
 
   std::vector<UnstoredFile> unstored() override { return committer_.unstored(); }
+  uint64_t known_names() override {
+    const MutexLock lock(core_->tree.mutex);
+    return core_->tree.size();
+  }
 
   void lookup(InodeId parent, std::string name, Done<Entry> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {

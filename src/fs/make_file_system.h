@@ -68,6 +68,8 @@ class MountedFileSystem : public FileSystem {
   virtual void recover() = 0;
   /// What is written to and not stored yet, in no order. Thread-safe.
   virtual std::vector<UnstoredFile> unstored() = 0;
+  /// Names that are kept in memory. Thread-safe.
+  virtual uint64_t known_names() = 0;
 };
 
 /// The file system of the keys under `prefix` (empty or ending in "/"). The parts must outlive it;
