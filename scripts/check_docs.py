@@ -19,7 +19,7 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 REPOSITORY_PATH = re.compile(r"^(?:scripts|src|include|tests|docs|cmake|packaging|\.ci)/[\w./-]*$")
-PENSTOCK_COMMAND = re.compile(r"(?:^|[\s/])penstock (mount|umount|warm|cache|status|config)\b(.*)$")
+PENSTOCK_COMMAND = re.compile(r"(?:^|[\s/])penstock (mount|umount|warm|cache|status|stats|config)\b(.*)$")
 # Written in pieces, so that this file passes its own check.
 PLACES = [re.compile(pattern) for pattern in (
     r"/" + r"work/", r"/" + r"root/", r"\.\./" + r"shared",
@@ -82,7 +82,7 @@ def known_options(root):
     others = mount | option_names(own)
     umount = re.search(r"umount_options = .*?\}\);", own, re.DOTALL)
     return {"mount": mount, "umount": option_names(umount[0] if umount else "") | {"--help", "--config"}, "warm": others,
-            "cache": others, "status": others, "config": others}
+            "cache": others, "status": others, "stats": others, "config": others}
 
 
 def wrong_messages(root, path, text, sources):

@@ -122,6 +122,11 @@ struct LogOptions {
   std::string file;  ///< Empty: standard error in the foreground, syslog in the background.
 };
 
+struct MetricsOptions {
+  std::string address;      ///< "HOST:PORT" to serve metrics at; empty: on the Unix socket alone.
+  std::string price_table;  ///< TOML file of what requests cost; empty: AWS's list prices.
+};
+
 /// Where options come from that are not given on the command line.
 struct ConfigOptions {
   std::string file;    ///< Read instead of the usual ones; empty: those.
@@ -137,6 +142,7 @@ struct Options {
   MetadataOptions metadata;
   MountOptions mount;
   LogOptions log;
+  MetricsOptions metrics;
   ConfigOptions config;
 };
 

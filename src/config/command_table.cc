@@ -22,7 +22,7 @@ constexpr CommandOption json{.name = "json", .help = "as JSON, for programs"};
 constexpr CommandOption bytes{.name = "bytes", .help = "sizes in bytes"};
 
 constexpr auto ls_options = std::to_array<CommandOption>({store, bytes, json});
-constexpr auto stats_options = std::to_array<CommandOption>({bytes, json});
+constexpr auto cache_stats_options = std::to_array<CommandOption>({bytes, json});
 constexpr auto evict_options = std::to_array<CommandOption>(
     {{.name = "to", .value = "SIZE", .help = "remove what was not used for longest, down to this"},
      store,
@@ -39,6 +39,8 @@ constexpr auto warm_options = std::to_array<CommandOption>(
       .help = "files, or parts of large ones, at once "
               "[16]"}});
 
+constexpr auto stats_options = std::to_array<CommandOption>(
+    {json, {.name = "prometheus", .help = "as Prometheus reads it; of one MOUNTPOINT"}});
 constexpr auto status_options = std::to_array<CommandOption>({json});
 constexpr auto journal_place =
     std::to_array<std::string_view>({"cache-dir", "journal-dir", "state-dir", "config"});
@@ -69,7 +71,7 @@ constexpr auto table = std::to_array<CommandRow>({
     {.name = "cache stats",
      .arguments = "",
      .about = "show what the cache holds of each store, and its limits",
-     .options = stats_options,
+     .options = cache_stats_options,
      .mount_options = cache_limits},
     {.name = "cache verify",
      .arguments = "",
@@ -92,6 +94,12 @@ constexpr auto table = std::to_array<CommandRow>({
          "list mounts, and what was written and is not in the bucket yet; then its status is 2",
      .options = status_options,
      .mount_options = journal_place},
+    {.name = "stats",
+     .arguments = "[MOUNTPOINT]",
+     .about = "show what a mount, or each of yours, has done since it was made: operations, hits, "
+              "requests, cost",
+     .options = stats_options,
+     .mount_options = {}},
     {.name = "config check",
      .arguments = "[FILE]",
      .about = "say what is wrong with FILE, or with the configuration files of this user",
@@ -105,7 +113,7 @@ constexpr auto table = std::to_array<CommandRow>({
 });
 
 constexpr auto words = std::to_array<std::string_view>(
-    {"mount", "umount", "warm", "cache", "status", "config", "help", "version"});
+    {"mount", "umount", "warm", "cache", "status", "stats", "config", "help", "version"});
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only file that includes toml++: it takes the compiler longer than the rest of this layer.
+// Compiled alone: toml++ takes the compiler longer than the rest of this layer.
 #include "config/config_file.h"
 
 #include <fcntl.h>
@@ -85,6 +85,7 @@ std::string_view right_type(ValueKind kind) {
     case ValueKind::group:
       return "write a name or a number";
     case ValueKind::text:
+    case ValueKind::address:
     case ValueKind::path:
     case ValueKind::choice:
       break;

@@ -231,6 +231,7 @@ std::string_view toml_type(ValueKind kind) {
     case ValueKind::path:
       return "path";
     case ValueKind::text:
+    case ValueKind::address:
     case ValueKind::choice:
       break;
   }

@@ -45,6 +45,8 @@ std::string_view title(OptionGroup group) {
       return "Running";
     case OptionGroup::logging:
       return "Logging";
+    case OptionGroup::monitoring:
+      return "Monitoring";
     case OptionGroup::configuration:
       break;
   }

@@ -17,6 +17,7 @@ namespace penstock {
 enum class ValueKind : uint8_t {
   flag,      ///< No value: being there means yes.
   text,      ///< Any text, taken as it is.
+  address,   ///< Where to listen: HOST:PORT, [HOST]:PORT, or a port of the loopback address.
   path,      ///< A file or folder; relative to where the command was started.
   size,      ///< Bytes: 4096, 512M, 4GiB.
   space,     ///< A size, or a share of a disk: 20%.
@@ -36,12 +37,14 @@ enum class OptionGroup : uint8_t {
   writing,
   running,
   logging,
+  monitoring,
   configuration
 };
 
-/// Where an option's value is kept. The alternatives fit the kinds: flag → bool, text/path/choice →
-/// string or an enum (its values in the order of the row's words), size → uint64_t, space →
-/// DiskSpace, count/mode/user/group → uint32_t or uint64_t, duration → milliseconds or seconds.
+/// Where an option's value is kept. The alternatives fit the kinds: flag → bool,
+/// text/path/address/choice → string or an enum (its values in the order of the row's words), size
+/// → uint64_t, space → DiskSpace, count/mode/user/group → uint32_t or uint64_t, duration →
+/// milliseconds or seconds.
 using OptionTarget =
     std::variant<bool*, std::string*, uint32_t*, uint64_t*, std::chrono::milliseconds*,
                  std::chrono::seconds*, StoreOptions::PathStyle*, StoreOptions::RenameObject*,

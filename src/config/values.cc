@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/values.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
@@ -108,6 +109,9 @@ std::string_view what_is_right(ValueKind kind) {
       return "is not a user of this machine; give a user's name or number";
     case ValueKind::group:
       return "is not a group of this machine; give a group's name or number";
+    case ValueKind::address:
+      return "is not an address to listen at; write HOST:PORT with the number of an address, such "
+             "as 127.0.0.1:9464 or [::1]:9464, or a port alone";
     case ValueKind::flag:
     case ValueKind::text:
     case ValueKind::path:
@@ -134,6 +138,7 @@ Result<uint64_t> parse_by_kind(ValueKind kind, std::string_view text) {
       return parse_owner(kind, std::string(text));
     case ValueKind::flag:
     case ValueKind::text:
+    case ValueKind::address:
     case ValueKind::path:
     case ValueKind::space:
     case ValueKind::count:
@@ -229,6 +234,27 @@ Result<void> set_flag(const OptionRow& row, std::string_view text, bool& target)
   return {};
 }
 
+/// With the loopback address where there is none.
+Result<void> set_address(const OptionRow& row, std::string_view text, std::string& target) {
+  const size_t colon = text.rfind(':');
+  std::string host = "127.0.0.1";
+  std::string_view port = text;
+  if (colon != std::string_view::npos) {
+    if (colon != 0) host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+  }
+  if (host == "localhost") host = "127.0.0.1";
+  in6_addr address{};
+  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const std::string number = brackets ? host.substr(1, host.size() - 2) : host;
+  const bool right = inet_pton(brackets ? AF_INET6 : AF_INET, number.c_str(), &address) == 1;
+  const Result<uint64_t> parsed = parse_number(port, 10);
+  if (!right || !parsed || *parsed > UINT16_MAX)
+    return complaint(row, text, what_is_right(row.kind));
+  target = fmt::format("{}:{}", host, *parsed);
+  return {};
+}
+
 /// The words for what a target holds.
 struct Printer {
   const OptionRow& row;
@@ -289,6 +315,8 @@ Result<void> set_value(const OptionRow& row, std::string_view text, const std::s
       return set_flag(row, text, *std::get<bool*>(target));
     case ValueKind::choice:
       return set_choice(row, text, target);
+    case ValueKind::address:
+      return set_address(row, text, *std::get<std::string*>(target));
     case ValueKind::text:
     case ValueKind::path:
       if (text.empty()) {

@@ -88,9 +88,10 @@ TEST_CASE("every option of the table can stand in a file, with its value as one 
   for (const OptionRow& row : option_table()) {
     INFO(row.name);
     const std::string value = value_text(row, Options{});
-    const std::string text = row.kind == ValueKind::flag    ? "true"
-                             : row.kind == ValueKind::count ? value
-                             : row.kind == ValueKind::path  ? "'/x'"
+    const std::string text = row.kind == ValueKind::flag      ? "true"
+                             : row.kind == ValueKind::count   ? value
+                             : row.kind == ValueKind::path    ? "'/x'"
+                             : row.kind == ValueKind::address ? "'127.0.0.1:9464'"
                              : row.name == "preset"
                                  ? "'shared'"
                                  : fmt::format("'{}'", value.empty() ? "x" : value);

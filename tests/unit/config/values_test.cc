@@ -85,6 +85,30 @@ TEST_CASE("a bad value of every kind is refused with a right one, and changes no
   CHECK(complaint("read-only", "1") == "--read-only: '1' is neither yes nor no");
 }
 
+TEST_CASE("an address without a host is one of this machine alone") {
+  const OptionRow& row = *find_option("metrics-address");
+  const auto address = [&](std::string_view text) {
+    Options options;
+    CHECK(set_value(row, text, "/", options));
+    return value_text(row, options);
+  };
+  CHECK(address("9464") == "127.0.0.1:9464");
+  CHECK(address(":9464") == "127.0.0.1:9464");
+  CHECK(address("localhost:0") == "127.0.0.1:0");
+  CHECK(address("0.0.0.0:9464") == "0.0.0.0:9464");
+  CHECK(address("10.0.0.7:65535") == "10.0.0.7:65535");
+  CHECK(address("[::1]:9464") == "[::1]:9464");
+  CHECK(address("[::]:9464") == "[::]:9464");
+  for (const std::string text : {"", ":", "host:9464", "::1:9464", "[1.2.3.4]:9464", "1.2.3.4",
+                                 "1.2.3.4:65536", "9464,9465", "1.2.3:9464", "1.2.3.4:9464s"}) {
+    INFO(text);
+    CHECK(complaint("metrics-address", text) ==
+          "--metrics-address: '" + text +
+              "' is not an address to listen at; write HOST:PORT with the number of an address, "
+              "such as 127.0.0.1:9464 or [::1]:9464, or a port alone");
+  }
+}
+
 TEST_CASE("flags are set and taken back") {
   const OptionRow& row = *find_option("read-only");
   for (const std::string_view text : {"", "yes", "true", "no", "false"}) {
