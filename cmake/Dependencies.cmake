@@ -13,6 +13,7 @@ find_package(CURL 7.88 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(LibXml2 REQUIRED)
 find_package(fmt REQUIRED)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core>=1.0 prometheus-cpp-pull>=1.0)
 # The header alone: the shared library that distributions have beside it would be one more to install.
 find_path(TOMLPLUSPLUS toml++/toml.h REQUIRED)
 

@@ -24,6 +24,7 @@ OWNERS = {
     "xxhash.h": ("src/cache/", "src/journal/"),
     "nlohmann/": ("src/store/s3/",),
     "toml++/": ("src/config/",),
+    "prometheus/": ("src/app/metrics/",),
 }
 LAYER = re.compile(r"^\s*penstock_layer\(\s*(\w+)\s+DEPENDS([^)]*)\)", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -6,12 +6,13 @@
 # shellcheck disable=SC2034
 {
   PACKAGES_BUILD=(g++ cmake ninja-build pkg-config ccache libfuse3-dev fuse3 libcurl4-openssl-dev libssl-dev
-    libxml2-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev)
+    libxml2-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev prometheus-cpp-dev)
   PACKAGES_LIBFUSE=(dpkg-dev xz-utils meson ninja-build pkg-config liburing-dev libnuma-dev)
   PACKAGES_PACKAGE=(cmake ninja-build binutils dpkg-dev rpm)
   PACKAGES_DEMO=(python3 python3-torch python3-torchvision python3-sklearn python3-pil python3-numpy)
   PACKAGES_TEST=(catch2 clang clang-tidy clang-format shellcheck git curl procps util-linux mount
-    e2fsprogs xfsprogs rsync vim-tiny perl make fio dbench attr acl python3-h5py python3-pip python3-yaml man-db systemd)
+    e2fsprogs xfsprogs rsync vim-tiny perl make fio dbench attr acl python3-h5py python3-pip python3-yaml man-db systemd
+    prometheus)
 }
 
 say() { printf '%s\n' "$*"; }

@@ -34,6 +34,15 @@ std::string human_time(std::chrono::seconds time) {
   return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
 }
 
+std::string human_latency(std::chrono::duration<double> time) {
+  constexpr std::array<std::string_view, 3> units{"us", "ms", "s"};
+  double value = time.count() * 1e6;
+  size_t unit = 0;
+  for (; value >= 999.5 && unit + 1 < units.size(); ++unit) value /= 1000;
+  return value >= 9.95 ? fmt::format("{:.0f}{}", value, units[unit])
+                       : fmt::format("{:.1f}{}", value, units[unit]);
+}
+
 std::string local_time(int64_t ns) {
   const auto seconds = static_cast<time_t>(ns / 1'000'000'000);
   tm parts{};

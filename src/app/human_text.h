@@ -17,6 +17,9 @@ std::string counted(uint64_t count, std::string_view thing);
 /// "45s", "3m05s", "2h07m".
 std::string human_time(std::chrono::seconds time);
 
+/// How long something short took: "350us", "1.2ms", "12s"; two digits that count.
+std::string human_latency(std::chrono::duration<double> time);
+
 /// The local time of a moment (ns since the epoch) as one word: "2026-01-31T14:05".
 std::string local_time(int64_t ns);
 

@@ -177,7 +177,8 @@ void Mount::open_engines(const Options& options) {
                              .buffers = buffers_,
                              .scheduler = workers_,
                              .log = log_,
-                             .cache = cache_.get()},
+                             .cache = cache_.get(),
+                             .metrics = read_metrics_},
                             options.read);
   direct_ = make_write_engine({.store = store(),
                                .budget = budget_,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,7 +56,15 @@ class Mount {
   FuseSession& session() { return *session_; }
   ObjectStore& store() { return store_->store(); }
   uint64_t memory_limit() const { return budget_.limit(); }
-  StoreCounters counters() const { return store_->counters(); }
+  // For metrics; thread-safe.
+  const MemoryBudget& budget() const { return budget_; }
+  const StoreMetrics& store_metrics() const { return store_->metrics(); }
+  StoreLoad store_load() const { return store_->load(); }
+  const ReadMetrics& read_metrics() const { return *read_metrics_; }
+  /// Nothing where there is no cache.
+  std::optional<CacheStats> cache_stats() {
+    return cache_ == nullptr ? std::nullopt : std::optional(cache_->stats());
+  }
   bool has_journal() const { return journal_ != nullptr; }
   /// What is promised and not in the bucket yet.
   JournalStats pending() const { return journal_ ? journal_->stats() : JournalStats{}; }
@@ -85,6 +94,7 @@ class Mount {
   std::unique_ptr<OpenedStore> store_;
   MemoryBudget budget_;
   BufferPool buffers_;
+  const std::shared_ptr<ReadMetrics> read_metrics_ = std::make_shared<ReadMetrics>();
   std::unique_ptr<DiskCache> cache_;  ///< Null: none was asked for.
   std::unique_ptr<UploadRegistry> uploads_;
   std::unique_ptr<JournalNote> journal_note_;  ///< While there is a journal.

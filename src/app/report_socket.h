@@ -12,12 +12,14 @@
 namespace penstock {
 
 /// A Unix socket beside a mount's PidFile: whoever connects is sent what `answer` says then, and
-/// the end of the connection. For the user who mounts, and for root.
+/// the end of the connection. For the user who mounts, and for root. A mount has one for its report
+/// and one for its metrics.
 class ReportSocket {
  public:
   using Answer = std::function<std::string()>;
 
   static std::string path(const std::string& pid_file) { return pid_file + ".sock"; }
+  static std::string metrics_path(const std::string& pid_file) { return pid_file + ".metrics"; }
 
   /// Replaces what lies at `path`: who calls holds the lock of the PidFile. `answer` is called on a
   /// thread of the socket's.

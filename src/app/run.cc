@@ -14,9 +14,11 @@
 #include "app/commands/cache_command.h"
 #include "app/commands/config_command.h"
 #include "app/commands/mount_command.h"
+#include "app/commands/stats_command.h"
 #include "app/commands/status_command.h"
 #include "app/commands/umount_command.h"
 #include "app/commands/warm_command.h"
+#include "app/metrics/metric_table.h"
 #include "config/command_table.h"
 #include "config/man_page.h"
 #include "config/render.h"
@@ -33,7 +35,7 @@ struct Command {
   int (*run)(Arguments arguments, const Streams& streams, const Environment& environment);
 };
 
-constexpr std::array<Command, 6> commands{{
+constexpr std::array<Command, 7> commands{{
     {"mount",
      [](Arguments arguments, const Streams& streams, const Environment& environment) {
        return mount_command(arguments, false, streams, environment);
@@ -42,6 +44,7 @@ constexpr std::array<Command, 6> commands{{
     {"warm", warm_command},
     {"cache", cache_command},
     {"status", status_command},
+    {"stats", stats_command},
     {"config", config_command},
 }};
 
@@ -75,7 +78,7 @@ int help(Arguments arguments, const Streams& streams) {
 /// For the build and for packages: files that are made from the tables.
 int generate(Arguments arguments, const Streams& streams) {
   const std::string what = arguments.empty() ? "" : arguments[0];
-  std::vector<std::string> known{"options-page", "presets", "bash-completion"};
+  std::vector<std::string> known{"options-page", "presets", "bash-completion", "metrics"};
   for (const ManPage& page : man_pages()) {
     known.push_back(fmt::format("{}.{}", page.name, page.section));
     if (what != known.back()) continue;
@@ -88,6 +91,8 @@ int generate(Arguments arguments, const Streams& streams) {
     streams.out << render_presets();
   } else if (what == known[2]) {
     streams.out << render_bash_completion();
+  } else if (what == known[3]) {
+    streams.out << render_metrics();
   } else {
     streams.err << fmt::format("penstock: --generate makes one of {}\n", fmt::join(known, ", "));
     return 1;

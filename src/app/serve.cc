@@ -20,6 +20,8 @@
 #include "app/dirty_pages.h"
 #include "app/flush_on_abort.h"
 #include "app/human_text.h"
+#include "app/metrics/exposition.h"
+#include "app/metrics/metrics_server.h"
 #include "app/mount.h"
 #include "app/mount_report.h"
 #include "app/mount_table.h"
@@ -32,6 +34,8 @@
 #include "base/log.h"
 #include "base/log_writer.h"
 #include "base/mutex.h"
+#include "base/wall_clock.h"
+#include "config/price_table.h"
 #include "config/render.h"
 #include "config/values.h"
 
@@ -102,6 +106,11 @@ class Serving {
   int run(StartReport& report) {
     raise_file_limit(*log_);
     take_pid_file();
+    if (const Result<void> prepared = prepare_metrics(); !prepared) {
+      log_->error("not mounted: {}", prepared.error().message());
+      report.failed(std::string(prepared.error().message()));
+      return 1;
+    }
     const auto renames = std::make_shared<RenamesNow>();
     Result<std::unique_ptr<Mount>> mount =
         Mount::start(options_, url_, log_, [renames](auto now) { renames->set(std::move(now)); });
@@ -113,6 +122,7 @@ class Serving {
     if (pid_file_ && (*mount)->has_journal())
       pid_file_->record_journals(options_.write.journal_dir);
     listen_for_status((*mount)->file_system(), renames);
+    show_metrics(**mount);
     note_mounted();
     log_start(**mount);
     const std::string features = describe((*mount)->session().features());
@@ -147,6 +157,7 @@ class Serving {
     // for a cache's disk that hangs: nobody waits with them. And an upload that the next mount goes
     // on with is not to be given up.
     status_socket_.reset();
+    hide_metrics();
     if (notice_) notice_->forget_mount();
     if (!outcome.unsaved.empty() || left > 0 || !(*mount)->finish_cache()) {
       pid_file_.reset();
@@ -192,6 +203,45 @@ class Serving {
     } else {
       log_->warning("penstock status cannot ask this mount: {}", socket.error().message());
     }
+  }
+
+  /// What can be wrong with them is said before anything is mounted.
+  Result<void> prepare_metrics() {
+    if (!options_.metrics.price_table.empty()) {
+      Result<PriceTable> prices = read_price_table(options_.metrics.price_table);
+      if (!prices) return prices.error();
+      prices_ = *std::move(prices);
+    }
+    if (options_.metrics.address.empty()) return {};
+    Result<std::unique_ptr<MetricsServer>> server = MetricsServer::listen(options_.metrics.address);
+    if (!server) return server.error();
+    metrics_server_ = std::move(*server);
+    return {};
+  }
+
+  void show_metrics(Mount& mount) {
+    metrics_ = std::make_shared<Exposition>(
+        MetricSource{.mount = mount, .prices = prices_, .mounted_at_ns = wall_clock_ns()});
+    if (metrics_server_ != nullptr) {
+      metrics_server_->serve(metrics_);
+      log_->info("metrics are at {}", metrics_server_->url());
+    }
+    if (!pid_file_) return;
+    Result<std::unique_ptr<ReportSocket>> socket =
+        ReportSocket::listen(ReportSocket::metrics_path(pid_file_->path()),
+                             [metrics = metrics_] { return metrics->text(); });
+    if (socket) {
+      metrics_socket_ = std::move(*socket);
+    } else {
+      log_->warning("penstock stats cannot ask this mount: {}", socket.error().message());
+    }
+  }
+
+  /// Waits for who reads them just now.
+  void hide_metrics() {
+    metrics_socket_.reset();
+    metrics_server_.reset();
+    metrics_.reset();
   }
 
   /// Of a service that runs in the foreground, as systemd's with Type=notify.
@@ -288,6 +338,10 @@ class Serving {
   Supervisor supervisor_;
   std::unique_ptr<PidFile> pid_file_;
   std::unique_ptr<ReportSocket> status_socket_;
+  PriceTable prices_;
+  std::unique_ptr<MetricsServer> metrics_server_;  ///< Null: the socket alone.
+  std::shared_ptr<Exposition> metrics_;            ///< Null while there is no mount.
+  std::unique_ptr<ReportSocket> metrics_socket_;
   std::atomic<bool> ending_ = false;
   std::unique_ptr<ServiceNotice> notice_;  ///< Null: no service manager asked.
   SignalWatcher signals_;

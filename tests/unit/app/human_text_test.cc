@@ -9,6 +9,17 @@
 namespace penstock {
 namespace {
 
+TEST_CASE("short times have two digits that count") {
+  using Seconds = std::chrono::duration<double>;
+  CHECK(human_latency(Seconds(0)) == "0.0us");
+  CHECK(human_latency(Seconds(7e-6)) == "7.0us");
+  CHECK(human_latency(Seconds(350e-6)) == "350us");
+  CHECK(human_latency(Seconds(999.6e-6)) == "1.0ms");
+  CHECK(human_latency(Seconds(0.0123)) == "12ms");
+  CHECK(human_latency(Seconds(1.23)) == "1.2s");
+  CHECK(human_latency(Seconds(4000)) == "4000s");
+}
+
 TEST_CASE("sizes have three digits at most") {
   CHECK(human_size(0) == "0B");
   CHECK(human_size(1023) == "1023B");

@@ -76,7 +76,7 @@ TEST_CASE("help and version go to standard output") {
 }
 
 TEST_CASE("every command prints its own help") {
-  for (const std::string word : {"umount", "warm", "cache", "status", "config"}) {
+  for (const std::string word : {"umount", "warm", "cache", "status", "stats", "config"}) {
     const std::string own = render_command_help(word);
     CHECK(own.starts_with("Usage: penstock " + word));
     CHECK(run_with({"penstock", word, "--help"}).out == own);
@@ -98,13 +98,13 @@ TEST_CASE("wrong commands say what was meant") {
   CHECK(refused({"muont"}) == "unknown command 'muont'; did you mean mount?");
   CHECK(refused({"unmount", "/mnt"}) == "unknown command 'unmount'; did you mean umount?");
   CHECK(refused({"sync"}) ==
-        "unknown command 'sync'; there are mount, umount, warm, cache, status, config, help, "
-        "version, see "
+        "unknown command 'sync'; there are mount, umount, warm, cache, status, stats, config, "
+        "help, version, see "
         "penstock help");
   CHECK(refused({"help", "stauts"}) == "unknown command 'stauts'; did you mean status?");
   CHECK(refused({"s3://b", "/mnt"}) == "the command is missing: penstock mount s3://b MOUNTPOINT");
   CHECK(refused({"--generate", "x"}) ==
-        "--generate makes one of options-page, presets, bash-completion, "
+        "--generate makes one of options-page, presets, bash-completion, metrics, "
         "penstock.1, penstock-mount.8, penstock.toml.5");
 }
 
