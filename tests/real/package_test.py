@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PENSTOCK = os.environ["PENSTOCK"]
 # What Penstock or its package may have outside of homes.
 PLACES = ("etc/penstock", "var/cache/penstock", "var/lib/penstock", "run/penstock", "usr/bin/penstock",
-          "usr/sbin/mount.penstock", "usr/sbin/umount.penstock", "usr/share/doc/penstock")
+          "usr/sbin/mount.penstock", "usr/sbin/umount.penstock", "usr/share/doc/penstock", "usr/share/penstock")
 
 
 def run(*command, **more):
@@ -164,6 +164,8 @@ class Package(unittest.TestCase):
         of_rpm = set(must("rpm", "-qpl", self.rpm).splitlines())
         self.assertEqual(of_deb - of_rpm, set())
         self.assertEqual({path for path in of_rpm - of_deb if re.search(r"\.\w+$", path)}, set())
+        monitoring = "/usr/share/penstock/monitoring/penstock-"
+        self.assertLessEqual({f"{monitoring}dashboard.json", f"{monitoring}alerts.yml"}, of_deb)
         self.assertEqual(must("rpm", "-qpc", self.rpm), "/etc/penstock/penstock.toml\n")
         self.assertIn("fuse3\n", must("rpm", "-qp", "--requires", self.rpm))
 
