@@ -41,7 +41,8 @@ constexpr auto warm_options = std::to_array<CommandOption>(
 
 constexpr auto stats_options = std::to_array<CommandOption>(
     {json, {.name = "prometheus", .help = "as Prometheus reads it; of one MOUNTPOINT"}});
-constexpr auto status_options = std::to_array<CommandOption>({json});
+constexpr auto status_options = std::to_array<CommandOption>(
+    {json, {.name = "watch", .help = "show what mounts do, again each second, until Ctrl-C"}});
 constexpr auto journal_place =
     std::to_array<std::string_view>({"cache-dir", "journal-dir", "state-dir", "config"});
 constexpr auto config_choice = std::to_array<std::string_view>({"config"});

@@ -18,7 +18,7 @@ constexpr std::string_view usage =
        penstock umount [--lazy | --force | --detach-pending] MOUNTPOINT|NAME
        penstock warm [OPTIONS] PATH...
        penstock cache ls|stats|verify|evict [OPTIONS]
-       penstock status [--json] | penstock stats [--json] [MOUNTPOINT]
+       penstock status [--json | --watch] | penstock stats [--json] [MOUNTPOINT]
        penstock config check [FILE] | show [NAME]
 
 Example: penstock mount --endpoint-url http://10.0.0.5:9000 s3://b/train /mnt/b

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/commands/watch_command.h"
 #include "app/configured.h"
 #include "app/directories.h"
 #include "app/human_text.h"
@@ -196,6 +197,8 @@ int status_command(std::span<const std::string> arguments, const Streams& stream
       parse_configured(command_row("status"), arguments, environment);
   std::string wrong;
   if (!parsed) wrong = parsed.error().message();
+  if (parsed && parsed->has("watch") && parsed->has("json"))
+    wrong = "--watch and --json contradict each other";
   if (parsed && !parsed->positional.empty())
     wrong = fmt::format("'{}' is one argument too many", parsed->positional[0]);
   if (!wrong.empty()) {
@@ -206,6 +209,7 @@ int status_command(std::span<const std::string> arguments, const Streams& stream
     streams.out << render_command_help("status");
     return 0;
   }
+  if (parsed->has("watch")) return watch_mounts(streams, environment);
   const Result<std::vector<StateFolders>> folders = folders_of(parsed->options, environment);
   if (!folders) {
     streams.err << "penstock: " << folders.error().message() << "\n";

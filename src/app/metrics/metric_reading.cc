@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <span>
 
 namespace penstock {
 namespace {
@@ -78,6 +79,11 @@ std::optional<MetricSample> read_sample(std::string_view text) {
   return sample;
 }
 
+bool is_counted(std::string_view name) {
+  return name.ends_with("_total") || name.ends_with("_bucket") || name.ends_with("_sum") ||
+         name.ends_with("_count");
+}
+
 bool has_labels(const MetricSample& sample, MetricReading::Labels labels) {
   return std::ranges::all_of(labels, [&](const auto& wanted) {
     return std::ranges::any_of(sample.labels, [&](const auto& label) {
@@ -109,6 +115,25 @@ double MetricReading::sum(std::string_view name, Labels labels) const {
     if (sample.name == name && has_labels(sample, labels)) all += sample.value;
   }
   return all;
+}
+
+MetricReading MetricReading::since(const MetricReading& earlier) const {
+  using Key = std::pair<std::string_view, std::span<const std::pair<std::string, std::string>>>;
+  const auto less = [](const Key& one, const Key& other) {
+    if (one.first != other.first) return one.first < other.first;
+    return std::ranges::lexicographical_compare(one.second, other.second);
+  };
+  std::map<Key, double, decltype(less)> before(less);
+  for (const MetricSample& sample : earlier.samples_)
+    before.emplace(Key(sample.name, sample.labels), sample.value);
+  MetricReading passed;
+  for (const MetricSample& sample : samples_) {
+    if (!is_counted(sample.name)) continue;
+    const auto found = before.find(Key(sample.name, sample.labels));
+    MetricSample& grown = passed.samples_.emplace_back(sample);
+    if (found != before.end()) grown.value = std::max(0.0, sample.value - found->second);
+  }
+  return passed;
 }
 
 bool MetricReading::has(std::string_view name) const {

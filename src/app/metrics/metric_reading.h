@@ -34,6 +34,8 @@ class MetricReading {
   /// What a share of `share` (0 to 1) of a histogram's observations were at most, about: within
   /// their bucket they are taken to lie evenly. `name` without "_bucket". Nothing without any.
   std::optional<double> quantile(std::string_view name, double share, Labels labels = {}) const;
+  /// What was counted since `earlier`, a reading of the same mount: counters and histograms alone.
+  MetricReading since(const MetricReading& earlier) const;
 
  private:
   std::vector<MetricSample> samples_;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -8,6 +10,7 @@
 #include "app/metrics/metric_reading.h"
 #include "app/metrics/metric_table.h"
 #include "app/metrics/stats_text.h"
+#include "app/metrics/watch_text.h"
 #include "support/catch.h"
 
 namespace penstock {
@@ -92,6 +95,56 @@ TEST_CASE("quantiles lie within their bucket") {
   CHECK_FALSE(reading->quantile("d", 0.5));  // nothing was observed
   CHECK_FALSE(reading->quantile("nothing", 0.5));
   CHECK(*reading->quantile("e", 0.99) == 1);  // more is not known
+}
+
+TEST_CASE("between two readings what is counted has grown, and levels are left out") {
+  const auto reading = [](std::string_view text) { return *MetricReading::parse(text); };
+  const MetricReading passed =
+      reading("a_total{k=\"1\"} 5\na_total{k=\"2\"} 7\nnew_total 3\nlevel 9\nc_count 4\n")
+          .since(reading("a_total{k=\"1\"} 2\na_total{k=\"2\"} 7\nlevel 1\nc_count 1\n"));
+  CHECK(passed.sum("a_total", {{"k", "1"}}) == 3);
+  CHECK(passed.sum("a_total", {{"k", "2"}}) == 0);
+  CHECK(passed.sum("new_total") == 3);
+  CHECK(passed.sum("c_count") == 3);
+  CHECK_FALSE(passed.has("level"));
+}
+
+TEST_CASE("a live view has rates, and says what waits for what") {
+  const auto reading = [](int reads, int waiting, int dirty) {
+    return *MetricReading::parse(fmt::format(
+        "penstock_file_operation_duration_seconds_count{{operation=\"read\"}} {0}\n"
+        "penstock_file_operation_duration_seconds_bucket{{operation=\"read\",le=\"0.002\"}} {0}\n"
+        "penstock_file_operation_duration_seconds_bucket{{operation=\"read\",le=\"+Inf\"}} {0}\n"
+        "penstock_read_hits_total{{tier=\"memory\"}} {0}\n"
+        "penstock_store_requests_total{{request=\"get\"}} {0}\n"
+        "penstock_store_requests_total{{request=\"put\"}} 7\n"
+        "penstock_store_requests_waiting{{reason=\"connection\"}} {1}\n"
+        "penstock_store_requests_waiting{{reason=\"throttled\"}} 0\n"
+        "penstock_memory_limit_bytes 100\n"
+        "penstock_memory_used_bytes{{use=\"dirty\"}} {2}\n",
+        reads, waiting, dirty));
+  };
+  const auto shown = [&](int waiting, int dirty) {
+    return fmt::format("{}\n",
+                       fmt::join(watch_lines(reading(100, 0, 0), reading(300, waiting, dirty),
+                                             std::chrono::seconds(2)),
+                                 "\n"));
+  };
+  const auto has = [](const std::string& text, std::string_view words) {
+    return text.find(words) != std::string::npos;
+  };
+  const std::string quiet = shown(0, 10);
+  INFO(quiet);
+  CHECK(has(quiet, "programs  100 operations/s"));
+  CHECK(has(quiet, "read 1.0ms, 99 % 2.0ms"));
+  CHECK(has(quiet, "100 % did not wait"));
+  CHECK(has(quiet, "store     get 100/s"));
+  CHECK_FALSE(has(quiet, "put"));
+  CHECK_FALSE(has(quiet, "waits"));
+  const std::string busy = shown(5, 90);
+  INFO(busy);
+  CHECK(has(busy, "waits     5 requests for a connection (--max-connections)\n"));
+  CHECK(has(busy, "\n          writers for memory"));
 }
 
 TEST_CASE("what is no exposition is not taken for one") {
