@@ -39,9 +39,11 @@ class MetricsCase(cli_test.MountCase):
         self.cache = self.base / "cache"
 
     def tearDown(self):
-        if self.mounted():
-            self.penstock("umount", self.mnt)
-        super().tearDown()
+        try:
+            if self.mounted():
+                self.penstock("umount", "--detach-pending", self.mnt)
+        finally:
+            super().tearDown()
 
     def exposition(self):
         shown = self.penstock("stats", "--prometheus", self.mnt)
@@ -233,6 +235,10 @@ class OverS3(MetricsCase):
         cli_test.wait_until(lambda: port.exists() and port.read_text(), "the server listens")
         self.endpoint = f"http://127.0.0.1:{port.read_text().strip()}"
 
+    def tearDown(self):
+        self.control("clear-faults")
+        super().tearDown()
+
     def control(self, command, **query):
         request = urllib.request.Request(f"{self.endpoint}/-/{command}?{urllib.parse.urlencode(query)}", b"")
         with urllib.request.urlopen(request, timeout=cli_test.WAIT_S) as answer:
@@ -274,7 +280,8 @@ class OverS3(MetricsCase):
                    for number in range(3)]
         for writer in writers:
             writer.start()
-        cli_test.wait_until(lambda: self.value("penstock_store_requests_in_flight") >= 3, "three are in flight")
+        # One has the connection, whatever the others ask for.
+        cli_test.wait_until(lambda: self.value("penstock_store_requests_in_flight") >= 2, "some are in flight")
         cli_test.wait_until(lambda: self.value("penstock_store_requests_waiting", reason="connection") >= 1,
                             "some wait for the connection")
         self.control("clear-faults")
