@@ -120,6 +120,7 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   void find_and_rename(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// Whether the inode may have that name.
+  bool is_or_is_above(const Inode& directory, const Inode& inode) EXCLUDES(core_.tree.mutex);
   Result<void> may_take(const Inode& parent, const std::string& name, const Inode& inode)
       EXCLUDES(core_.tree.mutex);
   void rename_checked(const Rename& request, const InodePtr& inode, const InodePtr& target,

@@ -66,6 +66,13 @@ Result<void> NameOperations::may_take(const Inode& parent, const std::string& na
   return {};
 }
 
+bool NameOperations::is_or_is_above(const Inode& directory, const Inode& inode) {
+  const MutexLock lock(core_.tree.mutex);
+  const Inode* at = &inode;
+  while (at != nullptr && at != &directory) at = at->parent.get();
+  return at != nullptr;
+}
+
 void NameOperations::rename_checked(const Rename& request, const InodePtr& inode,
                                     const InodePtr& target, Done<void> done) {
   if (inode == target) return done({});
@@ -84,6 +91,7 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
     if (target->type == FileType::file && inode->type == FileType::directory) {
       return done(Error(Code::not_a_directory));
     }
+    if (is_or_is_above(*target, *request.parent)) return done(Error(Code::not_empty));
     if (core_.turns.taken({request.new_parent->id, request.new_name})) {
       return core_.turns.wait(
           {request.new_parent->id, request.new_name},
@@ -91,6 +99,22 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
     }
   }
   const auto overtaken = std::make_shared<bool>(false);
+  if (target != nullptr) {
+    // Somebody may be sent back between the look at that above and the time from which opens wait.
+    done = [this, request, overtaken, done = std::move(done)](Result<void> renamed) mutable {
+      if (!*overtaken) return done(std::move(renamed));
+      core_.turns.wait(
+          {request.new_parent->id, request.new_name},
+          [this, request, done = std::move(done)]() mutable { rename(request, std::move(done)); });
+    };
+  }
+  // Before anything of the target is held up: a rename of a directory above stores what is below,
+  // and would wait for the target, which waits for that directory's name. A rename waits for what
+  // goes on below a directory while those above are waited for in turn: that is no circle as long
+  // as only one rename at a time takes a directory to another, which the kernel sees to.
+  if (!begin_naming({request.parent, request.new_parent}, done,
+                    [this, request](Done<void> again) { rename(request, std::move(again)); }))
+    return;
   std::shared_ptr<FileWriter> replaced;
   if (target != nullptr) {
     const MutexLock lock(core_.tree.mutex);
@@ -106,13 +130,6 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
       done(std::move(renamed));
     };
   } else if (target != nullptr) {
-    // Somebody may be sent back between the look at that above and the time from which opens wait.
-    done = [this, request, overtaken, done = std::move(done)](Result<void> renamed) mutable {
-      if (!*overtaken) return done(std::move(renamed));
-      core_.turns.wait(
-          {request.new_parent->id, request.new_name},
-          [this, request, done = std::move(done)]() mutable { rename(request, std::move(done)); });
-    };
     done = [this, target, done = std::move(done)](Result<void> renamed) mutable {
       if (!renamed) keep_name(target);
       core_.resume(target);
@@ -138,15 +155,8 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
   });
 }
 
-/// It waits for what goes on below a directory while those above are waited for in turn. That is no
-/// circle as long as only one rename at a time takes a directory to another, which the kernel sees
-/// to.
+/// Nobody else changes the names, and what has the new one is held up.
 void NameOperations::rename_settled(const Rename& request, const InodePtr& inode, Done<void> done) {
-  if (!begin_naming({request.parent, request.new_parent}, done,
-                    [this, request, inode](Done<void> again) {
-                      rename_settled(request, inode, std::move(again));
-                    }))
-    return;
   auto go = [this, request, inode, done = std::move(done)](Result<void> kept) mutable {
     if (!kept) return done(std::move(kept));
     if (inode->type == FileType::file && rename_unsent(request, inode, done)) return;

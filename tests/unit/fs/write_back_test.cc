@@ -176,5 +176,36 @@ TEST_CASE("what the journal had no room for at close is stored when there is roo
   CHECK(world.journal->stats().files == 0);
 }
 
+TEST_CASE("a file takes the place of an unsaved one while the directory above gets another name") {
+  WriteBackWorld world;
+  world.memory.set("d/b", "new");
+  world.memory.set("e/a", "old");
+  const InodeId from = world.lookup(root_inode, "d")->attributes.inode;
+  const InodeId to = world.lookup(root_inode, "e")->attributes.inode;
+  const InodeId replaced = world.lookup(to, "a")->attributes.inode;
+  const HandleId handle = world.open(replaced, {.write = true}).value();
+  CHECK(world.write(handle, 0, "edit"));
+  // What the handle goes on with is copied aside; the directory's rename begins meanwhile, and has
+  // the unsaved file below it stored.
+  world.store.hold("Copy");
+  std::optional<Result<void>> file;
+  std::optional<Result<void>> directory;
+  world.file_system->rename(from, "b", to, "a", false,
+                            Done<void>([&](Result<void> result) { file = std::move(result); }));
+  world.scheduler.advance(milliseconds(10));
+  world.file_system->rename(
+      root_inode, "e", root_inode, "d2", false,
+      Done<void>([&](Result<void> result) { directory = std::move(result); }));
+  world.scheduler.advance(milliseconds(10));
+  CHECK_FALSE(file);
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(1000));
+  REQUIRE((file && directory));
+  CHECK(*file);
+  CHECK(*directory);
+  CHECK(world.memory.contents("d2/a") == "new");
+  CHECK(world.close(handle));
+}
+
 }  // namespace
 }  // namespace penstock::test
