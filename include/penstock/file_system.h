@@ -97,6 +97,9 @@ struct WriteAt {
   uint64_t offset = 0;
   bool append = false;  ///< At the end of the file, wherever that is by then.
   bool sync = false;    ///< `done` waits until the bytes are where fsync puts them.
+  /// The kernel does as Opened::direct_io asks, and this comes from no page: it holds none of the
+  /// file's pages locked until the answer.
+  bool direct = false;
   /// Who writes; absent: the kernel, what some process has written to a mapping.
   std::optional<ProcessId> process = unknown_process;
 };

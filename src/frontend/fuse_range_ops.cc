@@ -107,6 +107,7 @@ void op_write(fuse_req_t request, fuse_ino_t node, const char* data, size_t size
   WriteAt at{.offset = static_cast<uint64_t>(offset),
              .append = !page && (info->flags & O_APPEND) != 0,
              .sync = !page && (info->flags & (O_SYNC | O_DSYNC)) != 0,
+             .direct = !page && context.features.direct_writes_show,
              .process = std::nullopt};
   if (!page) at.process = process_of(context, reply);
   context.file_system->write(info->fh, at, std::as_bytes(std::span(data, size)),

@@ -144,6 +144,7 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags, bool 
   handle->flags = flags;
   ++inode->handles;
   if (flags.read && inode->writer != nullptr) inode->writer->expect_reads();
+  if (flags.read) ++inode->read_handles;
   if (flags.write && flags.read) ++inode->mappable_handles;
   handle->writes = flags.write || created;
   if (handle->writes) {
@@ -464,6 +465,22 @@ void FileOperations::write(const FileHandlePtr& handle, const WriteAt& at,
     done = [this, handle, done = std::move(done)](Result<void> written) mutable {
       if (!written) return done(std::move(written));
       sync(*handle, std::move(done));
+    };
+  }
+  // A kernel drops the pages before it sends such a write, and not every one does so once more
+  // behind it: what a reader has put there meanwhile would stay.
+  if (at.direct && handle->flags.write && !handle->flags.read) {
+    done = [this, inode = handle->inode, done = std::move(done)](Result<void> written) mutable {
+      bool read = false;
+      {
+        const MutexLock lock(core_.tree.mutex);
+        read = inode->read_handles > 0;
+      }
+      if (!read) return done(std::move(written));
+      core_.kernel.forget_data(inode->id,
+                               [done = std::move(done), written = std::move(written)]() mutable {
+                                 done(std::move(written));
+                               });
     };
   }
   write_to(handle->inode, at.append, at.offset, data, std::move(done));

@@ -147,6 +147,7 @@ struct Inode {
   uint32_t busy = 0;       ///< Changes and commits under way, likewise.
 
   std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.
+  uint32_t read_handles = 0;           ///< Opened for reading, whatever else.
   uint32_t write_handles = 0;          ///< See FileHandle::writes.
   uint32_t mappable_handles = 0;       ///< Of `write_handles`: those opened for both.
   uint32_t unflushed_handles = 0;      ///< Of `write_handles`: see FileHandle::unflushed.

@@ -27,8 +27,6 @@ void KernelView::attach(KernelCache& kernel) {
 
 template <typename T>
 void KernelView::add(Order<T>& order, T what, void (KernelView::*run)()) {
-  if (kernel_ == nullptr) return;
-  if (order.waiting.size() >= most_waiting) order.waiting.pop_front();
   order.waiting.push_back(std::move(what));
   if (order.running) return;
   order.running = true;
@@ -37,12 +35,18 @@ void KernelView::add(Order<T>& order, T what, void (KernelView::*run)()) {
 
 void KernelView::forget_entry(InodeId directory, std::string name) {
   const MutexLock lock(mutex_);
+  if (kernel_ == nullptr) return;
+  if (entries_.waiting.size() >= most_waiting) entries_.waiting.pop_front();
   add(entries_, Name(directory, std::move(name)), &KernelView::tell_entries);
 }
 
-void KernelView::forget_data(InodeId inode) {
-  const MutexLock lock(mutex_);
-  add(data_, inode, &KernelView::tell_data);
+void KernelView::forget_data(InodeId inode, Callback<void()> told) {
+  {
+    const MutexLock lock(mutex_);
+    if (kernel_ != nullptr)
+      return add(data_, Data{.inode = inode, .told = std::move(told)}, &KernelView::tell_data);
+  }
+  told();
 }
 
 void KernelView::tell_entries() {
@@ -61,15 +65,16 @@ void KernelView::tell_entries() {
 
 void KernelView::tell_data() {
   while (true) {
-    std::optional<InodeId> inode;
+    std::optional<Data> data;
     KernelCache* kernel = nullptr;
     {
       const MutexLock lock(mutex_);
-      inode = next<InodeId>(data_);
+      data = next<Data>(data_);
       kernel = kernel_;
     }
-    if (!inode) return;
-    kernel->invalidate_data(*inode);
+    if (!data) return;
+    kernel->invalidate_data(data->inode);
+    data->told();
   }
 }
 

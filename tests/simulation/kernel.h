@@ -42,8 +42,8 @@ struct KNode {
   std::map<std::string, Dentry> children;
   std::map<uint64_t, Page> pages;
   uint64_t pages_dropped = 0;  ///< How often some were: what a READ under way brings is old.
-  std::map<uint64_t, uint32_t> filling;  ///< READs under way by page, which is locked meanwhile.
-  Signal filled;
+  std::set<uint64_t> locked;   ///< Pages of a READ, or of a WRITE that fills none of them whole.
+  Signal unlocked;
   bool advise_plus = false;
   // Where its only dentry is; a root's, or a dropped one's, stays as it was last.
   std::weak_ptr<KNode> parent;

@@ -109,17 +109,21 @@ void Kernel::drop_pages(KNode& node, uint64_t first, uint64_t last) {
 
 int Kernel::fill_page(Process& process, OpenFile& file, uint64_t index) {
   const KNodePtr node = file.node;
+  if (node->locked.contains(index)) {
+    world.wait(node->unlocked);
+    return 0;
+  }
   const uint64_t version = node->attributes_version;
   const uint64_t dropped = node->pages_dropped;
   fuse_file_info info = info_of(file);
-  ++node->filling[index];
+  node->locked.insert(index);
   const Answer answer =
       request(&process, "read", fmt::format("{} page {}", path_of(*node), index),
               [this, id = node->id, index, info](fuse_req* r) mutable {
                 operations_.read(r, id, page_size, static_cast<off_t>(index * page_size), &info);
               });
-  if (--node->filling[index] == 0) node->filling.erase(index);
-  world.wake_all(node->filled);
+  node->locked.erase(index);
+  world.wake_all(node->unlocked);
   if (answer.error != 0) return answer.error;
   std::string bytes = answer.data;
   if (bytes.size() < page_size) {
@@ -195,12 +199,13 @@ int Kernel::write(Process& process, OpenFile& file, uint64_t offset, const std::
   const uint64_t end = at + bytes.size();
   const uint64_t first = at / page_size;
   const uint64_t last = (end - 1) / page_size;
+  std::vector<uint64_t> locked;
   if (file.direct) {
     write_dirty(*node);
     drop_pages(*node, first, last);
   } else {
     for (uint64_t index = first; index <= last; ++index) {
-      while (node->filling.contains(index)) world.wait(node->filled);
+      while (node->locked.contains(index)) world.wait(node->unlocked);
       const uint64_t from = std::max(at, index * page_size);
       const uint64_t to = std::min(end, (index + 1) * page_size);
       const std::string piece = bytes.substr(from - at, to - from);
@@ -209,11 +214,17 @@ int Kernel::write(Process& process, OpenFile& file, uint64_t offset, const std::
         page->second.bytes.replace(from - index * page_size, piece.size(), piece);
       } else if (piece.size() == page_size) {
         node->pages[index] = {piece, false};
+      } else {
+        // Who reads a page that the write fills in part waits for the write, and asks then.
+        node->locked.insert(index);
+        locked.push_back(index);
       }
     }
   }
   if (end > node->size()) node->size_unstable = true;
   const int error = send_write(&process, file, at, bytes, false);
+  for (const uint64_t index : locked) node->locked.erase(index);
+  if (!locked.empty()) world.wake_all(node->unlocked);
   node->attributes_version = ++attribute_version_;
   if (error == 0 && end > node->size()) node->attributes.st_size = static_cast<off_t>(end);
   node->size_unstable = false;

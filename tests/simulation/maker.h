@@ -74,6 +74,7 @@ class Maker {
     script_.node.ttl = std::chrono::milliseconds(1000 + dice_.below(5) * 1000);
     if (dice_.one_in(2)) script_.node.prefix = "p/";
     script_.node.write_back = dice_.one_in(4);
+    script_.node.direct_writes = dice_.one_in(2);
     if (dice_.one_in(2)) script_.node.freshness = MetadataOptions::Freshness::adaptive;
     script_.preempt_one_in = std::vector<uint64_t>{0, 4, 16, 64}[dice_.below(4)];
     CloudOptions& cloud = script_.cloud;

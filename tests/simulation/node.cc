@@ -75,6 +75,7 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
   metadata.ttl = options.ttl;
   metadata.max_entries = options.max_entries;
   metadata.freshness = options.freshness;
+  context_->features.direct_writes_show = options.direct_writes;
   context_->negative_ttl = Freshness(metadata).kernel_absence();
   kernel_ = std::make_unique<Kernel>(world, number, group, watcher, *context_, 4);
   KernelBoundary* const boundary = kernel_.get();

@@ -64,6 +64,8 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
   if (moved || info.paths.size() == 1) info.present = present;
   if (path_now != path && !moved) {
     for (const std::string& name : renamed_since(node, path, span.from)) info.paths.insert(name);
+    // A folder above it was renamed while it was being opened.
+    if (info.paths.size() > 1) info.present.clear();
   }
   take_promised(node, present, file->node->id);
   if (!file->writes() && (flags & O_TRUNC) == 0) {

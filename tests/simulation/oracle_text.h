@@ -24,7 +24,7 @@ inline std::string name_of(PathState::Kind kind) {
 }
 
 inline std::string shown(const std::string& bytes) {
-  return fmt::format("{} bytes '{}'", bytes.size(), bytes.substr(0, 16));
+  return fmt::format("{} bytes '{}'", bytes.size(), bytes.substr(0, 96));
 }
 
 inline std::string piece(const std::string& content, uint64_t offset, size_t size) {

@@ -143,5 +143,35 @@ TEST_CASE("a process that neither opened nor wrote stores nothing by its close")
   world.release(handle);
 }
 
+/// A kernel that notes whose pages it was told to drop.
+struct PagesKernel final : KernelCache {
+  void invalidate_data(InodeId inode) override { dropped.push_back(inode); }
+  void invalidate_entry(InodeId, std::string_view) override {}
+  std::vector<InodeId> dropped;
+};
+
+TEST_CASE(
+    "what a reader has in the page cache is dropped behind a direct write, not a cached one") {
+  OpenWorld world;
+  PagesKernel kernel;
+  world.file_system->attach(kernel);
+  const Created made = world.make("f", {.write = true});
+  const InodeId inode = made.entry.attributes.inode;
+  const auto dropped_by = [&](WriteAt at) {
+    kernel.dropped.clear();
+    CHECK(world.write(made.opened.handle, "bytes", at));
+    return kernel.dropped;
+  };
+  CHECK(dropped_by({.direct = true}).empty());
+  const Opened reader = world.open(inode, {.read = true});
+  CHECK(dropped_by({.direct = true}) == std::vector{inode});
+  // The kernel has the page of a cached write locked: it would wait for the answer.
+  CHECK(dropped_by({.direct = false}).empty());
+  world.file_system->release(reader.handle);
+  CHECK(dropped_by({.direct = true}).empty());
+  world.file_system->release(made.opened.handle);
+  world.scheduler.advance(milliseconds(10));
+}
+
 }  // namespace
 }  // namespace penstock::test
