@@ -337,7 +337,9 @@ void NameOperations::remove_pending(const InodePtr& inode,
                                     const std::shared_ptr<FileWriter>& writer, Done<void> done) {
   // Its upload ends first: an object must not appear after its deletion. The promise is kept until
   // the deletion is sure.
+  keep_from_opening(inode);
   auto gone = [this, inode, writer, done = std::move(done)](Result<void> removed) mutable {
+    core_.resume(inode);
     if (removed) return writer->disclaim(core_.tracked<void>(std::move(done)));
     keep_name(inode);
     // Another deletion came first, and holds the writer.

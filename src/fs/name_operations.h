@@ -120,8 +120,10 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   void find_and_rename(const Rename& request, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// Whether the inode may have that name.
-  bool is_or_is_above(const Inode& directory, const Inode& inode) EXCLUDES(core_.tree.mutex);
   Result<void> may_take(const Inode& parent, const std::string& name, const Inode& inode)
+      EXCLUDES(core_.tree.mutex);
+  /// Whether a rename may put the inode in the place of `target`.
+  Result<void> may_replace(const Rename& request, const Inode& inode, const Inode& target)
       EXCLUDES(core_.tree.mutex);
   void rename_checked(const Rename& request, const InodePtr& inode, const InodePtr& target,
                       Done<void> done) EXCLUDES(core_.tree.mutex);
@@ -183,6 +185,12 @@ class NameOperations {
   void abandon(std::shared_ptr<FileWriter> writer);
 
   // deletion.cc: of files that are open
+  /// Who comes to open the file waits until FsCore::resume: else somebody would have it open whom
+  /// keep_open has not seen. Does not wait for what is under way, as FsCore::quiesce does: of a
+  /// file whose upload is held that would be what the upload owes.
+  void keep_from_opening(const InodePtr& inode) {
+    core_.quiesce(inode, [] {});
+  }
   /// What the file has in the store is what its handles go on with, under a key of their own, once
   /// `done` is called; where that cannot be, they lose it. Quiesced, or its upload is held.
   void keep_open(const InodePtr& inode, Callback<void()> done) EXCLUDES(core_.tree.mutex);

@@ -66,11 +66,19 @@ Result<void> NameOperations::may_take(const Inode& parent, const std::string& na
   return {};
 }
 
-bool NameOperations::is_or_is_above(const Inode& directory, const Inode& inode) {
+Result<void> NameOperations::may_replace(const Rename& request, const Inode& inode,
+                                         const Inode& target) {
+  if (request.no_replace) return Error(Code::already_exists);
+  if (target.type == FileType::directory && inode.type == FileType::file)
+    return Error(Code::is_a_directory);
+  if (target.type == FileType::file && inode.type == FileType::directory)
+    return Error(Code::not_a_directory);
+  // Else the rename would wait for itself: it counts as work in the directory of its old name.
   const MutexLock lock(core_.tree.mutex);
-  const Inode* at = &inode;
-  while (at != nullptr && at != &directory) at = at->parent.get();
-  return at != nullptr;
+  for (const Inode* at = request.parent.get(); at != nullptr; at = at->parent.get()) {
+    if (at == &target) return Error(Code::not_empty);
+  }
+  return {};
 }
 
 void NameOperations::rename_checked(const Rename& request, const InodePtr& inode,
@@ -85,13 +93,8 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
   Result<void> may = may_take(*request.new_parent, request.new_name, *inode);
   if (!may) return done(std::move(may));
   if (target != nullptr) {
-    if (request.no_replace) return done(Error(Code::already_exists));
-    if (target->type == FileType::directory && inode->type == FileType::file)
-      return done(Error(Code::is_a_directory));
-    if (target->type == FileType::file && inode->type == FileType::directory) {
-      return done(Error(Code::not_a_directory));
-    }
-    if (is_or_is_above(*target, *request.parent)) return done(Error(Code::not_empty));
+    Result<void> replaceable = may_replace(request, *inode, *target);
+    if (!replaceable) return done(std::move(replaceable));
     if (core_.turns.taken({request.new_parent->id, request.new_name})) {
       return core_.turns.wait(
           {request.new_parent->id, request.new_name},
@@ -123,6 +126,7 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
   if (replaced != nullptr) {
     // What was to be stored under the new name must not arrive after what gets the name.
     done = [this, target, replaced, done = std::move(done)](Result<void> renamed) mutable {
+      core_.resume(target);
       if (renamed) return replaced->disclaim(core_.tracked<void>(std::move(done)));
       keep_name(target);
       replaced->release();
@@ -141,6 +145,7 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
     rename_settled(request, inode, std::move(done));
   };
   if (replaced != nullptr) {
+    keep_from_opening(target);
     return replaced->hold(
         core_.tracked<bool>([this, target, go = std::move(go)](const Result<bool>&) mutable {
           keep_open(target, [go = std::move(go)]() mutable { go(Result<void>()); });

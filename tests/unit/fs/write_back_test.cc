@@ -207,5 +207,37 @@ TEST_CASE("a file takes the place of an unsaved one while the directory above ge
   CHECK(world.close(handle));
 }
 
+TEST_CASE("who opens a promised file while another takes its place reads one of the two") {
+  WriteBackWorld world;
+  world.memory.set("n", "new");
+  CHECK(world.lookup(root_inode, "n"));
+  world.store.hold("Put");
+  const InodeId replaced = promise_file(world, "t", "old");
+  // The upload of what is to be replaced ends first; then the copy takes its time.
+  std::optional<Result<void>> renamed;
+  world.file_system->rename(root_inode, "n", root_inode, "t", false,
+                            Done<void>([&](Result<void> result) { renamed = std::move(result); }));
+  world.store.hold("Copy");
+  CHECK(world.store.release_one("Put"));
+  world.scheduler.advance(milliseconds(10));
+  REQUIRE(world.store.held("Copy") == 1);
+  std::optional<Result<Opened>> opened;
+  world.file_system->open(replaced, {.read = true},
+                          Done<Opened>([&](Result<Opened> result) { opened = std::move(result); }));
+  world.scheduler.advance(milliseconds(10));
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(100));
+  REQUIRE((renamed && opened));
+  CHECK(*renamed);
+  // The kernel looks the name up once more where it is told that the file has changed.
+  if (*opened) {
+    CHECK(world.read(replaced) == "old");
+    world.file_system->release((*opened)->handle);
+  } else {
+    CHECK(opened->code() == Code::changed);
+    CHECK(world.read(world.lookup(root_inode, "t")->attributes.inode) == "new");
+  }
+}
+
 }  // namespace
 }  // namespace penstock::test
