@@ -58,6 +58,8 @@ void parse_timing(const Request& request, ServerOptions& timing) {
   milliseconds("first-byte-ms", timing.first_byte);
   milliseconds("list-ms", timing.list_latency);
   milliseconds("tail-ms", timing.tail_latency);
+  milliseconds("restore-ms", timing.restore_time);
+  milliseconds("restored-day-ms", timing.restored_day);
   timing.connection_mbps = number(request, "connection-mbps", timing.connection_mbps);
   timing.total_mbps = number(request, "total-mbps", timing.total_mbps);
   timing.copy_mbps = number(request, "copy-mbps", timing.copy_mbps);

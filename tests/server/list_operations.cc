@@ -96,7 +96,7 @@ bool decode_token(const std::string& token, ListQuery& query) {
   return true;
 }
 
-void append_object(std::string& xml, const ListItem& item, bool url_encoding) {
+void append_object(std::string& xml, const ListItem& item, bool url_encoding, bool with_restore) {
   const Object& object = *item.object;
   xml.append("<Contents><Key>")
       .append(escape_name(item.name, url_encoding))
@@ -108,7 +108,9 @@ void append_object(std::string& xml, const ListItem& item, bool url_encoding) {
       .append(std::to_string(object.body.size()))
       .append("</Size><StorageClass>");
   xml.append(object.headers.storage_class.empty() ? "STANDARD" : object.headers.storage_class);
-  xml.append("</StorageClass></Contents>");
+  xml.append("</StorageClass>");
+  if (with_restore) xml.append(restore_status(object));
+  xml.append("</Contents>");
 }
 
 std::string element(const std::string& name, const std::string& text) {
@@ -141,8 +143,9 @@ std::string list_document(const Request& request, const ListQuery& query,
     xml += element("Marker", escape_name(request.query_value("marker"), url));
     if (result.truncated) xml += element("NextMarker", escape_name(result.items.back().name, url));
   }
+  const bool with_restore = request.header("x-amz-optional-object-attributes") == "RestoreStatus";
   for (const ListItem& item : result.items) {
-    if (item.object != nullptr) append_object(xml, item, url);
+    if (item.object != nullptr) append_object(xml, item, url, with_restore);
   }
   for (const ListItem& item : result.items) {
     if (item.object == nullptr)

@@ -140,6 +140,8 @@ std::map<std::string, Setter> value_options(Arguments& arguments) {
       {"--total-mbps", real(options.total_mbps)},
       {"--copy-mbps", real(options.copy_mbps)},
       {"--tail-probability", real(options.tail_probability)},
+      {"--restore-ms", milliseconds(options.restore_time)},
+      {"--restored-day-ms", milliseconds(options.restored_day)},
       {"--tail-ms", milliseconds(options.tail_latency)},
       {"--error-probability", real(options.error_probability)},
       {"--clock-skew-s",

@@ -32,6 +32,10 @@ void add_object_headers(Response& response, const Object& object) {
     response.add(std::string(metadata_prefix) + name, value);
   if (!object.headers.storage_class.empty())
     response.add("x-amz-storage-class", object.headers.storage_class);
+  if (const std::string restored = restore_header(object); !restored.empty())
+    response.add("x-amz-restore", restored);
+  if (const std::string tier = archive_status(object); !tier.empty())
+    response.add("x-amz-archive-status", tier);
   if (!object.headers.website_redirect.empty())
     response.add("x-amz-website-redirect-location", object.headers.website_redirect);
   if (!object.headers.tags.empty())
@@ -70,11 +74,6 @@ RangeAnswer part_range(const Request& request, const Object& object) {
   uint64_t offset = 0;
   for (uint64_t i = 0; i + 1 < *number; ++i) offset += object.part_sizes[i];
   return {.offset = offset, .length = object.part_sizes[*number - 1], .partial = true};
-}
-
-bool is_archived(const Object& object) {
-  return object.headers.storage_class == "GLACIER" ||
-         object.headers.storage_class == "DEEP_ARCHIVE";
 }
 
 std::string copy_result(const std::string& element, const std::string& etag, time_t when) {
@@ -183,9 +182,8 @@ Response get_object(const OperationContext& context, const Request& request) {
   if (object == nullptr) return no_such_key();
   if (auto refusal = failed_read_condition(request, *object)) return std::move(*refusal);
   const bool head = request.method == "HEAD";
-  if (!head && is_archived(*object)) {
-    return error_response(403, "InvalidObjectState",
-                          "The operation is not valid for the object's storage class");
+  if (!head) {
+    if (auto refusal = archived_refusal(*object)) return std::move(*refusal);
   }
   const uint64_t size = object->body.size();
   const RangeAnswer range = request.has_query("partNumber")
@@ -308,8 +306,8 @@ CopySource find_copy_source(const OperationContext& context, const Request& requ
       (!none_match.empty() && names_etag(none_match, source.object->etag))) {
     source.refusal = error_response(
         412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
-  } else if (is_archived(*source.object)) {
-    source.refusal = error_response(403, "InvalidObjectState", "The source is archived");
+  } else {
+    source.refusal = archived_refusal(*source.object);
   }
   return source;
 }

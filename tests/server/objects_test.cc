@@ -222,4 +222,51 @@ TEST_CASE("the bucket may be in the host name", "[server]") {
   CHECK(f.client.send({.path = "/dir/k", .headers = {{"host", "test.localhost:80"}}}).body == "1");
 }
 
+TEST_CASE("archived objects are refused until they are restored, and again afterwards",
+          "[server]") {
+  Fixture f({.restore_time = std::chrono::milliseconds(300),
+             .restored_day = std::chrono::milliseconds(400)});
+  const auto restore = [&](const std::string& key, const std::string& what) {
+    return f.client.send({.method = "POST", .path = "/test/" + key, .query = {{"restore", ""}}},
+                         "<RestoreRequest>" + what + "</RestoreRequest>");
+  };
+  const auto head = [&](const std::string& key) {
+    return f.client.send({.method = "HEAD", .path = "/test/" + key}).headers;
+  };
+  const auto listed = [&] {
+    return f.client
+        .send({.path = "/test",
+               .query = {{"list-type", "2"}},
+               .headers = {{"x-amz-optional-object-attributes", "RestoreStatus"}}})
+        .body;
+  };
+  f.put("cold", "frozen", {{"x-amz-storage-class", "GLACIER"}});
+  CHECK(f.get("cold").status == 403);
+  CHECK(code(f.get("cold")) == "InvalidObjectState");
+  CHECK(code(restore("cold", "")) == "MalformedXML");
+  CHECK(listed().find("<RestoreStatus>") == std::string::npos);
+  CHECK(restore("cold", "<Days>1</Days>").status == 202);
+  CHECK(code(restore("cold", "<Days>1</Days>")) == "RestoreAlreadyInProgress");
+  CHECK(head("cold").at("x-amz-restore") == "ongoing-request=\"true\"");
+  CHECK(listed().find("<IsRestoreInProgress>true<") != std::string::npos);
+  while (f.get("cold").status != 200) {
+  }
+  CHECK(head("cold").at("x-amz-restore").starts_with("ongoing-request=\"false\", expiry-date=\""));
+  CHECK(listed().find("<RestoreExpiryDate>") != std::string::npos);
+  CHECK(restore("cold", "<Days>2</Days>").status == 200);
+  while (f.get("cold").status == 200) {
+  }
+  CHECK(head("cold").count("x-amz-restore") == 0);
+
+  f.server.set_storage_class("test", "cold", "INTELLIGENT_TIERING", "ARCHIVE_ACCESS");
+  CHECK(head("cold").at("x-amz-archive-status") == "ARCHIVE_ACCESS");
+  CHECK(f.get("cold").body.find("<AccessTier>ARCHIVE_ACCESS<") != std::string::npos);
+  CHECK(code(restore("cold", "<Days>1</Days>")) == "MalformedXML");
+  CHECK(restore("cold", "").status == 202);
+  while (f.get("cold").status != 200) {
+  }
+  CHECK(head("cold").count("x-amz-archive-status") == 0);
+  CHECK(code(restore("cold", "")) == "ObjectAlreadyInActiveTierError");
+}
+
 }  // namespace penstock::test

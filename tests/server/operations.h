@@ -23,6 +23,7 @@ Response delete_objects(const OperationContext& context, const Request& request)
 Response copy_object(const OperationContext& context, const Request& request);
 /// Of directory buckets, whose names end in "--x-s3".
 Response rename_object(const OperationContext& context, const Request& request);
+Response restore_object(const OperationContext& context, const Request& request);
 Response get_tagging(const OperationContext& context, const Request& request);
 Response put_tagging(const OperationContext& context, const Request& request);
 Response list_objects(const OperationContext& context, const Request& request);  // versions 1 and 2
@@ -52,6 +53,15 @@ std::string body_etag(const Request& request);
 /// The ETag of `length` bytes from `offset` of `source` when they are copied.
 std::string copied_etag(const OperationContext& context, const Object& source, uint64_t offset,
                         uint64_t length);
+
+/// Not nullopt: the refusal to read the object, which is archived and not restored.
+std::optional<Response> archived_refusal(const Object& object);
+/// What x-amz-restore says; empty: nothing.
+std::string restore_header(const Object& object);
+/// x-amz-archive-status; empty: none.
+std::string archive_status(const Object& object);
+/// The RestoreStatus of a listing; empty: none.
+std::string restore_status(const Object& object);
 
 struct CopySource {
   std::shared_ptr<const Object> object;

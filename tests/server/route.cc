@@ -32,7 +32,6 @@ constexpr std::array unknown_subresources = {"accelerate",
                                              "renameObject",
                                              "replication",
                                              "requestPayment",
-                                             "restore",
                                              "retention",
                                              "select",
                                              "torrent",
@@ -94,6 +93,7 @@ std::string object_operation(const Request& request) {
     return copy ? "CopyObject" : "PutObject";
   }
   if (request.method == "POST") {
+    if (request.has_query("restore")) return "RestoreObject";
     if (request.has_query("uploads")) return "CreateMultipartUpload";
     if (of_upload) return "CompleteMultipartUpload";
   }

@@ -65,6 +65,8 @@ void Service::set_timing(const ServerOptions& timing) {
     options.copy_mbps = timing.copy_mbps;
     options.clock_skew = timing.clock_skew;
     options.object_age = timing.object_age;
+    options.restore_time = timing.restore_time;
+    options.restored_day = timing.restored_day;
     options.tail_probability = timing.tail_probability;
     options.tail_latency = timing.tail_latency;
     options.error_probability = timing.error_probability;
@@ -216,6 +218,7 @@ Response Service::perform(const Exchange& exchange) {
   if (operation == "GetObject" || operation == "HeadObject") return get_object(here, request);
   if (operation == "PutObject") return put_object(here, request);
   if (operation == "GetObjectTagging") return get_tagging(here, request);
+  if (operation == "RestoreObject") return restore_object(here, request);
   if (operation == "PutObjectTagging") return put_tagging(here, request);
   if (operation == "ListObjectsV2" || operation == "ListObjects")
     return list_objects(here, request);

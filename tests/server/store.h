@@ -2,9 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <ctime>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +26,14 @@ struct ObjectHeaders {
   std::vector<std::pair<std::string, std::string>> tags;
 };
 
+/// The copy of an archived object that a RestoreObject makes.
+struct RestoredCopy {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point ready;  ///< Until then it is being made.
+  Clock::time_point until;  ///< Then it is gone again.
+  time_t expiry = 0;        ///< What `until` is called.
+};
+
 struct Object {
   Content body;
   std::string etag;  ///< Without quotes.
@@ -31,6 +41,8 @@ struct Object {
   ObjectHeaders headers;
   std::map<std::string, std::string> checksums;  ///< Header name -> base64.
   std::vector<uint64_t> part_sizes;              ///< Of a multipart upload.
+  std::string archive_tier;  ///< Of INTELLIGENT_TIERING: ARCHIVE_ACCESS and the like, or none.
+  std::optional<RestoredCopy> restored;
 };
 
 struct Part {

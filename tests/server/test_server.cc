@@ -134,6 +134,23 @@ void TestServer::put_synthetic(const std::string& bucket, const std::string& key
   impl_->put(bucket, key, std::move(object));
 }
 
+void TestServer::set_storage_class(const std::string& bucket, const std::string& key,
+                                   const std::string& storage_class,
+                                   const std::string& archive_tier) {
+  auto object = std::make_shared<Object>(*impl_->find(bucket, key));
+  object->headers.storage_class = storage_class == "STANDARD" ? "" : storage_class;
+  object->archive_tier = archive_tier;
+  object->restored.reset();
+  const MutexLock lock(impl_->service.store().mutex);
+  impl_->service.store().buckets[bucket].objects[key] = std::move(object);
+}
+
+std::string TestServer::storage_class(const std::string& bucket, const std::string& key) const {
+  const std::shared_ptr<const Object> object = impl_->find(bucket, key);
+  if (object == nullptr) return "";
+  return object->headers.storage_class.empty() ? "STANDARD" : object->headers.storage_class;
+}
+
 void TestServer::delete_object(const std::string& bucket, const std::string& key) {
   const MutexLock lock(impl_->service.store().mutex);
   const auto found = impl_->service.store().buckets.find(bucket);

@@ -35,6 +35,9 @@ struct ServerOptions {
   double tail_probability = 0;  ///< Share of the requests that take tail_latency longer.
   std::chrono::milliseconds tail_latency{0};
   double error_probability = 0;  ///< Share of the requests that are answered 503 SlowDown.
+  /// How long a RestoreObject takes, and how long a day of what it restored lasts.
+  std::chrono::milliseconds restore_time{0};
+  std::chrono::milliseconds restored_day{std::chrono::hours(24)};
   uint32_t threads = 2;
   uint32_t seed = 1;  ///< Of everything that is random.
   /// ETags of bodies over 1 MiB are a fast 128-bit hash in the form of an MD5; true makes them a
@@ -100,8 +103,8 @@ class TestServer {
   void clear_faults();
   ServerStats stats() const;
   void reset_stats();
-  /// Takes first_byte, list_latency, the rates, the tail, error_probability, clock_skew and
-  /// object_age from `timing`, for requests that begin later.
+  /// Takes first_byte, list_latency, the rates, the tail, error_probability, clock_skew,
+  /// object_age and the times of restores from `timing`, for requests that begin later.
   void set_timing(const ServerOptions& timing);
   /// From now on requests must be signed with these, as after credentials were rotated.
   void set_credentials(const std::string& access_key, const std::string& secret_key,
@@ -115,6 +118,11 @@ class TestServer {
                   std::map<std::string, std::string> metadata = {});
   /// An object whose bytes are synthetic_bytes(key, offset, ...): takes no memory.
   void put_synthetic(const std::string& bucket, const std::string& key, uint64_t size);
+  /// Moves the object there; `archive_tier` is that of INTELLIGENT_TIERING ("ARCHIVE_ACCESS"). What
+  /// was restored of it is gone.
+  void set_storage_class(const std::string& bucket, const std::string& key,
+                         const std::string& storage_class, const std::string& archive_tier = "");
+  std::string storage_class(const std::string& bucket, const std::string& key) const;
   void delete_object(const std::string& bucket, const std::string& key);
   std::vector<std::string> keys(const std::string& bucket) const;  ///< In byte order.
   size_t unfinished_uploads(const std::string& bucket) const;
