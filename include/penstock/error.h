@@ -31,6 +31,8 @@ enum class Code : uint8_t {
   too_large,         ///< Beyond the largest size an object may have.
   bad_handle,        ///< A handle that was not opened for this.
   not_permitted,     ///< Refused whatever the rights: a hard link, a read-only attribute.
+  archived,          ///< The object is in an archive class and must be restored before it is read.
+  being_restored,    ///< Likewise, and its restoration has been asked for.
   no_attribute,      ///< The file has no extended attribute of this name.
   interrupted,       ///< The waiting program was interrupted by a signal.
   cancelled,         ///< The caller asked to stop (shutdown, abandoned work).

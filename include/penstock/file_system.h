@@ -230,6 +230,9 @@ class FileSystem {
   virtual void create(InodeId parent, std::string name, uint32_t mode, OpenFlags flags,
                       bool exclusive, Caller caller, Done<Created> done) = 0;
   virtual void open(InodeId inode, OpenFlags flags, Done<Opened> done) = 0;
+  /// Whether a read of that handle may wait for hours: then a signal ends it that the program goes
+  /// on after, too. It does not change while the handle is open.
+  virtual bool may_wait_long(HandleId handle) const { return (void)handle, false; }
   virtual void read(HandleId handle, ByteRange range, std::stop_token cancel,
                     Done<Slices> done) = 0;
   /// `data` is only valid until the call returns.

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/archive.h"
 #include "penstock/result.h"
 
 namespace penstock {
@@ -52,11 +53,6 @@ inline constexpr char tagging[] = ":tagging";
 inline constexpr char tagging_count[] = ":tagging-count";
 }  // namespace header
 
-/// Whether objects of that storage class must be restored before they can be read.
-inline bool is_archive_class(std::string_view storage_class) {
-  return storage_class == "GLACIER" || storage_class == "DEEP_ARCHIVE";
-}
-
 /// True for the names of namespace `header`.
 inline bool is_header(std::string_view name) { return name.starts_with(':'); }
 
@@ -75,10 +71,19 @@ struct ObjectInfo {
   ETag etag;
   int64_t last_modified_ns = 0;  ///< Since the epoch, UTC; servers give whole seconds.
   std::string storage_class;     ///< As the server says it; empty means STANDARD.
-  std::string restore;  ///< HEAD only: the x-amz-restore of an archived object; empty: none.
+  /// HEAD, and listings that were asked for it: of an archived object. Absent: no restoration.
+  std::optional<RestoreState> restore;
+  /// HEAD only: where Intelligent-Tiering has archived it ("ARCHIVE_ACCESS"); empty: nowhere.
+  std::string archive_status;
   /// What HEAD and GET return; absent in listings and in the results of writes, which do not tell.
   std::optional<Metadata> metadata;
 };
+
+/// Whether a get of the object, of which a HEAD told, would be refused with Code::archived.
+inline bool is_archived(const ObjectInfo& head) {
+  const bool restored = head.restore && !head.restore->ongoing;
+  return (is_archive_class(head.storage_class) || !head.archive_status.empty()) && !restored;
+}
 
 /// Takes the bytes of one get, in order of their offset, each byte once (also over retries inside
 /// the store).
@@ -160,7 +165,8 @@ struct ListRequest {
   std::string start_after;  ///< Only keys after this one (in byte order).
   std::string
       continuation;  ///< ListPage::continuation of the page before; then start_after is ignored.
-  uint32_t max_keys = 1000;  ///< 1 to 1,000.
+  uint32_t max_keys = 1000;   ///< 1 to 1,000.
+  bool with_restore = false;  ///< The page shall tell ObjectInfo::restore where it can.
   std::stop_token cancel;
   /// How long to wait for a store that hangs (one that fails is tried again for a third of it); 0:
   /// as long as the store finds right.
@@ -195,6 +201,21 @@ struct RenameRequest {
   /// Names the rename: a store that knows the name already does nothing more. Empty: the store
   /// that repeats requests makes one.
   std::string token;
+};
+
+/// Asks for a copy of an archived object that can be read.
+struct RestoreRequest {
+  std::string key;
+  /// Of an object of Intelligent-Tiering, which is moved: no number of days.
+  std::optional<uint32_t> days;
+  RestoreTier tier = RestoreTier::standard;
+};
+
+/// What a store says to that.
+enum class RestoreAnswer : uint8_t {
+  begun,    ///< It is being restored from now on.
+  ongoing,  ///< It is being restored since an earlier request, whose days and tier count.
+  ready,    ///< It can be read, and stays so for the days asked for.
 };
 
 struct CreateUpload {
@@ -276,7 +297,8 @@ class ObjectStore {
   virtual std::string identity() const = 0;
 
   /// Delivers the bytes to the sink, then the object's information (with metadata). A body shorter
-  /// than promised is an error. not_found, changed, invalid_argument (range outside the object).
+  /// than promised is an error. not_found, changed, archived, invalid_argument (range outside the
+  /// object).
   virtual void get(GetRequest request, Done<ObjectInfo> done) = 0;
   virtual void head(HeadRequest request, Done<ObjectInfo> done) = 0;
   /// Atomic: readers see the old object or the new one. The result has key, size, etag and the
@@ -298,6 +320,12 @@ class ObjectStore {
   virtual void rename(RenameRequest request, Done<ObjectInfo> done) {
     done(Error(Code::not_supported, Error::Detail{.message = "the store does not rename",
                                                   .key = std::move(request.source)}));
+  }
+
+  /// invalid_argument: the object is not archived, or not with such a tier.
+  virtual void restore(RestoreRequest request, Done<RestoreAnswer> done) {
+    done(Error(Code::not_supported, Error::Detail{.message = "the store has no archive",
+                                                  .key = std::move(request.key)}));
   }
 
   virtual void create_upload(CreateUpload request, Done<std::string> done) = 0;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "penstock/archive.h"
+
 namespace penstock {
 
 /// How to reach the store. Empty strings mean "as the AWS CLI would find it": environment, then
@@ -30,6 +32,14 @@ struct ReadOptions {
   uint64_t fetch_size = 8ULL << 20;         ///< Bytes of one ranged GET of a stream.
   uint64_t whole_object_size = 1ULL << 20;  ///< Objects up to this are fetched whole.
   uint64_t random_granule = 16ULL << 10;  ///< Random reads are widened to this alignment, no more.
+};
+
+struct ArchiveOptions {
+  /// What a read of an object does that must be restored first: it fails, it asks for that and
+  /// fails, or it asks and waits.
+  enum class OnArchived : uint8_t { error, restore, wait };
+  OnArchived on_archived = OnArchived::error;
+  RestoreWish wish;  ///< What is asked for then.
 };
 
 struct WriteOptions {
@@ -137,6 +147,7 @@ struct ConfigOptions {
 struct Options {
   StoreOptions store;
   ReadOptions read;
+  ArchiveOptions archive;
   WriteOptions write;
   CacheOptions cache;
   MetadataOptions metadata;

@@ -36,6 +36,7 @@ STEPS=(
   "crash-radosgw run 900 build the same on Ceph radosgw"
   "package run 300 build the packages: install, mount by fstab, upgrade, remove"
   "archive-moto run 300 build archived objects on moto"
+  "archive-testserver run 300 build the same on the own server"
   "pytorch-testserver run 600 build PyTorch on the own server"
   "pytorch-radosgw run 600 build PyTorch on Ceph radosgw"
   "quickstart run 1200 build scripts/quickstart, twice"
@@ -173,6 +174,7 @@ step_kernel() { PENSTOCK_SIMULATION=$PWD/build/test/simulation on_server testser
 step_semantics() { on_server testserver tests/real/semantics_test.py; }
 step_package() { PENSTOCK=$PWD/build/test/penstock tests/real/package_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
+step_archive_testserver() { on_server testserver tests/real/archive_test.py; }
 step_pytorch_testserver() { on_server testserver tests/pytorch/pytorch_test.py; }
 step_pytorch_radosgw() { on_server radosgw tests/pytorch/pytorch_test.py; }
 

@@ -211,6 +211,7 @@ void Mount::open_engines(const Options& options) {
                                          options.write.fsync == WriteOptions::Fsync::bucket,
                         .identity = mark_->identity(),
                         .ordered_listings = store_->ordered_listings(),
+                        .archive = options.archive,
                         .report_renames = report_renames_},
                        prefix_, options.mount, options.metadata);
   if (write_back_ != nullptr) file_system_->restore(write_back_->restore(std::move(left_)));

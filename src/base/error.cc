@@ -45,6 +45,10 @@ std::string_view to_string(Code code) noexcept {
       return "bad_handle";
     case Code::not_permitted:
       return "not_permitted";
+    case Code::archived:
+      return "archived";
+    case Code::being_restored:
+      return "being_restored";
     case Code::no_attribute:
       return "no_attribute";
     case Code::interrupted:

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "config/reading_options.h"
+
 namespace penstock {
 namespace {
 
@@ -11,12 +13,11 @@ using enum OptionGroup;
 using Kind = ValueKind;
 using Target = OptionTarget;
 
-constexpr uint64_t kib = 1ULL << 10;
 constexpr uint64_t mib = 1ULL << 20;
 constexpr uint64_t gib = 1ULL << 30;
 constexpr uint64_t hour_ms = 3'600'000;
 
-constexpr auto table = std::to_array<OptionRow>({
+constexpr auto first_rows = std::to_array<OptionRow>({
     {.name = "endpoint-url",
      .group = bucket,
      .kind = Kind::text,
@@ -293,43 +294,9 @@ constexpr auto table = std::to_array<OptionRow>({
      .advanced = true,
      .least = 1000,
      .target = [](Options& o) -> Target { return &o.metadata.max_entries; }},
+});
 
-    {.name = "fetch-size",
-     .group = reading,
-     .kind = Kind::size,
-     .value = "SIZE",
-     .initial = "8MiB",
-     .help = "one request of a sequential reader",
-     .paragraph = "Large objects are read as parallel ranges of this size.",
-     .advanced = true,
-     .least = 64 * kib,
-     .most = 1 * gib,
-     .target = [](Options& o) -> Target { return &o.read.fetch_size; }},
-    {.name = "whole-object-size",
-     .group = reading,
-     .kind = Kind::size,
-     .value = "SIZE",
-     .initial = "1MiB",
-     .help = "objects up to this are fetched whole",
-     .paragraph = "The first read of an object up to this size fetches all of it: one request per "
-                  "small file.",
-     .advanced = true,
-     .most = 1 * gib,
-     .target = [](Options& o) -> Target { return &o.read.whole_object_size; }},
-    {.name = "random-granule",
-     .group = reading,
-     .kind = Kind::size,
-     .value = "SIZE",
-     .initial = "16KiB",
-     .help = "random reads are widened to this",
-     .paragraph = "A read that follows no stream fetches the aligned blocks of this size that it "
-                  "touches, no more. With a cache on disk they are made of whole chunks, of 16 KiB "
-                  "in objects up to 16 GiB.",
-     .advanced = true,
-     .least = 4 * kib,
-     .most = 64 * mib,
-     .target = [](Options& o) -> Target { return &o.read.random_granule; }},
-
+constexpr auto last_rows = std::to_array<OptionRow>({
     {.name = "write-back",
      .group = writing,
      .help = "close does not wait for the bucket",
@@ -592,6 +559,16 @@ constexpr auto table = std::to_array<OptionRow>({
          "nodes write to. What each sets, and why: [configuration.md](configuration.md#presets).",
      .target = [](Options& o) -> Target { return &o.config.preset; }},
 });
+
+template <size_t... sizes>
+constexpr auto joined(const std::array<OptionRow, sizes>&... parts) {
+  std::array<OptionRow, (sizes + ...)> all{};
+  auto end = all.begin();
+  ((end = std::copy(parts.begin(), parts.end(), end)), ...);
+  return all;
+}
+
+constexpr auto table = joined(first_rows, reading_options, last_rows);
 
 }  // namespace
 

@@ -51,7 +51,7 @@ using OptionTarget =
                  MetadataOptions::Attributes*, MetadataOptions::Freshness*, MountOptions::IoUring*,
                  MountOptions::ExclusiveCreate*, MountOptions::ContentType*,
                  MountOptions::HardLinks*, WriteOptions::Fsync*, WriteOptions::SharedJournal*,
-                 DiskSpace*>;
+                 DiskSpace*, ArchiveOptions::OnArchived*, RestoreTier*>;
 
 /// One option: everything that the parser, the help, docs/options.md and the shell completion know
 /// about it.

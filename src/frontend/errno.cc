@@ -43,8 +43,11 @@ int to_errno(Code code) noexcept {
       return EBADF;
     case Code::not_permitted:
       return EPERM;
+    case Code::archived:  // "No data available": root, too, is not denied it for want of rights
     case Code::no_attribute:
       return ENODATA;
+    case Code::being_restored:
+      return EINPROGRESS;
     case Code::interrupted:
       return EINTR;
     case Code::cancelled:

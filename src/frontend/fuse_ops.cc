@@ -276,7 +276,9 @@ void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
 
 void op_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
   FuseContext& context = context_of(request);
-  FuseReply reply(request, context.reply(), FileOperation::read, Effect::part);
+  const bool waits = context.file_system->may_wait_long(info->fh);
+  FuseReply reply(request, context.reply(), FileOperation::read,
+                  waits ? Effect::none : Effect::part);
   std::stop_token cancel = reply.cancel();
   context.file_system->read(info->fh, {static_cast<uint64_t>(offset), size}, std::move(cancel),
                             [reply = std::move(reply)](const Result<Slices>& slices) mutable {

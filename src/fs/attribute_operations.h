@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fs/archived_reads.h"
 #include "fs/committer.h"
 #include "fs/core.h"
 #include "fs/file_operations.h"
@@ -16,8 +17,12 @@ namespace penstock {
 class AttributeOperations {
  public:
   AttributeOperations(FsCore& core, AttributeLoader& attributes, Committer& committer,
-                      FileOperations& files)
-      : core_(core), attributes_(attributes), committer_(committer), files_(files) {}
+                      FileOperations& files, ArchivedReads& archived)
+      : core_(core),
+        attributes_(attributes),
+        committer_(committer),
+        files_(files),
+        archived_(archived) {}
 
   void setattr(const InodePtr& inode, const AttributeChange& change, Done<Attributes> done)
       EXCLUDES(core_.tree.mutex);
@@ -44,8 +49,10 @@ class AttributeOperations {
   /// Those that are read-only.
   void get_own(const InodePtr& inode, std::string_view name, Done<std::string> done)
       EXCLUDES(core_.tree.mutex);
-  /// The state of its restoration from an archive class; or its storage class.
-  void get_from_store(const InodePtr& inode, bool restore, Done<std::string> done)
+  /// Of those, what the store is asked for each time.
+  void get_from_store(const InodePtr& inode, std::string name, Done<std::string> done)
+      EXCLUDES(core_.tree.mutex);
+  void ask_for_restore(const InodePtr& inode, const std::string& value, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void get_cached(const InodePtr& inode, Done<std::string> done) EXCLUDES(core_.tree.mutex);
 
@@ -53,6 +60,7 @@ class AttributeOperations {
   AttributeLoader& attributes_;
   Committer& committer_;
   FileOperations& files_;
+  ArchivedReads& archived_;
 };
 
 }  // namespace penstock

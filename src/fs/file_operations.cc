@@ -16,6 +16,9 @@ namespace {
 /// one: so often.
 constexpr uint32_t most_own_changes = 200;
 
+/// A read that was told that the object can be read, and was refused, asks again: so often.
+constexpr uint32_t most_restored = 3;
+
 /// An open for reading asks the store again about what was heard of longer ago.
 constexpr std::chrono::seconds long_ago{1};
 
@@ -105,6 +108,7 @@ void FileOperations::note_written(Inode& inode) {
   // A time that was set before is no longer the file's.
   inode.stored.mtime_ns.reset();
   // New contents can be read at once: they are not stored where they would have to be restored.
+  inode.archive = Inode::Archive::no;
   Metadata& other = inode.stored.other;
   const auto storage_class = other.find(header::storage_class);
   if (storage_class != other.end() && is_archive_class(storage_class->second))
@@ -154,7 +158,10 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags, bool 
   Opened opened;
   opened.closes_quietly = !handle->writes;
   // What is written in one piece gains nothing from the page cache: half the CPU without it.
-  opened.direct_io = flags.write && !flags.read;
+  // Who waits for a restoration must be a program that can be interrupted, and no read-ahead.
+  const bool archived = flags.read && inode->archive == Inode::Archive::yes;
+  handle->archived = archived;
+  opened.direct_io = archived || (flags.write && !flags.read);
   opened.keep_page_cache =
       inode->writer == nullptr && !inode->etag.empty() && inode->cached_pages == inode->etag;
   inode->cached_pages = inode->writer == nullptr ? inode->etag : ETag();
@@ -178,7 +185,15 @@ void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> d
   resolver_.refresh_to_open(
       inode, [this, inode, flags, done = std::move(done)](const Result<void>& fresh) mutable {
         if (!fresh) return done(look_up_again(fresh.error()));
-        open_fresh(inode, flags, std::move(done));
+        bool look = false;
+        if (!flags.write) {
+          const MutexLock lock(core_.tree.mutex);
+          look = archived_.must_look(*inode);
+        }
+        if (!look) return open_fresh(inode, flags, std::move(done));
+        archived_.look(inode, [this, inode, flags, done = std::move(done)]() mutable {
+          open_fresh(inode, flags, std::move(done));
+        });
       });
 }
 
@@ -261,7 +276,10 @@ void FileOperations::find_backing(const InodePtr& inode, ObjectReader& reader, O
       [this, inode, &reader, opened = std::move(opened),
        done = std::move(done)](Result<std::shared_ptr<const BackingFile>> backing) mutable {
         if (backing) opened.backing = std::move(*backing);
-        if (opened.backing != nullptr) return done(std::move(opened));
+        if (opened.backing != nullptr) {
+          opened.direct_io = false;
+          return done(std::move(opened));
+        }
         ask_first(inode, reader, std::move(opened), std::move(done));
       }));
 }
@@ -273,7 +291,9 @@ void FileOperations::ask_first(const InodePtr& inode, ObjectReader& reader, Open
     const MutexLock lock(core_.tree.mutex);
     const bool heard_lately = core_.parts.scheduler.now() - inode->told.at < long_ago;
     // What the kernel has may be all that is read.
-    if (inode->named() && !heard_lately && !opened.keep_page_cache) key = core_.tree.key_of(*inode);
+    const bool archived = inode->archive == Inode::Archive::yes;
+    if (inode->named() && !heard_lately && !opened.keep_page_cache && !archived)
+      key = core_.tree.key_of(*inode);
   }
   if (!key) return done(std::move(opened));
   reader.begin(core_.tracked<void>([this, key = std::move(*key), opened = std::move(opened),
@@ -368,7 +388,7 @@ void FileOperations::read_once(const FileHandlePtr& handle, ByteRange range, std
     if (newer) writer = inode.writer;
   }
   if (writer != nullptr) return writer->read(range, std::move(cancel), std::move(done));
-  read_object(handle, range, cancel, true, std::move(done));
+  read_restored(handle, range, cancel, most_restored, std::move(done));
 }
 
 void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
@@ -436,23 +456,6 @@ bool FileOperations::has_name(const InodePtr& inode) const {
 
 bool FileOperations::is_replaced(const Error& error, const Inode& inode) {
   return error.code() == Code::changed && inode.named() && inode.commits_running == 0;
-}
-
-void FileOperations::cache_share(FileHandle& handle, Done<CacheShare> done) {
-  std::shared_ptr<ObjectReader> reader;
-  std::shared_ptr<ObjectReader> dropped;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    const Inode& inode = *handle.inode;
-    // What is not stored yet is nothing that a cache could have.
-    if (inode.writer == nullptr && !inode.etag.empty()) {
-      auto found = reader_for(handle, dropped);
-      if (found) reader = std::move(*found);
-    }
-  }
-  if (reader == nullptr) return done(CacheShare{});
-  // The kernel releases the handle, which holds the reader, only after the reply.
-  reader->cache_share(core_.tracked<CacheShare>(std::move(done)));
 }
 
 void FileOperations::write(const FileHandlePtr& handle, const WriteAt& at,

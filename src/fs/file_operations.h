@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "fs/archived_reads.h"
 #include "fs/committer.h"
 #include "fs/core.h"
 #include "fs/deleted_files.h"
@@ -16,12 +17,13 @@ namespace penstock {
 class FileOperations {
  public:
   FileOperations(FsCore& core, Resolver& resolver, AttributeLoader& attributes,
-                 Committer& committer, DeletedFiles& deleted)
+                 Committer& committer, DeletedFiles& deleted, ArchivedReads& archived)
       : core_(core),
         resolver_(resolver),
         attributes_(attributes),
         committer_(committer),
-        deleted_(deleted) {}
+        deleted_(deleted),
+        archived_(archived) {}
 
   struct Create {
     InodePtr parent;
@@ -100,6 +102,14 @@ class FileOperations {
                     uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);
   void read_once(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
                  Done<Slices> done) EXCLUDES(core_.tree.mutex);
+  /// The version that the handle reads, restored first where it is archived (file_archive.cc).
+  void read_restored(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
+                     uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);
+  void read_or_restore(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
+                       uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);
+  void restore_and_read(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
+                        uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);
+  void share_of(FileHandle& handle, Done<CacheShare> done) EXCLUDES(core_.tree.mutex);
   void read_object(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
                    bool may_restart, Done<Slices> done) EXCLUDES(core_.tree.mutex);
   /// True where a read of the present version failed because the store has another one, of which
@@ -123,6 +133,7 @@ class FileOperations {
   AttributeLoader& attributes_;
   Committer& committer_;
   DeletedFiles& deleted_;
+  ArchivedReads& archived_;
 };
 
 }  // namespace penstock

@@ -34,8 +34,9 @@ class FileSystemImpl final : public MountedFileSystem {
         renames_(*core_, lease_),
         recovery_(*core_, lease_, renames_),
         deleted_(*core_, lease_),
-        files_(*core_, resolver_, attributes_, committer_, deleted_),
-        properties_(*core_, attributes_, committer_, files_),
+        archived_(*core_),
+        files_(*core_, resolver_, attributes_, committer_, deleted_, archived_),
+        properties_(*core_, attributes_, committer_, files_, archived_),
         names_(*core_, resolver_, attributes_, committer_, renames_, deleted_) {
     core_->bound_names();
   }
@@ -47,6 +48,7 @@ class FileSystemImpl final : public MountedFileSystem {
       const MutexLock lock(core_->tree.mutex);
       left.assign(core_->open_files.begin(), core_->open_files.end());
     }
+    archived_.end();
     for (FileHandle* handle : left) files_.release(handle);
     core_->alive.reset();
     core_->gate.wait();
@@ -199,6 +201,7 @@ class FileSystemImpl final : public MountedFileSystem {
     });
   }
 
+  bool may_wait_long(HandleId handle) const override { return file(handle)->archived; }
   void read(HandleId handle, ByteRange range, std::stop_token cancel, Done<Slices> done) override {
     files_.read(file(handle)->held, range, std::move(cancel), std::move(done));
   }
@@ -298,6 +301,7 @@ class FileSystemImpl final : public MountedFileSystem {
   void shutdown(std::chrono::milliseconds limit,
                 Callback<void(std::vector<std::string>)> done) override {
     core_->stopping = true;
+    archived_.end();
     committer_.commit_all(limit, std::move(done));
   }
 
@@ -410,6 +414,7 @@ class FileSystemImpl final : public MountedFileSystem {
   JournalledRenames renames_;
   Recovery recovery_;
   DeletedFiles deleted_;
+  ArchivedReads archived_;
   FileOperations files_;
   AttributeOperations properties_;
   NameOperations names_;

@@ -131,7 +131,11 @@ struct Inode {
   int64_t modified_s = 0;
   bool modified_told = false;
   std::optional<FileType> shown_as;  ///< What programs were told it is: that does not change.
-  std::string link_target;           ///< Of a symbolic link, for `etag`; empty: not read yet.
+  /// Whether its object must be restored before it can be read, as far as was told; unknown: it is
+  /// one of Intelligent-Tiering, which a listing does not say it of.
+  enum class Archive : uint8_t { no, unknown, yes };
+  Archive archive = Archive::no;
+  std::string link_target;  ///< Of a symbolic link, for `etag`; empty: not read yet.
   bool stored_known =
       false;  ///< `stored` is what the object has (a HEAD or GET told, or we wrote it).
   /// Who waits for the HEAD that is under way; null where none is.
@@ -178,6 +182,7 @@ struct FileHandle {
   std::shared_ptr<FileHandle> held;
   InodePtr inode;
   OpenFlags flags;
+  bool archived = false;  ///< Its object was, when this was opened. Constant.
   std::shared_ptr<ObjectReader>
       reader;                   ///< The version that this handle reads; null until the first read.
   uint64_t reader_version = 0;  ///< Inode::local_version that `reader` was made for.

@@ -50,6 +50,7 @@ struct FileSystemParts {
   MountIdentity identity = {};
   /// The store's listings are in byte order, and may begin behind any key.
   bool ordered_listings = true;
+  ArchiveOptions archive = {};
   /// Gets the renames under way whenever one begins, ends or has come on; must not block. Null:
   /// nobody wants to know.
   std::function<void(std::vector<RenameState>)> report_renames = {};

@@ -346,6 +346,7 @@ void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler
     return learn_object(add_child(directory, name, FileType::file), info, asked);
   }
   told(*inode, info.last_modified_ns, asked);
+  note_archive(*inode, info);
   if (other) {
     inode->etag = info.etag;
     inode->size = info.size;
@@ -365,6 +366,17 @@ void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler
     learn_metadata(inode, info, asked);
   } else if (!inode->stored_known && inode->type == FileType::file) {
     inode->mtime_ns = info.last_modified_ns;
+  }
+}
+
+void Tree::note_archive(Inode& inode, const ObjectInfo& info) {
+  using enum Inode::Archive;
+  if (info.metadata) {  // a HEAD or a GET: it says what there is to say
+    inode.archive = is_archived(info) ? yes : no;
+  } else if (is_archive_class(info.storage_class)) {
+    inode.archive = yes;
+  } else {
+    inode.archive = is_tiering_class(info.storage_class) ? unknown : no;
   }
 }
 

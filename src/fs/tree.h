@@ -109,6 +109,8 @@ class Tree {
   /// told that it is of another type, another inode takes its name, as above.
   void learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler::Time asked)
       REQUIRES(mutex);
+  /// Inode::archive, by what a listing or an answer tells.
+  static void note_archive(Inode& inode, const ObjectInfo& info);
 
   /// What the store says of the object's age: a change of its metadata alone, by another mount,
   /// shows nowhere else.

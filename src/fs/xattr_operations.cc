@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // AttributeOperations: extended attributes.
-#include <fmt/core.h>
+#include <fmt/chrono.h>
 
 #include <utility>
 
@@ -19,6 +19,11 @@ bool read_only(std::string_view name) {
   return name.starts_with(store_names) || name.starts_with(mount_names);
 }
 
+constexpr std::string_view class_name = "user.s3.storage_class";
+constexpr std::string_view restore_name = "user.s3.restore";
+constexpr std::string_view tier_name = "user.s3.archive_status";
+constexpr int64_t ns_per_second = 1'000'000'000;
+
 /// Null where the name is one that can be set.
 std::optional<Error> refuse(std::string_view name) {
   if (read_only(name))
@@ -30,6 +35,19 @@ std::optional<Error> refuse(std::string_view name) {
 }
 
 Error no_such_attribute() { return Error(Code::no_attribute); }
+
+std::string text_of(const RestoreState& state) {
+  if (state.ongoing) return "ongoing";
+  return fmt::format("until {:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(static_cast<time_t>(state.until_ns / ns_per_second)));
+}
+
+/// What a HEAD tells by such a name; empty: nothing.
+std::string value_of(const ObjectInfo& info, std::string_view name) {
+  if (name == restore_name) return info.restore ? text_of(*info.restore) : std::string();
+  if (name == tier_name) return info.archive_status;
+  return info.storage_class.empty() ? "STANDARD" : info.storage_class;
+}
 
 }  // namespace
 
@@ -63,13 +81,13 @@ void AttributeOperations::get_own(const InodePtr& inode, std::string_view name,
   }
   if (!text.empty()) return done(std::move(text));
   if (!stored || inode->type == FileType::directory) return done(no_such_attribute());
-  if (name == "user.s3.storage_class" || name == "user.s3.restore")
-    return get_from_store(inode, name == "user.s3.restore", std::move(done));
+  if (name == class_name || name == restore_name || name == tier_name)
+    return get_from_store(inode, std::string(name), std::move(done));
   if (name == "user.penstock.cached") return get_cached(inode, std::move(done));
   done(no_such_attribute());
 }
 
-void AttributeOperations::get_from_store(const InodePtr& inode, bool restore,
+void AttributeOperations::get_from_store(const InodePtr& inode, std::string name,
                                          Done<std::string> done) {
   Result<std::string> key = std::string();
   {
@@ -78,14 +96,14 @@ void AttributeOperations::get_from_store(const InodePtr& inode, bool restore,
   }
   if (!key) return done(key.error());
   // Asked each time: a restoration goes on by itself.
-  core_.parts.store.head(
-      {.key = *key},
-      core_.tracked<ObjectInfo>([restore, done = std::move(done)](Result<ObjectInfo> info) mutable {
-        if (!info) return done(info.error());
-        if (restore && info->restore.empty()) return done(no_such_attribute());
-        if (restore) return done(std::move(info->restore));
-        done(info->storage_class.empty() ? "STANDARD" : std::move(info->storage_class));
-      }));
+  core_.parts.store.head({.key = *key},
+                         core_.tracked<ObjectInfo>([name = std::move(name), done = std::move(done)](
+                                                       const Result<ObjectInfo>& info) mutable {
+                           if (!info) return done(info.error());
+                           std::string value = value_of(*info, name);
+                           if (value.empty()) return done(no_such_attribute());
+                           done(std::move(value));
+                         }));
 }
 
 void AttributeOperations::get_cached(const InodePtr& inode, Done<std::string> done) {
@@ -127,6 +145,7 @@ void AttributeOperations::list_xattrs(const InodePtr& inode, Done<std::vector<st
 
 void AttributeOperations::set_xattr(const InodePtr& inode, const std::string& name,
                                     const std::string& value, XattrMode mode, Done<void> done) {
+  if (name == restore_name) return ask_for_restore(inode, value, std::move(done));
   if (auto error = refuse(name)) return done(*error);
   change(
       inode,
@@ -139,6 +158,14 @@ void AttributeOperations::set_xattr(const InodePtr& inode, const std::string& na
         return before != value;
       },
       std::move(done));
+}
+
+void AttributeOperations::ask_for_restore(const InodePtr& inode, const std::string& value,
+                                          Done<void> done) {
+  const Result<RestoreWish> wish = parse_restore_wish(value, core_.parts.archive.wish);
+  if (!wish) return done(wish.error());
+  if (inode->type == FileType::directory) return done(Error(Code::is_a_directory));
+  archived_.request(inode, *wish, std::move(done));
 }
 
 void AttributeOperations::remove_xattr(const InodePtr& inode, const std::string& name,

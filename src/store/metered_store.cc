@@ -91,6 +91,10 @@ void MeteredStore::rename(RenameRequest request, Done<ObjectInfo> done) {
   inner_.rename(std::move(request), metered(StoreRequest::rename, std::move(done)));
 }
 
+void MeteredStore::restore(RestoreRequest request, Done<RestoreAnswer> done) {
+  inner_.restore(std::move(request), metered(StoreRequest::restore, std::move(done)));
+}
+
 void MeteredStore::create_upload(CreateUpload request, Done<std::string> done) {
   inner_.create_upload(std::move(request), metered(StoreRequest::create_upload, std::move(done)));
 }

@@ -155,6 +155,17 @@ void RetryingStore::rename(RenameRequest request, Done<ObjectInfo> done) {
   std::make_shared<VerifiedRename>(shared_, std::move(request), std::move(done))->start();
 }
 
+void RetryingStore::restore(RestoreRequest request, Done<RestoreAnswer> done) {
+  CallSubject subject{.operation = StoreRequest::restore, .key = request.key};
+  write<RestoreAnswer>(
+      std::move(subject),
+      [request = std::move(request)](ObjectStore& store, const std::stop_token&,
+                                     Done<RestoreAnswer> then) {
+        store.restore(request, std::move(then));
+      },
+      std::move(done));
+}
+
 void RetryingStore::create_upload(CreateUpload request, Done<std::string> done) {
   CallSubject subject{.operation = StoreRequest::create_upload, .key = request.key};
   write<std::string>(

@@ -38,6 +38,7 @@ class RetryingStore final : public ObjectStore {
   void remove_many(std::vector<std::string> keys, Done<std::vector<DeleteFailure>> done) override;
   void copy(CopyRequest request, Done<ObjectInfo> done) override;
   void rename(RenameRequest request, Done<ObjectInfo> done) override;
+  void restore(RestoreRequest request, Done<RestoreAnswer> done) override;
   void create_upload(CreateUpload request, Done<std::string> done) override;
   void upload_part(UploadPart request, Done<CompletedPart> done) override;
   void upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) override;

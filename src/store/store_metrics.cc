@@ -17,6 +17,8 @@ const char* name_of(StoreRequest kind) {
       return "copy";
     case StoreRequest::rename:
       return "rename";
+    case StoreRequest::restore:
+      return "restore";
     case StoreRequest::remove:
       return "remove";
     case StoreRequest::remove_many:

@@ -17,6 +17,7 @@ enum class StoreRequest : uint8_t {
   put,
   copy,
   rename,
+  restore,
   remove,
   remove_many,
   create_upload,

@@ -108,7 +108,7 @@ int conclude(const WarmReport& report, const Streams& streams) {
     return 1;
   }
   streams.err << report.summary();
-  return counts.failed == 0 && counts.not_kept == 0 ? 0 : 1;
+  return counts.failed == 0 && counts.not_kept == 0 && counts.archived == 0 ? 0 : 1;
 }
 
 Result<int> warm(const CommandArguments& arguments, const Streams& streams,

@@ -17,6 +17,7 @@ uint64_t& class_of(Billed& billed, StoreRequest kind) {
     case StoreRequest::put:
     case StoreRequest::copy:
     case StoreRequest::rename:
+    case StoreRequest::restore:
     case StoreRequest::create_upload:
     case StoreRequest::upload_part:
     case StoreRequest::upload_part_copy:

@@ -10,7 +10,8 @@
 
 namespace penstock {
 
-/// Requests by the classes that S3 has prices for; see PriceTable.
+/// Requests by the classes that S3 has prices for; see PriceTable. What a
+/// restoration costs beside its request is not in it.
 struct Billed {
   uint64_t put = 0;
   uint64_t get = 0;

@@ -25,8 +25,19 @@ std::future<Result<T>> start(Call call) {
   return promise->get_future();
 }
 
+/// A listing does not tell whether Intelligent-Tiering has archived an object; nor do all stores
+/// say there what was restored.
+bool leaves_open(const ObjectInfo& object) {
+  const bool restored = object.restore && !object.restore->ongoing;
+  return !restored &&
+         (is_archive_class(object.storage_class) || is_tiering_class(object.storage_class));
+}
+
 WarmFile file_of(const ObjectInfo& object) {
-  return {.name = object.key, .size = object.size, .etag = object.etag};
+  return {.name = object.key,
+          .size = object.size,
+          .etag = object.etag,
+          .ask_archive = leaves_open(object)};
 }
 
 std::string without_slash(std::string text) {
@@ -87,7 +98,7 @@ void StoredObjects::list(const WarmVisitor& visit, const WarmFailure& failed) {
 
 void StoredObjects::list_prefix(const WarmVisitor& visit, const WarmFailure& failed) {
   bool found = false;
-  ListRequest request{.prefix = prefix_};
+  ListRequest request{.prefix = prefix_, .with_restore = true};
   do {
     Result<ListPage> page = start<ListPage>([&](Done<ListPage> done) {
                               store_->store().list(request, std::move(done));
@@ -155,6 +166,12 @@ Result<CacheShare> StoredObjects::share(const WarmFile& file) {
       cache_->open({.key = file.name, .etag = file.etag, .size = file.size}, nullptr);
   CacheShare share = cached == nullptr ? CacheShare{} : cached->share();
   cache_->add_room(share);
+  if (!file.ask_archive || share.present >= file.size) return share;
+  const Result<ObjectInfo> head = start<ObjectInfo>([&](Done<ObjectInfo> done) {
+                                    store_->store().head({.key = file.name}, std::move(done));
+                                  }).get();
+  if (!head) return head.error();
+  share.archived = is_archived(*head) ? 1 : 0;
   return share;
 }
 

@@ -19,6 +19,8 @@ struct WarmFile {
   std::string name;  ///< The path in a mount, or the key.
   uint64_t size = 0;
   ETag etag;  ///< Of an object; of a file in a mount nothing, the mount knows it.
+  /// Of an object: its class leaves open whether it can be read.
+  bool ask_archive = false;
 };
 
 /// A failure that belongs to one name.

@@ -67,6 +67,12 @@ void WarmReport::not_kept(const std::string& file) {
   name(lost_, fmt::format("not kept: {}", file));
 }
 
+void WarmReport::archived(const std::string& file) {
+  const MutexLock lock(mutex_);
+  counts_.archived += 1;
+  name(archived_, fmt::format("archived: {}", file));
+}
+
 bool WarmReport::learn_room(const CacheShare& share) {
   const MutexLock lock(mutex_);
   if (share.limit == 0) return true;  // not known
@@ -126,7 +132,9 @@ std::string WarmReport::summary() const {
   const MutexLock lock(mutex_);
   const auto passed =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - start_);
-  std::string text = named_lines(failures_, counts_.failed) + named_lines(lost_, counts_.not_kept);
+  std::string text = named_lines(failures_, counts_.failed) +
+                     named_lines(archived_, counts_.archived) +
+                     named_lines(lost_, counts_.not_kept);
   text += fmt::format("fetched {}, {} in {} ({}/s)", counted(counts_.read_files, "file"),
                       human_size(counts_.read_bytes), human_time(passed),
                       human_size(static_cast<uint64_t>(rate())));
@@ -135,6 +143,10 @@ std::string WarmReport::summary() const {
                         human_size(counts_.already_bytes));
   }
   if (counts_.failed != 0) text += fmt::format("; {} failed", counts_.failed);
+  if (counts_.archived != 0) {
+    text += fmt::format("; {} are archived and were left alone (setfattr -n user.s3.restore)",
+                        counted(counts_.archived, "file"));
+  }
   if (counts_.not_kept != 0) {
     text += fmt::format("; {} could not be kept", counted(counts_.not_kept, "file"));
     if (counts_.limit != 0) text += "; the cache has room for " + room();

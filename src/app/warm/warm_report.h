@@ -23,6 +23,7 @@ class WarmReport {
     uint64_t read_files = 0;
     uint64_t read_bytes = 0;
     uint64_t failed = 0;
+    uint64_t archived = 0;  ///< Must be restored first; nothing of them was read.
     uint64_t not_kept = 0;  ///< Were read, but are not in the cache.
     uint64_t limit = 0;     ///< What the cache has room for; 0: not known.
     bool no_cache = false;
@@ -36,6 +37,7 @@ class WarmReport {
   void read(uint64_t bytes) EXCLUDES(mutex_);
   void read_file() EXCLUDES(mutex_);
   void failed(const std::string& name, const std::string& why) EXCLUDES(mutex_);
+  void archived(const std::string& name) EXCLUDES(mutex_);
   void not_kept(const std::string& name) EXCLUDES(mutex_);
   /// False where the cache has room for nothing.
   bool learn_room(const CacheShare& share) EXCLUDES(mutex_);
@@ -61,6 +63,7 @@ class WarmReport {
   CacheShare last_share_ GUARDED_BY(mutex_);
   bool said_limit_ GUARDED_BY(mutex_) = false;
   std::vector<std::string> failures_ GUARDED_BY(mutex_);  // the first ones
+  std::vector<std::string> archived_ GUARDED_BY(mutex_);  // the first ones
   std::vector<std::string> lost_ GUARDED_BY(mutex_);      // the first that could not be kept
 };
 

@@ -160,6 +160,10 @@ bool Warmer::kept_already(const Pass& pass, WarmQueue& queue, const WarmFile& fi
     if (pass.first) report_.already(file.size);
     return true;
   }
+  if (share->archived != 0) {
+    report_.archived(file.name);
+    return true;
+  }
   if (!room && pass.first) {
     queue.stop();
     return true;

@@ -18,7 +18,7 @@ struct Row {
 };
 
 // Codes that say more than their status does. Every other one follows from the status.
-constexpr std::array<Row, 42> rows = {{
+constexpr std::array<Row, 43> rows = {{
     Row{"NoSuchKey", Code::not_found},
     Row{"NoSuchBucket", Code::not_found},
     Row{"NoSuchUpload", Code::not_found},
@@ -54,7 +54,9 @@ constexpr std::array<Row, 42> rows = {{
     Row{"RequestTimeTooSkewed", Code::unavailable},
     Row{"RequestExpired", Code::access_denied},
     Row{"AuthorizationHeaderMalformed", Code::access_denied},
-    Row{"InvalidObjectState", Code::access_denied},
+    Row{"InvalidObjectState", Code::archived},
+    // Later, or by another tier: more of the same requests only make it worse.
+    Row{"GlacierExpeditedRetrievalNotAvailable", Code::not_supported},
     Row{"QuotaExceeded", Code::no_space},
     Row{"EntityTooLarge", Code::too_large},
     Row{"KeyTooLongError", Code::name_too_long},

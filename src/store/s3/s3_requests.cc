@@ -128,6 +128,8 @@ S3Request list_request(const ListRequest& request) {
       {"list-type", "2"}, {"encoding-type", "url"}, {"max-keys", std::to_string(request.max_keys)}};
   if (!request.prefix.empty()) s3.query.emplace_back("prefix", request.prefix);
   if (request.by_directory) s3.query.emplace_back("delimiter", "/");
+  if (request.with_restore)
+    s3.headers.emplace_back("x-amz-optional-object-attributes", "RestoreStatus");
   if (!request.continuation.empty()) {
     s3.query.emplace_back("continuation-token", request.continuation);
   } else if (!request.start_after.empty()) {
@@ -175,6 +177,18 @@ S3Request rename_request(const RenameRequest& request) {
   s3.headers.emplace_back("x-amz-rename-source-if-match", quote_etag(request.source_if_match));
   if (!request.token.empty()) s3.headers.emplace_back("x-amz-client-token", request.token);
   add_condition(s3, request.condition);
+  return s3;
+}
+
+S3Request restore_request(const RestoreRequest& request) {
+  std::string xml = R"(<RestoreRequest xmlns="http://s3.amazonaws.com/doc/2006-03-01/">)";
+  if (request.days) xml += fmt::format("<Days>{}</Days>", *request.days);
+  xml += fmt::format("<GlacierJobParameters><Tier>{}</Tier></GlacierJobParameters>",
+                     to_string(request.tier));
+  xml += "</RestoreRequest>";
+  S3Request s3{.method = HttpMethod::post, .key = request.key, .query = {{"restore", ""}}};
+  s3.headers.emplace_back("content-type", "application/xml");
+  s3.body = Body::of(std::move(xml));
   return s3;
 }
 

@@ -30,6 +30,7 @@ S3Request list_request(const ListRequest& request);
 Result<S3Request> put_request(PutRequest request);
 Result<S3Request> copy_request(const CopyRequest& request, const std::string& bucket);
 S3Request rename_request(const RenameRequest& request);
+S3Request restore_request(const RestoreRequest& request);
 Result<S3Request> create_upload_request(const CreateUpload& request);
 S3Request upload_part_request(UploadPart request);
 /// How x-amz-copy-source names a key: percent-encoded once or twice, or twice with every byte of

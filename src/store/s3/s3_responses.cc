@@ -90,6 +90,11 @@ Result<ObjectInfo> read_object(const XmlElement& element, const KeyReader& keys,
   object.etag = unquote_etag(trim(element.text_of("ETag")));
   object.last_modified_ns = parse_iso_date(trim(element.text_of("LastModified"))).value_or(0);
   object.storage_class = trim(element.text_of("StorageClass"));
+  if (const XmlElement* status = element.child("RestoreStatus"); status != nullptr) {
+    object.restore = RestoreState{
+        .ongoing = trim(status->text_of("IsRestoreInProgress")) == "true",
+        .until_ns = parse_iso_date(trim(status->text_of("RestoreExpiryDate"))).value_or(0)};
+  }
   return object;
 }
 
@@ -113,6 +118,20 @@ std::optional<uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
+std::optional<RestoreState> parse_restore(std::string_view header) {
+  // ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"
+  const auto value_of = [&](std::string_view name) {
+    const size_t at = header.find(name);
+    if (at == std::string_view::npos) return std::string_view();
+    const std::string_view value = header.substr(at + name.size());
+    return value.substr(0, value.find('"'));
+  };
+  const std::string_view ongoing = value_of("ongoing-request=\"");
+  if (ongoing.empty()) return std::nullopt;
+  return RestoreState{.ongoing = ongoing == "true",
+                      .until_ns = parse_http_date(value_of("expiry-date=\"")).value_or(0)};
+}
+
 ObjectInfo object_from_headers(const HttpHeaders& headers, const std::string& key, uint64_t size) {
   ObjectInfo object;
   object.key = key;
@@ -120,7 +139,8 @@ ObjectInfo object_from_headers(const HttpHeaders& headers, const std::string& ke
   object.etag = unquote_etag(headers.find("etag"));
   object.last_modified_ns = parse_http_date(headers.find("last-modified")).value_or(0);
   object.storage_class = headers.find("x-amz-storage-class");
-  object.restore = headers.find("x-amz-restore");
+  object.restore = parse_restore(headers.find("x-amz-restore"));
+  object.archive_status = headers.find("x-amz-archive-status");
   object.metadata.emplace();
   for (size_t i = 0; i < headers.size(); ++i) {
     const auto [name, value] = headers.line(i);

@@ -22,6 +22,9 @@ ETag unquote_etag(std::string_view etag);
 std::string quote_etag(const ETag& etag);
 std::optional<uint64_t> parse_number(std::string_view text);
 
+/// Of x-amz-restore; nothing for an empty or unreadable one.
+std::optional<RestoreState> parse_restore(std::string_view header);
+
 /// ETag, time, storage class and metadata of a GET's or HEAD's headers; `size` is the whole
 /// object's.
 ObjectInfo object_from_headers(const HttpHeaders& headers, const std::string& key, uint64_t size);

@@ -26,6 +26,18 @@ bool may_rename(const S3Options& options) {
   return is_directory_bucket(options.bucket);
 }
 
+Result<RestoreAnswer> restore_answer(const Result<HttpResponse>& response) {
+  constexpr int accepted = 202;
+  if (response) return response->status == accepted ? RestoreAnswer::begun : RestoreAnswer::ready;
+  const Error& refusal = response.error();
+  const std::string& word = refusal.detail().service_code;
+  if (word == "RestoreAlreadyInProgress") return RestoreAnswer::ongoing;
+  // What a GET says of an archived object is said here of one that is not.
+  const bool not_archived =
+      refusal.code() == Code::archived || word == "ObjectAlreadyInActiveTierError";
+  return not_archived ? refusal.with_code(Code::invalid_argument) : refusal;
+}
+
 }  // namespace
 
 bool is_directory_bucket(std::string_view bucket) {
@@ -158,6 +170,14 @@ void S3Store::rename(RenameRequest request, Done<ObjectInfo> done) {
   if (request.source_if_match.empty())
     return done(Error(Code::invalid_argument, "a rename of whatever is there"));
   renames_->rename(std::move(request), std::move(done));
+}
+
+void S3Store::restore(RestoreRequest request, Done<RestoreAnswer> done) {
+  if (auto error = check_key(request.key)) return done(*std::move(error));
+  session_->send(restore_request(request),
+                 [done = std::move(done)](const Result<HttpResponse>& response) mutable {
+                   done(restore_answer(response));
+                 });
 }
 
 void S3Store::create_upload(CreateUpload request, Done<std::string> done) {

@@ -72,6 +72,7 @@ class S3Store final : public ObjectStore {
   void copy(CopyRequest request, Done<ObjectInfo> done) override;
   void rename(RenameRequest request, Done<ObjectInfo> done) override;
 
+  void restore(RestoreRequest request, Done<RestoreAnswer> done) override;
   void create_upload(CreateUpload request, Done<std::string> done) override;
   void upload_part(UploadPart request, Done<CompletedPart> done) override;
   void upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) override;

@@ -27,6 +27,7 @@ TEST_CASE("Requests are counted by kind, with their bytes and failures") {
   Outcome<CompletedPart> part;
   Outcome<std::string> id;
   Outcome<ListPage> page;
+  Outcome<RestoreAnswer> answer;
   Outcome<void> nothing;
   Outcome<std::vector<DeleteFailure>> failures;
   Outcome<std::vector<CompletedPart>> parts;
@@ -50,6 +51,7 @@ TEST_CASE("Requests are counted by kind, with their bytes and failures") {
   store.remove_many({"a"}, failures.done());
   store.copy({}, info.done());
   store.rename({}, info.done());
+  store.restore({.key = "a"}, answer.done());
   store.create_upload({}, id.done());
   store.upload_part_copy({}, part.done());
   store.complete_upload({}, info.done());

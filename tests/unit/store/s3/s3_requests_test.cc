@@ -52,5 +52,30 @@ TEST_CASE("A list of uploads is asked for with encoded keys, or plain ones") {
   CHECK_FALSE(asks_for(list_uploads_request("p", {}, true), "encoding-type"));
 }
 
+TEST_CASE("a restoration is asked for with days and tier; Intelligent-Tiering has no days") {
+  const auto text = [](const RestoreRequest& request) {
+    const Body body = restore_request(request).body;
+    return std::string(reinterpret_cast<const char*>(body.pieces[0].data()), body.size());
+  };
+  const std::string xmlns = R"(<RestoreRequest xmlns="http://s3.amazonaws.com/doc/2006-03-01/">)";
+  CHECK(text({.key = "k", .days = 3, .tier = RestoreTier::bulk}) ==
+        xmlns +
+            "<Days>3</Days><GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters>"
+            "</RestoreRequest>");
+  CHECK(text({.key = "k"}) ==
+        xmlns +
+            "<GlacierJobParameters><Tier>Standard</Tier></GlacierJobParameters>"
+            "</RestoreRequest>");
+}
+
+TEST_CASE("what is wanted of a restoration is said by days, and a tier") {
+  const RestoreWish otherwise{.days = 7, .tier = RestoreTier::bulk};
+  CHECK(parse_restore_wish("3", otherwise)->days == 3);
+  CHECK(parse_restore_wish("3", otherwise)->tier == RestoreTier::bulk);
+  CHECK(parse_restore_wish("30,Expedited", otherwise)->tier == RestoreTier::expedited);
+  for (const char* wrong : {"", "0", "-1", "3 ", "3,", "3,bulk", "36501", "Bulk", "3,Bulk,"})
+    CHECK(parse_restore_wish(wrong, otherwise).code() == Code::invalid_argument);
+}
+
 }  // namespace
 }  // namespace penstock

@@ -38,5 +38,41 @@ TEST_CASE("A write's answer has its ETag in the header or in the body") {
   CHECK(etag_in({.name = "R", .text = {}, .children = {{"ETag", "", {}}}}).empty());
 }
 
+TEST_CASE("what is said of a restoration is read, in headers and in listings") {
+  CHECK_FALSE(parse_restore(""));
+  CHECK_FALSE(parse_restore("soon"));
+  CHECK(parse_restore(R"(ongoing-request="true")")->ongoing);
+  const auto ready =
+      parse_restore(R"(ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT")");
+  REQUIRE(ready);
+  CHECK_FALSE(ready->ongoing);
+  CHECK(ready->until_ns == 1'356'048'000'000'000'000);
+  const HttpResponse listing{
+      .status = 200,
+      .body =
+          "<ListBucketResult><Contents><Key>a</Key><Size>1</Size></Contents>"
+          "<Contents><Key>b</Key><Size>1</Size><RestoreStatus><IsRestoreInProgress>true"
+          "</IsRestoreInProgress></RestoreStatus></Contents>"
+          "<Contents><Key>c</Key><Size>1</Size><RestoreStatus><IsRestoreInProgress>false"
+          "</IsRestoreInProgress><RestoreExpiryDate>2012-12-21T00:00:00.000Z"
+          "</RestoreExpiryDate></RestoreStatus></Contents></ListBucketResult>"};
+  const auto page = parse_list_page(listing, "");
+  REQUIRE(page);
+  REQUIRE(page->objects.size() == 3);
+  CHECK_FALSE(page->objects[0].restore);
+  CHECK(page->objects[1].restore->ongoing);
+  CHECK(page->objects[2].restore->until_ns == ready->until_ns);
+}
+
+TEST_CASE("an object is archived by its class or its tier, until it is restored") {
+  const RestoreState ready{.until_ns = 1};
+  CHECK_FALSE(is_archived({.storage_class = "GLACIER_IR"}));
+  CHECK_FALSE(is_archived({.storage_class = "INTELLIGENT_TIERING"}));
+  CHECK(is_archived({.storage_class = "INTELLIGENT_TIERING", .archive_status = "ARCHIVE_ACCESS"}));
+  CHECK(is_archived({.storage_class = "GLACIER"}));
+  CHECK(is_archived({.storage_class = "GLACIER", .restore = RestoreState{.ongoing = true}}));
+  CHECK_FALSE(is_archived({.storage_class = "DEEP_ARCHIVE", .restore = ready}));
+}
+
 }  // namespace
 }  // namespace penstock
