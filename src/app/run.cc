@@ -14,6 +14,7 @@
 #include "app/commands/cache_command.h"
 #include "app/commands/config_command.h"
 #include "app/commands/mount_command.h"
+#include "app/commands/restore_command.h"
 #include "app/commands/stats_command.h"
 #include "app/commands/status_command.h"
 #include "app/commands/umount_command.h"
@@ -35,13 +36,14 @@ struct Command {
   int (*run)(Arguments arguments, const Streams& streams, const Environment& environment);
 };
 
-constexpr std::array<Command, 7> commands{{
+constexpr std::array<Command, 8> commands{{
     {"mount",
      [](Arguments arguments, const Streams& streams, const Environment& environment) {
        return mount_command(arguments, false, streams, environment);
      }},
     {"umount", umount_command},
     {"warm", warm_command},
+    {"restore", restore_command},
     {"cache", cache_command},
     {"status", status_command},
     {"stats", stats_command},

@@ -15,6 +15,10 @@ constexpr auto warm_places = std::to_array<std::string_view>(
      "max-connections", "http-threads", "cache-dir", "cache-size", "cache-min-free", "memory-limit",
      "config"});
 
+constexpr auto store_places = std::to_array<std::string_view>(
+    {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
+     "max-connections", "http-threads", "config"});
+
 constexpr CommandOption store{.name = "store",
                               .value = "URL",
                               .help = "only this bucket, or what lies below this prefix of it"};
@@ -41,6 +45,15 @@ constexpr auto warm_options = std::to_array<CommandOption>(
 
 constexpr auto stats_options = std::to_array<CommandOption>(
     {json, {.name = "prometheus", .help = "as Prometheus reads it; of one MOUNTPOINT"}});
+constexpr auto restore_options = std::to_array<CommandOption>(
+    {{.name = "recursive", .letter = 'r', .help = "also what lies below directories or prefixes"},
+     {.name = "days", .value = "N", .help = "how long the restored copies are kept [7]"},
+     {.name = "tier",
+      .value = "TIER",
+      .help = "how fast and how dear: Expedited, Standard or Bulk [Standard]"},
+     {.name = "no-wait", .help = "end when all is asked for; the status is 2 then"},
+     {.name = "dry-run", .help = "say what it takes and costs, and ask for nothing"}});
+
 constexpr auto status_options = std::to_array<CommandOption>(
     {json, {.name = "watch", .help = "show what mounts do, again each second, until Ctrl-C"}});
 constexpr auto journal_place =
@@ -89,6 +102,12 @@ constexpr auto table = std::to_array<CommandRow>({
      .about = "fetch files of a mount, or s3://BUCKET/PREFIX, into the cache",
      .options = warm_options,
      .mount_options = warm_places},
+    {.name = "restore",
+     .arguments = "PATH...",
+     .about =
+         "restore archived files of a mount, or s3://BUCKET/KEY, and wait until all can be read",
+     .options = restore_options,
+     .mount_options = store_places},
     {.name = "status",
      .arguments = "",
      .about =
@@ -113,8 +132,9 @@ constexpr auto table = std::to_array<CommandRow>({
      .mount_options = config_effects},
 });
 
-constexpr auto words = std::to_array<std::string_view>(
-    {"mount", "umount", "warm", "cache", "status", "stats", "config", "help", "version"});
+constexpr auto words =
+    std::to_array<std::string_view>({"mount", "umount", "warm", "restore", "cache", "status",
+                                     "stats", "config", "help", "version"});
 
 }  // namespace
 

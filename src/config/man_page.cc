@@ -136,7 +136,9 @@ std::string penstock_page() {
   page += section("EXIT STATUS");
   page += item("`0`", "Done.") +
           item("`1`", "Wrong arguments, or not done; the message says why.") +
-          item("`2`", "Of `penstock status`: files are not in their bucket yet.") +
+          item("`2`",
+               "Of `penstock status`: files are not in their bucket yet. Of `penstock restore "
+               "--no-wait`: what was asked for cannot be read yet.") +
           item("`3`", "Of `penstock status`: something cannot be seen.");
   page += section("FILES");
   page += item("`/etc/penstock/penstock.toml`, `~/.config/penstock/penstock.toml`",

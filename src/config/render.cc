@@ -17,6 +17,7 @@ constexpr std::string_view usage =
     R"(Usage: penstock mount [OPTIONS] URL MOUNTPOINT | NAME [MOUNTPOINT]
        penstock umount [--lazy | --force | --detach-pending] MOUNTPOINT|NAME
        penstock warm [OPTIONS] PATH...
+       penstock restore [OPTIONS] PATH...
        penstock cache ls|stats|verify|evict [OPTIONS]
        penstock status [--json | --watch] | penstock stats [--json] [MOUNTPOINT]
        penstock config check [FILE] | show [NAME]

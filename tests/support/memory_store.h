@@ -39,7 +39,7 @@ struct LoggedRequest {
 /// delimiter and pages, multipart. Every version has an ETag of its own (also where the bytes are
 /// the same). With a scheduler a call does nothing until the scheduler runs it, and takes effect in
 /// one step (a get sees one version, looked up in its first step). Thread-safe.
-class MemoryStore final : public ObjectStore {
+class MemoryStore : public ObjectStore {
  public:
   explicit MemoryStore(MemoryStoreOptions options = {});
   ~MemoryStore() override;

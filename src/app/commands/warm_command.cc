@@ -13,10 +13,10 @@
 #include "app/configured.h"
 #include "app/directories.h"
 #include "app/human_text.h"
-#include "app/mount_table.h"
 #include "app/progress_line.h"
 #include "app/signals.h"
 #include "app/warm/mounted_files.h"
+#include "app/warm/mounted_paths.h"
 #include "app/warm/stored_objects.h"
 #include "app/warm/warmer.h"
 #include "app/wrong.h"
@@ -64,17 +64,10 @@ Result<std::unique_ptr<WarmPlace>> open_files(const CommandArguments& arguments,
                                               const Environment& environment) {
   WarmRequest request{
       .paths = {}, .recursive = arguments.has("recursive"), .manifest = std::move(manifest)};
-  const std::vector<MountEntry> table = read_mount_table(environment.proc);
-  for (const std::string& given : arguments.positional) {
-    std::string path = canonical_path(given, environment.working_directory);
-    const std::optional<MountEntry> mount = mount_holding(table, path);
-    if (!mount || !mount->is_penstock()) {
-      return wrong(fmt::format(
-          "{} lies in no mount of Penstock's; without a mount: penstock warm s3://BUCKET/PREFIX",
-          path));
-    }
-    request.paths.push_back({.path = std::move(path), .mount = device_number(mount->device)});
-  }
+  Result<std::vector<WarmRequest::Path>> mounted = mounted_paths(
+      arguments.positional, environment, "without a mount: penstock warm s3://BUCKET/PREFIX");
+  if (!mounted) return mounted.error();
+  request.paths = std::move(*mounted);
   return std::unique_ptr<WarmPlace>(std::make_unique<MountedFiles>(std::move(request)));
 }
 

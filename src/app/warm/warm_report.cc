@@ -144,7 +144,7 @@ std::string WarmReport::summary() const {
   }
   if (counts_.failed != 0) text += fmt::format("; {} failed", counts_.failed);
   if (counts_.archived != 0) {
-    text += fmt::format("; {} are archived and were left alone (setfattr -n user.s3.restore)",
+    text += fmt::format("; {} are archived and were left alone, see penstock restore",
                         counted(counts_.archived, "file"));
   }
   if (counts_.not_kept != 0) {

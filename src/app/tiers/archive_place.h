@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "app/warm/warm_place.h"
+#include "penstock/archive.h"
+
+namespace penstock {
+
+/// Whether a file can be read, and where it is archived.
+struct ArchiveLook {
+  enum class State : uint8_t { readable, archived, ongoing };
+  State state = State::readable;
+  std::string place;  ///< "GLACIER", "ARCHIVE_ACCESS"; of what can be read it means nothing.
+};
+
+/// What is told of a file; absent: look() tells it. False ends the listing.
+using ArchiveVisitor = std::function<bool(WarmFile file, std::optional<ArchiveLook> known)>;
+
+/// Where files are that may be archived. All methods block, and are thread-safe.
+class ArchivePlace {
+ public:
+  virtual ~ArchivePlace() = default;
+
+  virtual void list(const ArchiveVisitor& visit, const WarmFailure& failed) = 0;
+  virtual Result<ArchiveLook> look(const WarmFile& file) = 0;
+  /// Asks for the restoration of a file that is archived. One that is under way is a success.
+  virtual Result<void> restore(const WarmFile& file, const RestoreWish& wish) = 0;
+};
+
+}  // namespace penstock

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/tiers/stored_archive.h"
+
+#include <future>
+#include <utility>
+
+namespace penstock {
+namespace {
+
+using State = ArchiveLook::State;
+
+constexpr uint32_t worker_threads = 2;
+
+/// Makes an asynchronous call and waits for its answer.
+template <typename T, typename Call>
+Result<T> wait_for(Call call) {
+  auto promise = std::make_shared<std::promise<Result<T>>>();
+  std::future<Result<T>> answer = promise->get_future();
+  call(Done<T>([promise](Result<T> result) { promise->set_value(std::move(result)); }));
+  return answer.get();
+}
+
+ArchiveLook look_of(const ObjectInfo& head) {
+  const bool ongoing = head.restore && head.restore->ongoing;
+  return {.state = !is_archived(head) ? State::readable
+                   : ongoing          ? State::ongoing
+                                      : State::archived,
+          .place = head.archive_status.empty() ? head.storage_class : head.archive_status};
+}
+
+/// What a listing tells. Not whether Intelligent-Tiering has archived an object; nor do all stores
+/// say what was restored.
+std::optional<ArchiveLook> look_of_listed(const ObjectInfo& object) {
+  if (is_tiering_class(object.storage_class)) return std::nullopt;
+  if (is_archive_class(object.storage_class) && !object.restore) return std::nullopt;
+  return look_of(object);
+}
+
+}  // namespace
+
+StoredArchive::StoredArchive(const StoreOptions& options, const StoreUrl& url, bool recursive)
+    : url_(options.url),
+      prefix_(url.prefix),
+      recursive_(recursive),
+      workers_("worker", worker_threads) {}
+
+Result<std::unique_ptr<StoredArchive>> StoredArchive::open(const StoreOptions& options,
+                                                           bool recursive,
+                                                           const std::shared_ptr<Log>& log) {
+  const Result<StoreUrl> url = parse_store_url(options.url);
+  if (!url) return url.error();
+  std::unique_ptr<StoredArchive> self(new StoredArchive(options, *url, recursive));
+  Result<std::unique_ptr<OpenedStore>> store = open_store(options, *url, self->workers_, log);
+  if (!store) return store.error();
+  self->store_ = std::move(*store);
+  const Result<void> checked = wait_for<void>(
+      [&](Done<void> done) { check_store(self->store_->store(), url->prefix, std::move(done)); });
+  if (!checked) return checked.error();
+  return self;
+}
+
+void StoredArchive::list(const ArchiveVisitor& visit, const WarmFailure& failed) {
+  if (recursive_ && list_below(visit, failed)) return;
+  if (prefix_.empty())
+    return failed(url_, recursive_ ? "is empty" : "is a bucket; --recursive takes what is in it");
+  // Then the URL may be that of one object.
+  const std::string key = prefix_.substr(0, prefix_.size() - 1);
+  const Result<ObjectInfo> object = head(key);
+  if (object) {
+    visit({.name = key, .size = object->size}, look_of(*object));
+  } else if (object.code() == Code::not_found) {
+    failed(url_,
+           recursive_ ? "does not exist" : "is no object; --recursive takes what lies below it");
+  } else {
+    failed(url_, object.error().describe());
+  }
+}
+
+/// False where nothing lies below.
+bool StoredArchive::list_below(const ArchiveVisitor& visit, const WarmFailure& failed) {
+  bool found = false;
+  ListRequest request{.prefix = prefix_, .with_restore = true};
+  do {
+    const Result<ListPage> page = wait_for<ListPage>(
+        [&](Done<ListPage> done) { store_->store().list(request, std::move(done)); });
+    if (!page) {
+      failed(url_, page.error().describe());
+      return true;
+    }
+    for (const ObjectInfo& object : page->objects) {
+      found = true;
+      if (!visit({.name = object.key, .size = object.size}, look_of_listed(object))) return true;
+    }
+    request.continuation = page->continuation;
+  } while (!request.continuation.empty());
+  return found;
+}
+
+Result<ObjectInfo> StoredArchive::head(const std::string& key) {
+  return wait_for<ObjectInfo>(
+      [&](Done<ObjectInfo> done) { store_->store().head({.key = key}, std::move(done)); });
+}
+
+Result<ArchiveLook> StoredArchive::look(const WarmFile& file) {
+  const Result<ObjectInfo> object = head(file.name);
+  if (!object) return Error(object.code(), object.error().describe());
+  return look_of(*object);
+}
+
+Result<void> StoredArchive::restore(const WarmFile& file, const RestoreWish& wish) {
+  const Result<ObjectInfo> object = head(file.name);
+  if (!object) return Error(object.code(), object.error().describe());
+  // Another client may have been quicker.
+  if (look_of(*object).state != State::archived) return {};
+  const bool moved = is_tiering_class(object->storage_class);
+  const RestoreRequest request{
+      .key = file.name, .days = moved ? std::nullopt : std::optional(wish.days), .tier = wish.tier};
+  const Result<RestoreAnswer> answer = wait_for<RestoreAnswer>(
+      [&](Done<RestoreAnswer> done) { store_->store().restore(request, std::move(done)); });
+  if (!answer) return Error(answer.code(), answer.error().describe());
+  return {};
+}
+
+}  // namespace penstock

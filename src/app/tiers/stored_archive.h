@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/tiers/archive_place.h"
+#include "base/log.h"
+#include "base/worker_pool.h"
+#include "penstock/options.h"
+#include "store/store_factory.h"
+
+namespace penstock {
+
+/// Objects of a bucket, without a mount.
+class StoredArchive final : public ArchivePlace {
+ public:
+  /// Asks the store for a listing, as a mount does. `recursive`: all that lies below the URL; else
+  /// it names one object. The error is a sentence for a person.
+  static Result<std::unique_ptr<StoredArchive>> open(const StoreOptions& options, bool recursive,
+                                                     const std::shared_ptr<Log>& log);
+
+  void list(const ArchiveVisitor& visit, const WarmFailure& failed) override;
+  Result<ArchiveLook> look(const WarmFile& file) override;
+  Result<void> restore(const WarmFile& file, const RestoreWish& wish) override;
+
+ private:
+  StoredArchive(const StoreOptions& options, const StoreUrl& url, bool recursive);
+  bool list_below(const ArchiveVisitor& visit, const WarmFailure& failed);
+  Result<ObjectInfo> head(const std::string& key);
+
+  const std::string url_;
+  const std::string prefix_;  // of keys; empty or ends in "/"
+  const bool recursive_;
+  WorkerPool workers_;
+  std::unique_ptr<OpenedStore> store_;
+};
+
+}  // namespace penstock
