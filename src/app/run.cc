@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/commands/archive_command.h"
 #include "app/commands/cache_command.h"
 #include "app/commands/config_command.h"
 #include "app/commands/mount_command.h"
@@ -36,7 +37,7 @@ struct Command {
   int (*run)(Arguments arguments, const Streams& streams, const Environment& environment);
 };
 
-constexpr std::array<Command, 8> commands{{
+constexpr std::array<Command, 10> commands{{
     {"mount",
      [](Arguments arguments, const Streams& streams, const Environment& environment) {
        return mount_command(arguments, false, streams, environment);
@@ -44,6 +45,8 @@ constexpr std::array<Command, 8> commands{{
     {"umount", umount_command},
     {"warm", warm_command},
     {"restore", restore_command},
+    {"archive", archive_command},
+    {"tier", tier_command},
     {"cache", cache_command},
     {"status", status_command},
     {"stats", stats_command},

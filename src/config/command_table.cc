@@ -54,6 +54,11 @@ constexpr auto restore_options = std::to_array<CommandOption>(
      {.name = "no-wait", .help = "end when all is asked for; the status is 2 then"},
      {.name = "dry-run", .help = "say what it takes and costs, and ask for nothing"}});
 
+constexpr auto archive_options = std::to_array<CommandOption>(
+    {{.name = "recursive", .letter = 'r', .help = "also what lies below directories or prefixes"},
+     {.name = "class", .value = "CLASS", .help = "the storage class that objects are moved to"}});
+constexpr auto tier_options = std::to_array<CommandOption>({bytes, json});
+
 constexpr auto status_options = std::to_array<CommandOption>(
     {json, {.name = "watch", .help = "show what mounts do, again each second, until Ctrl-C"}});
 constexpr auto journal_place =
@@ -108,6 +113,17 @@ constexpr auto table = std::to_array<CommandRow>({
          "restore archived files of a mount, or s3://BUCKET/KEY, and wait until all can be read",
      .options = restore_options,
      .mount_options = store_places},
+    {.name = "archive",
+     .arguments = "PATH...",
+     .about = "move files of a mount, or s3://BUCKET/KEY, to another storage class",
+     .options = archive_options,
+     .mount_options = store_places},
+    {.name = "tier",
+     .arguments = "PATH...",
+     .about =
+         "show objects and bytes by storage class, below paths of a mount or s3://BUCKET/PREFIX",
+     .options = tier_options,
+     .mount_options = store_places},
     {.name = "status",
      .arguments = "",
      .about =
@@ -133,8 +149,8 @@ constexpr auto table = std::to_array<CommandRow>({
 });
 
 constexpr auto words =
-    std::to_array<std::string_view>({"mount", "umount", "warm", "restore", "cache", "status",
-                                     "stats", "config", "help", "version"});
+    std::to_array<std::string_view>({"mount", "umount", "warm", "restore", "archive", "tier",
+                                     "cache", "status", "stats", "config", "help", "version"});
 
 }  // namespace
 

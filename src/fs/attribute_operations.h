@@ -52,6 +52,8 @@ class AttributeOperations {
   /// Of those, what the store is asked for each time.
   void get_from_store(const InodePtr& inode, std::string name, Done<std::string> done)
       EXCLUDES(core_.tree.mutex);
+  void set_class(const InodePtr& inode, const std::string& value, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
   void ask_for_restore(const InodePtr& inode, const std::string& value, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void get_cached(const InodePtr& inode, Done<std::string> done) EXCLUDES(core_.tree.mutex);

@@ -22,6 +22,8 @@ bool read_only(std::string_view name) {
 constexpr std::string_view class_name = "user.s3.storage_class";
 constexpr std::string_view restore_name = "user.s3.restore";
 constexpr std::string_view tier_name = "user.s3.archive_status";
+constexpr std::string_view standard = "STANDARD";
+constexpr size_t longest_class = 64;
 constexpr int64_t ns_per_second = 1'000'000'000;
 
 /// Null where the name is one that can be set.
@@ -146,6 +148,7 @@ void AttributeOperations::list_xattrs(const InodePtr& inode, Done<std::vector<st
 void AttributeOperations::set_xattr(const InodePtr& inode, const std::string& name,
                                     const std::string& value, XattrMode mode, Done<void> done) {
   if (name == restore_name) return ask_for_restore(inode, value, std::move(done));
+  if (name == class_name) return set_class(inode, value, std::move(done));
   if (auto error = refuse(name)) return done(*error);
   change(
       inode,
@@ -156,6 +159,31 @@ void AttributeOperations::set_xattr(const InodePtr& inode, const std::string& na
         if (!before && mode == XattrMode::replace) return no_such_attribute();
         put_xattr(stored.other, name, value);
         return before != value;
+      },
+      std::move(done));
+}
+
+void AttributeOperations::set_class(const InodePtr& inode, const std::string& value,
+                                    Done<void> done) {
+  const bool word =
+      !value.empty() && value.size() <= longest_class &&
+      value.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string::npos;
+  if (!word) return done(Error(Code::invalid_argument, "that is no storage class"));
+  if (inode->type == FileType::directory) return done(Error(Code::is_a_directory));
+  change(
+      inode,
+      [value](Inode& file, StoredAttributes& stored) -> Result<bool> {
+        // New contents are stored where they can be read at once.
+        if (file.local_only || (file.writer != nullptr && file.writer->dirty()))
+          return Error(Code::invalid_argument, "the file is being written; close it first");
+        Metadata& other = stored.other;
+        const auto before = other.find(header::storage_class);
+        const bool same = before == other.end() ? value == standard : before->second == value;
+        if (same) return false;
+        other.erase(header::storage_class);
+        if (value != standard) other[header::storage_class] = value;
+        file.archive = is_archive_class(value) ? Inode::Archive::yes : Inode::Archive::no;
+        return true;
       },
       std::move(done));
 }

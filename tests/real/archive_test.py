@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects in an archive storage class: listed, reading them says no, restored by each of the ways, never fetched unasked."""
 import errno
+import json
 import os
 import subprocess
 import unittest
@@ -95,6 +96,45 @@ class Archive(unittest.TestCase):
             self.assertIn(f"archived: {path}", result.stderr)
             self.assertIn("fetched 1 file", result.stderr)
             self.assertFalse(restored(path), "nobody has asked for it")
+
+    def penstock(self, mount, *arguments):
+        """Its status, and what it said; {url} stands for the mount's, and {path} for its mountpoint."""
+        words = [word.format(url=mount.url.rstrip("/"), path=mount.path) for word in arguments]
+        if any("://" in word for word in words):
+            words[1:1] = ["--endpoint-url", f"http://{mount.client.host}"]
+        result = subprocess.run([PENSTOCK, *words], env=mount.environment(), capture_output=True, text=True, check=False,
+                                timeout=60)
+        return result.returncode, result.stdout + result.stderr
+
+    def test_restore_ends_when_all_can_be_read(self):
+        for place in ("{path}", "{url}"):
+            with self.subTest(place), Mount() as mount:
+                paths = [self.archived(mount, "d/a"), self.archived(mount, "d/b", "DEEP_ARCHIVE")]
+                mount.client.put(mount.prefix + "d/warm", b"at hand")
+                status, said = self.penstock(mount, "restore", "--dry-run", "-r", place + "/d")
+                self.assertEqual(status, 0, said)
+                self.assertIn("2 objects archived, 0 being restored, 1 can be read", said)
+                self.assertEqual([error_of(lambda path=path: read(path)) for path in paths], [errno.ENODATA] * 2)
+                status, said = self.penstock(mount, "restore", "-r", "--tier", "Bulk", place + "/d")
+                self.assertEqual(status, 0, said)
+                self.assertIn("2 objects asked for; 3 can be read", said)
+                self.assertEqual([read(path) for path in paths], [b"frozen"] * 2)
+
+
+    def test_archive_moves_and_tier_shows(self):
+        for place in ("{path}", "{url}"):
+            with self.subTest(place), Mount() as mount:
+                mount.client.put(mount.prefix + "d/a", b"text", metadata={"color": "blue"},
+                                 headers={"content-type": "text/x"})
+                mount.client.put(mount.prefix + "d/b", b"more")
+                status, said = self.penstock(mount, "archive", "--class", "GLACIER", place + "/d/a")
+                self.assertEqual((status, said), (0, "1 object moved, 4B; 0 there already\n"))
+                told = mount.client.head(mount.prefix + "d/a")
+                self.assertEqual([told[name] for name in ("x-amz-storage-class", "x-amz-meta-color", "content-type")],
+                                 ["GLACIER", "blue", "text/x"])
+                status, said = self.penstock(mount, "tier", "--json", place + "/d")
+                self.assertEqual([(row["class"], row["objects"], row["bytes"]) for row in json.loads(said)],
+                                 [("GLACIER", 1, 4), ("STANDARD", 1, 4)])
 
 
 if __name__ == "__main__":

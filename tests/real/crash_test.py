@@ -34,7 +34,7 @@ class CrashMount(Mount):
                    self.log, "--log-level", "debug", "--state-dir", os.path.join(self.folder, "state"),
                    "--staging-dir", self.folder, "--cache-dir", os.path.join(self.folder, "cache"),
                    "--stop-timeout", "100s", *self.options, f"s3://{self.client.bucket}/{self.prefix}", self.path]
-        self.process = subprocess.Popen(command, env=self._environment(), stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(command, env=self.environment(), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: mounted_type(self.path) is not None or self.process.poll() is not None, 30, "the mount")
         self.assert_mounted()

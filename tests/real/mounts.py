@@ -63,7 +63,8 @@ class Mount:
             raise
         self._remove(failed=False)
 
-    def _environment(self):
+    def environment(self):
+        """That of the programs that talk to the server."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return {**kept, "AWS_ACCESS_KEY_ID": self.client.access_key, "AWS_SECRET_ACCESS_KEY": self.client.secret_key,
                 "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -76,7 +77,7 @@ class Mount:
                    "--state-dir", os.path.join(self.folder, "state"), "--staging-dir", self.folder,
                    "--cache-dir", os.path.join(self.folder, f"cache-{self.mounts}"), *self.options,
                    self.url, self.path]
-        result = subprocess.run(command, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True,
+        result = subprocess.run(command, env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True,
                                 text=True, timeout=60, check=False)
         if result.returncode != 0:
             raise RuntimeError(f"mount failed ({result.returncode}): {result.stdout}{result.stderr}")

@@ -5,20 +5,14 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <exception>
 #include <memory>
 
-#include "app/configured.h"
-#include "app/human_text.h"
 #include "app/progress_line.h"
 #include "app/signals.h"
-#include "app/tiers/mounted_archive.h"
+#include "app/tiers/open_archive.h"
 #include "app/tiers/restore_report.h"
 #include "app/tiers/restorer.h"
-#include "app/tiers/stored_archive.h"
-#include "app/warm/mounted_paths.h"
 #include "app/wrong.h"
-#include "config/render.h"
 
 namespace penstock {
 namespace {
@@ -44,28 +38,6 @@ Result<RestoreWish> wish_of(const CommandArguments& arguments) {
   return wish;
 }
 
-Result<std::unique_ptr<ArchivePlace>> open_place(const CommandArguments& arguments,
-                                                 const Environment& environment) {
-  const std::vector<std::string>& paths = arguments.positional;
-  const bool recursive = arguments.has("recursive");
-  if (paths.empty())
-    return wrong("what shall be restored? penstock restore --recursive /mnt/data, or s3://BUCKET");
-  if (paths[0].find("://") == std::string::npos) {
-    Result<std::vector<WarmRequest::Path>> mounted =
-        mounted_paths(paths, environment, "without a mount: penstock restore s3://BUCKET/KEY");
-    if (!mounted) return mounted.error();
-    return std::unique_ptr<ArchivePlace>(std::make_unique<MountedArchive>(
-        WarmRequest{.paths = std::move(*mounted), .recursive = recursive, .manifest = {}}));
-  }
-  if (paths.size() != 1) return wrong("one URL can be restored at a time");
-  StoreOptions options = arguments.options.store;
-  options.url = paths[0];
-  Result<std::unique_ptr<StoredArchive>> objects =
-      StoredArchive::open(options, recursive, Log::to_file("", LogLevel::warning));
-  if (!objects) return objects.error();
-  return std::unique_ptr<ArchivePlace>(std::move(*objects));
-}
-
 int conclude(const RestoreReport& report) {
   const RestoreReport::Counts counts = report.counts();
   if (counts.failed != 0) return 1;
@@ -87,7 +59,10 @@ Result<int> restore(const CommandArguments& arguments, const Streams& streams,
                 << std::flush;
     _exit(128 + signal);
   });
-  Result<std::unique_ptr<ArchivePlace>> place = open_place(arguments, environment);
+  const Result<std::unique_ptr<ArchivePlace>> place = open_archive(
+      arguments,
+      {.command = "restore", .done = "restored", .recursive = arguments.has("recursive")},
+      environment);
   if (!place) return place.error();
   Restorer restorer(**place, report, *wish, [&] {
     if (line.due()) line.show(report.progress());
@@ -107,21 +82,9 @@ Result<int> restore(const CommandArguments& arguments, const Streams& streams,
 
 int restore_command(std::span<const std::string> arguments, const Streams& streams,
                     const Environment& environment) {
-  const Result<CommandArguments> parsed =
-      parse_configured(command_row("restore"), arguments, environment);
-  if (parsed && parsed->help) {
-    streams.out << render_command_help("restore");
-    return 0;
-  }
-  Result<int> status = 1;
-  try {
-    status = parsed ? restore(*parsed, streams, environment) : Result<int>(parsed.error());
-  } catch (const std::exception& error) {  // no temporary file, no descriptors
-    status = wrong(error.what());
-  }
-  if (status) return *status;
-  streams.err << "penstock: " << status.error().message() << "\n";
-  return 1;
+  return run_archive_command(
+      command_row("restore"), arguments, streams, environment,
+      [&](const CommandArguments& parsed) { return restore(parsed, streams, environment); });
 }
 
 }  // namespace penstock

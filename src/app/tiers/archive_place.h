@@ -14,7 +14,7 @@ namespace penstock {
 struct ArchiveLook {
   enum class State : uint8_t { readable, archived, ongoing };
   State state = State::readable;
-  std::string place;  ///< "GLACIER", "ARCHIVE_ACCESS"; of what can be read it means nothing.
+  std::string place;  ///< The storage class, or "ARCHIVE_ACCESS" and the like; empty: STANDARD.
 };
 
 /// What is told of a file; absent: look() tells it. False ends the listing.
@@ -29,6 +29,8 @@ class ArchivePlace {
   virtual Result<ArchiveLook> look(const WarmFile& file) = 0;
   /// Asks for the restoration of a file that is archived. One that is under way is a success.
   virtual Result<void> restore(const WarmFile& file, const RestoreWish& wish) = 0;
+  /// Moves it to that storage class, with everything that it carries. False: it is there already.
+  virtual Result<bool> move(const WarmFile& file, const std::string& storage_class) = 0;
 };
 
 }  // namespace penstock

@@ -13,6 +13,8 @@ namespace {
 
 using State = ArchiveLook::State;
 
+constexpr char class_name[] = "user.s3.storage_class";
+
 /// The log of the mount has the rest.
 Error system_error(int number) {
   return Error(Code::unavailable,
@@ -35,8 +37,12 @@ void MountedArchive::list(const ArchiveVisitor& visit, const WarmFailure& failed
 }
 
 Result<ArchiveLook> MountedArchive::look(const WarmFile& file) {
-  Result<std::string> place = attribute(file.name, "user.s3.storage_class");
-  if (place && is_tiering_class(*place)) place = attribute(file.name, "user.s3.archive_status");
+  Result<std::string> place = attribute(file.name, class_name);
+  if (place && is_tiering_class(*place)) {
+    Result<std::string> tier = attribute(file.name, "user.s3.archive_status");
+    if (!tier) return tier.error();
+    if (!tier->empty()) place = std::move(tier);
+  }
   if (!place) return place.error();
   ArchiveLook look{.place = std::move(*place)};
   if (!is_archive_class(look.place) && !look.place.ends_with("ARCHIVE_ACCESS")) return look;
@@ -46,6 +52,16 @@ Result<ArchiveLook> MountedArchive::look(const WarmFile& file) {
                : *restore == "ongoing" ? State::ongoing
                                        : State::readable;
   return look;
+}
+
+Result<bool> MountedArchive::move(const WarmFile& file, const std::string& storage_class) {
+  const Result<std::string> present = attribute(file.name, class_name);
+  if (!present) return present.error();
+  if (*present == storage_class) return false;
+  if (setxattr(file.name.c_str(), class_name, storage_class.data(), storage_class.size(), 0) == 0)
+    return true;
+  if (errno == ENODATA) return Error(Code::archived, "is archived; penstock restore it first");
+  return system_error(errno);
 }
 
 Result<void> MountedArchive::restore(const WarmFile& file, const RestoreWish& wish) {

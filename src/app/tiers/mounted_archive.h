@@ -14,6 +14,7 @@ class MountedArchive final : public ArchivePlace {
   void list(const ArchiveVisitor& visit, const WarmFailure& failed) override;
   Result<ArchiveLook> look(const WarmFile& file) override;
   Result<void> restore(const WarmFile& file, const RestoreWish& wish) override;
+  Result<bool> move(const WarmFile& file, const std::string& storage_class) override;
 
  private:
   MountedFiles files_;

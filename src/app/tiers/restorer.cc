@@ -2,18 +2,16 @@
 #include "app/tiers/restorer.h"
 
 #include <algorithm>
-#include <latch>
 #include <thread>
 #include <utility>
-#include <vector>
+
+#include "app/tiers/survey.h"
 
 namespace penstock {
 namespace {
 
 using std::chrono::milliseconds;
 
-/// Requests at once. S3 takes 1,000 of these a second.
-constexpr int workers = 32;
 constexpr milliseconds tick_every{100};
 /// Between two looks at everything that is being restored, which takes minutes to days.
 constexpr milliseconds first_pause{500};
@@ -24,30 +22,6 @@ constexpr milliseconds longest_pause{300'000};
 Restorer::Restorer(ArchivePlace& place, RestoreReport& report, RestoreWish wish,
                    std::function<void()> tick)
     : place_(place), report_(report), wish_(wish), tick_(std::move(tick)) {}
-
-void Restorer::run(const Source& source, const Work& work) {
-  WarmQueue queue;
-  std::latch ended(workers + 1);
-  std::vector<std::jthread> threads;
-  threads.emplace_back([&] {
-    source([&](WarmFile file) { return queue.put(std::move(file)); });
-    queue.close();
-    ended.count_down();
-  });
-  for (int i = 0; i < workers; ++i) {
-    threads.emplace_back([&] {
-      while (const std::optional<WarmPiece> piece = queue.take()) {
-        work(piece->job->file);
-        queue.finished();
-      }
-      ended.count_down();
-    });
-  }
-  while (!ended.try_wait()) {
-    tick_();
-    std::this_thread::sleep_for(tick_every);
-  }
-}
 
 Restorer::Source Restorer::all_of(FileSpool& spool) {
   return [this, &spool](const WarmVisitor& visit) {
@@ -68,28 +42,21 @@ void Restorer::note(const WarmFile& file, const ArchiveLook& look) {
 }
 
 void Restorer::survey() {
-  const auto list = [this](const WarmVisitor& visit) {
-    place_.list(
-        [&](WarmFile file, std::optional<ArchiveLook> known) {
-          if (!known) return visit(std::move(file));
-          note(file, *known);
-          return true;
-        },
-        [this](const std::string& name, const std::string& why) { report_.failed(name, why); });
-  };
-  run(list, [this](const WarmFile& file) {
-    const Result<ArchiveLook> look = place_.look(file);
-    look ? note(file, *look) : report_.failed(file.name, std::string(look.error().message()));
-  });
+  penstock::survey(
+      place_, {.found = [this](const WarmFile& file, const ArchiveLook& look) { note(file, look); },
+               .failed = [this](const std::string& name,
+                                const std::string& why) { report_.failed(name, why); },
+               .tick = tick_});
 }
 
 void Restorer::ask() {
-  run(all_of(*archived_), [this](const WarmFile& file) {
+  const auto ask_for = [this](const WarmFile& file) {
     if (const Result<void> asked = place_.restore(file, wish_); !asked)
       return report_.failed(file.name, std::string(asked.error().message()));
     report_.asked();
     keep(*awaited_, file);
-  });
+  };
+  for_each_file(all_of(*archived_), ask_for, tick_);
 }
 
 void Restorer::look_again(const WarmFile& file, FileSpool& still) {
@@ -112,7 +79,8 @@ void Restorer::wait() {
   for (milliseconds time = first_pause; awaited_->size() != 0;
        time = std::min(time * 2, longest_pause)) {
     auto still = std::make_unique<FileSpool>();
-    run(all_of(*awaited_), [&](const WarmFile& file) { look_again(file, *still); });
+    for_each_file(
+        all_of(*awaited_), [&](const WarmFile& file) { look_again(file, *still); }, tick_);
     awaited_ = std::move(still);
     if (awaited_->size() != 0) pause(time);
   }

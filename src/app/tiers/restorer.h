@@ -8,7 +8,6 @@
 #include "app/tiers/archive_place.h"
 #include "app/tiers/restore_report.h"
 #include "app/warm/file_spool.h"
-#include "app/warm/warm_queue.h"
 
 namespace penstock {
 
@@ -29,9 +28,7 @@ class Restorer {
 
  private:
   using Source = std::function<void(const WarmVisitor& visit)>;
-  using Work = std::function<void(const WarmFile& file)>;
 
-  void run(const Source& source, const Work& work);
   Source all_of(FileSpool& spool);
   void note(const WarmFile& file, const ArchiveLook& look);
   void keep(FileSpool& spool, const WarmFile& file);

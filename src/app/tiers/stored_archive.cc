@@ -4,6 +4,8 @@
 #include <future>
 #include <utility>
 
+#include "fs/attributes.h"
+
 namespace penstock {
 namespace {
 
@@ -46,6 +48,7 @@ StoredArchive::StoredArchive(const StoreOptions& options, const StoreUrl& url, b
 
 Result<std::unique_ptr<StoredArchive>> StoredArchive::open(const StoreOptions& options,
                                                            bool recursive,
+                                                           const std::string& state_directory,
                                                            const std::shared_ptr<Log>& log) {
   const Result<StoreUrl> url = parse_store_url(options.url);
   if (!url) return url.error();
@@ -56,6 +59,9 @@ Result<std::unique_ptr<StoredArchive>> StoredArchive::open(const StoreOptions& o
   const Result<void> checked = wait_for<void>(
       [&](Done<void> done) { check_store(self->store_->store(), url->prefix, std::move(done)); });
   if (!checked) return checked.error();
+  ObjectStore& objects = self->store_->store();
+  self->uploads_ = open_upload_registry(state_directory, objects.identity(), url->prefix, log);
+  self->copier_ = std::make_unique<ObjectCopier>(objects, *self->uploads_);
   return self;
 }
 
@@ -119,6 +125,26 @@ Result<void> StoredArchive::restore(const WarmFile& file, const RestoreWish& wis
       [&](Done<RestoreAnswer> done) { store_->store().restore(request, std::move(done)); });
   if (!answer) return Error(answer.code(), answer.error().describe());
   return {};
+}
+
+Result<bool> StoredArchive::move(const WarmFile& file, const std::string& storage_class) {
+  const Result<ObjectInfo> object = head(file.name);
+  if (!object) return Error(object.code(), object.error().describe());
+  const std::string present = object->storage_class.empty() ? "STANDARD" : object->storage_class;
+  if (present == storage_class) return false;
+  if (is_archived(*object)) return Error(Code::archived, "is archived; penstock restore it first");
+  // The copy is a new object: it keeps the time of this one as the mounts' copies do.
+  Metadata metadata = with_time(*object);
+  metadata[header::storage_class] = storage_class;
+  CopyObject copy{.source = file.name,
+                  .target = file.name,
+                  .size = object->size,
+                  .etag = object->etag,
+                  .metadata = std::move(metadata)};
+  const Result<ObjectInfo> copied = wait_for<ObjectInfo>(
+      [&](Done<ObjectInfo> done) { copier_->copy(std::move(copy), std::move(done)); });
+  if (!copied) return Error(copied.code(), copied.error().describe());
+  return true;
 }
 
 }  // namespace penstock

@@ -7,6 +7,8 @@
 #include "app/tiers/archive_place.h"
 #include "base/log.h"
 #include "base/worker_pool.h"
+#include "data/copy/object_copier.h"
+#include "data/write/upload_registry.h"
 #include "penstock/options.h"
 #include "store/store_factory.h"
 
@@ -16,13 +18,16 @@ namespace penstock {
 class StoredArchive final : public ArchivePlace {
  public:
   /// Asks the store for a listing, as a mount does. `recursive`: all that lies below the URL; else
-  /// it names one object. The error is a sentence for a person.
+  /// it names one object. `state_directory` remembers unfinished copies. The error is a sentence
+  /// for a person.
   static Result<std::unique_ptr<StoredArchive>> open(const StoreOptions& options, bool recursive,
+                                                     const std::string& state_directory,
                                                      const std::shared_ptr<Log>& log);
 
   void list(const ArchiveVisitor& visit, const WarmFailure& failed) override;
   Result<ArchiveLook> look(const WarmFile& file) override;
   Result<void> restore(const WarmFile& file, const RestoreWish& wish) override;
+  Result<bool> move(const WarmFile& file, const std::string& storage_class) override;
 
  private:
   StoredArchive(const StoreOptions& options, const StoreUrl& url, bool recursive);
@@ -34,6 +39,8 @@ class StoredArchive final : public ArchivePlace {
   const bool recursive_;
   WorkerPool workers_;
   std::unique_ptr<OpenedStore> store_;
+  std::unique_ptr<UploadRegistry> uploads_;
+  std::unique_ptr<ObjectCopier> copier_;
 };
 
 }  // namespace penstock

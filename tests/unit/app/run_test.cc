@@ -77,7 +77,7 @@ TEST_CASE("help and version go to standard output") {
 
 TEST_CASE("every command prints its own help") {
   for (const std::string word :
-       {"umount", "warm", "restore", "cache", "status", "stats", "config"}) {
+       {"umount", "warm", "restore", "archive", "tier", "cache", "status", "stats", "config"}) {
     const std::string own = render_command_help(word);
     CHECK(own.starts_with("Usage: penstock " + word));
     CHECK(run_with({"penstock", word, "--help"}).out == own);
@@ -99,7 +99,8 @@ TEST_CASE("wrong commands say what was meant") {
   CHECK(refused({"muont"}) == "unknown command 'muont'; did you mean mount?");
   CHECK(refused({"unmount", "/mnt"}) == "unknown command 'unmount'; did you mean umount?");
   CHECK(refused({"sync"}) ==
-        "unknown command 'sync'; there are mount, umount, warm, restore, cache, status, stats, "
+        "unknown command 'sync'; there are mount, umount, warm, restore, archive, tier, cache, "
+        "status, stats, "
         "config, "
         "help, version, see "
         "penstock help");

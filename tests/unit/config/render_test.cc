@@ -52,7 +52,7 @@ TEST_CASE("help fits a terminal") {
       INFO(line);
       CHECK(line.size() <= 80);
     }
-    if (!all) CHECK(count <= 52);
+    if (!all) CHECK(count <= 54);
   }
 }
 
@@ -95,7 +95,8 @@ TEST_CASE("completion offers every option") {
   const std::string script = render_bash_completion();
   for (const std::string& name : table_names(true))
     CHECK(script.find("--" + name) != std::string::npos);
-  CHECK(script.find("compgen -W 'mount umount warm restore cache status stats config help version "
+  CHECK(script.find("compgen -W 'mount umount warm restore archive tier cache status stats config "
+                    "help version "
                     "--help --help-all "
                     "--version'") != std::string::npos);
   CHECK(script.find("'umount') names='--help --lazy --force --detach-pending --config'") !=
