@@ -12,11 +12,17 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-BUILD = ROOT / "build" / "dev"
+# Whose programs are measured: those of the preset `dev`, which are built first, or of another folder, as they are.
+BUILT = os.environ.get("PENSTOCK_BENCH_BUILD")
+BUILD = pathlib.Path(BUILT).resolve() if BUILT else ROOT / "build" / "dev"
+ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "testaccess", "AWS_SECRET_ACCESS_KEY": "testsecret",
+               "AWS_EC2_METADATA_DISABLED": "true"}
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
 def build():
+    if BUILT:
+        return
     if not (BUILD / "CMakeCache.txt").exists():
         subprocess.run(["cmake", "--preset", "dev"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     targets = ["penstock", "s3-testserver", "s3raw", "fsload", "nullmount"]
@@ -77,6 +83,17 @@ class Server:
         self.folder.cleanup()
 
 
+def process_cpu(pid):
+    """Seconds that a living process has used."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def process_peak_mib(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+
+
 class Mount:
     """A fresh mount, and what its daemon has used since it was ready."""
 
@@ -86,15 +103,14 @@ class Mount:
         self.path = folder / "mnt"
         self.path.mkdir()
         self.log_path = folder / "log"
-        environment = dict(os.environ, AWS_ACCESS_KEY_ID="testaccess", AWS_SECRET_ACCESS_KEY="testsecret",
-                           AWS_EC2_METADATA_DISABLED="true")
         if not any(option.startswith("--cache") for option in options):
             options = ("--no-cache", *options)
         if command is None:
             command = [BUILD / "penstock", "mount", "--foreground", "--endpoint-url", url, "--region", "us-east-1",
                        "--state-dir", folder / "state", *options, "s3://bench"]
         with open(self.log_path, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen([*map(str, command), self.path], env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*map(str, command), self.path], env=dict(os.environ, **ENVIRONMENT), stdout=log,
+                                            stderr=log)
         deadline = time.monotonic() + 60
         while f" {self.path} fuse.penstock" not in pathlib.Path("/proc/mounts").read_text():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -109,8 +125,7 @@ class Mount:
         return pathlib.Path(words[words.index("--cache-dir") + 1])
 
     def cpu(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return process_cpu(self.process.pid)
 
     def used_cpu(self):
         return self.cpu() - self.cpu_before
@@ -121,8 +136,7 @@ class Mount:
         return int(text[1]) * (1024 if text[2] == "G" else 1) if text else 0
 
     def peak_mib(self):
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) // 1024
+        return process_peak_mib(self.process.pid)
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)

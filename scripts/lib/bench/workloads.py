@@ -30,6 +30,11 @@ class Workload:
     profile: dict = dataclasses.field(default_factory=dict)
     mount: tuple = ()               # options of the mount; {disk} is a folder on a real disk
     on_request: bool = False        # takes long or much memory: only where --only has its whole name
+    own: bool = False               # about Penstock and nobody else
+
+    @property
+    def for_peers(self):
+        return not self.own and not self.mount
 
 
 def mb(rate):
@@ -290,6 +295,6 @@ WORKLOADS = [
     Workload("3,000 files, 1 % slow by 0.5 s", "16/31.2 ms", "", tree(30, 100, 16), (*TAIL, *SMALL_TREE)),
     Workload("1 stream, 5 % 503", "raw GETs without errors", "", with_errors,
              (*CAP, *synthetic(1, "2G"))),
-    Workload("FUSE alone, buffered", "tmpfs", "", ceiling(False)),
-    Workload("FUSE alone, O_DIRECT", "tmpfs", "", ceiling(True)),
+    Workload("FUSE alone, buffered", "tmpfs", "", ceiling(False), own=True),
+    Workload("FUSE alone, O_DIRECT", "tmpfs", "", ceiling(True), own=True),
 ]
