@@ -80,6 +80,7 @@ struct ArchivedReads::Case {
 
 bool ArchivedReads::must_look(const Inode& inode) const {
   const bool waits = core_.parts.archive.on_archived == OnArchived::wait;
+  const MutexLock lock(core_.tree.mutex);
   return inode.archive == Inode::Archive::yes ||
          (inode.archive == Inode::Archive::unknown && waits);
 }

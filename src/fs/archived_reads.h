@@ -23,7 +23,7 @@ class ArchivedReads {
   explicit ArchivedReads(FsCore& core) : core_(core) {}
 
   /// Whether an open must look first: what is known of the inode does not say if it can be read.
-  bool must_look(const Inode& inode) const REQUIRES(core_.tree.mutex);
+  bool must_look(const Inode& inode) const EXCLUDES(core_.tree.mutex);
   /// Asks the store by a HEAD, notes the answer, and goes on, also where there is none.
   void look(const InodePtr& inode, Callback<void()> then) EXCLUDES(core_.tree.mutex);
 

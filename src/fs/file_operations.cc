@@ -185,12 +185,8 @@ void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> d
   resolver_.refresh_to_open(
       inode, [this, inode, flags, done = std::move(done)](const Result<void>& fresh) mutable {
         if (!fresh) return done(look_up_again(fresh.error()));
-        bool look = false;
-        if (!flags.write) {
-          const MutexLock lock(core_.tree.mutex);
-          look = archived_.must_look(*inode);
-        }
-        if (!look) return open_fresh(inode, flags, std::move(done));
+        if (flags.write || !archived_.must_look(*inode))
+          return open_fresh(inode, flags, std::move(done));
         archived_.look(inode, [this, inode, flags, done = std::move(done)]() mutable {
           open_fresh(inode, flags, std::move(done));
         });
