@@ -17,8 +17,8 @@ class Watch(cli_test.MountCase):
         super().setUp()
         self.server = ["tmux", "-S", str(self.base / "tmux"), "-f", "/dev/null"]
         environment = {**os.environ, "LC_ALL": "C.UTF-8", "PS1": "$ ", "ENV": ""}
-        # Tall: the mounts of other tests are shown, too.
-        self.tmux("new-session", "-d", "-x", "110", "-y", "600", "sh", env=environment)
+        # Tall, for the mounts of other tests are shown, too; and wide, for folders of tests have long names.
+        self.tmux("new-session", "-d", "-x", "400", "-y", "600", "sh", env=environment)
 
     def tearDown(self):
         self.tmux("kill-server")
