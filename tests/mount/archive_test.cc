@@ -11,17 +11,12 @@
 
 #include "mount/forked_program.h"
 #include "mount/mounted_bucket.h"
+#include "mount/requests_made.h"
 #include "support/catch.h"
 #include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
-
-uint64_t requests(const TestServer& server, const std::string& operation) {
-  const ServerStats stats = server.stats();
-  const auto found = stats.requests.find(operation);
-  return found == stats.requests.end() ? 0 : found->second;
-}
 
 /// The attribute's value; "errno N" where there is none.
 std::string attribute(const std::filesystem::path& path, const std::string& name) {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "mount/mounted_bucket.h"
+#include "mount/requests_made.h"
 #include "support/catch.h"
 
 namespace penstock::test {
@@ -63,13 +64,8 @@ TEST_CASE("data that is days old is not asked for again within the TTL") {
   std::this_thread::sleep_for(std::chrono::seconds(12));
   server.reset_stats();
   epoch();
-  const ServerStats stats = server.stats();
-  const auto count = [&](const std::string& operation) {
-    const auto found = stats.requests.find(operation);
-    return found == stats.requests.end() ? 0 : found->second;
-  };
-  CHECK(count("HeadObject") == 0);
-  CHECK(count("ListObjectsV2") == 0);
+  CHECK(requests(server, "HeadObject") == 0);
+  CHECK(requests(server, "ListObjectsV2") == 0);
 }
 
 TEST_CASE("with a TTL for ever what is known is not asked for again") {

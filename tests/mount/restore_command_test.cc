@@ -3,17 +3,12 @@
 #include <csignal>
 
 #include "mount/mounted_bucket.h"
+#include "mount/requests_made.h"
 #include "support/catch.h"
 #include "support/sizes.h"
 
 namespace penstock::test {
 namespace {
-
-uint64_t requests(const TestServer& server, const std::string& operation) {
-  const ServerStats stats = server.stats();
-  const auto found = stats.requests.find(operation);
-  return found == stats.requests.end() ? 0 : found->second;
-}
 
 std::vector<std::string> below(const TestServer& server, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"restore", "--endpoint-url", server.endpoint()});

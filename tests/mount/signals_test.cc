@@ -13,6 +13,7 @@
 
 #include "mount/forked_program.h"
 #include "mount/mounted_bucket.h"
+#include "mount/requests_made.h"
 #include "support/catch.h"
 
 namespace penstock::test {
@@ -33,12 +34,6 @@ class Handled {
  private:
   const int number_;
 };
-
-uint64_t requests(TestServer& server, const std::string& operation) {
-  const ServerStats stats = server.stats();
-  const auto found = stats.requests.find(operation);
-  return found == stats.requests.end() ? 0 : found->second;
-}
 
 TEST_CASE("a change is made once by a program that makes it again when it was interrupted") {
   TestServer server;

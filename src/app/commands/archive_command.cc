@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 
+#include "app/commands/run_command.h"
 #include "app/human_text.h"
 #include "app/progress_line.h"
 #include "app/signals.h"
@@ -203,14 +204,14 @@ Result<int> tier(const CommandArguments& arguments, const Streams& streams,
 
 int archive_command(std::span<const std::string> arguments, const Streams& streams,
                     const Environment& environment) {
-  return run_archive_command(
+  return run_command(
       command_row("archive"), arguments, streams, environment,
       [&](const CommandArguments& parsed) { return archive(parsed, streams, environment); });
 }
 
 int tier_command(std::span<const std::string> arguments, const Streams& streams,
                  const Environment& environment) {
-  return run_archive_command(
+  return run_command(
       command_row("tier"), arguments, streams, environment,
       [&](const CommandArguments& parsed) { return tier(parsed, streams, environment); });
 }

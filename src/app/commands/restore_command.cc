@@ -7,6 +7,7 @@
 #include <csignal>
 #include <memory>
 
+#include "app/commands/run_command.h"
 #include "app/progress_line.h"
 #include "app/signals.h"
 #include "app/tiers/open_archive.h"
@@ -82,7 +83,7 @@ Result<int> restore(const CommandArguments& arguments, const Streams& streams,
 
 int restore_command(std::span<const std::string> arguments, const Streams& streams,
                     const Environment& environment) {
-  return run_archive_command(
+  return run_command(
       command_row("restore"), arguments, streams, environment,
       [&](const CommandArguments& parsed) { return restore(parsed, streams, environment); });
 }

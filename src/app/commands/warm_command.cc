@@ -6,11 +6,10 @@
 
 #include <charconv>
 #include <csignal>
-#include <exception>
 #include <memory>
 #include <optional>
 
-#include "app/configured.h"
+#include "app/commands/run_command.h"
 #include "app/directories.h"
 #include "app/human_text.h"
 #include "app/progress_line.h"
@@ -20,7 +19,6 @@
 #include "app/warm/stored_objects.h"
 #include "app/warm/warmer.h"
 #include "app/wrong.h"
-#include "config/render.h"
 
 namespace penstock {
 namespace {
@@ -138,21 +136,9 @@ Result<int> warm(const CommandArguments& arguments, const Streams& streams,
 
 int warm_command(std::span<const std::string> arguments, const Streams& streams,
                  const Environment& environment) {
-  const Result<CommandArguments> parsed =
-      parse_configured(command_row("warm"), arguments, environment);
-  if (parsed && parsed->help) {
-    streams.out << render_command_help("warm");
-    return 0;
-  }
-  Result<int> status = 1;
-  try {
-    status = parsed ? warm(*parsed, streams, environment) : Result<int>(parsed.error());
-  } catch (const std::exception& error) {  // no temporary file, no descriptors
-    status = wrong(error.what());
-  }
-  if (status) return *status;
-  streams.err << "penstock: " << status.error().message() << "\n";
-  return 1;
+  return run_command(
+      command_row("warm"), arguments, streams, environment,
+      [&](const CommandArguments& parsed) { return warm(parsed, streams, environment); });
 }
 
 }  // namespace penstock

@@ -3,16 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <exception>
 #include <utility>
 
-#include "app/configured.h"
 #include "app/directories.h"
 #include "app/tiers/mounted_archive.h"
 #include "app/tiers/stored_archive.h"
 #include "app/warm/mounted_paths.h"
 #include "app/wrong.h"
-#include "config/render.h"
 
 namespace penstock {
 
@@ -40,25 +37,6 @@ Result<std::unique_ptr<ArchivePlace>> open_archive(const CommandArguments& argum
                           Log::to_file("", LogLevel::warning));
   if (!objects) return objects.error();
   return std::unique_ptr<ArchivePlace>(std::move(*objects));
-}
-
-int run_archive_command(const CommandRow& row, std::span<const std::string> arguments,
-                        const Streams& streams, const Environment& environment,
-                        const std::function<Result<int>(const CommandArguments&)>& work) {
-  const Result<CommandArguments> parsed = parse_configured(row, arguments, environment);
-  if (parsed && parsed->help) {
-    streams.out << render_command_help(row.name);
-    return 0;
-  }
-  Result<int> status = 1;
-  try {
-    status = parsed ? work(*parsed) : Result<int>(parsed.error());
-  } catch (const std::exception& error) {  // no temporary file, no descriptors
-    status = wrong(error.what());
-  }
-  if (status) return *status;
-  streams.err << "penstock: " << status.error().message() << "\n";
-  return 1;
 }
 
 }  // namespace penstock

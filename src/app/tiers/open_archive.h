@@ -22,9 +22,4 @@ Result<std::unique_ptr<ArchivePlace>> open_archive(const CommandArguments& argum
                                                    const ArchiveGiven& given,
                                                    const Environment& environment);
 
-/// Runs a command of this kind to its exit status; what `work` fails with or throws is printed.
-int run_archive_command(const CommandRow& row, std::span<const std::string> arguments,
-                        const Streams& streams, const Environment& environment,
-                        const std::function<Result<int>(const CommandArguments&)>& work);
-
 }  // namespace penstock

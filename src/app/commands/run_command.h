@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "app/environment.h"
+#include "config/command_parse.h"
+
+namespace penstock {
+
+/// Runs a command that the configuration files count for to its exit status: what `work` fails with
+/// or throws is printed, and so is the command's help where that is asked for.
+int run_command(const CommandRow& row, std::span<const std::string> arguments,
+                const Streams& streams, const Environment& environment,
+                const std::function<Result<int>(const CommandArguments&)>& work);
+
+}  // namespace penstock
