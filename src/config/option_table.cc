@@ -529,7 +529,7 @@ constexpr auto last_rows = std::to_array<OptionRow>({
      .value = "FILE",
      .initial_words = "AWS us-east-1",
      .help = "what requests cost, for metrics",
-     .paragraph = "The store's prices: [monitoring.md](monitoring.md#what-it-costs).",
+     .paragraph = "The store's prices: [costs](operations/cost.md).",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.metrics.price_table; }},
 
