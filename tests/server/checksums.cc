@@ -111,7 +111,9 @@ std::optional<Response> wrong_checksum(const Request& request) {
           std::string("The ") + entry.header + " you specified did not match what we received.");
     }
   }
-  if (request.operation == "DeleteObjects" && request.digests.empty()) {
+  const bool needs_one = request.operation == "DeleteObjects" ||
+                         request.operation == "PutBucketLifecycleConfiguration";
+  if (needs_one && request.digests.empty()) {
     return error_response(
         400, "InvalidRequest",
         "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");

@@ -24,6 +24,10 @@ Response copy_object(const OperationContext& context, const Request& request);
 /// Of directory buckets, whose names end in "--x-s3".
 Response rename_object(const OperationContext& context, const Request& request);
 Response restore_object(const OperationContext& context, const Request& request);
+/// ?lifecycle of a bucket.
+Response get_lifecycle(const OperationContext& context, const Request& request);
+Response put_lifecycle(const OperationContext& context, const Request& request);
+Response delete_lifecycle(const OperationContext& context, const Request& request);
 Response get_tagging(const OperationContext& context, const Request& request);
 Response put_tagging(const OperationContext& context, const Request& request);
 Response list_objects(const OperationContext& context, const Request& request);  // versions 1 and 2

@@ -68,6 +68,12 @@ std::string service_operation(const Request& request) {
 }
 
 std::string bucket_operation(const Request& request) {
+  if (request.has_query("lifecycle")) {
+    return request.method == "GET"      ? "GetBucketLifecycleConfiguration"
+           : request.method == "PUT"    ? "PutBucketLifecycleConfiguration"
+           : request.method == "DELETE" ? "DeleteBucketLifecycle"
+                                        : "Unknown";
+  }
   if (request.method == "HEAD") return "HeadBucket";
   if (request.method == "PUT") return "CreateBucket";
   if (request.method == "DELETE") return "DeleteBucket";
@@ -119,7 +125,9 @@ std::optional<Response> route(Request& request) {
   } else {
     request.key = path->substr(1);
   }
+  const bool of_bucket = !request.bucket.empty() && request.key.empty();
   for (const auto& item : request.query) {
+    if (item.first == "lifecycle" && of_bucket) continue;
     if (item.first == "renameObject" && is_directory_bucket(request.bucket)) continue;
     if (std::find(unknown_subresources.begin(), unknown_subresources.end(), item.first) !=
         unknown_subresources.end()) {

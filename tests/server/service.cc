@@ -233,6 +233,9 @@ Response Service::perform(const Exchange& exchange) {
   if (operation == "AbortMultipartUpload") return abort_upload(here, request);
   if (operation == "ListParts") return list_parts(here, request);
   if (operation == "ListMultipartUploads") return list_uploads(here, request);
+  if (operation == "GetBucketLifecycleConfiguration") return get_lifecycle(here, request);
+  if (operation == "PutBucketLifecycleConfiguration") return put_lifecycle(here, request);
+  if (operation == "DeleteBucketLifecycle") return delete_lifecycle(here, request);
   if (operation == "Control") return control(request);
   return bucket_operation(here, request);
 }

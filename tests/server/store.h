@@ -68,6 +68,8 @@ struct Bucket {
   std::map<std::string, std::shared_ptr<const Object>> objects;
   std::map<std::string, Upload> uploads;
   std::map<std::string, RenameDone> renames;
+  std::string lifecycle;  ///< The document; empty: none.
+  std::string small_objects = "all_storage_classes_128K";
 };
 
 /// All the server holds. Objects never change, they are replaced: a reader keeps the one it began

@@ -151,6 +151,24 @@ std::string TestServer::storage_class(const std::string& bucket, const std::stri
   return object->headers.storage_class.empty() ? "STANDARD" : object->headers.storage_class;
 }
 
+std::string TestServer::lifecycle(const std::string& bucket) const {
+  const MutexLock lock(impl_->service.store().mutex);
+  return impl_->service.store().buckets[bucket].lifecycle;
+}
+
+void TestServer::set_lifecycle(const std::string& bucket, const std::string& document,
+                               const std::string& small_objects) {
+  const MutexLock lock(impl_->service.store().mutex);
+  Bucket& changed = impl_->service.store().buckets[bucket];
+  changed.lifecycle = document;
+  changed.small_objects = small_objects;
+}
+
+std::string TestServer::small_objects(const std::string& bucket) const {
+  const MutexLock lock(impl_->service.store().mutex);
+  return impl_->service.store().buckets[bucket].small_objects;
+}
+
 void TestServer::delete_object(const std::string& bucket, const std::string& key) {
   const MutexLock lock(impl_->service.store().mutex);
   const auto found = impl_->service.store().buckets.find(bucket);

@@ -56,7 +56,8 @@ struct ServerOptions {
 /// "HeadObject", "PutObject", "ListObjectsV2", "DeleteObject", "DeleteObjects", "CopyObject",
 /// "RenameObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy",
 /// "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts", "ListMultipartUploads",
-/// "HeadBucket", ...) or "*".
+/// "HeadBucket", "GetBucketLifecycleConfiguration", "PutBucketLifecycleConfiguration",
+/// "DeleteBucketLifecycle", ...) or "*".
 struct Fault {
   std::string operation = "*";
   std::string key = "*";  ///< Exact, or "*".
@@ -123,6 +124,12 @@ class TestServer {
   void set_storage_class(const std::string& bucket, const std::string& key,
                          const std::string& storage_class, const std::string& archive_tier = "");
   std::string storage_class(const std::string& bucket, const std::string& key) const;
+  /// The lifecycle configuration; empty: none.
+  std::string lifecycle(const std::string& bucket) const;
+  /// Sets it without a look at it, with x-amz-transition-default-minimum-object-size.
+  void set_lifecycle(const std::string& bucket, const std::string& document,
+                     const std::string& small_objects = "all_storage_classes_128K");
+  std::string small_objects(const std::string& bucket) const;
   void delete_object(const std::string& bucket, const std::string& key);
   std::vector<std::string> keys(const std::string& bucket) const;  ///< In byte order.
   size_t unfinished_uploads(const std::string& bucket) const;
