@@ -4,17 +4,13 @@
 #include <chrono>
 #include <utility>
 
+#include "store/metered_call.h"
+
 namespace penstock {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// What a store that works says, too: there is no such object, or it is another version.
-bool is_answer(Code code) {
-  return code == Code::not_found || code == Code::already_exists || code == Code::changed ||
-         code == Code::not_supported || code == Code::cancelled;
-}
 
 }  // namespace
 
@@ -40,20 +36,7 @@ class MeteredStore::MeteredSink final : public BodySink {
 
 template <typename T>
 Done<T> MeteredStore::metered(StoreRequest kind, Done<T> done, uint64_t sent) {
-  metrics_->of(kind).begun.add();
-  return [metrics = metrics_, kind, done = std::move(done), sent,
-          begun = Clock::now()](Result<T> result) mutable {
-    RequestMetrics& of_kind = metrics->of(kind);
-    of_kind.ended.add();
-    of_kind.whole.observe(Clock::now() - begun);
-    if (!result.has_value()) {
-      if (!is_answer(result.error().code())) of_kind.failed.add();
-      if (result.error().code() == Code::throttled) of_kind.throttled.add();
-    } else if (sent > 0) {
-      of_kind.bytes.add(sent);
-    }
-    done(std::move(result));
-  };
+  return metered_call(metrics_, kind, std::move(done), sent);
 }
 
 void MeteredStore::get(GetRequest request, Done<ObjectInfo> done) {

@@ -42,7 +42,7 @@ class MeteredStore final : public ObjectStore {
  private:
   class MeteredSink;
 
-  /// Counts the request now, and what becomes of it when it ends; `sent` bytes if it succeeds.
+  /// As metered_call.
   template <typename T>
   Done<T> metered(StoreRequest kind, Done<T> done, uint64_t sent = 0);
 

@@ -11,6 +11,7 @@
 #include "http/http_client.h"
 #include "store/dir/dir_store.h"
 #include "store/metered_store.h"
+#include "store/retrying_lifecycle.h"
 #include "store/retrying_store.h"
 #include "store/s3/aws_config.h"
 #include "store/s3/credentials_provider.h"
@@ -22,14 +23,24 @@ namespace {
 /// Retries around meters around the store, so that every try is counted.
 class Opened final : public OpenedStore {
  public:
-  /// `http` is what `inner` talks through; null: it does not.
-  Opened(std::unique_ptr<ObjectStore> inner, std::shared_ptr<const HttpClient> http, bool ordered,
-         Scheduler& scheduler, const std::shared_ptr<Log>& log)
-      : inner_(std::move(inner)),
-        http_(std::move(http)),
+  /// A store with what only some of them have.
+  struct Parts {
+    std::unique_ptr<ObjectStore> store;
+    std::shared_ptr<const HttpClient> http = nullptr;  ///< What it talks through.
+    LifecycleRules* rules = nullptr;                   ///< A part of it.
+  };
+
+  Opened(Parts parts, bool ordered, Scheduler& scheduler, const std::shared_ptr<Log>& log)
+      : inner_(std::move(parts.store)),
+        http_(std::move(parts.http)),
         ordered_(ordered),
         metered_(*inner_, metrics_),
-        retrying_(metered_, scheduler, RetryPolicy{}, std::random_device()(), log, metrics_) {}
+        retrying_(metered_, scheduler, RetryPolicy{}, std::random_device()(), log, metrics_) {
+    if (parts.rules == nullptr) return;
+    lifecycle_ = std::make_unique<RetryingLifecycle>(
+        *parts.rules, std::make_shared<RetryShared>(*inner_, scheduler, RetryPolicy{},
+                                                    std::random_device()(), log, metrics_));
+  }
 
   ObjectStore& store() override { return retrying_; }
   const StoreMetrics& metrics() const override { return *metrics_; }
@@ -43,6 +54,7 @@ class Opened final : public OpenedStore {
     return load;
   }
   bool ordered_listings() const override { return ordered_; }
+  LifecycleRules* lifecycle() override { return lifecycle_.get(); }
 
  private:
   const std::unique_ptr<ObjectStore> inner_;
@@ -51,16 +63,17 @@ class Opened final : public OpenedStore {
   const std::shared_ptr<StoreMetrics> metrics_ = std::make_shared<StoreMetrics>();
   MeteredStore metered_;
   RetryingStore retrying_;
+  std::unique_ptr<RetryingLifecycle> lifecycle_;
 };
 
-Result<std::unique_ptr<ObjectStore>> open_directory(const StoreUrl& url, Scheduler& scheduler,
-                                                    const std::shared_ptr<Log>& log) {
+Result<Opened::Parts> open_directory(const StoreUrl& url, Scheduler& scheduler,
+                                     const std::shared_ptr<Log>& log) {
   if (auto checked = DirStore::check_root(url.directory); !checked.has_value())
     return checked.error();
   if (access(url.directory.c_str(), W_OK) != 0) {
     log->warning("{} cannot be written to: the mount will only be read", url.directory);
   }
-  return std::unique_ptr<ObjectStore>(std::make_unique<DirStore>(url.directory, scheduler, log));
+  return Opened::Parts{.store = std::make_unique<DirStore>(url.directory, scheduler, log)};
 }
 
 /// Below the hidden name (src/fs/own_names.h), where later mounts remove what is left.
@@ -69,13 +82,13 @@ std::string trial_prefix(const StoreUrl& url) {
   return fmt::format("{}.penstock/trials/{:08x}{:08x}", url.prefix, random(), random());
 }
 
-Result<std::unique_ptr<ObjectStore>> open_s3(const StoreOptions& given, const StoreUrl& url,
-                                             Scheduler& scheduler, const std::shared_ptr<Log>& log,
-                                             std::shared_ptr<HttpClient>& http) {
+Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Scheduler& scheduler,
+                              const std::shared_ptr<Log>& log) {
   Variables variables = process_variables();
   auto resolved = resolve_aws_options(given, variables);
   if (!resolved.has_value()) return resolved.error();
   const StoreOptions options = std::move(resolved).value();
+  std::shared_ptr<HttpClient> http;
   try {
     http = std::make_shared<HttpClient>(HttpOptions{.threads = options.http_threads,
                                                     .max_connections = options.max_connections,
@@ -96,7 +109,8 @@ Result<std::unique_ptr<ObjectStore>> open_s3(const StoreOptions& given, const St
                                 .rename_trial_prefix = trial_prefix(url)},
                                std::move(credentials), http, log);
   if (!store.has_value()) return store.error();
-  return std::unique_ptr<ObjectStore>(std::move(store).value());
+  LifecycleRules& rules = store.value()->lifecycle();
+  return Opened::Parts{.store = std::move(store).value(), .http = std::move(http), .rules = &rules};
 }
 
 }  // namespace
@@ -105,13 +119,10 @@ Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, con
                                                 Scheduler& scheduler,
                                                 const std::shared_ptr<Log>& log) {
   const bool s3 = url.kind == StoreUrl::Kind::s3;
-  std::shared_ptr<HttpClient> http;
-  auto inner =
-      s3 ? open_s3(options, url, scheduler, log, http) : open_directory(url, scheduler, log);
-  if (!inner.has_value()) return inner.error();
-  return std::unique_ptr<OpenedStore>(
-      std::make_unique<Opened>(std::move(inner).value(), std::move(http),
-                               !s3 || !is_directory_bucket(url.bucket), scheduler, log));
+  auto parts = s3 ? open_s3(options, url, scheduler, log) : open_directory(url, scheduler, log);
+  if (!parts.has_value()) return parts.error();
+  return std::unique_ptr<OpenedStore>(std::make_unique<Opened>(
+      std::move(parts).value(), !s3 || !is_directory_bucket(url.bucket), scheduler, log));
 }
 
 }  // namespace penstock

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/scheduler.h"
+#include "penstock/lifecycle_rules.h"
 #include "penstock/object_store.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
@@ -34,6 +35,8 @@ class OpenedStore {
   virtual StoreLoad load() const = 0;
   /// Listings come in byte order, and ListRequest::start_after counts: not in directory buckets.
   virtual bool ordered_listings() const { return true; }
+  /// The rules of the bucket, with retries; null where the store is none. Lives as long as this.
+  virtual LifecycleRules* lifecycle() { return nullptr; }
 };
 
 /// Makes the store that `options.url` names. Does not talk to it: check_store does. Errors are

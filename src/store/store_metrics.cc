@@ -37,6 +37,8 @@ const char* name_of(StoreRequest kind) {
       return "list_parts";
     case StoreRequest::list_uploads:
       return "list_uploads";
+    case StoreRequest::lifecycle:
+      return "lifecycle";
   }
   return "";
 }

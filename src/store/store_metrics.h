@@ -9,7 +9,7 @@
 
 namespace penstock {
 
-/// The kinds of requests that an ObjectStore takes.
+/// The kinds of requests that an ObjectStore takes, and that of LifecycleRules.
 enum class StoreRequest : uint8_t {
   get,
   head,
@@ -27,8 +27,9 @@ enum class StoreRequest : uint8_t {
   abort_upload,
   list_parts,
   list_uploads,
+  lifecycle,  ///< Of the bucket itself: its rules are read or written.
 };
-constexpr size_t store_request_kinds = static_cast<size_t>(StoreRequest::list_uploads) + 1;
+constexpr size_t store_request_kinds = static_cast<size_t>(StoreRequest::lifecycle) + 1;
 
 /// For messages and metrics: as the enumerator is written.
 const char* name_of(StoreRequest kind);

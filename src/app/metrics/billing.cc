@@ -24,6 +24,7 @@ uint64_t& class_of(Billed& billed, StoreRequest kind) {
     case StoreRequest::complete_upload:
     case StoreRequest::list_parts:
     case StoreRequest::list_uploads:
+    case StoreRequest::lifecycle:
       break;
   }
   return billed.put;

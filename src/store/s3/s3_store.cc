@@ -8,6 +8,7 @@
 #include "store/s3/get_stream.h"
 #include "store/s3/s3_completion.h"
 #include "store/s3/s3_copies.h"
+#include "store/s3/s3_lifecycle.h"
 #include "store/s3/s3_operations.h"
 #include "store/s3/s3_renames.h"
 #include "store/s3/s3_requests.h"
@@ -66,7 +67,9 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
 }
 
 S3Store::S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames)
-    : renames_(std::move(renames)), session_(std::move(session)) {}
+    : renames_(std::move(renames)),
+      lifecycle_(std::make_unique<S3Lifecycle>(*session)),
+      session_(std::move(session)) {}
 
 S3Store::~S3Store() = default;
 
@@ -260,5 +263,7 @@ void S3Store::list_parts(std::string key, std::string upload_id,
 void S3Store::list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) {
   list_all_uploads(*session_, std::move(prefix), std::move(done));
 }
+
+LifecycleRules& S3Store::lifecycle() { return *lifecycle_; }
 
 }  // namespace penstock

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "http/http_client.h"
+#include "penstock/lifecycle_rules.h"
 #include "penstock/object_store.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
@@ -17,6 +18,7 @@
 
 namespace penstock {
 
+class S3Lifecycle;
 class S3Renames;
 class S3Session;
 
@@ -82,6 +84,9 @@ class S3Store final : public ObjectStore {
                   Done<std::vector<CompletedPart>> done) override;
   void list_uploads(std::string prefix, Done<std::vector<UploadInfo>> done) override;
 
+  /// The rules of the bucket; lives as long as the store.
+  LifecycleRules& lifecycle();
+
  private:
   /// The same once the tags are known.
   void put_described(PutRequest request, Done<ObjectInfo> done);
@@ -90,6 +95,7 @@ class S3Store final : public ObjectStore {
   S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames);
 
   std::unique_ptr<S3Renames> renames_;
+  std::unique_ptr<S3Lifecycle> lifecycle_;
   std::unique_ptr<S3Session> session_;  ///< Last: it waits for what uses the rest.
 };
 

@@ -59,8 +59,10 @@ TEST_CASE("Requests are counted by kind, with their bytes and failures") {
   store.list_parts("a", "u", parts.done());
   store.list_uploads("a", uploads.done());
   for (size_t i = 0; i < store_request_kinds; ++i) {
-    const RequestMetrics& of_kind = metrics->of(static_cast<StoreRequest>(i));
-    INFO(name_of(static_cast<StoreRequest>(i)));
+    const auto kind = static_cast<StoreRequest>(i);
+    if (kind == StoreRequest::lifecycle) continue;  // no store's: RetryingLifecycle counts it
+    const RequestMetrics& of_kind = metrics->of(kind);
+    INFO(name_of(kind));
     CHECK(of_kind.begun.value() == 1);
     CHECK(of_kind.ended.value() == 1);
     CHECK(of_kind.whole.read().total() == 1);
