@@ -18,6 +18,7 @@
 #include "app/commands/restore_command.h"
 #include "app/commands/stats_command.h"
 #include "app/commands/status_command.h"
+#include "app/commands/tier_command.h"
 #include "app/commands/umount_command.h"
 #include "app/commands/warm_command.h"
 #include "app/metrics/metric_table.h"

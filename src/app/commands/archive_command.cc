@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <map>
 #include <memory>
 
 #include "app/commands/run_command.h"
 #include "app/human_text.h"
 #include "app/progress_line.h"
 #include "app/signals.h"
+#include "app/tiers/failures.h"
 #include "app/tiers/open_archive.h"
 #include "app/tiers/survey.h"
 #include "app/wrong.h"
@@ -22,28 +22,9 @@
 namespace penstock {
 namespace {
 
-constexpr size_t most_named = 20;
 constexpr std::array<std::string_view, 8> classes{
     "STANDARD",   "STANDARD_IA", "ONEZONE_IA",   "INTELLIGENT_TIERING",
     "GLACIER_IR", "GLACIER",     "DEEP_ARCHIVE", "REDUCED_REDUNDANCY"};
-
-/// What failed: the first names, and how many. Guarded by its user.
-struct Failures {
-  uint64_t count = 0;
-  std::vector<std::string> first;
-
-  void add(const std::string& name, const std::string& why) {
-    count += 1;
-    if (first.size() < most_named) first.push_back(printable(name + ": " + why));
-  }
-  std::string text() const {
-    std::string text;
-    for (const std::string& failure : first) text += "penstock: " + failure + "\n";
-    if (count > first.size())
-      text += fmt::format("penstock: … and {} more\n", count - first.size());
-    return text;
-  }
-};
 
 /// How far a change of class is. Thread-safe.
 class MoveReport {
@@ -128,78 +109,6 @@ Result<int> archive(const CommandArguments& arguments, const Streams& streams,
   return report.failed() == 0 ? 0 : 1;
 }
 
-/// What lies in one class, or in one archive tier of Intelligent-Tiering.
-struct TierSum {
-  uint64_t objects = 0;
-  uint64_t bytes = 0;
-  uint64_t restored = 0;
-  uint64_t ongoing = 0;
-};
-using TierSums = std::map<std::string, TierSum>;
-
-std::string json_of(const TierSums& sums) {
-  std::string list;
-  for (const auto& [place, sum] : sums) {
-    list += fmt::format(
-        "{}{{\"class\": {}, \"objects\": {}, \"bytes\": {}, \"restored\": {}, \"being_restored\": "
-        "{}}}",
-        list.empty() ? "" : ", ", json_string(place), sum.objects, sum.bytes, sum.restored,
-        sum.ongoing);
-  }
-  return "[" + list + "]\n";
-}
-
-std::string table_of(const TierSums& sums, bool exact) {
-  std::string text = fmt::format("{:<20} {:>12} {:>20}\n", "CLASS", "OBJECTS", "BYTES");
-  for (const auto& [place, sum] : sums) {
-    text += fmt::format("{:<20} {:>12} {:>20}", printable(place), sum.objects,
-                        exact ? std::to_string(sum.bytes) : human_size(sum.bytes));
-    if (sum.restored != 0) text += fmt::format("  {} restored", sum.restored);
-    if (sum.ongoing != 0) text += fmt::format("  {} being restored", sum.ongoing);
-    text += "\n";
-  }
-  return text;
-}
-
-Result<int> tier(const CommandArguments& arguments, const Streams& streams,
-                 const Environment& environment) {
-  const Result<std::unique_ptr<ArchivePlace>> place = open_archive(
-      arguments, {.command = "tier", .done = "looked at", .recursive = true}, environment);
-  if (!place) return place.error();
-  ProgressLine line(streams.err, environment.terminal);
-  Mutex mutex;
-  TierSums sums;
-  Failures failures;
-  uint64_t objects = 0;
-  const auto found = [&](const WarmFile& file, const ArchiveLook& look) {
-    const MutexLock lock(mutex);
-    TierSum& sum = sums[look.place.empty() ? "STANDARD" : look.place];
-    sum.objects += 1;
-    sum.bytes += file.size;
-    sum.restored += is_archive_class(look.place) && look.state == ArchiveLook::State::readable;
-    sum.ongoing += look.state == ArchiveLook::State::ongoing;
-    objects += 1;
-  };
-  const auto failed = [&](const std::string& name, const std::string& why) {
-    const MutexLock lock(mutex);
-    failures.add(name, why);
-  };
-  const auto tick = [&] {
-    if (!line.due()) return;
-    uint64_t count = 0;
-    {
-      const MutexLock lock(mutex);
-      count = objects;
-    }
-    line.show(counted(count, "object"));
-  };
-  survey(**place, {.found = found, .failed = failed, .tick = tick});
-  line.finish();
-  streams.err << failures.text();
-  streams.out << (arguments.has("json") ? json_of(sums) : table_of(sums, arguments.has("bytes")));
-  return failures.count == 0 ? 0 : 1;
-}
-
 }  // namespace
 
 int archive_command(std::span<const std::string> arguments, const Streams& streams,
@@ -207,13 +116,6 @@ int archive_command(std::span<const std::string> arguments, const Streams& strea
   return run_command(
       command_row("archive"), arguments, streams, environment,
       [&](const CommandArguments& parsed) { return archive(parsed, streams, environment); });
-}
-
-int tier_command(std::span<const std::string> arguments, const Streams& streams,
-                 const Environment& environment) {
-  return run_command(
-      command_row("tier"), arguments, streams, environment,
-      [&](const CommandArguments& parsed) { return tier(parsed, streams, environment); });
 }
 
 }  // namespace penstock

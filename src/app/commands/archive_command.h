@@ -12,8 +12,4 @@ namespace penstock {
 int archive_command(std::span<const std::string> arguments, const Streams& streams,
                     const Environment& environment);
 
-/// `penstock tier`; returns the exit status: 0, or 1 where something could not be looked at.
-int tier_command(std::span<const std::string> arguments, const Streams& streams,
-                 const Environment& environment);
-
 }  // namespace penstock
