@@ -57,7 +57,16 @@ constexpr auto restore_options = std::to_array<CommandOption>(
 constexpr auto archive_options = std::to_array<CommandOption>(
     {{.name = "recursive", .letter = 'r', .help = "also what lies below directories or prefixes"},
      {.name = "class", .value = "CLASS", .help = "the storage class that objects are moved to"}});
-constexpr auto tier_options = std::to_array<CommandOption>({bytes, json});
+constexpr auto tier_options = std::to_array<CommandOption>(
+    {bytes,
+     json,
+     {.name = "older-than",
+      .value = "DAYS",
+      .help = "show what a lifecycle rule of the bucket would do that moves what is older: 7d"},
+     {.name = "to", .value = "CLASS", .help = "the storage class that the rule moves objects to"},
+     {.name = "apply", .help = "write the rule, or take it away, after it has been shown"},
+     {.name = "remove", .help = "show Penstock's rules for this URL, for --apply to take away"},
+     {.name = "whole-bucket", .help = "the rule is for every object of the bucket"}});
 
 constexpr auto status_options = std::to_array<CommandOption>(
     {json, {.name = "watch", .help = "show what mounts do, again each second, until Ctrl-C"}});

@@ -13,10 +13,12 @@ file print: S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY, S3_BUCKET.
     s3.py list [PREFIX]            prints "SIZE KEY" of every object
     s3.py restore KEY              asks for an archived object to be brought back
 """
+import base64
 import hashlib
 import hmac
 import http.client
 import os
+import re
 import sys
 import time
 import urllib.parse
@@ -114,6 +116,25 @@ class Client:
     def restore(self, key):
         body = b"<RestoreRequest><Days>1</Days></RestoreRequest>"
         self.request("POST", key, {"restore": ""}, body)
+
+    def lifecycle(self):
+        """{id: text} of the bucket's lifecycle rules."""
+        try:
+            document = self.request("GET", query={"lifecycle": ""})[1].decode()
+        except S3Error as error:
+            if error.status != 404:
+                raise
+            return {}
+        rules = re.findall(r"<Rule>.*?</Rule>", document, re.DOTALL)
+        return {re.search(r"<ID>(.*?)</ID>", rule).group(1): rule for rule in rules}
+
+    def put_lifecycle(self, rules):
+        body = f"<LifecycleConfiguration>{rules}</LifecycleConfiguration>".encode()
+        digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+        self.request("PUT", query={"lifecycle": ""}, body=body, headers={"content-md5": digest})
+
+    def delete_lifecycle(self):
+        self.request("DELETE", query={"lifecycle": ""})
 
     def list(self, prefix=""):
         """{key: size} of every object under the prefix."""

@@ -7,12 +7,14 @@
 #include <memory>
 
 #include "app/commands/run_command.h"
+#include "app/commands/tier_rule.h"
 #include "app/human_text.h"
 #include "app/progress_line.h"
 #include "app/tiers/failures.h"
 #include "app/tiers/open_archive.h"
 #include "app/tiers/survey.h"
 #include "base/mutex.h"
+#include "store/store_factory.h"
 
 namespace penstock {
 namespace {
@@ -52,6 +54,7 @@ std::string table_of(const TierSums& sums, bool exact) {
 
 Result<int> tier(const CommandArguments& arguments, const Streams& streams,
                  const Environment& environment) {
+  if (wants_rule(arguments)) return tier_rule(arguments, streams, environment);
   const Result<std::unique_ptr<ArchivePlace>> place = open_archive(
       arguments, {.command = "tier", .done = "looked at", .recursive = true}, environment);
   if (!place) return place.error();
@@ -85,7 +88,13 @@ Result<int> tier(const CommandArguments& arguments, const Streams& streams,
   survey(**place, {.found = found, .failed = failed, .tick = tick});
   line.finish();
   streams.err << failures.text();
-  streams.out << (arguments.has("json") ? json_of(sums) : table_of(sums, arguments.has("bytes")));
+  const bool json = arguments.has("json");
+  streams.out << (json ? json_of(sums) : table_of(sums, arguments.has("bytes")));
+  LifecycleRules* const rules = (*place.value()).lifecycle();
+  if (!json && rules != nullptr) {
+    const Result<StoreUrl> url = parse_store_url(arguments.positional.front());
+    if (url) show_rules(*rules, url.value().prefix, streams);
+  }
   return failures.count == 0 ? 0 : 1;
 }
 

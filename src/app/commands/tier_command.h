@@ -8,7 +8,8 @@
 
 namespace penstock {
 
-/// `penstock tier`; returns the exit status: 0, or 1 where something could not be looked at.
+/// `penstock tier`; returns the exit status: 0, or 1 where something could not be looked at,
+/// or a lifecycle rule is not as it should be.
 int tier_command(std::span<const std::string> arguments, const Streams& streams,
                  const Environment& environment);
 

@@ -7,6 +7,7 @@
 
 #include "app/warm/warm_place.h"
 #include "penstock/archive.h"
+#include "penstock/lifecycle_rules.h"
 
 namespace penstock {
 
@@ -15,6 +16,7 @@ struct ArchiveLook {
   enum class State : uint8_t { readable, archived, ongoing };
   State state = State::readable;
   std::string place;  ///< The storage class, or "ARCHIVE_ACCESS" and the like; empty: STANDARD.
+  int64_t modified_ns = 0;  ///< Since the epoch, as the store has it; 0: not known, as of a mount.
 };
 
 /// What is told of a file; absent: look() tells it. False ends the listing.
@@ -31,6 +33,9 @@ class ArchivePlace {
   virtual Result<void> restore(const WarmFile& file, const RestoreWish& wish) = 0;
   /// Moves it to that storage class, with everything that it carries. False: it is there already.
   virtual Result<bool> move(const WarmFile& file, const std::string& storage_class) = 0;
+  /// The rules of the bucket; null where there is none, or where a mount is asked. Lives as long as
+  /// this.
+  virtual LifecycleRules* lifecycle() { return nullptr; }
 };
 
 }  // namespace penstock

@@ -32,9 +32,9 @@ Result<std::unique_ptr<ArchivePlace>> open_archive(const CommandArguments& argum
   if (paths.size() != 1) return wrong(fmt::format("one URL can be {} at a time", given.done));
   StoreOptions options = arguments.options.store;
   options.url = paths[0];
-  Result<std::unique_ptr<StoredArchive>> objects =
-      StoredArchive::open(options, given.recursive, default_state_directory(environment),
-                          Log::to_file("", LogLevel::warning));
+  Result<std::unique_ptr<StoredArchive>> objects = StoredArchive::open(
+      options, {.recursive = given.recursive, .only_classes = given.only_classes},
+      default_state_directory(environment), Log::to_file("", LogLevel::warning));
   if (!objects) return objects.error();
   return std::unique_ptr<ArchivePlace>(std::move(*objects));
 }

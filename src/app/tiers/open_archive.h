@@ -15,6 +15,8 @@ struct ArchiveGiven {
   std::string command;     ///< "restore".
   std::string done;        ///< "restored": for messages.
   bool recursive = false;  ///< All that lies below the paths, or the URL.
+  /// Of a URL: only classes and times count, not what was restored, and there may be nothing.
+  bool only_classes = false;
 };
 
 /// Paths in mounts, or one URL. The error is a sentence for a person.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/tiers/stored_archive.h"
 
-#include <future>
 #include <utility>
 
+#include "app/tiers/wait_for.h"
 #include "fs/attributes.h"
 
 namespace penstock {
@@ -13,46 +13,35 @@ using State = ArchiveLook::State;
 
 constexpr uint32_t worker_threads = 2;
 
-/// Makes an asynchronous call and waits for its answer.
-template <typename T, typename Call>
-Result<T> wait_for(Call call) {
-  auto promise = std::make_shared<std::promise<Result<T>>>();
-  std::future<Result<T>> answer = promise->get_future();
-  call(Done<T>([promise](Result<T> result) { promise->set_value(std::move(result)); }));
-  return answer.get();
-}
-
 ArchiveLook look_of(const ObjectInfo& head) {
   const bool ongoing = head.restore && head.restore->ongoing;
   return {.state = !is_archived(head) ? State::readable
                    : ongoing          ? State::ongoing
                                       : State::archived,
-          .place = head.archive_status.empty() ? head.storage_class : head.archive_status};
+          .place = head.archive_status.empty() ? head.storage_class : head.archive_status,
+          .modified_ns = head.last_modified_ns};
 }
 
 /// What a listing tells. Not whether Intelligent-Tiering has archived an object; nor do all stores
-/// say what was restored.
-std::optional<ArchiveLook> look_of_listed(const ObjectInfo& object) {
+/// say what was restored, which need not matter.
+std::optional<ArchiveLook> look_of_listed(const ObjectInfo& object, bool restored_matters) {
   if (is_tiering_class(object.storage_class)) return std::nullopt;
-  if (is_archive_class(object.storage_class) && !object.restore) return std::nullopt;
+  if (restored_matters && is_archive_class(object.storage_class) && !object.restore)
+    return std::nullopt;
   return look_of(object);
 }
 
 }  // namespace
 
-StoredArchive::StoredArchive(const StoreOptions& options, const StoreUrl& url, bool recursive)
-    : url_(options.url),
-      prefix_(url.prefix),
-      recursive_(recursive),
-      workers_("worker", worker_threads) {}
+StoredArchive::StoredArchive(const StoreOptions& options, const StoreUrl& url, Scope scope)
+    : url_(options.url), prefix_(url.prefix), scope_(scope), workers_("worker", worker_threads) {}
 
-Result<std::unique_ptr<StoredArchive>> StoredArchive::open(const StoreOptions& options,
-                                                           bool recursive,
+Result<std::unique_ptr<StoredArchive>> StoredArchive::open(const StoreOptions& options, Scope scope,
                                                            const std::string& state_directory,
                                                            const std::shared_ptr<Log>& log) {
   const Result<StoreUrl> url = parse_store_url(options.url);
   if (!url) return url.error();
-  std::unique_ptr<StoredArchive> self(new StoredArchive(options, *url, recursive));
+  std::unique_ptr<StoredArchive> self(new StoredArchive(options, *url, scope));
   Result<std::unique_ptr<OpenedStore>> store = open_store(options, *url, self->workers_, log);
   if (!store) return store.error();
   self->store_ = std::move(*store);
@@ -66,17 +55,18 @@ Result<std::unique_ptr<StoredArchive>> StoredArchive::open(const StoreOptions& o
 }
 
 void StoredArchive::list(const ArchiveVisitor& visit, const WarmFailure& failed) {
-  if (recursive_ && list_below(visit, failed)) return;
+  if (scope_.recursive && (list_below(visit, failed) || scope_.only_classes)) return;
   if (prefix_.empty())
-    return failed(url_, recursive_ ? "is empty" : "is a bucket; --recursive takes what is in it");
+    return failed(url_,
+                  scope_.recursive ? "is empty" : "is a bucket; --recursive takes what is in it");
   // Then the URL may be that of one object.
   const std::string key = prefix_.substr(0, prefix_.size() - 1);
   const Result<ObjectInfo> object = head(key);
   if (object) {
     visit({.name = key, .size = object->size}, look_of(*object));
   } else if (object.code() == Code::not_found) {
-    failed(url_,
-           recursive_ ? "does not exist" : "is no object; --recursive takes what lies below it");
+    failed(url_, scope_.recursive ? "does not exist"
+                                  : "is no object; --recursive takes what lies below it");
   } else {
     failed(url_, object.error().describe());
   }
@@ -85,8 +75,8 @@ void StoredArchive::list(const ArchiveVisitor& visit, const WarmFailure& failed)
 /// False where nothing lies below.
 bool StoredArchive::list_below(const ArchiveVisitor& visit, const WarmFailure& failed) {
   bool found = false;
-  ListRequest request{.prefix = prefix_, .with_restore = true};
-  do {
+  ListRequest request{.prefix = prefix_, .with_restore = !scope_.only_classes};
+  while (true) {
     const Result<ListPage> page = wait_for<ListPage>(
         [&](Done<ListPage> done) { store_->store().list(request, std::move(done)); });
     if (!page) {
@@ -95,11 +85,13 @@ bool StoredArchive::list_below(const ArchiveVisitor& visit, const WarmFailure& f
     }
     for (const ObjectInfo& object : page->objects) {
       found = true;
-      if (!visit({.name = object.key, .size = object.size}, look_of_listed(object))) return true;
+      if (!visit({.name = object.key, .size = object.size},
+                 look_of_listed(object, !scope_.only_classes)))
+        return true;
     }
+    if (page->continuation.empty()) return found;
     request.continuation = page->continuation;
-  } while (!request.continuation.empty());
-  return found;
+  }
 }
 
 Result<ObjectInfo> StoredArchive::head(const std::string& key) {

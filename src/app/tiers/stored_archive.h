@@ -17,10 +17,15 @@ namespace penstock {
 /// Objects of a bucket, without a mount.
 class StoredArchive final : public ArchivePlace {
  public:
-  /// Asks the store for a listing, as a mount does. `recursive`: all that lies below the URL; else
-  /// it names one object. `state_directory` remembers unfinished copies. The error is a sentence
-  /// for a person.
-  static Result<std::unique_ptr<StoredArchive>> open(const StoreOptions& options, bool recursive,
+  /// What of the URL is meant.
+  struct Scope {
+    bool recursive = false;     ///< All that lies below it; else it names one object.
+    bool only_classes = false;  ///< As ArchiveGiven's.
+  };
+
+  /// Asks the store for a listing, as a mount does. `state_directory` remembers unfinished copies.
+  /// The error is a sentence for a person.
+  static Result<std::unique_ptr<StoredArchive>> open(const StoreOptions& options, Scope scope,
                                                      const std::string& state_directory,
                                                      const std::shared_ptr<Log>& log);
 
@@ -28,15 +33,16 @@ class StoredArchive final : public ArchivePlace {
   Result<ArchiveLook> look(const WarmFile& file) override;
   Result<void> restore(const WarmFile& file, const RestoreWish& wish) override;
   Result<bool> move(const WarmFile& file, const std::string& storage_class) override;
+  LifecycleRules* lifecycle() override { return store_->lifecycle(); }
 
  private:
-  StoredArchive(const StoreOptions& options, const StoreUrl& url, bool recursive);
+  StoredArchive(const StoreOptions& options, const StoreUrl& url, Scope scope);
   bool list_below(const ArchiveVisitor& visit, const WarmFailure& failed);
   Result<ObjectInfo> head(const std::string& key);
 
   const std::string url_;
   const std::string prefix_;  // of keys; empty or ends in "/"
-  const bool recursive_;
+  const Scope scope_;
   WorkerPool workers_;
   std::unique_ptr<OpenedStore> store_;
   std::unique_ptr<UploadRegistry> uploads_;
