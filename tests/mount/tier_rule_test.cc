@@ -162,6 +162,17 @@ TEST_CASE("tier lists the rules that touch what it shows, and shows it without t
   CHECK(server.stats().requests[get_name] == 0);
 }
 
+TEST_CASE("a server whose listings do not tell of restorations is listed without them") {
+  TestServer server;
+  server.put_object("test", "c/a", "text");
+  // The first one is the check that the bucket is there.
+  server.add_fault({.operation = "ListObjectsV2", .kind = "error:501:NotImplemented", .skip = 1});
+  const Ran shown = tier(server, {"s3://test/c"});
+  INFO(shown.output);
+  CHECK(shown.status == 0);
+  CHECK(says(shown, "STANDARD                        1                   4B\n"));
+}
+
 TEST_CASE("what the server refuses is said, and nothing is changed") {
   TestServer server;
   server.set_lifecycle("test", document(others));

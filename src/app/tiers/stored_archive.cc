@@ -79,6 +79,10 @@ bool StoredArchive::list_below(const ArchiveVisitor& visit, const WarmFailure& f
   while (true) {
     const Result<ListPage> page = wait_for<ListPage>(
         [&](Done<ListPage> done) { store_->store().list(request, std::move(done)); });
+    if (!page && page.code() == Code::not_supported && request.with_restore) {
+      request.with_restore = false;  // s3proxy refuses the header that asks for it
+      continue;
+    }
     if (!page) {
       failed(url_, page.error().describe());
       return true;
