@@ -1,42 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Installs the package into a root of its own, mounts by its fstab, upgrades and removes it. Needs root.
+"""Installs the package on a machine of its own, mounts by its fstab, upgrades and removes it. Needs root.
 
-PENSTOCK is the program that is packaged. The root is this machine's as it is, below a folder in memory that takes all
-changes (overlay), without what an installed Penstock would have left there; mounts and processes are in namespaces that
-end with the test.
+PENSTOCK is the program that is packaged.
 """
 
 import os
 import pathlib
 import re
-import subprocess
-import sys
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from machine import ROOT, Machine, build_packages, enter_namespaces, must
+
 PENSTOCK = os.environ["PENSTOCK"]
-# What Penstock or its package may have outside of homes.
-PLACES = ("etc/penstock", "var/cache/penstock", "var/lib/penstock", "run/penstock", "usr/bin/penstock",
-          "usr/sbin/mount.penstock", "usr/sbin/umount.penstock", "usr/share/doc/penstock", "usr/share/penstock")
-
-
-def run(*command, **more):
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, **more)
-
-
-def must(*command, **more):
-    result = run(*command, **more)
-    if result.returncode != 0:
-        raise AssertionError(f"{command}: {result.returncode}\n{result.stdout}\n{result.stderr}")
-    return result.stdout
-
-
-def build(folder, *arguments):
-    """The packages' paths."""
-    told = must(ROOT / "scripts" / "package", "--program", PENSTOCK, "--output", folder, *arguments)
-    return [pathlib.Path(line) for line in told.splitlines() if line.endswith((".deb", ".rpm"))]
 
 
 class Package(unittest.TestCase):
@@ -45,48 +22,19 @@ class Package(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="penstock-package-")
         cls.addClassCleanup(folder.cleanup)
         cls.work = pathlib.Path(folder.name)
-        cls.deb, cls.rpm = build(cls.work / "packages")
-        [cls.newer] = build(cls.work / "packages", "--version", "0.1.1", "deb")
+        cls.deb, cls.rpm = build_packages(cls.work / "packages")
+        [cls.newer] = build_packages(cls.work / "packages", "--version", "0.1.1", "deb")
 
     def setUp(self):
-        space = self.work / self.id().rsplit(".", 1)[1]
-        space.mkdir()
-        must("mount", "-t", "tmpfs", "none", space)
-        self.addCleanup(run, "umount", "-l", space)
-        self.upper, self.root = space / "upper", space / "root"
-        for folder in (self.upper, space / "internal", self.root):
-            folder.mkdir()
-        must("mount", "-t", "overlay", "-o", f"lowerdir=/,upperdir={self.upper},workdir={space / 'internal'}", "none",
-             self.root)
-        self.addCleanup(run, "umount", "-R", "-l", self.root)
-        must("mount", "-t", "proc", "none", self.root / "proc")
-        must("mount", "--rbind", "/dev", self.root / "dev")
-        for folder in ("run", "tmp"):
-            must("mount", "-t", "tmpfs", "none", self.root / folder)
-        self.assertNotEqual(run("dpkg", "-s", "penstock").returncode, 0, "this machine has the package installed")
-        # Nobody here looks for words in manual pages: their index, which takes long, need not be made anew.
-        must("rm", "-f", self.root / "var/lib/man-db/auto-update")
-        # Images for containers leave manual pages out of every package.
-        for rule in (self.root / "etc/dpkg/dpkg.cfg.d").glob("*"):
-            rule.unlink()
-        for place in PLACES:
-            must("rm", "-rf", self.root / place)
+        self.machine = self.enterContext(Machine(self.work / self.id().rsplit(".", 1)[1]))
+        self.root = self.machine.root
+        self.inside, self.must_inside, self.install = self.machine.inside, self.machine.must_inside, self.machine.install
         (self.root / "srv/store").mkdir(parents=True)
         (self.root / "srv/store/file").write_text("hello\n")
         for name in ("a", "b"):
             (self.root / "mnt" / name).mkdir(parents=True)
         (self.root / "etc/fstab").write_text("file:///srv/store /mnt/a penstock allow_other,_netdev 0 0\n"
                                              "train /mnt/b penstock _netdev,nofail 0 0\n")
-
-    def inside(self, *command):
-        return run("chroot", self.root, *command)
-
-    def must_inside(self, *command):
-        return must("chroot", self.root, *command)
-
-    def install(self, package):
-        (self.root / "tmp/penstock.deb").write_bytes(package.read_bytes())
-        return self.must_inside("dpkg", "-i", "/tmp/penstock.deb")
 
     def configure(self):
         with open(self.root / "etc/penstock/penstock.toml", "a", encoding="utf-8") as file:
@@ -95,10 +43,10 @@ class Package(unittest.TestCase):
     def traces(self):
         """What is below the root and was not before, and has the name. Not what the machine had: it is gone there."""
         found = []
-        for folder, names, files in os.walk(self.upper):
+        for folder, names, files in os.walk(self.machine.upper):
             for name in names + files:
                 path = pathlib.Path(folder, name)
-                below = path.relative_to(self.upper)
+                below = path.relative_to(self.machine.upper)
                 # The store is the user's.
                 if "penstock" in name and below.parts[0] != "srv" and not path.is_char_device():
                     found.append(str(below))
@@ -179,9 +127,5 @@ class Package(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if "--in-namespaces" not in sys.argv:
-        os.execvp("unshare", ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
-                              sys.executable, __file__, "--in-namespaces", *sys.argv[1:]])
-    sys.argv.remove("--in-namespaces")
-    must("mount", "-t", "proc", "none", "/proc")
+    enter_namespaces(__file__)
     unittest.main(verbosity=2)

@@ -8,80 +8,21 @@ of its own. A test is named after the line of its block, so `-k line_120` plays 
 import contextlib
 import os
 import re
-import select
 import shlex
 import shutil
 import signal
-import subprocess
 import tempfile
-import time
 import unittest
 import uuid
 
+from interpreter import Python, Shell
 from mounts import ROOT, Mount, mounted_type
 from s3 import Client, S3Error
 from transcripts import difference, read_page, without_examples
 
 PAGE = "docs/semantics.md"
-LIMIT = 30  # seconds for one line of an example
-
 # section: why it has no example
 EXCUSED = {}
-
-SHELL = ["bash", "--norc", "--noprofile"]
-PYTHON = ["/usr/bin/python3", "-u", "-c", r'''
-import ctypes, mmap, os, sys, traceback
-end, names = sys.argv[1], {"ctypes": ctypes, "mmap": mmap, "os": os}
-for line in iter(os.fdopen(os.dup(0)).readline, ""):
-    try:
-        exec(compile(line, "example", "single"), names)
-    except Exception as error:
-        print("".join(traceback.format_exception_only(error)), end="")
-    print(end, 0)
-''']
-
-
-class Interpreter:
-    """A shell or a Python whose working directory is the root of a mount; it is told one line at a time."""
-
-    def __init__(self, command, folder, variables):
-        self.end = uuid.uuid4().hex
-        self.is_shell = command is SHELL
-        self.process = subprocess.Popen([*command] if self.is_shell else [*command, self.end], cwd=folder,
-                                        env={**os.environ, "LC_ALL": "C.UTF-8", **variables}, start_new_session=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-    def answer(self, text):
-        """All that it says to the line. A command that fails and says nothing is answered with (exit STATUS)."""
-        line = f"eval {shlex.quote(text)} </dev/null; echo {self.end} $?\n" if self.is_shell else text + "\n"
-        self.process.stdin.write(line.encode())
-        self.process.stdin.flush()
-        said = self._read_to_end(text)
-        output, status = said.rsplit(self.end, 1)
-        output = re.sub(r"(?m)^bash: (?:eval: )?line \d+: ", "bash: ", output)
-        return output or (f"(exit {int(status)})" if int(status) else "")
-
-    def _read_to_end(self, text):
-        deadline = time.monotonic() + LIMIT
-        said = b""
-        while not re.search(self.end.encode() + rb" \d+\n\Z", said):
-            wait = deadline - time.monotonic()
-            if wait <= 0 or not select.select([self.process.stdout], [], [], wait)[0]:
-                raise AssertionError(f"no end after {LIMIT} s: {text}\n{said.decode(errors='replace')}")
-            piece = os.read(self.process.stdout.fileno(), 1 << 16)
-            if not piece:
-                raise AssertionError(f"ended by itself: {text}\n{said.decode(errors='replace')}")
-            said += piece
-        return said.decode(errors="backslashreplace")
-
-    def close(self):
-        """With all that it has started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-
 
 class Bucket:
     """The prompt `s3$`: the objects below the mounted prefix as another S3 client sees them."""
@@ -171,18 +112,18 @@ class Stage(contextlib.ExitStack):
             case "s3$":
                 return Bucket(self.client, self.prefix)
             case "dir$":
-                return self._interpreter(SHELL, self._folder("store"), {})
+                return self._interpreter(Shell, self._folder("store"), {})
         mount = self._mount(node)
         variables = {"M": mount.path, "L": self._folder(f"local-{node}"), "PID": str(process_of(mount))}
-        return self._interpreter(SHELL if kind == "$" else PYTHON, mount.path, variables)
+        return self._interpreter(Shell if kind == "$" else Python, mount.path, variables)
 
     def _folder(self, name):
         path = os.path.join(self.folder, name)
         os.makedirs(path, exist_ok=True)
         return path
 
-    def _interpreter(self, *arguments):
-        interpreter = Interpreter(*arguments)
+    def _interpreter(self, kind, *arguments):
+        interpreter = kind(*arguments)
         self.callback(interpreter.close)
         return interpreter
 
