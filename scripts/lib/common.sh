@@ -12,7 +12,7 @@
   PACKAGES_DEMO=(python3 python3-torch python3-torchvision python3-sklearn python3-pil python3-numpy)
   PACKAGES_TEST=(catch2 clang clang-tidy clang-format shellcheck git curl procps util-linux mount
     e2fsprogs xfsprogs rsync vim-tiny perl make fio dbench attr acl python3-h5py python3-pip python3-yaml man-db systemd
-    prometheus tmux)
+    prometheus tmux logrotate)
 }
 
 say() { printf '%s\n' "$*"; }

@@ -32,6 +32,7 @@ STEPS=(
   "nodes run 300 build two mounts of one bucket beside another client, on the own server"
   "kernel run 300 build the simulation's model of the kernel beside the real one, on the own server"
   "semantics run 300 build every example of docs/semantics.md, on the own server"
+  "operations run 300 build every command of docs/operations, on a machine of its own"
   "crash-testserver run 900 build --write-back, killed at random and at chosen moments, on the own server"
   "crash-radosgw run 900 build the same on Ceph radosgw"
   "package run 300 build the packages: install, mount by fstab, upgrade, remove"
@@ -172,6 +173,7 @@ step_crates() { on_server testserver tests/real/crates_test.py; }
 step_nodes() { on_server testserver tests/real/nodes_test.py; }
 step_kernel() { PENSTOCK_SIMULATION=$PWD/build/test/simulation on_server testserver tests/real/kernel_test.py; }
 step_semantics() { on_server testserver tests/real/semantics_test.py; }
+step_operations() { PENSTOCK=$PWD/build/test/penstock tests/real/operations_test.py; }
 step_package() { PENSTOCK=$PWD/build/test/penstock tests/real/package_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
 step_archive_testserver() { on_server testserver tests/real/archive_test.py; }
