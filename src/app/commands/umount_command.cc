@@ -135,9 +135,9 @@ int wait_for_end(MountProcess& process, const std::string& mountpoint, const Str
   }
   if (end.pending) {
     streams.err << fmt::format(
-        "penstock: {} files ({}) are not in the bucket yet: they are safe in the journal, and the "
-        "next mount of this prefix on this machine uploads them\n",
-        end.pending->files, human_size(end.pending->bytes));
+        "penstock: not in the bucket yet, but safe in the journal: {} ({}); the next mount of this "
+        "prefix on this machine goes on with that\n",
+        counted(end.pending->files, "file"), human_size(end.pending->bytes));
   }
   for (const std::string& path : end.unsaved)
     streams.err << "penstock: not saved: " << path << "\n";
