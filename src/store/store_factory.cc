@@ -30,15 +30,16 @@ class Opened final : public OpenedStore {
     LifecycleRules* rules = nullptr;                   ///< A part of it.
   };
 
-  Opened(Parts parts, bool ordered, Scheduler& scheduler, const std::shared_ptr<Log>& log)
+  Opened(Parts parts, bool ordered, Scheduler& scheduler, const std::shared_ptr<Log>& log,
+         const RetryPolicy& retries)
       : inner_(std::move(parts.store)),
         http_(std::move(parts.http)),
         ordered_(ordered),
         metered_(*inner_, metrics_),
-        retrying_(metered_, scheduler, RetryPolicy{}, std::random_device()(), log, metrics_) {
+        retrying_(metered_, scheduler, retries, std::random_device()(), log, metrics_) {
     if (parts.rules == nullptr) return;
     lifecycle_ = std::make_unique<RetryingLifecycle>(
-        *parts.rules, std::make_shared<RetryShared>(*inner_, scheduler, RetryPolicy{},
+        *parts.rules, std::make_shared<RetryShared>(*inner_, scheduler, retries,
                                                     std::random_device()(), log, metrics_));
   }
 
@@ -117,12 +118,13 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
 
 Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, const StoreUrl& url,
                                                 Scheduler& scheduler,
-                                                const std::shared_ptr<Log>& log) {
+                                                const std::shared_ptr<Log>& log,
+                                                const RetryPolicy& retries) {
   const bool s3 = url.kind == StoreUrl::Kind::s3;
   auto parts = s3 ? open_s3(options, url, scheduler, log) : open_directory(url, scheduler, log);
   if (!parts.has_value()) return parts.error();
   return std::unique_ptr<OpenedStore>(std::make_unique<Opened>(
-      std::move(parts).value(), !s3 || !is_directory_bucket(url.bucket), scheduler, log));
+      std::move(parts).value(), !s3 || !is_directory_bucket(url.bucket), scheduler, log, retries));
 }
 
 }  // namespace penstock

@@ -10,6 +10,7 @@
 #include "penstock/object_store.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
+#include "store/retry_policy.h"
 #include "store/store_metrics.h"
 
 namespace penstock {
@@ -44,7 +45,8 @@ class OpenedStore {
 /// read).
 Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, const StoreUrl& url,
                                                 Scheduler& scheduler,
-                                                const std::shared_ptr<Log>& log);
+                                                const std::shared_ptr<Log>& log,
+                                                const RetryPolicy& retries = {});
 
 /// Asks the store for one listing page under `prefix`, so that a mount fails at once and says why:
 /// no such bucket, wrong region (after redirects were followed), wrong key, no answer. `done` may

@@ -61,16 +61,35 @@ bool is_true(std::string text) {
   return text == "true" || text == "1";
 }
 
-std::string configured_endpoint(const AwsConfig& config, const AwsSection& profile,
-                                const Variables& variables) {
+/// A setting, and where it was found.
+struct Found {
+  std::string value;
+  std::string place;
+};
+
+Found first_found(std::initializer_list<Found> places) {
+  for (const Found& found : places) {
+    if (!found.value.empty()) return found;
+  }
+  return {};
+}
+
+Found in_environment(const Variables& variables, const char* name) {
+  return {.value = variable(variables, name), .place = fmt::format("{} in the environment", name)};
+}
+
+Found configured_endpoint(const AwsConfig& config, const AwsSection& profile,
+                          const std::string& profile_place, const Variables& variables) {
   const bool ignore = is_true(first_of({variable(variables, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
                                         profile.value("ignore_configured_endpoint_urls")}));
-  if (ignore) return "";
+  if (ignore) return {};
   const std::string services = profile.value("services");
-  return first_of({variable(variables, "AWS_ENDPOINT_URL_S3"),
-                   variable(variables, "AWS_ENDPOINT_URL"),
-                   services.empty() ? "" : config.service_value(services, "s3", "endpoint_url"),
-                   profile.nested_value("s3", "endpoint_url"), profile.value("endpoint_url")});
+  return first_found({in_environment(variables, "AWS_ENDPOINT_URL_S3"),
+                      in_environment(variables, "AWS_ENDPOINT_URL"),
+                      {services.empty() ? "" : config.service_value(services, "s3", "endpoint_url"),
+                       fmt::format("services '{}' of {}", services, profile_place)},
+                      {profile.nested_value("s3", "endpoint_url"), profile_place},
+                      {profile.value("endpoint_url"), profile_place}});
 }
 
 Result<void> check_endpoint(const std::string& url) {
@@ -169,7 +188,7 @@ Result<AwsSection> chosen_profile(const AwsConfig& config, const AwsFiles& files
                   files.config_path, files.credentials_path, known.empty() ? "none" : known));
 }
 
-Result<StoreOptions> resolve_aws_options(StoreOptions options, const Variables& variables) {
+Result<AwsSettings> resolve_aws_settings(StoreOptions options, const Variables& variables) {
   const AwsFiles files = find_aws_files(options.profile, variables);
   auto config = AwsConfig::read(files);
   if (!config.has_value()) return config.error();
@@ -177,10 +196,15 @@ Result<StoreOptions> resolve_aws_options(StoreOptions options, const Variables& 
   if (!found.has_value()) return found.error();
   const AwsSection profile = std::move(found).value();
 
-  options.region = first_of({options.region, variable(variables, "AWS_REGION"),
-                             variable(variables, "AWS_DEFAULT_REGION"), profile.value("region")});
-  if (options.endpoint_url.empty())
-    options.endpoint_url = configured_endpoint(*config, profile, variables);
+  const std::string place = fmt::format("profile '{}'", files.profile);
+  const Found region = first_found({{options.region, "--region"},
+                                    in_environment(variables, "AWS_REGION"),
+                                    in_environment(variables, "AWS_DEFAULT_REGION"),
+                                    {profile.value("region"), place}});
+  options.region = region.value;
+  Found endpoint{.value = options.endpoint_url, .place = "--endpoint-url"};
+  if (endpoint.value.empty()) endpoint = configured_endpoint(*config, profile, place, variables);
+  options.endpoint_url = endpoint.value;
   while (!options.endpoint_url.empty() && options.endpoint_url.back() == '/')
     options.endpoint_url.pop_back();
   if (!options.endpoint_url.empty()) {
@@ -199,7 +223,15 @@ Result<StoreOptions> resolve_aws_options(StoreOptions options, const Variables& 
     if (style == "path") options.path_style = StoreOptions::PathStyle::always;
     if (style == "virtual") options.path_style = StoreOptions::PathStyle::never;
   }
-  return options;
+  return AwsSettings{.options = std::move(options),
+                     .endpoint_from = std::move(endpoint.place),
+                     .region_from = region.place};
+}
+
+Result<StoreOptions> resolve_aws_options(StoreOptions options, const Variables& variables) {
+  Result<AwsSettings> settings = resolve_aws_settings(std::move(options), variables);
+  if (!settings.has_value()) return settings.error();
+  return std::move(settings->options);
 }
 
 }  // namespace penstock

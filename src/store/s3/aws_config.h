@@ -65,4 +65,13 @@ Result<AwsSection> chosen_profile(const AwsConfig& config, const AwsFiles& files
 /// right, is invalid_argument with a sentence for a person. Blocks on the disk.
 Result<StoreOptions> resolve_aws_options(StoreOptions options, const Variables& variables);
 
+/// The same, and for a person who asks where each came from: "--region", "AWS_REGION in the
+/// environment", "profile 'x' in its files"; empty where nobody has said it.
+struct AwsSettings {
+  StoreOptions options;
+  std::string endpoint_from;
+  std::string region_from;
+};
+Result<AwsSettings> resolve_aws_settings(StoreOptions options, const Variables& variables);
+
 }  // namespace penstock

@@ -14,6 +14,8 @@ struct Credentials {
   std::string secret_key;
   std::string session_token;  ///< Empty for keys that do not expire.
   std::chrono::system_clock::time_point expires = std::chrono::system_clock::time_point::max();
+  /// Where they were found, for a person: "the environment". No secret.
+  std::string source = {};
 };
 
 /// Where credentials come from: the environment, files, a process, a service. All methods are

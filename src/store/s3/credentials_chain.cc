@@ -22,7 +22,17 @@ Result<FoundCredentials> static_keys(const std::string& place,
     return Error(Code::access_denied,
                  fmt::format("{} has {} but no {}", place, names[0], names[1]));
   }
+  keys.source = place;
   return FoundCredentials(std::move(keys));
+}
+
+/// The same with the place that they were found in.
+Done<FoundCredentials> naming(std::string source, Done<FoundCredentials> done) {
+  return
+      [source = std::move(source), done = std::move(done)](Result<FoundCredentials> found) mutable {
+        if (found.has_value() && found->has_value()) (*found)->source = std::move(source);
+        done(std::move(found));
+      };
 }
 
 /// One search: a step per source, until one has something.
@@ -69,7 +79,9 @@ class Search : public std::enable_shared_from_this<Search> {
     const auto identity = find_web_identity(places_.variables, config_, profile_,
                                             files_.profile_by_option, places_.region);
     if (!identity) return done(FoundCredentials());
-    fetch_web_identity(places_.http, *identity, std::move(done));
+    fetch_web_identity(places_.http, *identity,
+                       naming(fmt::format("the web identity of {} at STS", identity->token_file),
+                              std::move(done)));
   }
   void other_role(Done<FoundCredentials> done) {
     if (profile_.value("role_arn").empty()) return done(FoundCredentials());
@@ -84,7 +96,9 @@ class Search : public std::enable_shared_from_this<Search> {
     const std::string command = profile_.value("credential_process");
     if (command.empty()) return done(FoundCredentials());
     places_.process->run(
-        command, places_.stop, [done = std::move(done)](Result<std::string> printed) mutable {
+        command, places_.stop,
+        [done = naming(fmt::format("credential_process of profile '{}'", files_.profile),
+                       std::move(done))](Result<std::string> printed) mutable {
           if (!printed.has_value()) return done(printed.error());
           auto parsed = parse_credentials_json(*printed);
           if (parsed.has_value()) return done(FoundCredentials(std::move(parsed).value()));
@@ -104,11 +118,14 @@ class Search : public std::enable_shared_from_this<Search> {
   }
   void services(Done<FoundCredentials> done) {
     fetch_container(places_.http, places_.variables,
-                    [self = shared_from_this(),
-                     done = std::move(done)](Result<FoundCredentials> found) mutable {
-                      if (!found.has_value() || found->has_value()) return done(std::move(found));
-                      fetch_instance(self->places_.http, self->places_.variables, std::move(done));
-                    });
+                    naming("the container's credentials service",
+                           [self = shared_from_this(),
+                            done = std::move(done)](Result<FoundCredentials> found) mutable {
+                             if (!found.has_value() || found->has_value())
+                               return done(std::move(found));
+                             fetch_instance(self->places_.http, self->places_.variables,
+                                            naming("the EC2 metadata service", std::move(done)));
+                           }));
   }
 
   Result<FoundCredentials> profile_keys(const std::string& path, const AwsSection* section) const {

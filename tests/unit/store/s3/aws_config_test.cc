@@ -86,6 +86,11 @@ struct ConfigGround {
     if (!result.has_value()) FAIL(result.error().describe());
     return *result;
   }
+  AwsSettings settings() {
+    auto result = resolve_aws_settings(options, variables);
+    if (!result.has_value()) FAIL(result.error().describe());
+    return *result;
+  }
   Error refused() {
     auto result = resolve_aws_options(options, variables);
     REQUIRE_FALSE(result.has_value());
@@ -109,6 +114,25 @@ TEST_CASE("The region comes from the option, the environment, the profile, in th
   CHECK(ground.resolve().region == "from-variable");
   ground.options.region = "from-option";
   CHECK(ground.resolve().region == "from-option");
+}
+
+TEST_CASE("Region and endpoint are told with who said them") {
+  ConfigGround ground;
+  CHECK(ground.settings().region_from.empty());
+  CHECK(ground.settings().endpoint_from.empty());
+  ground.files.write("config",
+                     "[default]\nregion = r\nservices = mine\n"
+                     "[services mine]\ns3 =\n  endpoint_url = http://services\n");
+  CHECK(ground.settings().region_from == "profile 'default'");
+  CHECK(ground.settings().endpoint_from == "services 'mine' of profile 'default'");
+  ground.variables["AWS_REGION"] = "r";
+  ground.variables["AWS_ENDPOINT_URL"] = "http://all";
+  CHECK(ground.settings().region_from == "AWS_REGION in the environment");
+  CHECK(ground.settings().endpoint_from == "AWS_ENDPOINT_URL in the environment");
+  ground.options.region = "r";
+  ground.options.endpoint_url = "http://option";
+  CHECK(ground.settings().region_from == "--region");
+  CHECK(ground.settings().endpoint_from == "--endpoint-url");
 }
 
 TEST_CASE(
