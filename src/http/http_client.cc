@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/http_client.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
-#include <mutex>
 #include <stdexcept>
 
+#include "http/curl_library.h"
 #include "http/http_loop.h"
 
 namespace penstock {
 namespace {
-
-/// libcurl's one piece of process-wide state: set up before the first client and kept until the
-/// process ends, for other users of libcurl in the same process may come and go as well.
-void initialise_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-      throw std::runtime_error("libcurl cannot be initialised");
-    }
-  });
-}
 
 bool has_http_scheme(const std::string& url) {
   return url.starts_with("http://") || url.starts_with("https://");
