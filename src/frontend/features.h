@@ -30,4 +30,11 @@ bool direct_writes_show(uint32_t protocol_minor);
 /// True where this process may tell the kernel of backing files (CAP_SYS_ADMIN).
 bool may_administer();
 
+/// What this program was built with: "3.17.2".
+std::string libfuse_version();
+/// Whether that libfuse can do passthrough; `on` says nothing of the kernel.
+Feature libfuse_passthrough();
+/// Whether a mount with --io-uring=on could have it here.
+Feature io_uring_possible();
+
 }  // namespace penstock

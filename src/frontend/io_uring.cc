@@ -13,6 +13,7 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace penstock {
 namespace {
@@ -59,6 +60,11 @@ Result<Feature> decide_io_uring(MountOptions::IoUring wish) {
   const std::string reason = why_not();
   if (!reason.empty()) return Error(Code::not_supported, "--io-uring=on cannot be had: " + reason);
   return Feature{.on = true, .why_not = ""};
+}
+
+Feature io_uring_possible() {
+  std::string reason = why_not();
+  return {.on = reason.empty(), .why_not = std::move(reason)};
 }
 
 uint32_t io_uring_depth() {

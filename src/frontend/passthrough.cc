@@ -51,6 +51,8 @@ bool can_back(const BackingFile& file, int flags) {
   return tried >= 0;
 }
 
+std::string libfuse_version() { return fuse_pkgversion(); }
+
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
 
 Feature want_passthrough(fuse_conn_info& connection) {
@@ -70,12 +72,16 @@ Feature want_passthrough(fuse_conn_info& connection) {
 
 void set_backing_id(fuse_file_info& info, int backing_id) { info.backing_id = backing_id; }
 
+Feature libfuse_passthrough() { return {.on = true, .why_not = ""}; }
+
 #else
 
-Feature want_passthrough(fuse_conn_info&) {
+Feature want_passthrough(fuse_conn_info&) { return libfuse_passthrough(); }
+
+Feature libfuse_passthrough() {
   return {.on = false,
           .why_not = fmt::format("built with libfuse {}, it needs 3.17: scripts/build-libfuse",
-                                 fuse_pkgversion())};
+                                 libfuse_version())};
 }
 
 void set_backing_id(fuse_file_info&, int) {}
