@@ -8,11 +8,11 @@
 #include <optional>
 #include <vector>
 
+#include "app/config_problems.h"
 #include "app/configured.h"
 #include "app/human_text.h"
 #include "config/render.h"
 #include "config/suggest.h"
-#include "store/store_factory.h"
 
 namespace penstock {
 namespace {
@@ -20,36 +20,6 @@ namespace {
 int fail(const Streams& streams, std::string_view message) {
   streams.err << "penstock: " << message << "\n";
   return 1;
-}
-
-/// What the file alone does not tell the layer of the configuration: whether its URLs are right.
-void check_sources(ConfigFile& file) {
-  for (const auto& [name, mount] : file.mounts) {
-    if (mount.source.empty()) continue;
-    const Result<StoreUrl> url = parse_store_url(mount.source);
-    if (!url) {
-      file.problems.push_back(
-          fmt::format("{}: {}", mount.source_place.text(), url.error().message()));
-    }
-  }
-}
-
-/// Named mounts that could not be mounted although each of their files is right.
-std::vector<std::string> incomplete(const std::vector<ConfigFile>& files) {
-  const Result<Configuration> configuration = Configuration::of(files);
-  std::vector<std::string> problems;
-  if (!configuration) return problems;
-  for (const std::string& name : configuration->mounts()) {
-    const Result<EffectiveOptions> mount =
-        configuration->options({.mount = name, .preset = {}, .built_in = {}, .wanted = {}});
-    if (!mount) {
-      problems.emplace_back(mount.error().message());
-    } else if (mount->options.write.write_back && mount->options.mount.read_only) {
-      problems.push_back(
-          fmt::format("the mount '{}': write-back and read-only contradict each other", name));
-    }
-  }
-  return problems;
 }
 
 int check(const CommandArguments& arguments, const Streams& streams,
@@ -60,21 +30,14 @@ int check(const CommandArguments& arguments, const Streams& streams,
                .lexically_normal()
                .string();
   }
-  const ConfigPlaces places = config_places(file, environment);
-  std::vector<ConfigFile> files = read_config_files(places);
-  std::vector<std::string> problems;
-  for (ConfigFile& one : files) {
-    check_sources(one);
-    problems.insert(problems.end(), one.problems.begin(), one.problems.end());
-  }
-  if (problems.empty()) problems = incomplete(files);
-  for (const std::string& problem : problems) fail(streams, problem);
-  if (!problems.empty()) return 1;
-  for (const ConfigFile& one : files)
+  const ConfigCheck checked = check_config_files(file, environment);
+  for (const std::string& problem : checked.problems) fail(streams, problem);
+  if (!checked.problems.empty()) return 1;
+  for (const ConfigFile& one : checked.files)
     streams.out << fmt::format("{} is right: {}\n", one.path, counted(one.mounts.size(), "mount"));
-  if (files.empty()) {
+  if (checked.files.empty()) {
     streams.out << fmt::format("there is no configuration file: {}\n",
-                               fmt::join(places.usual, ", "));
+                               fmt::join(checked.usual, ", "));
   }
   return 0;
 }

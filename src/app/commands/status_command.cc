@@ -10,9 +10,9 @@
 
 #include "app/commands/watch_command.h"
 #include "app/configured.h"
-#include "app/directories.h"
 #include "app/human_text.h"
 #include "app/machine_state.h"
+#include "app/state_folders.h"
 #include "base/wall_clock.h"
 #include "config/render.h"
 
@@ -162,27 +162,6 @@ void print_text(std::ostream& out, const MachineState& state, bool root) {
   }
 }
 
-/// Those of `options`, and of all mounts that the configuration names.
-Result<std::vector<StateFolders>> folders_of(const Options& options,
-                                             const Environment& environment) {
-  const auto folders = [&](const Options& o) {
-    return StateFolders{
-        .journals = journal_directory(o.write.journal_dir, o.cache.directory, environment),
-        .state =
-            o.write.state_dir.empty() ? default_state_directory(environment) : o.write.state_dir};
-  };
-  std::vector<StateFolders> all{folders(options)};
-  const Result<Configuration> configuration = read_configuration(options.config.file, environment);
-  if (!configuration) return configuration.error();
-  for (const std::string& name : configuration->mounts()) {
-    // One without a source is mounted by nobody.
-    const Result<EffectiveOptions> mount =
-        configuration->options({.mount = name, .preset = {}, .built_in = {}, .wanted = {}});
-    if (mount) all.push_back(folders(mount->options));
-  }
-  return all;
-}
-
 /// Monitoring goes by it.
 int exit_status(const MachineState& state) {
   if (state.pending() != 0) return 2;
@@ -210,7 +189,7 @@ int status_command(std::span<const std::string> arguments, const Streams& stream
     return 0;
   }
   if (parsed->has("watch")) return watch_mounts(streams, environment);
-  const Result<std::vector<StateFolders>> folders = folders_of(parsed->options, environment);
+  const Result<std::vector<StateFolders>> folders = state_folders_of(parsed->options, environment);
   if (!folders) {
     streams.err << "penstock: " << folders.error().message() << "\n";
     return 1;
