@@ -14,6 +14,7 @@
 #include "app/commands/archive_command.h"
 #include "app/commands/cache_command.h"
 #include "app/commands/config_command.h"
+#include "app/commands/doctor_command.h"
 #include "app/commands/mount_command.h"
 #include "app/commands/restore_command.h"
 #include "app/commands/stats_command.h"
@@ -38,7 +39,7 @@ struct Command {
   int (*run)(Arguments arguments, const Streams& streams, const Environment& environment);
 };
 
-constexpr std::array<Command, 10> commands{{
+constexpr std::array<Command, 11> commands{{
     {"mount",
      [](Arguments arguments, const Streams& streams, const Environment& environment) {
        return mount_command(arguments, false, streams, environment);
@@ -51,6 +52,7 @@ constexpr std::array<Command, 10> commands{{
     {"cache", cache_command},
     {"status", status_command},
     {"stats", stats_command},
+    {"doctor", doctor_command},
     {"config", config_command},
 }};
 

@@ -68,6 +68,19 @@ constexpr auto tier_options = std::to_array<CommandOption>(
      {.name = "remove", .help = "show Penstock's rules for this URL, for --apply to take away"},
      {.name = "whole-bucket", .help = "the rule is for every object of the bucket"}});
 
+constexpr auto doctor_options = std::to_array<CommandOption>(
+    {{.name = "read-only", .help = "make and remove nothing in the store"},
+     {.name = "no-rates", .help = "do not measure how fast the store is"},
+     json,
+     {.name = "report",
+      .value = "FILE",
+      .is_path = true,
+      .help = "also write all of it, without secrets, to FILE, for others to read"}});
+constexpr auto doctor_places = std::to_array<std::string_view>(
+    {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
+     "rename-object", "max-connections", "http-threads", "cache-dir", "cache-size",
+     "cache-min-free", "journal-dir", "journal-shared", "state-dir", "memory-limit", "config"});
+
 constexpr auto status_options = std::to_array<CommandOption>(
     {json, {.name = "watch", .help = "show what mounts do, again each second, until Ctrl-C"}});
 constexpr auto journal_place =
@@ -145,6 +158,11 @@ constexpr auto table = std::to_array<CommandRow>({
               "requests, cost",
      .options = stats_options,
      .mount_options = {}},
+    {.name = "doctor",
+     .arguments = "[URL|MOUNTPOINT]",
+     .about = "say what is wrong with this machine, a store or a mount, and what to do",
+     .options = doctor_options,
+     .mount_options = doctor_places},
     {.name = "config check",
      .arguments = "[FILE]",
      .about = "say what is wrong with FILE, or with the configuration files of this user",
@@ -157,9 +175,9 @@ constexpr auto table = std::to_array<CommandRow>({
      .mount_options = config_effects},
 });
 
-constexpr auto words =
-    std::to_array<std::string_view>({"mount", "umount", "warm", "restore", "archive", "tier",
-                                     "cache", "status", "stats", "config", "help", "version"});
+constexpr auto words = std::to_array<std::string_view>(
+    {"mount", "umount", "warm", "restore", "archive", "tier", "cache", "status", "stats", "doctor",
+     "config", "help", "version"});
 
 }  // namespace
 

@@ -407,6 +407,17 @@ const auto table = std::to_array<MetricRow>({
          [](Source, Samples samples) {
            samples.add(1, {{"version", version()}});
          }},
+    {.name = "penstock_feature",
+     .type = Type::Gauge,
+     .unit = "1 or 0",
+     .labels = "feature",
+     .help = "Whether the mount has what not every kernel and user can have: passthrough, io_uring",
+     .read =
+         [](Source source, Samples samples) {
+           const FuseFeatures& features = source.mount.session().features();
+           samples.add(features.passthrough.on ? 1 : 0, {{"feature", "passthrough"}});
+           samples.add(features.io_uring.on ? 1 : 0, {{"feature", "io_uring"}});
+         }},
     {.name = "process_cpu_seconds_total",
      .type = Type::Counter,
      .unit = "seconds",
