@@ -38,6 +38,7 @@ STEPS=(
   "package run 300 build the packages: install, mount by fstab, upgrade, remove"
   "archive-moto run 300 build archived objects on moto"
   "archive-testserver run 300 build the same on the own server"
+  "lifecycle-radosgw run 300 build lifecycle rules on Ceph radosgw, which applies them"
   "pytorch-testserver run 600 build PyTorch on the own server"
   "pytorch-radosgw run 600 build PyTorch on Ceph radosgw"
   "quickstart run 1200 build scripts/quickstart, twice"
@@ -177,6 +178,7 @@ step_operations() { PENSTOCK=$PWD/build/test/penstock tests/real/operations_test
 step_package() { PENSTOCK=$PWD/build/test/penstock tests/real/package_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
 step_archive_testserver() { on_server testserver tests/real/archive_test.py; }
+step_lifecycle_radosgw() { PENSTOCK_RGW_DAY=1 on_server radosgw tests/real/lifecycle_test.py; }
 step_pytorch_testserver() { on_server testserver tests/pytorch/pytorch_test.py; }
 step_pytorch_radosgw() { on_server radosgw tests/pytorch/pytorch_test.py; }
 
