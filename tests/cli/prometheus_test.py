@@ -51,7 +51,7 @@ class Files(metrics_test.MetricsCase):
     def test_the_dashboard_shows_every_metric_but_what_it_is_found_by(self):
         table = metrics_test.rows_of_the_table()[1]
         shown = {re.sub(r"_(bucket|count|sum)$", "", name) for name in NAME.findall(" ".join(dashboard_expressions()))}
-        hidden = {"penstock_start_time_seconds", "penstock_build_info", "penstock_cache_objects",
+        hidden = {"penstock_start_time_seconds", "penstock_build_info", "penstock_feature", "penstock_cache_objects",
                   "penstock_cache_evicted_total", "penstock_cache_corrupt_chunks_total",
                   "penstock_reads_waited_bytes_total"}
         self.assertEqual(set(table) - shown, hidden)
