@@ -91,10 +91,15 @@ std::string sentence(const ObjectStore& store, const std::string& prefix, const 
 
 }  // namespace
 
-void check_store(ObjectStore& store, const std::string& prefix, Done<void> done) {
+void check_store(ObjectStore& store, const std::string& prefix, Done<void> done,
+                 std::stop_token cancel) {
   // One attempt to connect and one answer that does not come fit into the patience; a person waits
   // for this.
-  store.list({.prefix = prefix, .by_directory = true, .max_keys = 1, .patience = 15s},
+  store.list({.prefix = prefix,
+              .by_directory = true,
+              .max_keys = 1,
+              .cancel = std::move(cancel),
+              .patience = 15s},
              [&store, prefix, done = std::move(done)](const Result<ListPage>& page) mutable {
                if (page.has_value()) return done({});
                Error::Detail detail = page.error().detail();

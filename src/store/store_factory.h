@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "base/log.h"
@@ -51,6 +52,7 @@ Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, con
 /// Asks the store for one listing page under `prefix`, so that a mount fails at once and says why:
 /// no such bucket, wrong region (after redirects were followed), wrong key, no answer. `done` may
 /// be called on any thread.
-void check_store(ObjectStore& store, const std::string& prefix, Done<void> done);
+void check_store(ObjectStore& store, const std::string& prefix, Done<void> done,
+                 std::stop_token cancel = {});
 
 }  // namespace penstock

@@ -322,14 +322,14 @@ class Mounted(DoctorCase):
 
 
 class Interrupted(DoctorCase):
-    def test_ctrl_c_ends_it_and_nothing_stays(self):
+    def interrupted_in(self, operation, kind):
+        """What it prints; interrupted while the server is at a request."""
         self.serve()
-        # The second write hangs long enough to be interrupted in; the first is there by then.
-        self.control("fault", operation="UploadPart", key="*", kind="delay:2000", times=-1)
+        self.control("fault", operation=operation, key="*", kind=kind, times=-1)
         process = subprocess.Popen(self.command("--endpoint-url", self.endpoint, "s3://test/pre"), env=self.environment,
                                    stdout=subprocess.PIPE, text=True)
         try:
-            while self.requests().get("UploadPart", 0) == 0:
+            while self.requests().get(operation, 0) == 0:
                 self.assertIsNone(process.poll())
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=WAIT_S)
@@ -338,8 +338,17 @@ class Interrupted(DoctorCase):
         self.assertEqual(process.returncode, 128 + signal.SIGINT)
         self.assertIn("interrupted", out)
         self.assertNotIn("left behind", out)
+        return out
+
+    def test_ctrl_c_ends_it_and_nothing_stays(self):
+        # The upload was begun by then, and its part arrives after the interruption.
+        self.interrupted_in("UploadPart", "delay:2000")
         self.assertEqual(self.keys_left(), 0)
         self.assertEqual(self.requests()["AbortMultipartUpload"], 1)
+
+    def test_ctrl_c_ends_the_wait_for_a_server_that_hangs(self):
+        self.interrupted_in("ListObjectsV2", "hang")
+        self.assertEqual(self.requests().get("PutObject", 0), 0)
 
 
 class Proxy(http.server.BaseHTTPRequestHandler):

@@ -39,6 +39,7 @@ void ProbeObjects::failed(const std::string& key, const Error& error) {
 }
 
 std::vector<std::string> ProbeObjects::remove_all(ProbeCalls& calls) {
+  if (keys_.empty() && uploads_.empty()) return {};
   // A PUT that is still on its way would come after its removal.
   const bool settled = calls.settle(settle_limit);
   ProbeCalls last(removal_limit, {});

@@ -75,8 +75,8 @@ class Trial {
   /// False where there is no use in going on: nobody answers.
   bool list() {
     RightTried& right = add("list", "s3:ListBucket", "nothing can be mounted");
-    const Result<void> checked =
-        calls_.wait<void>([&](Done<void> done) { check_store(store_, prefix_, std::move(done)); });
+    const Result<void> checked = calls_.wait<void>(
+        [&](Done<void> done) { check_store(store_, prefix_, std::move(done), calls_.stop()); });
     if (!note(right, checked)) return lacks_right(checked.error());
     const Result<ListPage> page = calls_.wait<ListPage>([&](Done<ListPage> done) {
       store_.list({.prefix = prefix_, .max_keys = 100, .cancel = calls_.stop()}, std::move(done));
