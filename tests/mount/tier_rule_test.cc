@@ -107,7 +107,8 @@ TEST_CASE("a rule is written once, replaced and removed, and the others keep eve
 
   const Ran shown = tier(server, {"s3://test/c", "--remove"});
   CHECK(shown.status == 0);
-  CHECK(says(shown, "Of the bucket's 2 lifecycle rules would go:\n  'penstock/GLACIER_IR/c/'"));
+  CHECK(
+      says(shown, "The bucket has 2 lifecycle rules; these would go:\n  'penstock/GLACIER_IR/c/'"));
   CHECK(says(shown, "Nothing was written"));
   CHECK(server.lifecycle("test") == document(others + written("30")));
   CHECK(

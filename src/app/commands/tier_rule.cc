@@ -178,8 +178,9 @@ Result<int> remove_rules(LifecycleRules& rules, const RuleWish& wish, const Stre
         "The bucket has no rule of Penstock's for {}; nothing is to be done.\n", wish.url);
     return 0;
   }
-  streams.out << fmt::format("Of the bucket's {} would go:\n{}What they have moved stays there.\n",
-                             counted(seen.value().rules.size(), "lifecycle rule"), list_of(own));
+  streams.out << fmt::format(
+      "The bucket has {}; these would go:\n{}What they have moved stays there.\n",
+      counted(seen.value().rules.size(), "lifecycle rule"), list_of(own));
   if (wish.apply) return apply(rules, *seen, change, streams);
   streams.out << "Nothing was written: --apply takes them away.\n";
   return 0;

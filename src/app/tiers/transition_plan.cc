@@ -161,7 +161,7 @@ std::string plan_text(const TransitionPlan& plan, std::string_view small_objects
         target, days);
   }
   if (any_small && small_objects.empty()) {
-    text += "That small objects stay is AWS's default; this server does not say what it does.\n";
+    text += "That small objects stay is AWS's default; other servers may move them, too.\n";
   }
   if (is_archive_class(target)) {
     text += fmt::format(

@@ -97,7 +97,7 @@ TEST_CASE("a plan for people says what it costs and what it means") {
   CHECK(says("STANDARD                        1               200KiB  move now"));
   CHECK(says("Its first run makes 1 transition, "));
   CHECK(says("for 180 days at least"));
-  CHECK(says("this server does not say"));
+  CHECK(says("other servers may move them, too"));
   CHECK(says("WARNING: what is in DEEP_ARCHIVE cannot be read until it is restored"));
   const std::string instant = plan_text(plan_to("GLACIER_IR"), "all_storage_classes_128K", false);
   CHECK(instant.find("WARNING") == std::string::npos);
