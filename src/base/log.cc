@@ -20,7 +20,8 @@ class NoLog final : public Log {
 }  // namespace
 
 std::shared_ptr<Log> Log::to_file(const std::string& file, LogLevel level) {
-  return std::make_shared<LogWriter>(level, std::make_unique<FileSink>(file));
+  return std::make_shared<LogWriter>(level,
+                                     std::make_unique<FileSink>(FileSink::Form{.path = file}));
 }
 
 std::shared_ptr<Log> Log::to_syslog(const std::string& program, LogLevel level) {

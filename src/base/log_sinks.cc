@@ -60,21 +60,9 @@ int priority_of(LogLevel level) {
   return LOG_ERR;
 }
 
-std::string text_of(const LogLine& line) {
-  using std::chrono::milliseconds;
-  const auto since = std::chrono::floor<milliseconds>(line.time.time_since_epoch());
-  const auto seconds = static_cast<std::time_t>(since.count() / 1000);
-  std::tm local{};
-  localtime_r(&seconds, &local);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03} {} {}\n", local.tm_year + 1900,
-                     local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
-                     since.count() % 1000, name_of(line.level), printable(line.text));
-}
-
 /// -1 and errno where it cannot be opened.
-int open_log_file(const std::string& path) {
+int open_log_file(const std::string& path, mode_t mode) {
   constexpr int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
-  constexpr mode_t mode = 0666;
   // Of a FIFO without a reader: not to wait for one is an error, being one is not.
   int fd = open(path.c_str(), O_WRONLY | O_NONBLOCK | flags, mode);
   if (fd < 0 && errno == ENXIO) fd = open(path.c_str(), O_RDWR | O_NONBLOCK | flags, mode);
@@ -88,17 +76,29 @@ std::string refusal(const std::string& path) {
 
 }  // namespace
 
-FileSink::FileSink(std::string path)
-    : path_(std::move(path)), fd_(path_.empty() ? STDERR_FILENO : open_log_file(path_)) {
-  if (fd_ < 0) throw std::runtime_error(refusal(path_));
+std::string dated_text(const LogLine& line) {
+  using std::chrono::milliseconds;
+  const auto since = std::chrono::floor<milliseconds>(line.time.time_since_epoch());
+  const auto seconds = static_cast<std::time_t>(since.count() / 1000);
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03} {} {}\n", local.tm_year + 1900,
+                     local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
+                     since.count() % 1000, name_of(line.level), printable(line.text));
+}
+
+FileSink::FileSink(Form form)
+    : form_(std::move(form)),
+      fd_(form_.path.empty() ? STDERR_FILENO : open_log_file(form_.path, form_.mode)) {
+  if (fd_ < 0) throw std::runtime_error(refusal(form_.path));
 }
 
 FileSink::~FileSink() {
-  if (!path_.empty()) close(fd_);
+  if (!form_.path.empty()) close(fd_);
 }
 
 bool FileSink::write(const LogLine& line) {
-  const std::string text = text_of(line);
+  const std::string text = form_.text(line);
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t written = ::write(fd_, rest.data(), rest.size());
@@ -115,9 +115,9 @@ bool FileSink::write(const LogLine& line) {
 }
 
 std::optional<std::string> FileSink::reopen() {
-  if (path_.empty()) return std::nullopt;
-  const int fd = open_log_file(path_);
-  if (fd < 0) return refusal(path_) + "; the one that is open is gone on with";
+  if (form_.path.empty()) return std::nullopt;
+  const int fd = open_log_file(form_.path, form_.mode);
+  if (fd < 0) return refusal(form_.path) + "; the one that is open is gone on with";
   close(std::exchange(fd_, fd));
   return std::nullopt;
 }

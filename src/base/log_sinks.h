@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 
@@ -8,12 +10,21 @@
 
 namespace penstock {
 
-/// Lines "date level message" at the end of a file, or on standard error.
+/// "date level message", with its line end.
+std::string dated_text(const LogLine& line);
+
+/// Lines at the end of a file, or on standard error.
 class FileSink final : public LogSink {
  public:
-  /// Standard error where `path` is empty. Throws std::runtime_error where the file cannot be
-  /// opened. Of a FIFO that nobody reads it becomes a reader too, so that opening it does not wait.
-  explicit FileSink(std::string path);
+  struct Form {
+    std::string path;                                  ///< Empty: standard error.
+    mode_t mode = 0666;                                ///< Of a new file, less the umask.
+    std::string (*text)(const LogLine&) = dated_text;  ///< With the line's end.
+  };
+
+  /// Throws std::runtime_error where the file cannot be opened. Of a FIFO that nobody reads it
+  /// becomes a reader too, so that opening it does not wait.
+  explicit FileSink(Form form);
   ~FileSink() override;
   FileSink(const FileSink&) = delete;
   FileSink& operator=(const FileSink&) = delete;
@@ -22,7 +33,7 @@ class FileSink final : public LogSink {
   std::optional<std::string> reopen() override;
 
  private:
-  const std::string path_;
+  const Form form_;
   int fd_;  ///< Standard error is not closed at the end.
 };
 
