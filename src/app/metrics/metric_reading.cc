@@ -5,6 +5,9 @@
 #include <charconv>
 #include <map>
 #include <span>
+#include <utility>
+
+#include "base/quantile.h"
 
 namespace penstock {
 namespace {
@@ -164,18 +167,8 @@ std::optional<double> MetricReading::quantile(std::string_view name, double shar
       if (bound) up_to[*bound] += sample.value;
     }
   }
-  if (up_to.empty() || up_to.rbegin()->second == 0) return std::nullopt;
-  const double rank = share * up_to.rbegin()->second;
-  double below = 0;
-  double counted = 0;
-  for (const auto& [bound, count] : up_to) {
-    // Of what lies behind the last bound no more is known.
-    if (count >= rank && bound > 1e300) return below;
-    if (count >= rank) return below + (bound - below) * (rank - counted) / (count - counted);
-    below = bound;
-    counted = count;
-  }
-  return below;
+  const std::vector<std::pair<double, double>> counts(up_to.begin(), up_to.end());
+  return penstock::quantile(counts, share);
 }
 
 }  // namespace penstock
