@@ -88,6 +88,13 @@ class FileSystemImpl final : public MountedFileSystem {
   }
 
   std::vector<UnstoredFile> unstored() override { return committer_.unstored(); }
+  std::optional<std::string> path_of(InodeId inode) override {
+    if (inode == root_inode) return "";
+    const MutexLock lock(core_->tree.mutex);
+    const InodePtr found = core_->tree.find(inode);
+    if (found == nullptr || !core_->tree.name_key(*found)) return std::nullopt;
+    return core_->tree.path_of(*found);
+  }
   uint64_t known_names() override {
     const MutexLock lock(core_->tree.mutex);
     return core_->tree.size();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,8 @@ class MountedFileSystem : public FileSystem {
   virtual void recover() = 0;
   /// What is written to and not stored yet, in no order. Thread-safe.
   virtual std::vector<UnstoredFile> unstored() = 0;
+  /// Where an inode is, from the mountpoint; nothing where it has no name any more. Thread-safe.
+  virtual std::optional<std::string> path_of(InodeId inode) = 0;
   /// Names that are kept in memory. Thread-safe.
   virtual uint64_t known_names() = 0;
 };
