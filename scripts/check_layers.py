@@ -22,7 +22,7 @@ OWNERS = {
     # The store signs requests; the cache names its files by a SHA-256, which nobody can make collide.
     "openssl/": ("src/store/", "src/cache/"),
     "xxhash.h": ("src/cache/", "src/journal/"),
-    "nlohmann/": ("src/store/s3/",),
+    "nlohmann/": ("src/store/s3/", "src/app/access/"),
     "toml++/": ("src/config/",),
     "prometheus/": ("src/app/metrics/",),
 }

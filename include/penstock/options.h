@@ -129,7 +129,8 @@ struct MountOptions {
 
 struct LogOptions {
   std::string level = "info";  ///< error, warning, info, debug.
-  std::string file;  ///< Empty: standard error in the foreground, syslog in the background.
+  std::string file;         ///< Empty: standard error in the foreground, syslog in the background.
+  std::string access_file;  ///< Gets a line for each operation of a program; empty: none.
 };
 
 struct MetricsOptions {

@@ -68,18 +68,20 @@ JournalStats Mount::settled() {
 }
 
 Result<std::unique_ptr<Mount>> Mount::start(const Options& options, const StoreUrl& url,
-                                            std::shared_ptr<Log> log, RenameReport report) {
+                                            std::shared_ptr<Log> log, RenameReport report,
+                                            std::shared_ptr<Log> access_log) {
   const auto opener = [&](Scheduler& scheduler) {
     return open_store(options.store, url, scheduler, log);
   };
-  return start(options, url.prefix, opener, log, std::move(report));
+  return start(options, url.prefix, opener, log, std::move(report), std::move(access_log));
 }
 
 Result<std::unique_ptr<Mount>> Mount::start(const Options& options, std::string prefix,
                                             const StoreOpener& open_store, std::shared_ptr<Log> log,
-                                            RenameReport report) {
+                                            RenameReport report, std::shared_ptr<Log> access_log) {
   std::unique_ptr<Mount> mount(new Mount(options, std::move(prefix), std::move(log)));
   mount->report_renames_ = std::move(report);
+  mount->access_log_ = std::move(access_log);
   if (Result<void> opened = mount->open(options, open_store); !opened) return opened.error();
   return mount;
 }
@@ -108,9 +110,14 @@ Result<void> Mount::open(const Options& options, const StoreOpener& open_store) 
   mark_ = std::make_unique<MountMark>(state_directory, log_);
   open_engines(options);
 
-  Result<std::unique_ptr<FuseSession>> session =
-      FuseSession::mount(*file_system_, options.mount, Freshness(options.metadata).kernel_absence(),
-                         options.store.url, log_);
+  if (access_log_ != nullptr) {
+    recorded_ = std::make_unique<RecordedFileSystem>(
+        *file_system_, [this](InodeId inode) { return file_system_->path_of(inode); },
+        options.store.url, access_log_);
+  }
+  FileSystem& served = recorded_ ? static_cast<FileSystem&>(*recorded_) : *file_system_;
+  Result<std::unique_ptr<FuseSession>> session = FuseSession::mount(
+      served, options.mount, Freshness(options.metadata).kernel_absence(), options.store.url, log_);
   if (!session) return session.error();
   session_ = std::move(*session);
   file_system_->attach(session_->kernel_cache());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/access/recorded_file_system.h"
 #include "app/journal_note.h"
 #include "app/mount_mark.h"
 #include "base/buffer_pool.h"
@@ -38,16 +39,19 @@ class Mount {
   /// Opens the store, asks it for a listing (this waits for the network), and mounts. Nothing
   /// serves the mount until session().run(). `options` must be complete (state_dir set, mountpoint
   /// canonical). The error is a sentence for a person, and then nothing stays mounted.
-  /// `report` as FileSystemParts::report_renames.
+  /// `report` as FileSystemParts::report_renames. What programs do is written to `access_log`
+  /// (open_access_log) where there is one.
   static Result<std::unique_ptr<Mount>> start(const Options& options, const StoreUrl& url,
-                                              std::shared_ptr<Log> log, RenameReport report = {});
+                                              std::shared_ptr<Log> log, RenameReport report = {},
+                                              std::shared_ptr<Log> access_log = {});
 
   /// Makes the store that shall lie under a mount; the scheduler is the mount's.
   using StoreOpener = std::function<Result<std::unique_ptr<OpenedStore>>(Scheduler& scheduler)>;
   /// The same over any store, whatever its kind: `prefix` is what the mount's keys begin with.
   static Result<std::unique_ptr<Mount>> start(const Options& options, std::string prefix,
                                               const StoreOpener& open_store,
-                                              std::shared_ptr<Log> log, RenameReport report = {});
+                                              std::shared_ptr<Log> log, RenameReport report = {},
+                                              std::shared_ptr<Log> access_log = {});
 
   /// Unmounts if still mounted and drops what was not saved: FileSystem::shutdown comes first.
   ~Mount();
@@ -89,6 +93,7 @@ class Mount {
   WorkerPool workers_;
   WorkerPool notifier_;
   RenameReport report_renames_;
+  std::shared_ptr<Log> access_log_;  ///< Null: none was asked for.
   std::unique_ptr<MountMark> mark_;
   WorkerPool journal_workers_;  ///< May wait for the journal's disk.
   std::unique_ptr<OpenedStore> store_;
@@ -101,6 +106,7 @@ class Mount {
   std::unique_ptr<Journal> journal_;  ///< Null: neither asked for nor left by another mount.
   Journal::Left left_;                ///< Until the file system has it.
   // Answers of the engines that come late go to it.
+  std::unique_ptr<RecordedFileSystem> recorded_;  ///< Null: there is no access log.
   std::unique_ptr<FuseSession> session_;
   std::unique_ptr<ReadEngine> reads_;
   std::unique_ptr<DirectWriteEngine> direct_;

@@ -16,6 +16,7 @@
 #include "app/commands/config_command.h"
 #include "app/commands/doctor_command.h"
 #include "app/commands/mount_command.h"
+#include "app/commands/replay_command.h"
 #include "app/commands/restore_command.h"
 #include "app/commands/stats_command.h"
 #include "app/commands/status_command.h"
@@ -39,7 +40,7 @@ struct Command {
   int (*run)(Arguments arguments, const Streams& streams, const Environment& environment);
 };
 
-constexpr std::array<Command, 11> commands{{
+constexpr std::array<Command, 12> commands{{
     {"mount",
      [](Arguments arguments, const Streams& streams, const Environment& environment) {
        return mount_command(arguments, false, streams, environment);
@@ -53,6 +54,7 @@ constexpr std::array<Command, 11> commands{{
     {"status", status_command},
     {"stats", stats_command},
     {"doctor", doctor_command},
+    {"replay", replay_command},
     {"config", config_command},
 }};
 

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/access/access_log.h"
 #include "app/connection_guard.h"
 #include "app/directories.h"
 #include "app/dirty_pages.h"
@@ -98,9 +99,11 @@ class Serving {
         environment_(environment),
         terminal_(terminal),
         log_(open_log(options.log, terminal != nullptr)),
+        access_log_(options.log.access_file.empty() ? nullptr
+                                                    : open_access_log(options.log.access_file)),
         supervisor_(log_, [this] { exit_now(); }),
         signals_([this](int number) {
-          number == SIGHUP ? log_->reopen() : supervisor_.signal(number);
+          number == SIGHUP ? reopen_logs() : supervisor_.signal(number);
         }) {}
 
   int run(StartReport& report) {
@@ -112,8 +115,8 @@ class Serving {
       return 1;
     }
     const auto renames = std::make_shared<RenamesNow>();
-    Result<std::unique_ptr<Mount>> mount =
-        Mount::start(options_, url_, log_, [renames](auto now) { renames->set(std::move(now)); });
+    Result<std::unique_ptr<Mount>> mount = Mount::start(
+        options_, url_, log_, [renames](auto now) { renames->set(std::move(now)); }, access_log_);
     if (!mount) {
       log_->error("not mounted: {}", mount.error().describe());
       report.failed(std::string(mount.error().message()));
@@ -169,6 +172,11 @@ class Serving {
   }
 
  private:
+  void reopen_logs() {
+    log_->reopen();
+    if (access_log_ != nullptr) access_log_->reopen();
+  }
+
   std::optional<MountEntry> mounted() const {
     std::optional<MountEntry> entry =
         find_mount(read_mount_table(environment_.proc), options_.mount.mountpoint);
@@ -324,6 +332,7 @@ class Serving {
 
   /// Ends the process, whatever its threads are doing.
   [[noreturn]] void leave(int status) {
+    if (access_log_ != nullptr) access_log_->wait_written(LogLimits{}.farewell);
     log_->wait_written(LogLimits{}.farewell);
     _exit(status);
   }
@@ -334,6 +343,7 @@ class Serving {
   const Environment& environment_;
   const Streams* const terminal_;
   const std::shared_ptr<Log> log_;
+  const std::shared_ptr<Log> access_log_;  ///< Null: none was asked for.
   const FlushOnAbort flush_on_abort_{*log_};
   Supervisor supervisor_;
   std::unique_ptr<PidFile> pid_file_;

@@ -45,6 +45,13 @@ constexpr auto warm_options = std::to_array<CommandOption>(
 
 constexpr auto stats_options = std::to_array<CommandOption>(
     {json, {.name = "prometheus", .help = "as Prometheus reads it; of one MOUNTPOINT"}});
+constexpr auto replay_options = std::to_array<CommandOption>(
+    {json,
+     {.name = "speed",
+      .value = "N",
+      .help = "times as fast as recorded; max: nothing waits for its time [1]"},
+     {.name = "jobs", .letter = 'j', .value = "N", .help = "operations at once, at most [64]"},
+     {.name = "changes", .help = "also play what changes files; writes write other bytes"}});
 constexpr auto restore_options = std::to_array<CommandOption>(
     {{.name = "recursive", .letter = 'r', .help = "also what lies below directories or prefixes"},
      {.name = "days", .value = "N", .help = "how long the restored copies are kept [7]"},
@@ -163,6 +170,11 @@ constexpr auto table = std::to_array<CommandRow>({
      .about = "say what is wrong with this machine, a store or a mount, and what to do",
      .options = doctor_options,
      .mount_options = doctor_places},
+    {.name = "replay",
+     .arguments = "LOG DIR",
+     .about = "play what --access-log has noted again, and compare how long it takes",
+     .options = replay_options,
+     .mount_options = {}},
     {.name = "config check",
      .arguments = "[FILE]",
      .about = "say what is wrong with FILE, or with the configuration files of this user",
@@ -177,7 +189,7 @@ constexpr auto table = std::to_array<CommandRow>({
 
 constexpr auto words = std::to_array<std::string_view>(
     {"mount", "umount", "warm", "restore", "archive", "tier", "cache", "status", "stats", "doctor",
-     "config", "help", "version"});
+     "replay", "config", "help", "version"});
 
 }  // namespace
 

@@ -512,6 +512,16 @@ constexpr auto last_rows = std::to_array<OptionRow>({
      .help = "where to log",
      .paragraph = "Lines are appended. In containers, which have no syslog, use this or `-f`.",
      .target = [](Options& o) -> Target { return &o.log.file; }},
+    {.name = "access-log",
+     .group = logging,
+     .kind = Kind::path,
+     .value = "FILE",
+     .initial_words = "none",
+     .help = "note each operation of programs there",
+     .paragraph = "A line of JSON for each operation that programs ask of the mount, with how long "
+                  "it took: [access-log.md](access-log.md). `penstock replay` plays it again.",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.log.access_file; }},
 
     {.name = "metrics-address",
      .group = monitoring,

@@ -77,7 +77,7 @@ TEST_CASE("help and version go to standard output") {
 
 TEST_CASE("every command prints its own help") {
   for (const std::string word : {"umount", "warm", "restore", "archive", "tier", "cache", "status",
-                                 "stats", "doctor", "config"}) {
+                                 "stats", "doctor", "replay", "config"}) {
     const std::string own = render_command_help(word);
     CHECK(own.starts_with("Usage: penstock " + word));
     CHECK(run_with({"penstock", word, "--help"}).out == own);
@@ -100,7 +100,7 @@ TEST_CASE("wrong commands say what was meant") {
   CHECK(refused({"unmount", "/mnt"}) == "unknown command 'unmount'; did you mean umount?");
   CHECK(refused({"sync"}) ==
         "unknown command 'sync'; there are mount, umount, warm, restore, archive, tier, cache, "
-        "status, stats, doctor, config, "
+        "status, stats, doctor, replay, config, "
         "help, version, see "
         "penstock help");
   CHECK(refused({"help", "stauts"}) == "unknown command 'stauts'; did you mean status?");
