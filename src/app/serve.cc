@@ -141,7 +141,8 @@ class Serving {
         .serving =
             [&] {
               if (report.ready()) {
-                if (terminal_ != nullptr) terminal_->out << "penstock: " << features << std::endl;
+                if (terminal_ != nullptr)
+                  terminal_->out << fmt::format("penstock: {}\n", features) << std::flush;
                 tell_service_manager(**mount);
                 return;
               }

@@ -21,8 +21,10 @@
 namespace penstock {
 namespace {
 
+/// In one piece: the log of a mount in the foreground goes to standard error too, by another
+/// thread.
 int fail(const Streams& streams, std::string_view message) {
-  streams.err << "penstock: " << message << "\n";
+  streams.err << fmt::format("penstock: {}\n", message);
   return 1;
 }
 
@@ -66,9 +68,10 @@ class ForegroundReport final : public StartReport {
       : streams_(streams), options_(options) {}
 
   bool ready() override {
-    streams_.out << "penstock: " << options_.store.url << " is mounted at "
-                 << options_.mount.mountpoint << "; end it with Ctrl-C or: penstock umount "
-                 << options_.mount.mountpoint << std::endl;
+    streams_.out
+        << fmt::format("penstock: {} is mounted at {}; end it with Ctrl-C or: penstock umount {}\n",
+                       options_.store.url, options_.mount.mountpoint, options_.mount.mountpoint)
+        << std::flush;
     return true;
   }
   void failed(const std::string& message) override { fail(streams_, message); }
