@@ -13,7 +13,6 @@
 #include <cstring>
 #include <fstream>
 #include <string>
-#include <utility>
 
 namespace penstock {
 namespace {
@@ -63,8 +62,9 @@ Result<Feature> decide_io_uring(MountOptions::IoUring wish) {
 }
 
 Feature io_uring_possible() {
-  std::string reason = why_not();
-  return {.on = reason.empty(), .why_not = std::move(reason)};
+  Feature feature{.on = false, .why_not = why_not()};
+  feature.on = feature.why_not.empty();
+  return feature;
 }
 
 uint32_t io_uring_depth() {

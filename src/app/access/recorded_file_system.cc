@@ -59,7 +59,7 @@ RecordedFileSystem::RecordedFileSystem(FileSystem& inner, PathOf path_of, const 
     : inner_(inner), path_of_(std::move(path_of)), log_(std::move(log)) {
   AccessRecord mount = begin("mount", "");
   mount.to = source;
-  write_down(std::move(mount));
+  write_down(mount);
 }
 
 std::optional<std::string> RecordedFileSystem::below(InodeId parent,
@@ -90,7 +90,7 @@ AccessRecord RecordedFileSystem::of_handle(const char* operation, HandleId handl
   return of_open(operation, files_.find(handle));
 }
 
-void RecordedFileSystem::write_down(AccessRecord record) const {
+void RecordedFileSystem::write_down(const AccessRecord& record) const {
   std::string line = to_line(record);
   line.pop_back();  // the log ends lines by itself
   log_->info("{}", line);
@@ -109,7 +109,7 @@ Done<T> RecordedFileSystem::recorded(AccessRecord record, Done<T> done, More mor
     } else {
       more(record, *result);
     }
-    write_down(std::move(record));
+    write_down(record);
     done(std::move(result));
   };
 }
@@ -262,7 +262,7 @@ void RecordedFileSystem::fsync(HandleId handle, Done<void> done) {
 void RecordedFileSystem::release(HandleId handle) {
   AccessRecord record = of_open("release", files_.take(handle));
   inner_.release(handle);
-  write_down(std::move(record));
+  write_down(record);
 }
 
 void RecordedFileSystem::open_directory(InodeId inode, Done<HandleId> done) {
@@ -281,7 +281,7 @@ void RecordedFileSystem::read_directory(ReadDirectory request,
 void RecordedFileSystem::release_directory(HandleId handle) {
   AccessRecord record = of_open("releasedir", directories_.take(handle));
   inner_.release_directory(handle);
-  write_down(std::move(record));
+  write_down(record);
 }
 
 void RecordedFileSystem::sync_directory(InodeId inode, Done<void> done) {

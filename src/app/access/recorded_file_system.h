@@ -109,7 +109,7 @@ class RecordedFileSystem final : public FileSystem {
   static AccessRecord of_open(const char* operation, Handles::Open open);
   AccessRecord of_handle(const char* operation, HandleId handle) const;
   std::optional<std::string> below(InodeId parent, const std::string& name) const;
-  void write_down(AccessRecord record) const;
+  void write_down(const AccessRecord& record) const;
   /// `done`, and a line before it. `more` adds to the record what only the answer tells.
   template <typename T, typename More>
   Done<T> recorded(AccessRecord record, Done<T> done, More more) const;
