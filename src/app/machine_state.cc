@@ -47,12 +47,10 @@ class Reader {
       if (!entry.is_penstock()) continue;
       const auto process = std::ranges::find_if(
           processes, [&](const MountProcess& p) { return p.serves(entry.device); });
-      if (process == processes.end()) {
+      if (process == processes.end() ||
+          !add(*process, KnownMount::State::mounted, entry.source, entry.mountpoint))
         add_without_process(entry);
-        continue;
-      }
-      add(*process, KnownMount::State::mounted, entry.source, entry.mountpoint);
-      processes.erase(process);
+      if (process != processes.end()) processes.erase(process);
     }
     // One without a device has not mounted yet: nobody has written anything.
     for (const MountProcess& process : processes) {
@@ -61,7 +59,8 @@ class Reader {
     }
   }
 
-  void add(const MountProcess& process, KnownMount::State state, std::string source,
+  /// False, and no mount is added, where the process has died meanwhile without a word.
+  bool add(const MountProcess& process, KnownMount::State state, std::string source,
            std::string mountpoint) {
     KnownMount mount{.state = state,
                      .source = std::move(source),
@@ -75,11 +74,13 @@ class Reader {
     if (answer) report = decode_mount_report(*answer);
     if (report) {
       mount.report = *std::move(report);
-    } else if (process.living() && !process.ended()) {
+    } else if (!process.ended()) {
+      if (!process.living()) return false;
       unseen(fmt::format("process {}, which serves {}", mount.pid, mount.mountpoint),
              answer ? "its answer is cut off; ask again" : std::string(answer.error().message()));
     }
     state_.mounts.push_back(std::move(mount));
+    return true;
   }
 
   /// Of a mount in the table, no process of which can be seen.

@@ -88,6 +88,7 @@ bool wait_for_process(pid_t pid, std::chrono::milliseconds interval,
 
 constexpr std::string_view device_word = "device ";
 constexpr std::string_view journals_word = "journals ";
+constexpr std::string_view unmounted_line = "unmounted";
 
 std::optional<MountProcess::Pending> parse_pending(const std::string& line) {
   std::istringstream words(line);
@@ -150,6 +151,8 @@ void PidFile::record_device(const std::string& device) {
   append(fd_.get(), fmt::format("{}{}\n", device_word, device));
 }
 
+void PidFile::record_unmounted() { append(fd_.get(), fmt::format("{}\n", unmounted_line)); }
+
 void PidFile::record_journals(const std::string& directory) {
   append(fd_.get(), fmt::format("{}{}\n", journals_word, directory));
 }
@@ -207,6 +210,16 @@ std::string MountProcess::noted(std::string_view word) const {
 }
 
 std::string MountProcess::device() const { return noted(device_word); }
+
+bool MountProcess::serves(const std::string& device) const {
+  if (this->device() != device) return false;
+  std::istringstream lines(read_all(file_.get()));
+  std::string line;
+  for (int number = 0; std::getline(lines, line); ++number) {
+    if (number >= 2 && (line == unmounted_line || line == "ended")) return false;
+  }
+  return true;
+}
 
 std::string MountProcess::journals() const { return noted(journals_word); }
 

@@ -23,7 +23,7 @@ namespace penstock {
 ///
 ///     file := pid LF mountpoint LF
 ///             { "device" SP device LF | "journals" SP directory LF | "pending" SP files SP bytes
-///             LF } [ "ended" LF { path LF } ]
+///             LF | "unmounted" LF } [ "ended" LF { path LF } ]
 ///
 /// The device is the mount's in the table of mounts. The paths are files that could not be saved;
 /// the last "pending" counts.
@@ -44,6 +44,8 @@ class PidFile {
   const std::string& path() const noexcept { return path_; }
   /// Writes down which mount it is, as MountEntry::device.
   void record_device(const std::string& device);
+  /// Writes down that the mount is gone: the kernel may give its device to the next one.
+  void record_unmounted();
   /// Writes down where the mount's journal is.
   void record_journals(const std::string& directory);
   /// Writes down what the ending mount still uploads.
@@ -83,8 +85,8 @@ class MountProcess {
   const std::string& mountpoint() const noexcept { return mountpoint_; }
   /// Of its mount, as MountEntry::device; empty: it has not mounted yet.
   std::string device() const;
-  /// Whether the mount with this device is the process's.
-  bool serves(const std::string& device) const { return this->device() == device; }
+  /// Whether the mount with this device is the process's: not one that has the device after it.
+  bool serves(const std::string& device) const;
   /// False once the process has let go of its file.
   bool living() const;
   /// Whether it has noted what it could not save: it stores nothing any more.

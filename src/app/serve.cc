@@ -149,7 +149,7 @@ class Serving {
               log_->warning("who started the mount is gone: ending it");
               supervisor_.signal(SIGTERM);
             },
-        .ending = [this] { note_ending(); },
+        .ending = [this](bool unmounted) { note_ending(unmounted); },
     });
     const uint64_t left = (*mount)->settled().files;
     if (left > 0)
@@ -268,8 +268,9 @@ class Serving {
                                     .status = [this, &mount] { return status_line(mount); }});
   }
 
-  void note_ending() {
+  void note_ending(bool unmounted) {
     ending_ = true;
+    if (unmounted && pid_file_) pid_file_->record_unmounted();
     if (notice_) notice_->stopping();
   }
 

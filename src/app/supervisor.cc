@@ -74,7 +74,7 @@ Supervisor::Outcome Supervisor::run(const Parts& parts) {
   bool session_ended = event == Event::session_ended;
   if (leave) post(Event::leave_pending);
   if (session_ended) log_->info("unmounted: ending");
-  if (parts.ending) parts.ending();
+  if (parts.ending) parts.ending(session_ended);
   outcome.unsaved = save(parts, session_ended);
 
   if (!session_ended) {

@@ -45,7 +45,8 @@ class Supervisor {
     std::function<void()> waiting;  ///< Called every second while the end waits for uploads.
     std::function<bool()> still_mounted;
     std::function<void()> serving;  ///< Called once when requests are being served.
-    std::function<void()> ending;   ///< Called once when the mount begins to end.
+    /// Called once when the mount begins to end; `unmounted`: it has been taken away already.
+    std::function<void(bool unmounted)> ending;
   };
 
   /// `exit_now` must end the process; it is called on the thread that calls signal().

@@ -86,7 +86,16 @@ class MountCase(unittest.TestCase):
     def kill_the_mount(self):
         pid = self.daemon_pid()
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the process is dead")
+        wait_until(lambda: self.has_ended(pid), "the process is dead")
+
+    @staticmethod
+    def has_ended(pid):
+        """Gone or a zombie: before that it may still hold files open."""
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+                return stat.read().rsplit(")", 1)[1].split()[0] in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
 
     def assert_fails(self, result, *words):
         self.assertEqual(result.returncode, 1, result.stderr)

@@ -106,6 +106,23 @@ TEST_CASE_METHOD(PidFileTest, "who mounts while another still ends has a file to
   CHECK(MountProcess::find({directory}, "/mnt").size() == PidFile::most);
 }
 
+TEST_CASE_METHOD(PidFileTest,
+                 "a mount that is gone is not taken for the next one with its device") {
+  for (const bool ended : {false, true}) {
+    const auto file = PidFile::create(directory, "/mnt");
+    REQUIRE(file);
+    (*file)->record_device("0:53");
+    const std::vector<MountProcess> found = MountProcess::find({directory}, "/mnt");
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].serves("0:53"));
+    ended ? (*file)->record_end({"unmounted"}) : (*file)->record_unmounted();
+    CHECK_FALSE(found[0].serves("0:53"));
+    CHECK(found[0].device() == "0:53");
+    (*file)->record_pending(1, 2);
+    CHECK(found[0].pending().has_value() != ended);
+  }
+}
+
 TEST_CASE_METHOD(PidFileTest, "a directory that others can write to is not believed") {
   std::filesystem::create_directory(directory);
   std::filesystem::permissions(directory, std::filesystem::perms::all);
