@@ -429,17 +429,22 @@ class Secrets(DoctorCase):
         self.assertRegex(text, "ok +put +works")
         self.assert_without(text, ACCESS, SECRET, TOKEN)
 
+    def serve_http(self, handler):
+        """A server on a free port until the test is over."""
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server
+
     def test_credentials_of_a_container(self):
         self.serve("--session-token", TOKEN)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             del self.environment[name]
-        service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+        service = self.serve_http(Keys)
         service.keys = self.temporary().encode()
-        thread = threading.Thread(target=service.serve_forever)
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(service.server_close)
-        self.addCleanup(service.shutdown)
         self.environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://127.0.0.1:{service.server_port}/keys"
         text = self.report()
         self.assertIn("from the container's credentials service, for another", text)
@@ -452,13 +457,8 @@ class Secrets(DoctorCase):
 
     def test_a_proxy_with_a_password(self):
         self.serve()
-        proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+        proxy = self.serve_http(Proxy)
         proxy.seen = []
-        thread = threading.Thread(target=proxy.serve_forever)
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(proxy.server_close)
-        self.addCleanup(proxy.shutdown)
         self.environment["http_proxy"] = f"http://someone:proxypassword@127.0.0.1:{proxy.server_port}"
         text = self.report()
         self.assertTrue(proxy.seen and proxy.seen[0], "the proxy was not used")
