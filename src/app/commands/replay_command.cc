@@ -6,9 +6,11 @@
 #include <atomic>
 #include <charconv>
 #include <csignal>
+#include <optional>
 #include <string_view>
 
 #include "app/access/replayer.h"
+#include "app/commands/jobs_option.h"
 #include "app/commands/run_command.h"
 #include "app/signals.h"
 #include "app/wrong.h"
@@ -20,33 +22,28 @@ constexpr int other_answers = 2;
 constexpr int interrupted = 130;
 constexpr uint32_t most_jobs = 4096;  // threads
 
-template <typename T>
-std::optional<T> number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+/// 0 where nothing waits for its time; nothing where it is no speed.
+std::optional<double> parse_speed(std::string_view text) {
+  if (text == "max") return 0;
+  double times = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), times);
+  const bool number = error == std::errc() && end == text.data() + text.size();
+  return number && times >= 0.001 && times <= 1'000'000 ? std::optional(times) : std::nullopt;
 }
 
 Result<ReplayPace> pace_of(const CommandArguments& arguments) {
   ReplayPace pace;
-  if (const auto speed = arguments.own.find("speed"); speed != arguments.own.end()) {
-    const std::optional<double> times =
-        speed->second == "max" ? std::optional(0.0) : number<double>(speed->second);
-    const bool possible =
-        speed->second == "max" || (times && *times >= 0.001 && *times <= 1'000'000);
-    if (!possible) {
+  if (const auto given = arguments.own.find("speed"); given != arguments.own.end()) {
+    const std::optional<double> speed = parse_speed(given->second);
+    if (!speed) {
       return wrong(
-          fmt::format("--speed {} is neither max nor a number from 0.001 on", speed->second));
+          fmt::format("--speed {} is neither max nor a number from 0.001 on", given->second));
     }
-    pace.speed = *times;
+    pace.speed = *speed;
   }
-  if (const auto jobs = arguments.own.find("jobs"); jobs != arguments.own.end()) {
-    const std::optional<uint32_t> count = number<uint32_t>(jobs->second);
-    if (!count || *count == 0 || *count > most_jobs)
-      return wrong(fmt::format("--jobs {} is no number from 1 to {}", jobs->second, most_jobs));
-    pace.jobs = *count;
-  }
+  const Result<uint32_t> jobs = jobs_of(arguments, pace.jobs, most_jobs);
+  if (!jobs) return jobs.error();
+  pace.jobs = *jobs;
   return pace;
 }
 

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <csignal>
 #include <memory>
 #include <optional>
 
+#include "app/commands/jobs_option.h"
 #include "app/commands/run_command.h"
 #include "app/directories.h"
 #include "app/human_text.h"
@@ -27,18 +27,6 @@ constexpr uint32_t default_readers = 16;
 constexpr uint32_t most_readers = 1024;
 
 bool is_url(const std::string& text) { return text.find("://") != std::string::npos; }
-
-Result<uint32_t> readers_of(const CommandArguments& arguments) {
-  const auto given = arguments.own.find("jobs");
-  if (given == arguments.own.end()) return default_readers;
-  const std::string& text = given->second;
-  uint32_t value = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (status != std::errc() || end != text.data() + text.size() || value == 0 ||
-      value > most_readers)
-    return wrong(fmt::format("--jobs {} is no number from 1 to {}", text, most_readers));
-  return value;
-}
 
 Result<std::unique_ptr<WarmPlace>> open_objects(const CommandArguments& arguments,
                                                 std::string manifest,
@@ -104,7 +92,7 @@ int conclude(const WarmReport& report, const Streams& streams) {
 
 Result<int> warm(const CommandArguments& arguments, const Streams& streams,
                  const Environment& environment) {
-  const Result<uint32_t> readers = readers_of(arguments);
+  const Result<uint32_t> readers = jobs_of(arguments, default_readers, most_readers);
   if (!readers) return readers.error();
   WarmReport report;
   ProgressLine line(streams.err, environment.terminal);
