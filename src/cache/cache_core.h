@@ -65,9 +65,6 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   /// Room in the queue of writes; give it back with leave_queue.
   bool enter_queue(uint64_t bytes) noexcept;
   void leave_queue(uint64_t bytes) noexcept { waiting_ -= bytes; }
-  /// True while so little waits that writes may wait for the disk; else they should go to the page
-  /// cache, which takes more than the queue.
-  bool keeps_up() const noexcept { return waiting_ <= queue_limit / 4; }
 
   /// The file of this name that is open, if any.
   std::shared_ptr<CacheFile> find_open(const std::string& name) EXCLUDES(mutex_);

@@ -187,9 +187,8 @@ int ChunkWriter::write_uncached(std::span<const Disk::Piece> pieces, bool direct
   return data_.pwrite_uncached(pieces, offset);
 }
 
-// Where the disk is slower than what arrives, the page cache takes what would be refused.
 bool ChunkWriter::may_go_direct() {
-  if (!takes_direct_ || !core_.keeps_up()) return false;
+  if (!takes_direct_) return false;
   if (!direct_) {
     // By its descriptor: at its path there may be another file by now.
     const std::string self = fmt::format("/proc/self/fd/{}", data_.get());
