@@ -68,12 +68,8 @@ void Oracle::store_changed(const StoreChange& change) {
     auto bytes = std::make_shared<const std::string>(change.after.bytes);
     if (change.actor != foreign_client && !path.ends_with('/')) check_bytes(node, change, path);
     stored_.insert(*bytes);
-    // Somebody else's object keeps the name: what was written here went beside it.
-    if (const std::string name = without_conflict(path); name != path && change.actor >= 0) {
-      const auto own = names_.find({node, name});
-      if (own != names_.end()) own->second.since = -forever;
-      if (own != names_.end()) own->second.until = world_.now() + options_.bound;
-    }
+    if (const std::string name = without_conflict(path); name != path && change.actor >= 0)
+      stored_beside_others(node, name);
     // The same bytes with other metadata are the same version to who reads them.
     const auto before = objects_.find(path);
     if (before == objects_.end() || *before->second != *bytes) objects_[path] = bytes;
@@ -83,6 +79,23 @@ void Oracle::store_changed(const StoreChange& change) {
   }
   std::string at = path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
   for (; !at.empty(); at = parent_of(at)) look_again(at, change.actor);
+}
+
+/// Somebody else's object keeps the name: what was written here went beside it.
+void Oracle::stored_beside_others(int node, const std::string& name) {
+  const auto own = names_.find({node, name});
+  if (own == names_.end()) return;
+  // After a crash that may be what a call without an answer has put there.
+  const Nanos since = own->second.file == nullptr ? 0 : own->second.file->opened - options_.bound;
+  const bool theirs = std::ranges::any_of(names_of(node, name), [&](const std::string& each) {
+    return changed_by_others(node, each, since, world_.now());
+  });
+  if (!theirs && !crashed_.contains(node))
+    fail("stored beside", node, name, {since, world_.now()},
+         "what was written was stored beside the object, which nobody else has changed");
+  own->second.since = -forever;
+  own->second.until = world_.now() + options_.bound;
+  if (own->second.file != nullptr) own->second.file->beside = world_.now();
 }
 
 void Oracle::check_bytes(int node, const StoreChange& change, const std::string& path) {
@@ -237,17 +250,23 @@ bool Oracle::owed(int node, const std::string& path) const {
   for (const auto& [stored, puts] : puts_) {
     if (without_conflict(stored) != path) continue;
     for (const Put& put : puts) {
-      const bool known = put.answered && put.actor == node;
+      const bool known = put.answered && put.actor == node && put.at >= promise->second.opened;
       if (known && promise->second.contents.contains(*put.bytes)) return false;
     }
   }
   return true;
 }
 
-/// A directory is there while something in it is written here, and is believed in for a while.
+/// A directory is there while something in it is written or named here, and is believed in for a
+/// while.
 bool Oracle::holds_below(int node, const std::string& path, Span span) const {
   const auto held = held_.find({node, path});
   if (held != held_.end() && held->second + options_.bound >= span.from) return true;
+  const bool naming = std::ranges::any_of(busy_, [&](const auto& entry) {
+    const auto& [where, busy] = entry;
+    return where.first == node && busy.now > 0 && below(where.second, path);
+  });
+  if (naming) return true;
   return std::ranges::any_of(names_, [&](const auto& entry) {
     const auto& [where, name] = entry;
     if (where.first != node || name.file == nullptr || !below(where.second, path)) return false;

@@ -51,6 +51,7 @@ struct LocalFile {
   std::list<std::set<std::string>> commits;
   bool deleted = false;
   bool made_here = false;  ///< It was not there when it was opened first.
+  Nanos beside = forever;  ///< When it was stored beside somebody else's object.
   bool unsaved = false;    ///< The last call that was to store it has failed.
   bool unknown = false;    ///< Too many possibilities: nothing is checked any more.
 };
@@ -185,6 +186,7 @@ class Oracle final : public KernelWatcher {
   void told(int node, const std::string& path, Span span, const std::vector<PathState>& matching);
   void set_local(int node, const std::string& path, LocalName name);
   void promised(int node, const OpenInfo& info, std::set<std::string> contents);
+  void stored_beside_others(int node, const std::string& name);
   LocalFilePtr local_of(int node, const OpenFile& file) const;
   void changed_here(int node, const OpenInfo& info, Span span);
   static std::set<std::string> possible(const LocalFile& local);
@@ -241,6 +243,7 @@ class Oracle final : public KernelWatcher {
   struct Promise {
     std::set<std::string> contents;
     Nanos at = 0;
+    Nanos opened = 0;  ///< LocalFile::opened: what was stored before is no part of it.
   };
   std::map<std::pair<int, std::string>, Promise> promises_;
   /// Until when something in a folder was written by the node, which had the folder there.
@@ -251,6 +254,7 @@ class Oracle final : public KernelWatcher {
     Nanos last = -1;
   };
   std::map<std::pair<int, std::string>, Busy> busy_;
+  std::set<int> crashed_;
   /// Changes of attributes under way, which may store what the file is by then.
   std::map<std::pair<int, std::string>, uint32_t> storing_;
 };

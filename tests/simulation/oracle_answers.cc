@@ -89,13 +89,21 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
       if (state.bytes != nullptr) begun->contents.insert(*state.bytes);
       if (state.kind == PathState::Kind::absent) begun->contents.insert("");
     }
+    // What was promised before a crash may have been stored by the same bytes as were there.
+    if (const auto name = names_.find({node, path});
+        begun->contents.empty() && name != names_.end() && name->second.file != nullptr)
+      begun->contents = name->second.file->contents;
     if (file->created) begun->contents.insert("");
     begun->made_here = file->created;
     // What was closed a moment ago.
     if (local != nullptr) begun->contents.insert(local->contents.begin(), local->contents.end());
     if (local != nullptr) begun->unknown = local->unknown;
     // An edit of what others have taken away since goes on.
-    if (local != nullptr && (local->unsaved || owed(node, path))) begun->opened = local->opened;
+    if (local != nullptr && (local->unsaved || owed(node, path))) {
+      begun->opened = local->opened;
+      begun->made_here = begun->made_here || local->made_here;
+    }
+    if (local != nullptr) begun->beside = local->beside;
     begun->ever = begun->contents;
     local = begun;
   }
@@ -219,6 +227,8 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
     if (local != nullptr) version_of = std::min(version_of, local->opened);
     if (error == ESTALE || error == ENOENT) {
       for (const std::string& name : info.paths) {
+        // A rename that a crash interrupted has put another object there, too.
+        if (stored_beside(node, name, version_of) != forever) return;
         for (std::string at = name; !at.empty(); at = parent_of(at)) {
           if (changed_by_others(node, at, version_of - options_.bound, span.to)) return;
         }
@@ -337,7 +347,7 @@ void Oracle::promised(int node, const OpenInfo& info, std::set<std::string> cont
   for (const std::string& path : info.paths) {
     const auto name = names_.find({node, path});
     if (name != names_.end() && name->second.file == info.local)
-      promises_[{node, path}] = {contents, world_.now()};
+      promises_[{node, path}] = {contents, world_.now(), info.local->opened};
   }
 }
 

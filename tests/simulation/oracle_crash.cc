@@ -7,6 +7,7 @@
 namespace penstock::sim {
 
 void Oracle::crashed(int node) {
+  crashed_.insert(node);
   const auto of_node = [&](const auto& entry) { return entry.first.first == node; };
   // What was on its way to the store may still take effect.
   for (const auto& [where, local] : locals_) {

@@ -123,6 +123,7 @@ void Oracle::may_store(int node, const std::string& path) {
 void Oracle::name_settled(int node, const std::string& path) {
   Nanos& last = busy_[{node, path}].last;
   last = std::max(last, world_.now());
+  held_until_now(node, path);
 }
 
 bool Oracle::changed_by_others(int node, const std::string& path, Nanos from, Nanos to) const {
@@ -149,6 +150,11 @@ void Oracle::told(int node, const std::string& path, Span span,
 
 void Oracle::set_local(int node, const std::string& path, LocalName name) {
   name.done = world_.now();
+  // Who still writes to it does not get the name back.
+  if (name.file != nullptr && name.file->beside != forever) {
+    name.since = -forever;
+    name.until = name.file->beside + options_.bound;
+  }
   names_[{node, path}] = std::move(name);
 }
 
