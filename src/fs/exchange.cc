@@ -130,6 +130,7 @@ void NameOperations::exchanged(const InodePtr& one, const InodePtr& other, const
       for (const InodePtr& inode : {one, other}) core_.tree.detach(inode, Binding::vanished);
     }
     old = follow(known);
+    for (const InodePtr& inode : {one, other}) lose_uncopied(inode, known);
   }
   for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));
 }

@@ -48,6 +48,9 @@ void NameOperations::link_settled(const Link& request, uint32_t tries, Done<Entr
   // The bytes that both names shall have are those that were written until now.
   committer_.commit(request.inode, [this, request, tries,
                                     done = std::move(done)](const Result<void>& stored) mutable {
+    // That another node has made the file first says nothing of the new name.
+    if (!stored && stored.code() == Code::already_exists)
+      return done(stored.error().with_code(Code::changed));
     if (!stored) return done(stored.error());
     attributes_.learn(request.inode, [this, request, tries,
                                       done = std::move(done)](const Result<void>& learned) mutable {

@@ -157,7 +157,8 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   void copy_and_remove(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
-  /// The file, or the files below the directory, that are not committed.
+  /// The file, or the files below the directory, that are known; and those that are not committed.
+  static std::vector<InodePtr> files_below(const InodePtr& above);
   std::vector<InodePtr> dirty_below(const InodePtr& above) const REQUIRES(core_.tree.mutex);
   void rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
                         Done<void> done) EXCLUDES(core_.tree.mutex);
@@ -172,6 +173,9 @@ class NameOperations {
   /// not needed any more.
   std::vector<std::shared_ptr<FileWriter>> follow(const Followers& known)
       REQUIRES(core_.tree.mutex);
+  /// Of a file below that somebody has open to write there may be no copy, for others had removed
+  /// it before. It has vanished: its writer would store it under the old name.
+  void lose_uncopied(const InodePtr& above, const Followers& known) REQUIRES(core_.tree.mutex);
 
   // exchange.cc
   void exchange_checked(const Rename& request, const InodePtr& one, const InodePtr& other,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // NameOperations: rename, of what was never stored, of a file, of all below a directory.
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -363,11 +364,7 @@ StoredAttributes NameOperations::of_copy(const Inode& inode, const std::string& 
   return stored;
 }
 
-std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) const {
-  const auto is_dirty = [](const Inode& inode) {
-    const bool dirty = inode.stored_dirty || (inode.writer != nullptr && inode.writer->dirty());
-    return dirty && inode.named();
-  };
+std::vector<InodePtr> NameOperations::files_below(const InodePtr& above) {
   std::vector<InodePtr> found;
   std::vector<InodePtr> look{above};
   while (!look.empty()) {
@@ -375,10 +372,19 @@ std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) const {
     look.pop_back();
     if (inode->directory != nullptr) {
       for (const auto& [name, child] : inode->directory->children) look.push_back(child);
-    } else if (is_dirty(*inode)) {
+    } else {
       found.push_back(std::move(inode));
     }
   }
+  return found;
+}
+
+std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) const {
+  std::vector<InodePtr> found = files_below(above);
+  std::erase_if(found, [](const InodePtr& inode) {
+    const bool dirty = inode->stored_dirty || (inode->writer != nullptr && inode->writer->dirty());
+    return !dirty || !inode->named();
+  });
   return found;
 }
 
@@ -409,6 +415,14 @@ std::vector<std::shared_ptr<FileWriter>> NameOperations::follow(const Followers&
     }
   }
   return old;
+}
+
+void NameOperations::lose_uncopied(const InodePtr& above, const Followers& known) {
+  std::unordered_set<InodeId> copied;
+  for (const Follower& each : known) copied.insert(each.file->id);
+  for (const InodePtr& file : files_below(above)) {
+    if (file->writer != nullptr && !copied.contains(file->id)) core_.tree.lose(file);
+  }
 }
 
 void NameOperations::rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
@@ -474,6 +488,7 @@ void NameOperations::directory_moved(const Rename& request, const InodePtr& inod
     moved(request, inode);
     forget_markers(inode);
     old = follow(known);
+    lose_uncopied(inode, known);
   }
   for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));
 }

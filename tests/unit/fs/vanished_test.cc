@@ -177,6 +177,42 @@ TEST_CASE("a directory is there though something in it goes while it is renamed"
   CHECK_FALSE(world.memory.contents("d/g"));
 }
 
+TEST_CASE("what others removed before its directory was renamed is stored under neither name") {
+  SharedWorld world;
+  world.memory.set("d/f", "old");
+  world.memory.set("d/g", "x");
+  const InodeId d = world.held(root_inode, "d");
+  const InodeId f = world.held(d, "f");
+  const Result<HandleId> handle = world.open(f, {.write = true});
+  REQUIRE(handle);
+  world.memory.erase("d/f");
+  REQUIRE(world.rename(root_inode, "d", root_inode, "e"));
+  CHECK(world.open(f, {.write = true, .truncate = true}).code() == Code::changed);
+  CHECK(world.write_and_close(*handle, "new").code() == Code::changed);
+  CHECK(world.memory.keys() == std::vector<std::string>{"e/g"});
+  // Whoever names it finds nothing, and makes it anew.
+  CHECK(world.lookup(d, "f").code() == Code::not_found);
+  const Result<Created> made = world.create(d, "f");
+  REQUIRE(made);
+  REQUIRE(world.write_and_close(made->opened.handle, "newer"));
+  CHECK(world.memory.contents("e/f") == "newer");
+}
+
+TEST_CASE("a link to what another client made first does not say that the new name exists") {
+  SharedWorld world;
+  const Result<Created> made = world.run<Created>([&](Done<Created> done) {
+    world.file_system->create(root_inode, "f", 0644, {.write = true}, true, {}, std::move(done));
+  });
+  REQUIRE(made);
+  world.memory.set("f", "theirs");
+  const Result<Entry> linked = world.run<Entry>([&](Done<Entry> done) {
+    world.file_system->link(made->entry.attributes.inode, root_inode, "g", std::move(done));
+  });
+  CHECK(linked.code() == Code::changed);
+  CHECK(world.memory.keys() == std::vector<std::string>{"f"});
+  world.file_system->release(made->opened.handle);
+}
+
 TEST_CASE("a directory of which nothing is there any more cannot be renamed") {
   SharedWorld world;
   world.memory.set("d/f", "x");
