@@ -44,6 +44,8 @@ struct KNode {
   uint64_t pages_dropped = 0;  ///< How often some were: what a READ under way brings is old.
   std::set<uint64_t> locked;   ///< Pages of a READ, or of a WRITE that fills none of them whole.
   Signal unlocked;
+  /// Held by a WRITE of a page, and while the file is truncated: no page is written then.
+  FiberLock page_writes;
   bool advise_plus = false;
   // Where its only dentry is; a root's, or a dropped one's, stays as it was last.
   std::weak_ptr<KNode> parent;
@@ -54,6 +56,7 @@ struct KNode {
   std::vector<struct OpenFile*> mapped;  ///< Handles with writable shared mappings.
 
   bool directory() const { return S_ISDIR(attributes.st_mode); }
+  bool link() const { return S_ISLNK(attributes.st_mode); }
   uint64_t size() const { return static_cast<uint64_t>(attributes.st_size); }
 };
 
@@ -97,6 +100,10 @@ class KernelWatcher {
   /// A request that may change these paths is sent; `below`: also everything under them.
   virtual uint64_t may_change(int node, std::vector<std::string> paths, bool below) = 0;
   virtual void may_change_no_more(uint64_t id) = 0;
+  /// A page that was changed through a mapping is sent through this handle, and these are its
+  /// bytes. What is returned is told the answer.
+  virtual Callback<void(int error)> page_written(int node, const OpenFile& file, uint64_t at,
+                                                 std::string bytes) = 0;
 };
 
 /// A model of the Linux kernel's side of FUSE (6.6, with what src/frontend asks for): dentries and
@@ -117,7 +124,8 @@ class Kernel final : public KernelBoundary {
   bool reaches_root(const KNode& node) const;
   std::string path_of(const KNode& directory, const std::string& name) const;
 
-  // System calls. Paths are relative to `start` (the root or a directory).
+  // System calls. Paths are relative to `start` (the root or a directory). Programs follow no
+  // symbolic links (O_NOFOLLOW, lstat).
   int stat(Process& process, const KNodePtr& start, const std::string& path, struct stat& out);
   int fstat(Process& process, OpenFile& file, struct stat& out);
   int open(Process& process, const KNodePtr& start, const std::string& path, int flags,
@@ -134,6 +142,11 @@ class Kernel final : public KernelBoundary {
   int mkdir(Process& process, const KNodePtr& start, const std::string& path);
   int rename(Process& process, const KNodePtr& start, const std::string& from,
              const std::string& to, bool no_replace);
+  int link(Process& process, const KNodePtr& start, const std::string& from, const std::string& to);
+  int symlink(Process& process, const KNodePtr& start, const std::string& target,
+              const std::string& path);
+  int readlink(Process& process, const KNodePtr& start, const std::string& path,
+               std::string& target);
   int chmod(Process& process, const KNodePtr& start, const std::string& path, mode_t mode);
   int fchmod(Process& process, OpenFile& file, mode_t mode);
   int set_xattr(Process& process, const KNodePtr& start, const std::string& path,
@@ -146,7 +159,10 @@ class Kernel final : public KernelBoundary {
   void unmap(Process& process, const OpenFilePtr& file);
   int mapped_read(Process& process, OpenFile& file, uint64_t offset, size_t size, std::string& out);
   int mapped_write(Process& process, OpenFile& file, uint64_t offset, const std::string& bytes);
-  int msync(Process& process, OpenFile& file);
+  /// What is only in pages is sent, and answered.
+  int write_dirty(KNode& node);
+  /// Whether pages have what was not sent yet.
+  static bool dirty(const KNode& node);
 
   /// The process is being killed: what it waits for is interrupted.
   void interrupt(Process& process);
@@ -209,6 +225,8 @@ class Kernel final : public KernelBoundary {
   int look_up(Process& process, const KNodePtr& directory, const std::string& name, Walk how,
               KNodePtr& out, bool directory_locked);
   int permission(Process& process, const KNodePtr& node);
+  int make(Process& process, const Found& where, const char* operation,
+           std::vector<std::string> paths, Send send);
   int refresh(Process& process, const KNodePtr& node, bool only_if_stale);
   int last(Process& process, const KNodePtr& start, const std::string& path, Walk how, Found& out);
   template <typename F>
@@ -219,7 +237,7 @@ class Kernel final : public KernelBoundary {
   int create(Process& process, const Found& where, int flags, OpenFilePtr& out);
   int fill_page(Process& process, OpenFile& file, uint64_t index);
   int write_page(OpenFile& file, uint64_t index);
-  int write_dirty(KNode& node);
+  static void wait_for_page_writes(KNode& node) { const FiberGuard sent(node.page_writes); }
   void drop_pages(KNode& node, uint64_t first, uint64_t last);
   void cut_pages(KNode& node, uint64_t size);
   int send_write(Process* process, OpenFile& file, uint64_t offset, const std::string& bytes,

@@ -19,6 +19,7 @@ fuse_file_info info_of(const OpenFile& file) {
 }  // namespace
 
 int Kernel::open_node(Process& process, const KNodePtr& node, int flags, OpenFilePtr& out) {
+  if (node->link()) return ELOOP;
   if (node->directory() && (flags & O_DIRECTORY) == 0) return EISDIR;
   if (!node->directory() && (flags & O_DIRECTORY) != 0) return ENOTDIR;
   if (const int error = permission(process, node)) return error;
@@ -32,7 +33,9 @@ int Kernel::open_node(Process& process, const KNodePtr& node, int flags, OpenFil
   asked.flags = flags & ~(O_CREAT | O_EXCL | O_DIRECTORY);
   const bool truncates = (flags & O_TRUNC) != 0;
   std::optional<FiberGuard> guard;
+  std::optional<FiberGuard> no_page_writes;
   if (truncates) guard.emplace(node->lock);
+  if (truncates) no_page_writes.emplace(node->page_writes);
   Send send = [this, id = node->id, asked, directory = file->directory](fuse_req* r) mutable {
     directory ? operations_.opendir(r, id, &asked) : operations_.open(r, id, &asked);
   };
@@ -42,6 +45,7 @@ int Kernel::open_node(Process& process, const KNodePtr& node, int flags, OpenFil
           ? locked_request(process, name, {path_of(*node)}, false, std::move(send))
           : request(&process, name, path_of(*node), std::move(send));
   if (answer.error != 0) {
+    no_page_writes.reset();
     guard.reset();
     unuse(node);
     return answer.error;
@@ -103,8 +107,10 @@ void Kernel::cut_pages(KNode& node, uint64_t size) {
 
 void Kernel::drop_pages(KNode& node, uint64_t first, uint64_t last) {
   ++node.pages_dropped;
-  std::erase_if(node.pages,
-                [&](const auto& page) { return page.first >= first && page.first <= last; });
+  // What a program stored in a page since it was written out is not dropped with it.
+  std::erase_if(node.pages, [&](const auto& page) {
+    return page.first >= first && page.first <= last && !page.second.dirty;
+  });
 }
 
 int Kernel::fill_page(Process& process, OpenFile& file, uint64_t index) {
@@ -222,6 +228,8 @@ int Kernel::write(Process& process, OpenFile& file, uint64_t offset, const std::
     }
   }
   if (end > node->size()) node->size_unstable = true;
+  // A page that is being written out is waited for.
+  if (!file.direct) wait_for_page_writes(*node);
   const int error = send_write(&process, file, at, bytes, false);
   for (const uint64_t index : locked) node->locked.erase(index);
   if (!locked.empty()) world.wake_all(node->unlocked);
@@ -235,6 +243,7 @@ int Kernel::write(Process& process, OpenFile& file, uint64_t offset, const std::
 
 int Kernel::truncate(Process& process, const KNodePtr& node, OpenFile* file, uint64_t size) {
   const FiberGuard guard(node->lock);
+  const FiberGuard no_page_writes(node->page_writes);
   struct stat wanted {};
   wanted.st_size = static_cast<off_t>(size);
   node->size_unstable = true;
@@ -334,12 +343,21 @@ int Kernel::getdents(Process& process, OpenFile& file, std::vector<std::string>&
 
 int Kernel::write_page(OpenFile& file, uint64_t index) {
   KNode& node = *file.node;
-  Page& page = node.pages[index];
-  page.dirty = false;
+  const FiberGuard guard(node.page_writes);
+  const auto page = node.pages.find(index);
+  if (page == node.pages.end() || !page->second.dirty) return 0;  // it was cut off meanwhile
+  page->second.dirty = false;
   const uint64_t from = index * page_size;
   if (from >= node.size()) return 0;
-  const std::string bytes = page.bytes.substr(0, std::min(page_size, node.size() - from));
-  return send_write(nullptr, file, from, bytes, true);
+  const std::string bytes = page->second.bytes.substr(0, std::min(page_size, node.size() - from));
+  Callback<void(int)> answered = watcher_.page_written(number, file, from, bytes);
+  const int error = send_write(nullptr, file, from, bytes, true);
+  answered(error);
+  return error;
+}
+
+bool Kernel::dirty(const KNode& node) {
+  return std::ranges::any_of(node.pages, [](const auto& page) { return page.second.dirty; });
 }
 
 int Kernel::write_dirty(KNode& node) {
@@ -347,7 +365,7 @@ int Kernel::write_dirty(KNode& node) {
   while (true) {
     const auto dirty = std::find_if(node.pages.begin(), node.pages.end(),
                                     [](const auto& page) { return page.second.dirty; });
-    if (dirty == node.pages.end()) return result;
+    if (dirty == node.pages.end()) break;
     if (node.mapped.empty()) {
       dirty->second.dirty = false;
       continue;
@@ -356,6 +374,8 @@ int Kernel::write_dirty(KNode& node) {
     OpenFile& file = *node.mapped[world.below("mapped handle", node.mapped.size())];
     if (const int error = write_page(file, dirty->first)) result = error;
   }
+  wait_for_page_writes(node);  // of others
+  return result;
 }
 
 int Kernel::map(Process&, OpenFile& file) {
@@ -379,13 +399,12 @@ int Kernel::mapped_read(Process& process, OpenFile& file, uint64_t offset, size_
   out.clear();
   for (uint64_t at = offset; at < offset + size;) {
     const uint64_t index = at / page_size;
-    // A page wholly behind the end is SIGBUS.
+    // A page wholly behind the end is SIGBUS, and so is one that cannot be read.
     if (index * page_size >= file.node->size()) return EFAULT;
     auto page = file.node->pages.find(index);
     if (page == file.node->pages.end()) {
-      if (fill_page(process, file, index) != 0) return EFAULT;
-      page = file.node->pages.find(index);
-      if (page == file.node->pages.end()) continue;
+      if (const int error = fill_page(process, file, index)) return error;
+      continue;
     }
     const uint64_t end = std::min((index + 1) * page_size, offset + size);
     out.append(page->second.bytes, at - index * page_size, end - at);
@@ -401,7 +420,7 @@ int Kernel::mapped_write(Process& process, OpenFile& file, uint64_t offset,
     if (index * page_size >= file.node->size()) return EFAULT;
     auto page = file.node->pages.find(index);
     if (page == file.node->pages.end()) {
-      if (fill_page(process, file, index) != 0) return EFAULT;
+      if (const int error = fill_page(process, file, index)) return error;
       continue;
     }
     const uint64_t end = std::min((index + 1) * page_size, offset + bytes.size());
@@ -411,7 +430,5 @@ int Kernel::mapped_write(Process& process, OpenFile& file, uint64_t offset,
   }
   return 0;
 }
-
-int Kernel::msync(Process& process, OpenFile& file) { return fsync(process, file); }
 
 }  // namespace penstock::sim

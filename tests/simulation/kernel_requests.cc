@@ -104,6 +104,11 @@ KNodePtr Kernel::take(const fuse_entry_param& entry, uint64_t version) {
 void Kernel::change_attributes(KNode& node, const struct stat& attributes, double timeout,
                                uint64_t version) {
   if ((version != 0 && node.attributes_version > version) || node.size_unstable) return;
+  // The kernel would give the node up, for all who have it.
+  if (((node.attributes.st_mode ^ attributes.st_mode) & S_IFMT) != 0)
+    violation("another type",
+              fmt::format("'{}' was of type {:o} and is {:o}", path_of(node),
+                          node.attributes.st_mode & S_IFMT, attributes.st_mode & S_IFMT));
   const uint64_t old_size = node.size();
   node.attributes_version = ++attribute_version_;
   node.attributes = attributes;

@@ -202,6 +202,18 @@ int Kernel::unlink(Process& process, const KNodePtr& start, const std::string& p
   });
 }
 
+/// Asks for a new name in a folder that is locked.
+int Kernel::make(Process& process, const Found& where, const char* operation,
+                 std::vector<std::string> paths, Send send) {
+  const Answer answer = locked_request(process, operation, std::move(paths), true, std::move(send));
+  if (answer.error == EEXIST) drop_dentry(*where.directory, where.name);
+  if (answer.error != 0) return answer.error;
+  const KNodePtr made = take(answer.entry, 0);
+  place(where.directory, where.name, made, answer.entry.entry_timeout);
+  invalid(*where.directory);
+  return 0;
+}
+
 int Kernel::mkdir(Process& process, const KNodePtr& start, const std::string& path) {
   return again_if_stale([&](Walk how) {
     Found found(*this);
@@ -212,17 +224,68 @@ int Kernel::mkdir(Process& process, const KNodePtr& start, const std::string& pa
             look_up(process, found.directory, found.name, Walk::reval, found.node, true))
       return error;
     if (found.node != nullptr) return EEXIST;
-    const fuse_ino_t parent = found.directory->id;
-    const Answer answer = locked_request(process, "mkdir", {path_of(*found.directory, found.name)},
-                                         true, [this, parent, name = found.name](fuse_req* r) {
-                                           operations_.mkdir(r, parent, name.c_str(), 0755);
-                                         });
-    if (answer.error == EEXIST) drop_dentry(*found.directory, found.name);
-    if (answer.error != 0) return answer.error;
-    const KNodePtr made = take(answer.entry, 0);
-    place(found.directory, found.name, made, answer.entry.entry_timeout);
-    invalid(*found.directory);
-    return 0;
+    return make(process, found, "mkdir", {path_of(*found.directory, found.name)},
+                [this, parent = found.directory->id, name = found.name](fuse_req* r) {
+                  operations_.mkdir(r, parent, name.c_str(), 0755);
+                });
+  });
+}
+
+int Kernel::symlink(Process& process, const KNodePtr& start, const std::string& target,
+                    const std::string& path) {
+  return again_if_stale([&](Walk how) {
+    Found found(*this);
+    if (const int error = walk(process, start, path, how, found)) return error;
+    if (found.name.empty()) return EEXIST;
+    const FiberGuard guard(found.directory->lock);
+    if (const int error =
+            look_up(process, found.directory, found.name, Walk::reval, found.node, true))
+      return error;
+    if (found.node != nullptr) return EEXIST;
+    return make(process, found, "symlink", {path_of(*found.directory, found.name)},
+                [this, target, parent = found.directory->id, name = found.name](fuse_req* r) {
+                  operations_.symlink(r, target.c_str(), parent, name.c_str());
+                });
+  });
+}
+
+int Kernel::link(Process& process, const KNodePtr& start, const std::string& from,
+                 const std::string& to) {
+  return again_if_stale([&](Walk how) {
+    Found source(*this);
+    Found target(*this);
+    Pin pinned(*this);
+    if (const int error = last(process, start, from, how, source)) return error;
+    pinned.set(source.node);
+    if (const int error = walk(process, start, to, how, target)) return error;
+    if (target.name.empty()) return EEXIST;
+    const FiberGuard guard(target.directory->lock);
+    if (const int error =
+            look_up(process, target.directory, target.name, Walk::reval, target.node, true))
+      return error;
+    if (target.node != nullptr) return EEXIST;
+    if (source.node->directory()) return EPERM;
+    const FiberGuard linked(source.node->lock);
+    return make(
+        process, target, "link", {path_of(*target.directory, target.name), path_of(*source.node)},
+        [this, id = source.node->id, parent = target.directory->id,
+         name = target.name](fuse_req* r) { operations_.link(r, id, parent, name.c_str()); });
+  });
+}
+
+int Kernel::readlink(Process& process, const KNodePtr& start, const std::string& path,
+                     std::string& target) {
+  return again_if_stale([&](Walk how) {
+    Found found(*this);
+    Pin pinned(*this);
+    if (const int error = last(process, start, path, how, found)) return error;
+    pinned.set(found.node);
+    if (!found.node->link()) return EINVAL;
+    Answer answer =
+        request(&process, "readlink", path_of(*found.node),
+                [this, id = found.node->id](fuse_req* r) { operations_.readlink(r, id); });
+    if (answer.error == 0) target = std::move(answer.data);
+    return answer.error;
   });
 }
 
@@ -299,6 +362,7 @@ int Kernel::chmod(Process& process, const KNodePtr& start, const std::string& pa
   return again_if_stale([&](Walk how) {
     Found found(*this);
     if (const int error = last(process, start, path, how, found)) return error;
+    if (found.node->link()) return ELOOP;
     OpenFile file;
     file.node = found.node;
     return fchmod(process, file, mode);
@@ -330,6 +394,7 @@ int Kernel::set_xattr(Process& process, const KNodePtr& start, const std::string
   return again_if_stale([&](Walk how) {
     Found found(*this);
     if (const int error = last(process, start, path, how, found)) return error;
+    if (found.node->link()) return ELOOP;
     const FiberGuard guard(found.node->lock);
     const Answer answer =
         locked_request(process, "setxattr", {path_of(*found.node)}, false,

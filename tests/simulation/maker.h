@@ -33,6 +33,8 @@ class Dice {
 
 inline const std::vector<std::string> folders{"d", "e", "d/s"};
 inline const std::vector<std::string> files{"a", "b", "d/a", "d/b", "d/c", "e/a", "e/b", "d/s/a"};
+/// Names that are symbolic links more often than files.
+inline const std::vector<std::string> links{"l", "d/l"};
 
 /// Makes the steps of one script.
 class Maker {
@@ -193,11 +195,12 @@ class Maker {
     return all[dice_.below(all.size())];
   }
 
+  std::string any_file() { return dice_.one_in(10) ? dice_.of(links) : dice_.of(files); }
   std::string any_path() { return dice_.one_in(5) ? dice_.of(folders) : dice_.of(files); }
 
   void random_step(size_t i, Nanos at) {
     const auto slot = static_cast<int>(dice_.below(3));
-    const uint64_t roll = dice_.below(124);
+    const uint64_t roll = dice_.below(132);
     if (roll < 22) {
       // Mostly a whole life: open, a few reads or writes, close.
       whole_file(i, at, slot);
@@ -216,19 +219,19 @@ class Maker {
       add(i, at, {.op = Op::list, .path = where, .a = dice_.one_in(3) ? dice_.below(300) : 0});
     } else if (roll < 79) {
       if (dice_.one_in(2)) {
-        replace(i, at, dice_.of(files));
+        replace(i, at, any_file());
       } else {
         const bool folder = dice_.one_in(5);
         add(i, at,
             {.op = Op::rename,
-             .path = folder ? dice_.of(folders) : dice_.of(files),
-             .path2 = folder ? dice_.of(folders) + (dice_.one_in(2) ? "2" : "") : dice_.of(files)});
+             .path = folder ? dice_.of(folders) : any_file(),
+             .path2 = folder ? dice_.of(folders) + (dice_.one_in(2) ? "2" : "") : any_file()});
       }
     } else if (roll < 85) {
       const Op op = dice_.one_in(3) ? Op::rmdir : Op::mkdir;
       add(i, at, {.op = op, .path = dice_.of(folders)});
     } else if (roll < 91) {
-      add(i, at, {.op = Op::unlink, .path = dice_.of(files)});
+      add(i, at, {.op = Op::unlink, .path = any_file()});
     } else if (roll < 95) {
       add(i, at, {.op = Op::chdir, .path = dice_.of(folders)});
       add(i, at + dice_.between(0, 3 * second),
@@ -242,20 +245,45 @@ class Maker {
     } else if (roll < 105) {
       add(i, at, {.op = Op::chmod, .path = any_path(), .a = 0600 + dice_.below(64)});
     } else if (roll < 108) {
-      add(i, at, {.op = Op::set_xattr, .path = dice_.of(files)});
+      add(i, at, {.op = Op::set_xattr, .path = any_file()});
     } else if (roll < 111) {
       add(i, at, {.op = Op::fork_close, .slot = slot});
     } else if (roll < 114) {
       add(i, at, {.op = Op::reclaim, .a = 1 + dice_.below(4), .b = dice_.below(2)});
     } else if (roll < 117) {
       add(i, at, {.op = Op::fstat, .slot = slot});
-    } else {
+    } else if (roll < 124) {
       mapped(i, at, slot);
+    } else {
+      links_step(i, at);
     }
   }
 
+  void links_step(size_t i, Nanos at) {
+    const std::string path = dice_.one_in(3) ? any_file() : dice_.of(links);
+    switch (dice_.below(4)) {
+      case 0:
+        return add(i, at, {.op = Op::symlink, .path = path, .b = 10 + dice_.below(40)});
+      case 1:
+        return add(i, at, {.op = Op::readlink, .path = path});
+      case 2:
+        return add(i, at, {.op = Op::link, .path = any_file(), .path2 = any_file()});
+      default:
+        return publish(i, at, any_file());
+    }
+  }
+
+  /// The rename that replaces nothing.
+  void publish(size_t i, Nanos at, const std::string& path) {
+    const std::string temporary = path + ".new" + std::to_string(i);
+    write_whole(i, at, temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    add(i, at + 3, {.op = Op::link, .path = temporary, .path2 = path});
+    add(i, at + 4, {.op = Op::unlink, .path = temporary});
+  }
+
   void mapped(size_t i, Nanos at, int slot) {
-    add(i, at, {.op = Op::open, .path = dice_.of(files), .slot = slot, .flags = O_RDWR});
+    const std::vector<int> flags{O_RDONLY, O_RDWR, O_RDWR, O_RDWR | O_APPEND};
+    add(i, at, {.op = Op::open, .path = dice_.of(files), .slot = slot, .flags = dice_.of(flags)});
     add(i, at + 1, {.op = Op::map, .slot = slot});
     for (uint64_t n = dice_.below(4); n-- > 0;) {
       at += dice_.between(0, 500 * millisecond);
@@ -288,9 +316,9 @@ class Maker {
   void foreign_step(Nanos at) {
     const uint64_t roll = dice_.below(8);
     if (roll < 4) {
-      add(foreign(), at, {.op = Op::put, .path = dice_.of(files), .b = bytes()});
+      add(foreign(), at, {.op = Op::put, .path = any_file(), .b = bytes()});
     } else if (roll < 7) {
-      add(foreign(), at, {.op = Op::remove, .path = dice_.of(files)});
+      add(foreign(), at, {.op = Op::remove, .path = any_file()});
     } else {
       add(foreign(), at, {.op = Op::remove_all, .path = dice_.of(folders)});
     }

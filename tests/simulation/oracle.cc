@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::string_view own_prefix = ".penstock/";
 
+/// Whether the object says that it is a symbolic link.
+bool is_link(const StoredState& object) {
+  const auto mode = object.metadata.find("mode");
+  return mode != object.metadata.end() && S_ISLNK(std::stoul(mode->second));
+}
+
 }  // namespace
 
 Oracle::Oracle(World& world, OracleOptions options) : world_(world), options_(std::move(options)) {}
@@ -38,12 +44,13 @@ void Oracle::look_again(const std::string& path, int actor) {
     state.kind = PathState::Kind::directory;
   } else if (const auto object = objects_.find(path); object != objects_.end()) {
     state.kind = PathState::Kind::file;
-    state.bytes = object->second;
+    state.bytes = object->second.bytes;
+    state.link = object->second.link;
   }
   std::vector<PathState>& states = history_[path];
   if (states.empty()) states.push_back({.from = -forever, .version = 0});
   PathState& last = states.back();
-  if (last.kind == state.kind && last.bytes == state.bytes) return;
+  if (last.kind == state.kind && last.bytes == state.bytes && last.link == state.link) return;
   if (!begun_) {
     last = std::move(state);
     return;
@@ -64,6 +71,7 @@ void Oracle::store_changed(const StoreChange& change) {
   if (path.starts_with(own_prefix) || path.empty()) return;
   const int node = node_of(change.actor);
   if (change.actor != foreign_client) check_licence(node, change, path);
+  if (change.actor != foreign_client) check_new_name(node, change, path);
   if (change.after.exists) {
     auto bytes = std::make_shared<const std::string>(change.after.bytes);
     if (change.actor != foreign_client && !path.ends_with('/')) check_bytes(node, change, path);
@@ -72,7 +80,9 @@ void Oracle::store_changed(const StoreChange& change) {
       stored_beside_others(node, name);
     // The same bytes with other metadata are the same version to who reads them.
     const auto before = objects_.find(path);
-    if (before == objects_.end() || *before->second != *bytes) objects_[path] = bytes;
+    const bool link = is_link(change.after);
+    if (before == objects_.end() || *before->second.bytes != *bytes || before->second.link != link)
+      objects_[path] = {bytes, link};
     puts_[path].push_back({bytes, world_.now(), change.actor, change.answered});
   } else {
     objects_.erase(path);
@@ -124,6 +134,27 @@ void Oracle::check_bytes(int node, const StoreChange& change, const std::string&
   violation("half a file", fmt::format("node {} stores '{}' with contents that it had at no close "
                                        "or fsync: {}",
                                        node, path, shown(bytes)));
+}
+
+/// What others have put under a name is not replaced by who may only make it: where no other call
+/// of the node may be what wrote it.
+void Oracle::check_new_name(int node, const StoreChange& change, const std::string& path) {
+  const auto asked = new_names_.find({node, path});
+  if (asked == new_names_.end() || asked->second == 0) return;
+  if (!change.before.exists || !change.after.exists) return;
+  // It counts itself once.
+  uint32_t changes = 0;
+  for (std::string at = path; !at.empty(); at = parent_of(at)) {
+    const auto busy = busy_.find({node, at});
+    if (busy != busy_.end()) changes += busy->second.now;
+  }
+  const auto storing = storing_.find({node, path});
+  const bool stored = storing != storing_.end() && storing->second.now > 0;
+  if (changes > 1 || stored || writers_.contains({node, path})) return;
+  violation("replaced a name",
+            fmt::format("node {}: {} of '{}', which was to be made anew and had "
+                        "{}",
+                        node, change.operation, path, shown(change.before.bytes)));
 }
 
 LocalFilePtr Oracle::local_of(int node, const OpenFile& file) const {
@@ -233,7 +264,7 @@ bool Oracle::being_stored(int node, const LocalFilePtr& local) const {
       const auto busy = busy_.find({node, at});
       if (busy != busy_.end() && busy->second.now > 0) return true;
       const auto storing = storing_.find({node, at});
-      if (storing != storing_.end() && storing->second > 0) return true;
+      if (storing != storing_.end() && storing->second.now > 0) return true;
     }
     return false;
   };

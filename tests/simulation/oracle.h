@@ -21,7 +21,8 @@ constexpr Nanos forever = INT64_MAX / 2;
 struct PathState {
   enum class Kind : uint8_t { absent, file, directory };
   Kind kind = Kind::absent;
-  std::shared_ptr<const std::string> bytes;  ///< Of files.
+  bool link = false;                         ///< A file that is a symbolic link.
+  std::shared_ptr<const std::string> bytes;  ///< Of files; of a link its target.
   Nanos from = 0;
   Nanos to = forever;
   int actor = foreign_client;
@@ -34,6 +35,8 @@ struct PendingWrite {
   bool append = false;
   uint64_t at = 0;
   std::string bytes;
+  /// Writes that were answered meanwhile, and may have come after it: where, and what.
+  std::vector<std::pair<uint64_t, std::string>> beside = {};
 };
 
 /// A file that a node's programs have changed, or may: what it may hold by now.
@@ -50,6 +53,7 @@ struct LocalFile {
   /// Calls under way that store what the file is by then, each with all that it may store.
   std::list<std::set<std::string>> commits;
   bool deleted = false;
+  bool link = false;
   bool made_here = false;  ///< It was not there when it was opened first.
   Nanos beside = forever;  ///< When it was stored beside somebody else's object.
   bool unsaved = false;    ///< The last call that was to store it has failed.
@@ -93,15 +97,22 @@ class Oracle final : public KernelWatcher {
   // Licences to change keys.
   uint64_t may_change(int node, std::vector<std::string> paths, bool below) override;
   void may_change_no_more(uint64_t id) override;
+  Callback<void(int error)> page_written(int node, const OpenFile& file, uint64_t at,
+                                         std::string bytes) override;
 
   // What programs did, and were told. `error` is an errno; paths are relative to the mountpoint.
   void stat_done(int node, const std::string& path, Span span, int error, const struct stat& found);
   /// `path_now`: a folder above may have got another name while the file was opened.
   void open_done(int node, const std::string& path, Span span, int error, const OpenFilePtr& file,
                  int flags, const std::string& path_now);
-  PendingChange write_begins(const OpenFile& file, uint64_t at, const std::string& bytes);
+  /// `append`: wherever the file ends by then.
+  PendingChange write_begins(const OpenFile& file, bool append, uint64_t at,
+                             const std::string& bytes);
   void write_done(int node, const OpenFile& file, PendingChange change, Span span, int error,
                   uint64_t at, const std::string& bytes);
+  /// A page that the kernel keeps of it was changed; the page itself is sent later.
+  /// `behind_end`: what lies there may go with a write that makes the file longer, or not.
+  void stored_in_memory(const OpenFile& file, bool behind_end);
   PendingChange truncate_begins(const OpenFile& file, uint64_t size);
   void truncate_done(int node, const OpenFile& file, PendingChange change, Span span, int error,
                      uint64_t size);
@@ -118,10 +129,17 @@ class Oracle final : public KernelWatcher {
   void rename_begins(int node, const std::string& from, const std::string& to);
   void renamed(int node, const std::string& from, const std::string& to, Span span, int error);
   void made_directory(int node, const std::string& path, Span span, int error);
-  void attributes_change(int node, const std::string& path) {
-    may_store(node, path);
-    ++storing_[{node, path}];
-  }
+  void made_symlink(int node, const std::string& path, Span span, int error,
+                    const std::string& target);
+  void read_link_done(int node, const std::string& path, Span span, int error,
+                      const std::string& target);
+  /// A name is asked for that must not be there yet: nothing is replaced by it.
+  void new_name(int node, const std::string& path) { ++new_names_[{node, path}]; }
+  /// A symbolic link to that is asked for.
+  void symlink_begins(int node, const std::string& target) { commit_points_[node].insert(target); }
+  void new_name_answered(int node, const std::string& path) { --new_names_[{node, path}]; }
+  void linked(int node, const std::string& from, const std::string& to, Span span, int error);
+  void attributes_change(int node, const std::string& path);
   void attributes_changed(int node, const std::string& path, Span span, int error);
   void list_done(int node, const std::string& path, Span span, int error,
                  const std::vector<std::string>& names);
@@ -174,6 +192,9 @@ class Oracle final : public KernelWatcher {
   PathState now(const std::string& path) const;
   void check_licence(int node, const StoreChange& change, const std::string& path);
   void check_bytes(int node, const StoreChange& change, const std::string& path);
+  void check_new_name(int node, const StoreChange& change, const std::string& path);
+  void name_exists(int node, const std::string& path, Span span);
+  LocalFilePtr stored_now(int node, const std::string& path, Span span) const;
   bool licensed(const Licence& licence, const std::string& path) const;
   std::vector<PathState> window(int node, const std::string& path, Span span, bool floors) const;
   bool holds(int node, const std::string& path, const LocalName& name) const;
@@ -183,6 +204,7 @@ class Oracle final : public KernelWatcher {
   bool was_moved(int node, const std::string& path, Span span) const;
   bool changed_by_others(int node, const std::string& path, Nanos from, Nanos to) const;
   void may_store(int node, const std::string& path);
+  void attributes_answered(int node, const std::string& path);
   void told(int node, const std::string& path, Span span, const std::vector<PathState>& matching);
   void set_local(int node, const std::string& path, LocalName name);
   void promised(int node, const OpenInfo& info, std::set<std::string> contents);
@@ -214,8 +236,12 @@ class Oracle final : public KernelWatcher {
   const OracleOptions options_;
   bool begun_ = false;
   uint64_t versions_ = 0;
-  std::map<std::string, std::vector<PathState>> history_;              ///< By path.
-  std::map<std::string, std::shared_ptr<const std::string>> objects_;  ///< By path, or path + "/".
+  std::map<std::string, std::vector<PathState>> history_;  ///< By path.
+  struct Object {
+    std::shared_ptr<const std::string> bytes;
+    bool link = false;
+  };
+  std::map<std::string, Object> objects_;  ///< By path, or path + "/".
   struct Put {
     std::shared_ptr<const std::string> bytes;
     Nanos at = 0;
@@ -256,7 +282,14 @@ class Oracle final : public KernelWatcher {
   std::map<std::pair<int, std::string>, Busy> busy_;
   std::set<int> crashed_;
   /// Changes of attributes under way, which may store what the file is by then.
-  std::map<std::pair<int, std::string>, uint32_t> storing_;
+  struct Storing {
+    uint32_t now = 0;
+    Nanos begun = 0;
+    Nanos last = -forever;
+  };
+  std::map<std::pair<int, std::string>, Storing> storing_;
+  /// Calls under way that make a name.
+  std::map<std::pair<int, std::string>, uint32_t> new_names_;
 };
 
 }  // namespace penstock::sim

@@ -20,14 +20,16 @@ void Oracle::stat_done(int node, const std::string& path, Span span, int error,
   check_error(node, path, span, error, "stat");
   if (path.empty()) return;
   const bool directory = S_ISDIR(found.st_mode);
+  // A link may be shown as a file while its attributes were not looked at, never the other way.
+  const bool link = S_ISLNK(found.st_mode);
   const auto size = static_cast<uint64_t>(found.st_size);
   const std::vector<PathState> states = window(node, path, span, true);
   std::vector<PathState> matching;
   for (const PathState& state : states) {
-    const bool same = error != 0 ? error == ENOENT && state.kind == PathState::Kind::absent
-                      : directory
-                          ? state.kind == PathState::Kind::directory
-                          : state.kind == PathState::Kind::file && state.bytes->size() == size;
+    const bool same = error != 0  ? error == ENOENT && state.kind == PathState::Kind::absent
+                      : directory ? state.kind == PathState::Kind::directory
+                                  : state.kind == PathState::Kind::file &&
+                                        state.bytes->size() == size && (state.link || !link);
     if (same) matching.push_back(state);
   }
   const LocalName* local = local_name(node, path, span);
@@ -39,7 +41,9 @@ void Oracle::stat_done(int node, const std::string& path, Span span, int error,
       const bool under_way = !file.pending.empty();
       const bool changing = under_way || file.changed >= span.from || file.unknown;
       const auto fits = [&](const std::string& bytes) { return bytes.size() == size; };
-      if (std::ranges::any_of(changing ? file.ever : file.contents, fits) || file.unknown) return;
+      const bool fitting =
+          file.unknown || std::ranges::any_of(changing ? file.ever : file.contents, fits);
+      if (fitting && (file.link || !link)) return;
     }
   } else if (error != 0 || !matching.empty()) {
     return told(node, path, span, matching);
@@ -47,7 +51,8 @@ void Oracle::stat_done(int node, const std::string& path, Span span, int error,
   if (directory && holds_below(node, path, span)) return;
   if (was_moved(node, path, span)) return;
   fail("stat", node, path, span,
-       directory ? "stat: a directory" : fmt::format("stat: a file of {} bytes", size));
+       directory ? "stat: a directory"
+                 : fmt::format("stat: a {} of {} bytes", link ? "link" : "file", size));
 }
 
 void Oracle::open_done(int node, const std::string& path, Span span, int error,
@@ -67,7 +72,7 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     // A folder above it was renamed while it was being opened.
     if (info.paths.size() > 1) info.present.clear();
   }
-  take_promised(node, present, file->node->id);
+  if (crashed_.contains(node) && !file->created) take_promised(node, present, file->node->id);
   if (!file->writes() && (flags & O_TRUNC) == 0) {
     const auto local = locals_.find({node, file->node->id});
     if (local != locals_.end()) info.local = local->second;
@@ -124,11 +129,12 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
   }
 }
 
-PendingChange Oracle::write_begins(const OpenFile& file, uint64_t at, const std::string& bytes) {
+PendingChange Oracle::write_begins(const OpenFile& file, bool append, uint64_t at,
+                                   const std::string& bytes) {
   const auto info = open_.find(&file);
   if (info == open_.end() || info->second.local == nullptr || !file.writes()) return std::nullopt;
   std::list<PendingWrite>& pending = info->second.local->pending;
-  pending.push_back({.append = (file.flags & O_APPEND) != 0, .at = at, .bytes = bytes});
+  pending.push_back({.append = append, .at = at, .bytes = bytes});
   may_be_stored(*info->second.local);
   return std::prev(pending.end());
 }
@@ -147,7 +153,10 @@ void Oracle::write_done(int node, const OpenFile& file, PendingChange change, Sp
   const auto found = open_.find(&file);
   if (found == open_.end() || found->second.local == nullptr || !change) return;
   LocalFile& local = *found->second.local;
+  const bool append = (*change)->append;
+  const auto beside = std::move((*change)->beside);
   local.pending.erase(*change);
+  for (PendingWrite& other : local.pending) other.beside.emplace_back(at, bytes);
   local.changed = world_.now();
   const std::string path = *found->second.paths.begin();
   if (error != 0) {
@@ -162,11 +171,14 @@ void Oracle::write_done(int node, const OpenFile& file, PendingChange change, Sp
   std::set<std::string> after;
   for (std::string content : local.contents) {
     // Where others of this node have truncated the file the kernel does not know its end.
-    if ((file.flags & O_APPEND) != 0 && content.size() != at) {
+    if (append && content.size() != at) {
       after.insert(content + bytes);
       if (content.size() < at) continue;
     }
     write_into(content, at, bytes);
+    after.insert(content);
+    // Of two that were under way at once either may have been the last.
+    for (const auto& [where, what] : beside) write_into(content, where, what);
     after.insert(std::move(content));
   }
   local.contents = std::move(after);
@@ -175,6 +187,23 @@ void Oracle::write_done(int node, const OpenFile& file, PendingChange change, Sp
   if (local.contents.size() > most_contents) local.unknown = true;
   may_be_stored(local);
   changed_here(node, found->second, span);
+}
+
+/// A page is written in place, whatever flags its handle has.
+Callback<void(int)> Oracle::page_written(int node, const OpenFile& file, uint64_t at,
+                                         std::string bytes) {
+  const Nanos began = world_.now();
+  const PendingChange change = write_begins(file, false, at, bytes);
+  return [this, node, &file, at, began, change, bytes = std::move(bytes)](int error) {
+    write_done(node, file, change, {began, world_.now()}, error, at, bytes);
+  };
+}
+
+void Oracle::stored_in_memory(const OpenFile& file, bool behind_end) {
+  const auto found = open_.find(&file);
+  if (found == open_.end() || found->second.local == nullptr) return;
+  found->second.local->changed = world_.now();
+  if (behind_end) found->second.local->unknown = true;
 }
 
 /// The name has what this node has written.

@@ -21,6 +21,7 @@ void Oracle::crashed(int node) {
   std::erase_if(locals_, of_node);
   std::erase_if(open_, [&](const auto& entry) { return entry.second.node == node; });
   std::erase_if(storing_, of_node);
+  std::erase_if(new_names_, of_node);
   for (auto& [where, busy] : busy_) {
     // Of a call whose answer nobody got, nobody knows whether it was done; with write-back the
     // journal may know it, and nothing in the bucket tells.

@@ -102,17 +102,20 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
   set_local(node, from, {PathState::Kind::absent, nullptr, left_since});
 }
 
+/// A call that makes a name was refused, for there is one.
+void Oracle::name_exists(int node, const std::string& path, Span span) {
+  std::vector<PathState> there;
+  for (const PathState& state : window(node, path, span, true)) {
+    if (state.kind != PathState::Kind::absent) there.push_back(state);
+  }
+  if (local_name(node, path, span) == nullptr && !busy(node, path, span))
+    told(node, path, span, there);
+}
+
 void Oracle::made_directory(int node, const std::string& path, Span span, int error) {
   if (error == ENOENT && may_be(node, parent_of(path), span, false)) return;
   check_error(node, path, span, error, "mkdir");
-  if (error == EEXIST) {
-    std::vector<PathState> there;
-    for (const PathState& state : window(node, path, span, true)) {
-      if (state.kind != PathState::Kind::absent) there.push_back(state);
-    }
-    if (local_name(node, path, span) == nullptr && !busy(node, path, span))
-      told(node, path, span, there);
-  }
+  if (error == EEXIST) name_exists(node, path, span);
   if (error != 0) return;
   // Its folder may have got another name before it was made, or after.
   const std::vector<std::string> names = renamed_since(node, path, span.from);
@@ -121,8 +124,107 @@ void Oracle::made_directory(int node, const std::string& path, Span span, int er
   for (const std::string& name : names) busy_[{node, name}].last = forever;
 }
 
+/// What the node has put under the path during the call; null where it was renamed meanwhile.
+LocalFilePtr Oracle::stored_now(int node, const std::string& path, Span span) const {
+  const std::vector<std::string> names = renamed_since(node, path, span.from);
+  auto made = std::make_shared<LocalFile>();
+  made->opened = span.from;
+  for (const std::string& name : names) {
+    const auto puts = puts_.find(name);
+    if (puts == puts_.end()) continue;
+    for (const Put& put : puts->second) {
+      if (put.actor == node && put.at >= span.from) made->contents.insert(*put.bytes);
+    }
+  }
+  if (names.size() > 1) return nullptr;
+  if (made->contents.empty())
+    fail("lost", node, path, span, "the name was made, and was never in the bucket");
+  made->ever = made->contents;
+  return made;
+}
+
+void Oracle::made_symlink(int node, const std::string& path, Span span, int error,
+                          const std::string& target) {
+  if (error == ENOENT && may_be(node, parent_of(path), span, false)) return;
+  check_error(node, path, span, error, "symlink");
+  if (error == EEXIST) name_exists(node, path, span);
+  if (error != 0) return;
+  const LocalFilePtr made = stored_now(node, path, span);
+  if (made == nullptr) {
+    for (const std::string& name : renamed_since(node, path, span.from))
+      busy_[{node, name}].last = forever;
+    return;
+  }
+  made->link = true;
+  made->contents.insert(target);
+  made->ever = made->contents;
+  set_local(node, path, {PathState::Kind::file, made, span.from});
+}
+
+void Oracle::read_link_done(int node, const std::string& path, Span span, int error,
+                            const std::string& target) {
+  check_error(node, path, span, error, "readlink");
+  if (error != 0 || busy(node, path, span)) return;
+  std::vector<PathState> matching;
+  for (const PathState& state : window(node, path, span, true)) {
+    if (state.link && *state.bytes == target) matching.push_back(state);
+  }
+  if (const LocalName* name = local_name(node, path, span);
+      name != nullptr && name->file != nullptr && name->file->link &&
+      (name->file->unknown || name->file->ever.contains(target)))
+    return;
+  if (!matching.empty()) return told(node, path, span, matching);
+  if (was_moved(node, path, span)) return;
+  fail("readlink", node, path, span, fmt::format("a link to '{}'", shown(target)));
+}
+
+/// A link is a copy: the new name has what the file had at a moment of the call, or what was
+/// believed of it then.
+void Oracle::linked(int node, const std::string& from, const std::string& to, Span span,
+                    int error) {
+  attributes_answered(node, from);
+  if (error == ENOENT && may_be(node, parent_of(to), span, false)) return;
+  if (error == EEXIST) {
+    check_error(node, to, span, error, "link");
+    return name_exists(node, to, span);
+  }
+  if (error == EPERM) return;
+  if (error == ENAMETOOLONG && to.size() > 255) return;
+  if (error != 0) return check_error(node, from, span, error, "link");
+  const LocalFilePtr made = stored_now(node, to, span);
+  if (made == nullptr) {
+    for (const std::string& name : renamed_since(node, to, span.from))
+      busy_[{node, name}].last = forever;
+    return;
+  }
+  const auto source = names_.find({node, from});
+  const LocalFilePtr file = source == names_.end() ? nullptr : source->second.file;
+  std::set<std::string> allowed;
+  for (const std::string& name : names_of(node, from)) {
+    if (const auto states = history_.find(name); states != history_.end()) {
+      for (const PathState& state : states->second) {
+        if (state.bytes == nullptr || state.from > span.to) continue;
+        if (state.to + options_.bound < span.from) continue;
+        allowed.insert(*state.bytes);
+        made->link = made->link || state.link;
+      }
+    }
+  }
+  if (file != nullptr) {
+    allowed.insert(file->ever.begin(), file->ever.end());
+    made->link = made->link || file->link;
+  }
+  const bool known = !busy(node, from, span) && (file == nullptr || !file->unknown);
+  for (const std::string& bytes : made->contents) {
+    if (known && !allowed.contains(bytes))
+      fail("link", node, to, span,
+           fmt::format("a link to '{}' has {}, which that never had", from, shown(bytes)));
+  }
+  set_local(node, to, {PathState::Kind::file, made, span.from});
+}
+
 void Oracle::attributes_changed(int node, const std::string& path, Span span, int error) {
-  --storing_[{node, path}];
+  attributes_answered(node, path);
   check_error(node, path, span, error, "chmod");
   // With write-back, attributes of what others have taken away since stay in the journal.
   if (const auto name = names_.find({node, path});

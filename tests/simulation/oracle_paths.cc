@@ -22,9 +22,15 @@ std::vector<PathState> Oracle::window(int node, const std::string& path, Span sp
       if (each.told <= span.from) floor = std::max(floor, each.moment);
     }
   }
+  // While attributes are being set the node goes by what it had when it asked for that.
+  Nanos believed_from = span.from;
+  if (const auto storing = storing_.find({node, path});
+      storing != storing_.end() &&
+      (storing->second.now > 0 || storing->second.last + options_.bound >= span.from))
+    believed_from = std::min(believed_from, storing->second.begun);
   std::vector<PathState> states;
   const auto add = [&](const PathState& state) {
-    if (state.from > span.to || state.to + options_.bound < span.from) return;
+    if (state.from > span.to || state.to + options_.bound < believed_from) return;
     // A folder that this node took away, and that others keep there, is there.
     const bool kept = state.kind == PathState::Kind::directory && state.to > own_done;
     if ((state.from < own && !kept) || state.to <= floor) return;
@@ -102,6 +108,18 @@ bool Oracle::busy(int node, const std::string& path, Span span) const {
     if (name != names_.end() && name->second.done > span.from) return true;
   }
   return false;
+}
+
+void Oracle::attributes_change(int node, const std::string& path) {
+  may_store(node, path);
+  Storing& storing = storing_[{node, path}];
+  if (storing.now++ == 0) storing.begun = world_.now();
+}
+
+void Oracle::attributes_answered(int node, const std::string& path) {
+  Storing& storing = storing_[{node, path}];
+  --storing.now;
+  storing.last = world_.now();
 }
 
 void Oracle::name_busy(int node, const std::string& path) {

@@ -78,6 +78,12 @@ std::string describe(const Program& program, int number, const Step& step) {
       return line("mkdir " + where(step.path));
     case Op::rename:
       return line("mv " + where(step.path) + " " + where(step.path2));
+    case Op::link:
+      return line("ln " + where(step.path) + " " + where(step.path2));
+    case Op::symlink:
+      return line(fmt::format("ln -s ({} bytes) {}", step.b, where(step.path)));
+    case Op::readlink:
+      return line("readlink " + where(step.path));
     case Op::chdir:
       return line("cd " + where(step.path));
     case Op::fsync:

@@ -23,6 +23,9 @@ enum class Op : uint8_t {
   rmdir,         ///< path
   mkdir,         ///< path
   rename,        ///< path, path2
+  link,          ///< path, path2: the new name
+  symlink,       ///< path, b: bytes of the target
+  readlink,      ///< path
   chdir,         ///< path
   fsync,         ///< slot
   truncate,      ///< slot, a: size

@@ -183,6 +183,7 @@ class Run {
   }
 
   static std::string said_of(const struct stat& found) {
+    if (S_ISLNK(found.st_mode)) return fmt::format("link of {} bytes", found.st_size);
     return S_ISDIR(found.st_mode) ? "directory" : fmt::format("file of {} bytes", found.st_size);
   }
 
@@ -250,7 +251,8 @@ class Run {
         if (file == nullptr || file->directory) return -1;
         const std::string bytes = content_of(step.id, step.b);
         uint64_t at = 0;
-        const PendingChange change = oracle_.write_begins(*file, step.a, bytes);
+        const PendingChange change =
+            oracle_.write_begins(*file, (file->flags & O_APPEND) != 0, step.a, bytes);
         const int error = kernel.write(process, *file, step.a, bytes, at);
         oracle_.write_done(n, *file, change, span(), error, at, bytes);
         return error;
@@ -258,9 +260,11 @@ class Run {
       case Op::read: {
         if (file == nullptr || file->directory) return -1;
         std::string bytes;
+        const bool in_pages = Kernel::dirty(*file->node);
         const int error = kernel.read(process, *file, step.a, step.b, bytes);
         said_ = bytes;
-        oracle_.read_done(n, *file, span(), error, step.a, step.b, bytes);
+        // What is only in pages yet the oracle does not know.
+        if (!in_pages) oracle_.read_done(n, *file, span(), error, step.a, step.b, bytes);
         return error;
       }
       case Op::close:
@@ -295,6 +299,7 @@ class Run {
       }
       case Op::fsync: {
         if (file == nullptr || file->directory) return -1;
+        kernel.write_dirty(*file->node);
         const PendingCommit commit = oracle_.commit_begins(n, *file);
         const int error = kernel.fsync(process, *file);
         oracle_.commit_done(n, *file, commit, span(), error, "fsync");
@@ -316,27 +321,51 @@ class Run {
         return error;
       }
       case Op::map:
-        if (file == nullptr || file->directory || file->mappings > 0) return -1;
-        return kernel.map(process, *file);
       case Op::unmap:
-        if (file == nullptr || file->mappings == 0) return -1;
-        kernel.unmap(process, file);
-        return 0;
-      case Op::mapped_read: {
-        if (file == nullptr || file->mappings == 0) return -1;
-        std::string bytes;
-        return kernel.mapped_read(process, *file, step.a, step.b, bytes);
-      }
-      case Op::mapped_write: {
-        if (file == nullptr || file->mappings == 0) return -1;
-        // Not modelled by the oracle yet: only what it does to the file system.
-        return -1;
-      }
+      case Op::mapped_read:
+      case Op::mapped_write:
+        return file == nullptr || file->directory ? -1
+                                                  : call_mapping(n, kernel, process, file, step);
       case Op::reclaim:
         kernel.reclaim(step.a, step.b != 0);
         return 0;
       default:
         return call_name(n, kernel, process, start, path, step);
+    }
+  }
+
+  /// Mappings of an open file, loads and stores.
+  int call_mapping(int n, Kernel& kernel, Process& process, const OpenFilePtr& file,
+                   const Step& step) {
+    const Nanos began = world_.now();
+    switch (step.op) {
+      case Op::map:
+        if (file->mappings > 0) return -1;
+        return kernel.map(process, *file);
+      case Op::unmap:
+        if (file->mappings == 0) return -1;
+        kernel.unmap(process, file);
+        return 0;
+      case Op::mapped_read: {
+        if (file->mappings == 0) return -1;
+        std::string bytes;
+        const bool in_pages = Kernel::dirty(*file->node);
+        const int error = kernel.mapped_read(process, *file, step.a, step.b, bytes);
+        // Behind the file's end a page has zeros; a page wholly behind it is none.
+        const uint64_t end = file->node->size();
+        bytes.resize(std::min<uint64_t>(bytes.size(), end - std::min(end, step.a)));
+        if (!in_pages && error != EFAULT)
+          oracle_.read_done(n, *file, Span{began, world_.now()}, error, step.a, step.b, bytes);
+        return error;
+      }
+      case Op::mapped_write: {
+        if (file->mappings == 0 || !file->writes()) return -1;
+        const int error = kernel.mapped_write(process, *file, step.a, content_of(step.id, step.b));
+        if (error == 0) oracle_.stored_in_memory(*file, step.a + step.b > file->node->size());
+        return error;
+      }
+      default:
+        return -1;
     }
   }
 
@@ -376,6 +405,10 @@ class Run {
         oracle_.name_settled(n, to);
         return error;
       }
+      case Op::link:
+      case Op::symlink:
+      case Op::readlink:
+        return call_link(n, kernel, process, start, path, step);
       case Op::chmod: {
         oracle_.attributes_change(n, path);
         const int error = kernel.chmod(process, start, step.path, static_cast<mode_t>(step.a));
@@ -392,6 +425,40 @@ class Run {
       default:
         return -1;
     }
+  }
+
+  int call_link(int n, Kernel& kernel, Process& process, const KNodePtr& start,
+                const std::string& path, const Step& step) {
+    const Nanos began = asked_since(process, step);
+    const auto span = [&] { return Span{began, world_.now(), !kernel.reaches_root(*start)}; };
+    if (step.op == Op::readlink) {
+      std::string target;
+      const int error = kernel.readlink(process, start, step.path, target);
+      if (error == 0) said_ = target;
+      oracle_.read_link_done(n, path, span(), error, target);
+      return error;
+    }
+    const bool hard = step.op == Op::link;
+    const std::string made = hard ? full_path(kernel, start, step.path2) : path;
+    const std::string target = content_of(step.id, step.b);
+    oracle_.name_busy(n, made);
+    oracle_.new_name(n, made);
+    if (hard) {
+      oracle_.attributes_change(n, path);
+    } else {
+      oracle_.symlink_begins(n, target);
+    }
+    const int error = hard ? kernel.link(process, start, step.path, step.path2)
+                           : kernel.symlink(process, start, target, step.path);
+    oracle_.new_name_answered(n, made);
+    oracle_.name_answered(n, made);
+    if (hard) {
+      oracle_.linked(n, path, made, span(), error);
+    } else {
+      oracle_.made_symlink(n, made, span(), error, target);
+    }
+    oracle_.name_settled(n, made);
+    return error;
   }
 
   int close(int n, Kernel& kernel, Process& process, int slot) {
