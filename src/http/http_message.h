@@ -71,6 +71,7 @@ struct HttpRequest {
   /// rest).
   std::shared_ptr<HttpSink> sink;
   bool fresh_connection = false;  ///< Take no kept connection.
+  bool direct = false;            ///< Never through a proxy, whatever the environment says.
   /// How long the server may be silent, > 0 instead of the client's first-byte and stall limits:
   /// for requests that a server works on for long.
   std::chrono::milliseconds silence_limit{0};

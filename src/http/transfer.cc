@@ -91,6 +91,7 @@ void Transfer::begin(std::unique_ptr<Submission> submission) {
   set_method();
   set_headers();
   if (submission_->request.fresh_connection) set(easy_, CURLOPT_FRESH_CONNECT, 1L);
+  if (submission_->request.direct) set(easy_, CURLOPT_NOPROXY, "*");
 }
 
 void Transfer::set_fixed_options() {
@@ -101,6 +102,8 @@ void Transfer::set_fixed_options() {
   set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(easy_, CURLOPT_PATH_AS_IS, 1L);
   set(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+  // What a proxy says to CONNECT is no answer of the server.
+  set(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(easy_, CURLOPT_USERAGENT, "penstock/" PENSTOCK_VERSION);
   set_socket_functions();
   set(easy_, CURLOPT_TCP_NODELAY, 1L);
