@@ -7,6 +7,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "store/s3/xml.h"
+
 namespace penstock {
 namespace {
 
@@ -17,15 +19,20 @@ std::string text_of(const nlohmann::json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-/// The text of the first element of that name. Keys and tokens have no characters that XML would
-/// escape.
-std::string element(std::string_view xml, const std::string& name) {
-  const std::string open = "<" + name + ">";
-  const size_t begin = xml.find(open);
-  if (begin == std::string_view::npos) return "";
-  const size_t end = xml.find("</" + name + ">", begin);
-  if (end == std::string_view::npos) return "";
-  return std::string(xml.substr(begin + open.size(), end - begin - open.size()));
+/// <...Response><...Result><Credentials>: null where the answer has none.
+const XmlElement* credentials_of(const XmlElement& answer) {
+  for (const XmlElement& result : answer.children) {
+    if (!result.name.ends_with("Result")) continue;
+    if (const XmlElement* credentials = result.child("Credentials")) return credentials;
+  }
+  return nullptr;
+}
+
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(blanks) - first + 1));
 }
 
 Result<Credentials> checked(Credentials credentials, const std::string& expiration) {
@@ -58,10 +65,16 @@ Result<Credentials> parse_credentials_json(std::string_view text) {
 }
 
 Result<Credentials> parse_sts_answer(std::string_view text) {
-  return checked({.access_key = element(text, "AccessKeyId"),
-                  .secret_key = element(text, "SecretAccessKey"),
-                  .session_token = element(text, "SessionToken")},
-                 element(text, "Expiration"));
+  const Result<XmlElement> answer = parse_xml(text);
+  if (!answer) return answer.error();
+  const XmlElement* const credentials = credentials_of(*answer);
+  if (credentials == nullptr)
+    return Error(Code::corrupt,
+                 fmt::format("the answer, a <{}>, has no <Credentials>", answer->name));
+  return checked({.access_key = trimmed(credentials->text_of("AccessKeyId")),
+                  .secret_key = trimmed(credentials->text_of("SecretAccessKey")),
+                  .session_token = trimmed(credentials->text_of("SessionToken"))},
+                 trimmed(credentials->text_of("Expiration")));
 }
 
 std::optional<Clock::time_point> parse_iso_time(const std::string& text) {

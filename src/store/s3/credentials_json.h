@@ -16,8 +16,8 @@ namespace penstock {
 /// an error instead ("Code", "Message").
 Result<Credentials> parse_credentials_json(std::string_view text);
 
-/// The same out of an answer of STS: the XML elements AccessKeyId, SecretAccessKey, SessionToken
-/// and Expiration.
+/// The same out of an answer of STS: the elements AccessKeyId, SecretAccessKey, SessionToken and
+/// Expiration of the <Credentials> in its result.
 Result<Credentials> parse_sts_answer(std::string_view text);
 
 /// "2026-11-24T05:00:00Z", also with a fraction of seconds or an offset ("+01:00"). Nothing where

@@ -45,6 +45,7 @@ class ServiceClient {
                    .owner = body};
     }
     sent.silence_limit = request.timeout;
+    sent.direct = request.way == CredentialsHttpRequest::Way::direct;
     sent.cancel = std::move(cancel);
     HttpClient* const http = client();
     if (http == nullptr)

@@ -169,7 +169,8 @@ void fetch_web_identity(const CredentialsHttp& http, const WebIdentity& identity
   const auto token = read_token(identity.token_file);
   if (!token.has_value()) return done(token.error());
   http(
-      {.method = "POST",
+      {.way = CredentialsHttpRequest::Way::as_configured,
+       .method = "POST",
        .url = identity.sts_url,
        .headers = {{"Content-Type", "application/x-www-form-urlencoded"}},
        .body = fmt::format(

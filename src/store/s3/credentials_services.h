@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -16,6 +17,10 @@ namespace penstock {
 
 /// One request to a service that gives credentials. Small, and never one to the store.
 struct CredentialsHttpRequest {
+  /// The metadata services are on this machine or on its link, and speak plain HTTP: a proxy would
+  /// see tokens and keys, and not reach the service of this machine. STS is another matter.
+  enum class Way : uint8_t { direct, as_configured };
+  Way way = Way::direct;
   std::string method = "GET";
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Services that give credentials: the way to them, and what they say.
+#include "store/s3/credentials_services.h"
+
+#include <cstdlib>
+
+#include "base/worker_pool.h"
+#include "store/s3/credentials_json.h"
+#include "store/s3/credentials_provider.h"
+#include "support/await.h"
+#include "support/catch.h"
+#include "support/temp_dir.h"
+#include "unit/http/scripted_server.h"
+
+namespace penstock {
+namespace {
+
+using test::ScriptedServer;
+
+constexpr const char* keys =
+    R"({"Code": "Success", "AccessKeyId": "A", "SecretAccessKey": "S", "Token": "T"})";
+
+/// An EC2 metadata service, which answers at once.
+ScriptedServer::Reply instance_answer(const ScriptedServer::Request& request) {
+  if (request.line.starts_with("PUT /latest/api/token"))
+    return ScriptedServer::answer(200, "token");
+  const bool list = request.line.find("/security-credentials/ ") != std::string::npos;
+  return ScriptedServer::answer(200, list ? "role" : keys);
+}
+
+/// Credentials as a mount would find them, with nothing in files.
+class Ground {
+ public:
+  explicit Ground(Variables variables) {
+    variables["AWS_SHARED_CREDENTIALS_FILE"] = folder_.path() + "/none";
+    variables["AWS_CONFIG_FILE"] = folder_.path() + "/none";
+    provider_ = make_credentials_provider({}, std::move(variables), pool_, Log::none());
+  }
+  Result<Credentials> get() {
+    return test::await<Credentials>([&](auto done) { provider_->get(std::move(done)); });
+  }
+
+ private:
+  const test::TempDir folder_;
+  WorkerPool pool_{"credentials", 1};
+  std::shared_ptr<CredentialsProvider> provider_;
+};
+
+TEST_CASE("the metadata services are never asked through a proxy") {
+  ScriptedServer proxy([](const auto&) { return ScriptedServer::answer(200, keys); });
+  ScriptedServer service(instance_answer);
+  setenv("http_proxy", proxy.url().c_str(), 1);
+  unsetenv("no_proxy");
+  unsetenv("NO_PROXY");
+  const Variables of_instance{{"AWS_EC2_METADATA_SERVICE_ENDPOINT", service.url()}};
+  const Variables of_container{{"AWS_CONTAINER_CREDENTIALS_FULL_URI", service.url() + "/keys"},
+                               {"AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret"}};
+  const Variables variables = GENERATE_COPY(of_instance, of_container);
+  const auto found = Ground(variables).get();
+  unsetenv("http_proxy");
+  REQUIRE(found);
+  CHECK(found->session_token == "T");
+  CHECK_FALSE(service.requests().empty());
+  CHECK(proxy.requests().empty());
+}
+
+TEST_CASE("an answer of STS is read as XML") {
+  const auto read = [](const std::string& inner) {
+    return parse_sts_answer(
+        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">" +
+        inner + "</AssumeRoleWithWebIdentityResponse>");
+  };
+  const auto found = read(
+      "<AssumeRoleWithWebIdentityResult>"
+      "<SubjectFromWebIdentityToken>&lt;AccessKeyId>no&lt;/AccessKeyId></"
+      "SubjectFromWebIdentityToken>"
+      "<Audience><![CDATA[<SessionToken>no</SessionToken>]]></Audience>"
+      "<Credentials><AccessKeyId>A</AccessKeyId><SecretAccessKey>a&#43;b&amp;c</SecretAccessKey>"
+      "<SessionToken>\n  T==\n</SessionToken><Expiration>2026-11-24T05:00:00Z</Expiration>"
+      "</Credentials></AssumeRoleWithWebIdentityResult>");
+  REQUIRE(found);
+  CHECK(found->access_key == "A");
+  CHECK(found->secret_key == "a+b&c");
+  CHECK(found->session_token == "T==");
+  CHECK(read("<Credentials><AccessKeyId>A</AccessKeyId></Credentials>").code() == Code::corrupt);
+  CHECK(parse_sts_answer("no XML").code() == Code::corrupt);
+}
+
+}  // namespace
+}  // namespace penstock
