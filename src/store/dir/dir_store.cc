@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -12,6 +14,7 @@
 #include "store/dir/dir_listing.h"
 #include "store/dir/dir_tree.h"
 #include "store/dir/dir_uploads.h"
+#include "store/dir/key_path.h"
 
 namespace penstock {
 namespace {
@@ -89,6 +92,22 @@ Result<ObjectInfo> copy_object(DirTree& tree, const CopyRequest& request) {
   return tree.commit(request.target, std::move(*staged), metadata, request.condition);
 }
 
+/// Whether names that differ in their case alone are two names in the folder.
+bool tells_case(int folder) {
+  struct stat plain {};
+  struct stat upper {};
+  const bool made = mkdirat(folder, private_folder, 0777) == 0;
+  // Where there is none and none can be made, nothing is ever written.
+  if (fstatat(folder, private_folder, &plain, 0) != 0) return true;
+  std::string other = private_folder;
+  std::transform(other.begin(), other.end(), other.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  const bool same = fstatat(folder, other.c_str(), &upper, 0) == 0 &&
+                    upper.st_dev == plain.st_dev && upper.st_ino == plain.st_ino;
+  if (made) unlinkat(folder, private_folder, AT_REMOVEDIR);
+  return !same;
+}
+
 }  // namespace
 
 DirStore::DirStore(std::string root, Scheduler& scheduler, std::shared_ptr<Log> log,
@@ -122,7 +141,11 @@ Result<void> DirStore::check_root(const std::string& root) {
     return errno_error(error, "opening the folder " + root, "");
   }
   if (!S_ISDIR(status.st_mode)) return Error(Code::not_a_directory, root + " is not a folder");
-  return {};
+  if (tells_case(folder.get())) return {};
+  return Error(Code::invalid_argument,
+               root +
+                   " is on a file system where 'A' and 'a' are one file: of two objects with such "
+                   "keys one would replace the other; choose a folder that tells them apart");
 }
 
 StoreLimits DirStore::limits() const { return dir_limits(); }

@@ -63,8 +63,9 @@ class DirStore final : public ObjectStore {
            DirStoreOptions options = {});
   ~DirStore() override;
 
-  /// Whether `root` is a folder that can be read; else not_found, not_a_directory or access_denied
-  /// with a sentence for a person. May block.
+  /// Whether `root` is a folder that can be read; else not_found, not_a_directory or access_denied,
+  /// and invalid_argument where its file system does not tell upper from lower case, with a
+  /// sentence for a person. May block.
   static Result<void> check_root(const std::string& root);
 
   StoreLimits limits() const override;
