@@ -204,7 +204,8 @@ Result<ObjectInfo> written_object(const HttpResponse& response, ObjectInfo objec
   return object;
 }
 
-Result<ListPage> parse_list_page(const HttpResponse& response, const std::string& prefix) {
+Result<ListPage> parse_list_page(const HttpResponse& response, const ListRequest& request) {
+  const std::string& prefix = request.prefix;
   const auto xml = parse_answer(response, {.root = "ListBucketResult"});
   if (!xml) return xml.error();
   const KeyReader keys(*xml);
@@ -225,6 +226,7 @@ Result<ListPage> parse_list_page(const HttpResponse& response, const std::string
   if (is_truncated(*xml)) {
     page.continuation = xml->text_of("NextContinuationToken");
     if (page.continuation.empty()) return corrupt("a listing goes on, but does not say where");
+    if (page.continuation == request.continuation) return corrupt("a listing does not move on");
   }
   return page;
 }

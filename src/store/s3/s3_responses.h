@@ -56,7 +56,8 @@ ETag etag_in(const XmlElement& answer);
 /// the server's clock. Code::corrupt without an ETag.
 Result<ObjectInfo> written_object(const HttpResponse& response, ObjectInfo object);
 
-Result<ListPage> parse_list_page(const HttpResponse& response, const std::string& prefix);
+/// The page that `request` asked for. Code::corrupt where it leads to itself.
+Result<ListPage> parse_list_page(const HttpResponse& response, const ListRequest& request);
 
 struct PartsPage {
   std::vector<CompletedPart> parts;

@@ -129,11 +129,11 @@ void S3Store::put_described(PutRequest request, Done<ObjectInfo> done) {
 void S3Store::list(ListRequest request, Done<ListPage> done) {
   if (request.max_keys < 1 || request.max_keys > 1000)
     return done(Error(Code::invalid_argument, "a page of a listing has 1 to 1,000 keys"));
-  S3Request s3 = list_request(request);  // before the prefix is moved: arguments have no order
-  session_->send(std::move(s3), [prefix = std::move(request.prefix),
+  S3Request s3 = list_request(request);  // before it is moved: arguments have no order
+  session_->send(std::move(s3), [request = std::move(request),
                                  done = std::move(done)](Result<HttpResponse> response) mutable {
     if (!response) return done(response.error());
-    done(parse_list_page(*response, prefix));
+    done(parse_list_page(*response, request));
   });
 }
 

@@ -56,12 +56,22 @@ TEST_CASE("what is said of a restoration is read, in headers and in listings") {
           "<Contents><Key>c</Key><Size>1</Size><RestoreStatus><IsRestoreInProgress>false"
           "</IsRestoreInProgress><RestoreExpiryDate>2012-12-21T00:00:00.000Z"
           "</RestoreExpiryDate></RestoreStatus></Contents></ListBucketResult>"};
-  const auto page = parse_list_page(listing, "");
+  const auto page = parse_list_page(listing, {});
   REQUIRE(page);
   REQUIRE(page->objects.size() == 3);
   CHECK_FALSE(page->objects[0].restore);
   CHECK(page->objects[1].restore->ongoing);
   CHECK(page->objects[2].restore->until_ns == ready->until_ns);
+}
+
+TEST_CASE("a page of a listing that leads to itself is refused") {
+  const HttpResponse page{
+      .status = 200,
+      .body =
+          "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>here"
+          "</NextContinuationToken></ListBucketResult>"};
+  CHECK(parse_list_page(page, {.continuation = "there"})->continuation == "here");
+  CHECK(parse_list_page(page, {.continuation = "here"}).code() == Code::corrupt);
 }
 
 TEST_CASE("an object is archived by its class or its tier, until it is restored") {
