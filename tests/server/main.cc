@@ -32,6 +32,7 @@ An S3 server in memory, on 127.0.0.1, for tests and benchmarks.
   --error-probability P    503 SlowDown
   --clock-skew-s N         the server's clock is ahead by this
   --object-age-s N         synthetic objects were last modified so long ago
+  --like r2|gcs|object-lock              what such a server does otherwise than AWS
   --threads N (2), --seed N (1)
   --md5-etags              real MD5 ETags for bodies over 1 MiB
   --discard-bodies         keep only the sizes of bodies over 1 MiB
@@ -125,6 +126,7 @@ std::map<std::string, Setter> value_options(Arguments& arguments) {
       {"--port",
        [&](const std::string& value) { options.port = static_cast<uint16_t>(number(value)); }},
       {"--port-file", text(arguments.port_file)},
+      {"--like", [&](const std::string& value) { make_like(options, value); }},
       {"--bucket", [&](const std::string& value) { options.buckets.push_back(value); }},
       {"--synthetic",
        [&](const std::string& value) { arguments.synthetic.push_back(parse_synthetic(value)); }},

@@ -73,6 +73,20 @@ std::string raw_bytes(const std::string& hex_text) {
   return bytes;
 }
 
+/// As Cloudflare R2 says it.
+std::optional<Response> unequal_parts(const std::vector<uint64_t>& sizes) {
+  for (size_t i = 1; i < sizes.size(); ++i) {
+    const bool last = i + 1 == sizes.size();
+    if (last ? sizes[i] <= sizes[0] : sizes[i] == sizes[0]) continue;
+    return error_response(400, "InvalidPart",
+                          "All non-trailing parts must have the same length. Non Uniform Part "
+                          "Sizes: Expected part " +
+                              std::to_string(i + 1) + " to have size " + std::to_string(sizes[0]) +
+                              ", found " + std::to_string(sizes[i]));
+  }
+  return std::nullopt;
+}
+
 /// Puts the object together, or says why it cannot be.
 std::optional<Response> assemble(const Upload& upload, const std::vector<NamedPart>& parts,
                                  Object& object) {
@@ -169,9 +183,14 @@ Response complete_upload(const OperationContext& context, const Request& request
   const Upload* upload = find_upload(bucket, request);
   if (upload == nullptr) return no_such_upload();
   if (auto refusal = assemble(*upload, *parts, *object)) return std::move(*refusal);
+  if (context.options.equal_parts) {
+    if (auto refusal = unequal_parts(object->part_sizes)) return std::move(*refusal);
+  }
   const auto present = bucket.objects.find(request.key);
   if (auto refusal = failed_condition(
           request, present == bucket.objects.end() ? nullptr : present->second.get())) {
+    if (context.options.failed_complete_ends_upload)
+      bucket.uploads.erase(request.query_value("uploadId"));
     return std::move(*refusal);
   }
   object->headers = upload->headers;

@@ -38,6 +38,8 @@ Response complete_upload(const OperationContext& context, const Request& request
 Response abort_upload(const OperationContext& context, const Request& request);
 Response list_parts(const OperationContext& context, const Request& request);
 Response list_uploads(const OperationContext& context, const Request& request);
+/// Not nullopt: what a server that is unlike AWS says instead of doing it.
+std::optional<Response> refusal_by_server(const Request& request, const ServerOptions& options);
 /// ListBuckets, HeadBucket, GetBucketLocation, CreateBucket, DeleteBucket.
 Response bucket_operation(const OperationContext& context, const Request& request);
 

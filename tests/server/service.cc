@@ -143,6 +143,7 @@ std::optional<Response> Service::refuse(const Request& request, const ServerOpti
                             "You must provide the Content-Length HTTP header.");
     }
   }
+  if (auto refusal = refusal_by_server(request, options)) return refusal;
   size_t metadata_bytes = 0;
   for (const auto& [name, value] : request.headers) {
     if (name.starts_with("x-amz-meta-")) metadata_bytes += name.size() - 11 + value.size();

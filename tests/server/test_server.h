@@ -49,7 +49,28 @@ struct ServerOptions {
   /// As servers that do not know a subresource and take no notice of it: a RenameObject puts the
   /// bytes that it came with, none.
   bool renames_are_puts = false;
+
+  // What other servers do otherwise than AWS S3; see make_like.
+  /// Complete refuses parts of different sizes, or a last one that is larger.
+  bool equal_parts = false;
+  /// A Complete whose condition fails ends the upload.
+  bool failed_complete_ends_upload = false;
+  /// "/bucket/key" as the source of a copy is a key of a bucket without a name.
+  bool bare_copy_sources = false;
+  /// UploadPartCopy does not implement conditions on its source.
+  bool no_part_copy_conditions = false;
+  bool no_part_copies = false;    ///< There is no UploadPartCopy.
+  bool no_batch_removal = false;  ///< There is no DeleteObjects.
+  /// PutObject and UploadPart must come with a checksum, as into a bucket of AWS with a default
+  /// retention of Object Lock.
+  bool wants_checksums = false;
 };
+
+/// Makes the server differ from AWS S3 as another one does, as far as Penstock has to know: "r2"
+/// (Cloudflare R2), "gcs" (Google Cloud Storage by its XML API, before it had DeleteObjects) or
+/// "object-lock" (AWS with a default retention). docs/stores.md names the sources. Throws
+/// std::invalid_argument where it knows no such server.
+void make_like(ServerOptions& options, const std::string& server);
 
 /// Something that goes wrong with the requests that match: `times` times, after `skip` matches went
 /// well. The first fault added that matches is used. `operation` is the S3 name ("GetObject",
