@@ -279,6 +279,11 @@ struct StoreLimits {
   uint32_t max_key_bytes = 1024;
   bool utf8_keys = true;  ///< Keys must be UTF-8.
   bool renames = false;   ///< ObjectStore::rename may work; else it never does.
+  /// ObjectStore::upload_part_copy may work; else it never does.
+  bool part_copies = true;
+  /// All parts of an upload but the last must have one size, and the last no larger one: known
+  /// before the first is sent, or all that was sent is in vain.
+  bool equal_parts = false;
 };
 
 /// An object store as S3 defines it: the seam that everything above is tested at.

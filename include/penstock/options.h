@@ -24,6 +24,10 @@ struct StoreOptions {
   /// have it, or never.
   enum class RenameObject : uint8_t { automatic, on, off };
   RenameObject rename_object = RenameObject::automatic;
+  /// Whether all parts of an upload but the last have one size: at Cloudflare R2, everywhere, or
+  /// nowhere.
+  enum class EqualParts : uint8_t { automatic, on, off };
+  EqualParts equal_parts = EqualParts::automatic;
   uint32_t max_connections = 128;  ///< In flight to the endpoint at once, over all event loops.
   uint32_t http_threads = 2;       ///< Event-loop threads.
 };

@@ -85,7 +85,7 @@ constexpr auto doctor_options = std::to_array<CommandOption>(
       .help = "also write all of it, without secrets, to FILE, for others to read"}});
 constexpr auto doctor_places = std::to_array<std::string_view>(
     {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
-     "rename-object", "max-connections", "http-threads", "cache-dir", "cache-size",
+     "rename-object", "equal-parts", "max-connections", "http-threads", "cache-dir", "cache-size",
      "cache-min-free", "journal-dir", "journal-shared", "state-dir", "memory-limit", "config"});
 
 constexpr auto status_options = std::to_array<CommandOption>(

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/bucket_options.h"
 #include "config/reading_options.h"
 
 namespace penstock {
@@ -18,109 +19,6 @@ constexpr uint64_t gib = 1ULL << 30;
 constexpr uint64_t hour_ms = 3'600'000;
 
 constexpr auto first_rows = std::to_array<OptionRow>({
-    {.name = "endpoint-url",
-     .group = bucket,
-     .kind = Kind::text,
-     .value = "URL",
-     .initial_words = "AWS",
-     .help = "server to talk to",
-     .paragraph =
-         "The S3 server, as `http://HOST:PORT` or `https://HOST`. Without it the environment "
-         "(`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`) and the profile are asked, then AWS's own "
-         "server of the region is used.",
-     .target = [](Options& o) -> Target { return &o.store.endpoint_url; }},
-    {.name = "region",
-     .group = bucket,
-     .kind = Kind::text,
-     .value = "NAME",
-     .initial_words = "as the AWS CLI",
-     .help = "region of the bucket",
-     .paragraph = "The region that requests are signed for. Without it `AWS_REGION`, "
-                  "`AWS_DEFAULT_REGION` and the "
-                  "profile are asked, then `us-east-1` is tried; a server that names another "
-                  "region is followed.",
-     .target = [](Options& o) -> Target { return &o.store.region; }},
-    {.name = "profile",
-     .group = bucket,
-     .kind = Kind::text,
-     .value = "NAME",
-     .initial_words = "as the AWS CLI",
-     .help = "profile in ~/.aws",
-     .paragraph = "The section of the AWS configuration and credentials files to use. Without it "
-                  "`AWS_PROFILE`, "
-                  "then `default`.",
-     .target = [](Options& o) -> Target { return &o.store.profile; }},
-    {.name = "no-sign-request",
-     .group = bucket,
-     .help = "send no credentials (public buckets)",
-     .paragraph = "Looks for no credentials and signs nothing: for buckets that everyone may read.",
-     .target = [](Options& o) -> Target { return &o.store.no_sign_request; }},
-    {.name = "ca-bundle",
-     .group = bucket,
-     .kind = Kind::path,
-     .value = "FILE",
-     .initial_words = "the system's",
-     .help = "PEM file of trusted certificates",
-     .paragraph = "The certificate authorities that an https server's certificate is checked "
-                  "against. Without it "
-                  "`AWS_CA_BUNDLE`, then those of the system.",
-     .target = [](Options& o) -> Target { return &o.store.ca_bundle; }},
-    {.name = "path-style",
-     .group = bucket,
-     .kind = Kind::choice,
-     .value = "auto|always|never",
-     .initial = "auto",
-     .help = "bucket in the path",
-     .paragraph = "Where the bucket's name goes: `always` into the path "
-                  "(`http://host/bucket/key`), `never`, that is "
-                  "into the host name (`http://bucket.host/key`), or `auto`: the host name for "
-                  "AWS, the path for "
-                  "every other server and for bucket names that are no host names.",
-     .advanced = true,
-     .target = [](Options& o) -> Target { return &o.store.path_style; }},
-    {.name = "rename-object",
-     .group = bucket,
-     .kind = Kind::choice,
-     .value = "auto|on|off",
-     .initial = "auto",
-     .help = "rename without a copy",
-     .paragraph =
-         "Whether renames of files use S3's RenameObject, which moves an object in one step and "
-         "copies nothing. "
-         "`auto`: in directory buckets (S3 Express One Zone), whose names end in `--x-s3`. `on`: "
-         "in every bucket, for servers that have it there as well, such as CoreWeave's. The first "
-         "rename tries it with an object of its own, below the hidden `.penstock`; where the "
-         "server turns out not to know it, renames copy and delete, as with `off`.",
-     .advanced = true,
-     .target = [](Options& o) -> Target { return &o.store.rename_object; }},
-    {.name = "max-connections",
-     .group = bucket,
-     .kind = Kind::count,
-     .value = "N",
-     .initial = "128",
-     .help = "connections to the server at once",
-     .paragraph =
-         "How many requests may be on their way to the server at once. Raise it where the time to "
-         "the first "
-         "byte is long and the link is fast; lower it for a server that cannot take that many.",
-     .advanced = true,
-     .least = 1,
-     .most = 10'000,
-     .target = [](Options& o) -> Target { return &o.store.max_connections; }},
-    {.name = "http-threads",
-     .group = bucket,
-     .kind = Kind::count,
-     .value = "N",
-     .initial = "2",
-     .help = "threads that move bytes",
-     .paragraph = "Event-loop threads of the HTTP client. One moves one to two GB/s on plain HTTP; "
-                  "more help with TLS "
-                  "and with links that are faster than that.",
-     .advanced = true,
-     .least = 1,
-     .most = 64,
-     .target = [](Options& o) -> Target { return &o.store.http_threads; }},
-
     {.name = "read-only",
      .alias = "ro",
      .group = permissions,
@@ -578,7 +476,7 @@ constexpr auto joined(const std::array<OptionRow, sizes>&... parts) {
   return all;
 }
 
-constexpr auto table = joined(first_rows, reading_options, last_rows);
+constexpr auto table = joined(bucket_options, first_rows, reading_options, last_rows);
 
 }  // namespace
 

@@ -48,7 +48,8 @@ enum class OptionGroup : uint8_t {
 using OptionTarget =
     std::variant<bool*, std::string*, uint32_t*, uint64_t*, std::chrono::milliseconds*,
                  std::chrono::seconds*, StoreOptions::PathStyle*, StoreOptions::RenameObject*,
-                 MetadataOptions::Attributes*, MetadataOptions::Freshness*, MountOptions::IoUring*,
+                 StoreOptions::EqualParts*, MetadataOptions::Attributes*,
+                 MetadataOptions::Freshness*, MountOptions::IoUring*,
                  MountOptions::ExclusiveCreate*, MountOptions::ContentType*,
                  MountOptions::HardLinks*, WriteOptions::Fsync*, WriteOptions::SharedJournal*,
                  DiskSpace*, ArchiveOptions::OnArchived*, RestoreTier*>;

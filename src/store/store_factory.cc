@@ -107,6 +107,7 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
                                 .region = options.region,
                                 .path_style = options.path_style,
                                 .rename_object = options.rename_object,
+                                .equal_parts = options.equal_parts,
                                 .rename_trial_prefix = trial_prefix(url)},
                                std::move(credentials), http, log);
   if (!store.has_value()) return store.error();

@@ -87,12 +87,18 @@ class S3Subject final : public Subject {
 /// A server of its own for every test: nothing is left from the one before.
 class OwnServerSubject final : public Subject {
  public:
-  explicit OwnServerSubject(const std::string& bucket = "test")
-      : options_{.buckets = {bucket}},
+  explicit OwnServerSubject(const std::string& bucket = "test", const std::string& like = "")
+      : options_(options_like(bucket, like)),
         client_({server_.endpoint(), options_.access_key, options_.secret_key, bucket}) {}
   ObjectStore& store() override { return client_.store(); }
 
  private:
+  static ServerOptions options_like(const std::string& bucket, const std::string& server) {
+    ServerOptions options{.buckets = {bucket}};
+    if (!server.empty()) make_like(options, server);
+    return options;
+  }
+
   const ServerOptions options_;
   TestServer server_{options_};
   S3Subject client_;
@@ -118,6 +124,10 @@ std::vector<SubjectKind> subject_kinds() {
       {"dir", [] { return std::make_unique<DirSubject>(); }},
       {"s3", [] { return std::make_unique<OwnServerSubject>(); }},
       {"s3-directory", [] { return std::make_unique<OwnServerSubject>("test--x-s3"); }},
+      {"like-r2", [] { return std::make_unique<OwnServerSubject>("test", "r2"); }},
+      {"like-gcs", [] { return std::make_unique<OwnServerSubject>("test", "gcs"); }},
+      {"like-object-lock",
+       [] { return std::make_unique<OwnServerSubject>("test", "object-lock"); }},
   };
   const char* servers = std::getenv("PENSTOCK_CONTRACT_SERVERS");
   std::istringstream words(servers == nullptr ? "" : servers);

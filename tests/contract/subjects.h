@@ -23,7 +23,8 @@ struct SubjectKind {
 };
 
 /// "memory", "dir", "s3" and "s3-directory" (S3Store with the project's own server, and a
-/// directory bucket of it), and S3Store with each server that
+/// directory bucket of it), "like-r2", "like-gcs" and "like-object-lock" (the same server made like
+/// others), and S3Store with each server that
 /// PENSTOCK_CONTRACT_SERVERS names: "name=http://127.0.0.1:PORT,ACCESS,SECRET,BUCKET name2=...".
 /// The suite empties those buckets. Throws std::runtime_error where that is not of this form.
 std::vector<SubjectKind> subject_kinds();

@@ -127,11 +127,22 @@ class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
   std::vector<CompletedPart> parts_ GUARDED_BY(mutex_);
 };
 
+/// A store that copies no parts, and not so much at once: its bytes have to take the way through
+/// this machine, which is what copying the file does.
+Error too_large_to_copy(const Error& refusal) {
+  Error::Detail detail = refusal.detail();
+  detail.message =
+      "the store cannot copy an object of this size (copy the file and remove the old one): " +
+      detail.message;
+  return Error(Code::not_supported, std::move(detail));
+}
+
 }  // namespace
 
 void ObjectCopier::copy(CopyObject request, Done<ObjectInfo> done) {
+  const StoreLimits store = store_.limits();
   const bool in_parts =
-      request.size > std::min(limits_.parallel_above, store_.limits().max_put_size);
+      store.part_copies && request.size > std::min(limits_.parallel_above, store.max_put_size);
   // A multipart copy does not take the source's metadata along.
   const bool ask = !request.metadata && (in_parts || request.describe != nullptr);
   if (!ask) return copy_described(std::move(request), in_parts, std::move(done));
@@ -149,7 +160,12 @@ void ObjectCopier::copy(CopyObject request, Done<ObjectInfo> done) {
 
 void ObjectCopier::copy_described(CopyObject request, bool in_parts, Done<ObjectInfo> done) {
   if (in_parts) {
-    std::make_shared<MultipartCopy>(store_, uploads_, limits_, std::move(request), std::move(done))
+    auto copied = [this, request, done = std::move(done)](Result<ObjectInfo> info) mutable {
+      if (info || info.code() != Code::not_supported) return done(std::move(info));
+      copy_described(std::move(request), false, std::move(done));
+    };
+    std::make_shared<MultipartCopy>(store_, uploads_, limits_, std::move(request),
+                                    std::move(copied))
         ->start();
     return;
   }
@@ -159,7 +175,11 @@ void ObjectCopier::copy_described(CopyObject request, bool in_parts, Done<Object
                .source_if_match = std::move(request.etag),
                .metadata = std::move(request.metadata),
                .condition = std::move(request.condition)},
-              [size, done = std::move(done)](Result<ObjectInfo> info) mutable {
+              [size, limit = store_.limits().max_put_size,
+               done = std::move(done)](Result<ObjectInfo> info) mutable {
+                const bool refused = !info && (info.code() == Code::invalid_argument ||
+                                               info.code() == Code::too_large);
+                if (refused && size > limit) return done(too_large_to_copy(info.error()));
                 if (info) info->size = size;
                 done(std::move(info));
               });

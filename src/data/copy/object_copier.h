@@ -33,7 +33,8 @@ struct CopyLimits {
 };
 
 /// Copies objects server-side: one CopyObject, or a multipart upload of UploadPartCopies side by
-/// side. Thread-safe; the store and the registry must outlive it, and it its copies.
+/// side; where the store copies no parts, one CopyObject of whatever size, which the store may
+/// refuse. Thread-safe; the store and the registry must outlive it, and it its copies.
 class ObjectCopier {
  public:
   ObjectCopier(ObjectStore& store, UploadRegistry& uploads, CopyLimits limits = {})

@@ -15,15 +15,23 @@ struct Step {
 constexpr std::array steps = {Step{1, 512},   Step{2, 512},   Step{4, 1024},   Step{8, 2048},
                               Step{16, 2048}, Step{64, 1024}, Step{128, 1024}, Step{640, 1808}};
 constexpr uint64_t largest_block = 1ULL << 20;
+/// Where parts cannot grow: 10,000 of them are 312 GiB.
+constexpr uint64_t least_equal_part = 32ULL << 20;
 
 }  // namespace
 
 PartLayout::PartLayout(uint64_t first_part_size, const StoreLimits& limits) {
   uint64_t first = std::max<uint64_t>({first_part_size, limits.min_part_size, 1});
   if (first > largest_block) first = (first + largest_block - 1) / largest_block * largest_block;
+  if (limits.equal_parts) first = std::max(first, least_equal_part);
   first = std::min({first, limits.max_part_size, limits.max_put_size});
   block_size_ = first % largest_block == 0 ? largest_block : std::min(first, largest_block);
   if (first % block_size_ != 0) first = first / block_size_ * block_size_;
+  if (limits.equal_parts) {
+    classes_.push_back({0, first, 1, limits.max_parts});
+    max_size_ = std::min(first * limits.max_parts, limits.max_object_size);
+    return;
+  }
   uint64_t offset = 0;
   uint32_t number = 1;
   for (const Step& step : steps) {

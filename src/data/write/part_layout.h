@@ -15,7 +15,7 @@ namespace penstock {
 /// With first parts of 8 MiB: 512 parts of 8 MiB, 512 of 16, 1,024 of 32, 2,048 of 64, 2,048 of
 /// 128, 1,024 of 512, 1,024 of 1 GiB and 1,808 of 5 GiB: 5 TiB and more with 10,000 parts (10.7 TiB
 /// in all). More cannot be had of boundaries that start small: 48.8 TiB takes 10,000 parts that all
-/// have 5 GiB.
+/// have 5 GiB. Where the store wants equal parts, 10,000 of 32 MiB or of the first part's size.
 class PartLayout {
  public:
   /// `first_part_size` is raised to what the store takes as a part, and above 1 MiB to a multiple

@@ -19,6 +19,15 @@ bool says_in_progress(const Error& error) {
          error.message() == "This multipart completion is already in progress";
 }
 
+/// Cloudflare R2 says so when all has been sent, and in vain.
+Error with_advice(const Error& error) {
+  if (error.message().find("parts must have the same length") == std::string_view::npos)
+    return error;
+  Error::Detail detail = error.detail();
+  detail.message += " (mount with --equal-parts=on)";
+  return Error(error.code(), std::move(detail));
+}
+
 /// [check the condition] → complete ──answer with an ETag──────────────────> done
 ///                            ├─ any other 200 → look at the object ───────> done
 ///                            └─ "in progress" → look for the upload ──────> done
@@ -57,7 +66,7 @@ class Completion : public std::enable_shared_from_this<Completion> {
 
   void take(Result<HttpResponse> response) {
     if (!response && says_in_progress(response.error())) return look_for_upload(response.error());
-    if (!response) return refused(response.error());
+    if (!response) return refused(with_advice(response.error()));
     const auto xml = parse_answer(*response, {"CompleteMultipartUploadResult", request_.key,
                                               request_.condition.if_none_match, Code::unavailable});
     if (xml) {

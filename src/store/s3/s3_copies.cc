@@ -106,9 +106,9 @@ class ObjectCopy : public std::enable_shared_from_this<ObjectCopy> {
   Done<ObjectInfo> done_;
 };
 
-/// Some servers (Ceph 16) ignore the condition on the source, and decode its name twice, so that a
-/// copy of "a%20b" is one of "a b". What a server does is tried once, with the first byte of the
-/// copy, which the real one replaces:
+/// Some servers (Ceph 16) ignore the condition on the source or do not implement it, and decode its
+/// name twice, so that a copy of "a%20b" is one of "a b". What a server does is tried once, with
+/// the first byte of the copy, which the real one replaces:
 ///
 ///   learn the decoding → learn the guard → copy → look whether it still is that version → done
 class PartCopy : public std::enable_shared_from_this<PartCopy> {
@@ -157,15 +157,18 @@ class PartCopy : public std::enable_shared_from_this<PartCopy> {
       return send();
     const ETag nobodys(32, '0');
     probe(spelling(), nobodys, [self = shared_from_this()](const Result<HttpResponse>& r) {
-      if (!r && r.code() != Code::changed) return self->done_(r.error());
-      self->traits_.part_copy_guard = r ? Guard::ignored : Guard::kept;
+      const bool refused = !r && r.code() == Code::not_supported;
+      if (!r && r.code() != Code::changed && !refused) return self->done_(r.error());
+      self->traits_.part_copy_guard = r ? Guard::ignored : refused ? Guard::refused : Guard::kept;
       self->send();
     });
   }
 
   void send() {
+    UploadPartCopy copy = request_;
+    if (traits_.part_copy_guard == Guard::refused) copy.source_if_match.clear();
     session_.send(
-        upload_part_copy_request(request_, session_.bucket(), spelling()),
+        upload_part_copy_request(copy, session_.bucket(), spelling()),
         [self = shared_from_this()](Result<HttpResponse> response) {
           self->take(response ? self->read(*response) : Result<CompletedPart>(response.error()));
         });
@@ -184,6 +187,7 @@ class PartCopy : public std::enable_shared_from_this<PartCopy> {
   }
 
   void take(Result<CompletedPart> part) {
+    if (!part && part.code() == Code::not_supported) traits_.no_part_copy = true;
     if (!part) return done_(part.error());
     if (decoding_matters() && traits_.part_copy_decoding == Decoding::unknown)
       traits_.part_copy_decoding = Decoding::once;

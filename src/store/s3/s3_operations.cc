@@ -2,14 +2,11 @@
 #include "store/s3/s3_operations.h"
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 
-#include "base/mutex.h"
 #include "store/expected_etag.h"
 #include "store/s3/s3_requests.h"
 #include "store/s3/s3_responses.h"
-#include "store/s3/xml.h"
 
 namespace penstock {
 namespace {
@@ -84,75 +81,6 @@ class IfMatchWrite : public std::enable_shared_from_this<IfMatchWrite> {
   S3Request request_;
   const ETag if_match_;
   Done<HttpResponse> done_;
-};
-
-/// One batch and any number of single removals at once; done when the last has ended.
-class Removal : public std::enable_shared_from_this<Removal> {
- public:
-  Removal(S3Session& session, Done<std::vector<DeleteFailure>> done)
-      : session_(session), pass_(session.pass()), done_(std::move(done)) {}
-
-  void start(std::vector<std::string> keys) {
-    const auto odd = std::stable_partition(keys.begin(), keys.end(), xml_can_carry);
-    const std::vector<std::string> singles(std::make_move_iterator(odd),
-                                           std::make_move_iterator(keys.end()));
-    keys.erase(odd, keys.end());
-    {
-      const MutexLock lock(mutex_);
-      open_ = singles.size() + (keys.empty() ? 0 : 1) + 1;  // The last one is this function.
-    }
-    if (!keys.empty()) {
-      session_.send(remove_many_request(keys),
-                    [self = shared_from_this()](Result<HttpResponse> response) {
-                      self->take_batch(std::move(response));
-                    });
-    }
-    for (const std::string& key : singles) {
-      S3Request request{.method = HttpMethod::remove, .key = key};
-      session_.send(std::move(request),
-                    [self = shared_from_this(), key](const Result<HttpResponse>& response) {
-                      const bool gone = response || response.code() == Code::not_found;
-                      self->finish_one(gone ? std::vector<DeleteFailure>()
-                                            : std::vector<DeleteFailure>{{key, response.error()}});
-                    });
-    }
-    finish_one({});
-  }
-
- private:
-  void take_batch(Result<HttpResponse> response) {
-    Result<std::vector<DeleteFailure>> failures =
-        response ? parse_delete_result(*response)
-                 : Result<std::vector<DeleteFailure>>(response.error());
-    if (failures) return finish_one(std::move(*failures));
-    {
-      const MutexLock lock(mutex_);
-      batch_error_ = failures.error();
-    }
-    finish_one({});
-  }
-
-  void finish_one(std::vector<DeleteFailure> failures) {
-    std::optional<Error> error;
-    std::vector<DeleteFailure> all;
-    {
-      const MutexLock lock(mutex_);
-      std::move(failures.begin(), failures.end(), std::back_inserter(failures_));
-      if (--open_ != 0) return;
-      error = batch_error_;
-      all = std::move(failures_);
-    }
-    if (error) return done_(*std::move(error));
-    done_(std::move(all));
-  }
-
-  S3Session& session_;
-  const Gate::Pass pass_;
-  Done<std::vector<DeleteFailure>> done_;
-  Mutex mutex_;
-  size_t open_ GUARDED_BY(mutex_) = 0;
-  std::optional<Error> batch_error_ GUARDED_BY(mutex_);
-  std::vector<DeleteFailure> failures_ GUARDED_BY(mutex_);
 };
 
 /// page ──more──> page ... ──last──> done
@@ -337,11 +265,6 @@ void put_if_match(S3Session& session, PutRequest request, Done<ObjectInfo> done)
                   object.etag = put_etag(body);
                   finish_if_stored(session, std::move(object), response.error(), std::move(done));
                 });
-}
-
-void remove_keys(S3Session& session, std::vector<std::string> keys,
-                 Done<std::vector<DeleteFailure>> done) {
-  std::make_shared<Removal>(session, std::move(done))->start(std::move(keys));
 }
 
 void list_all_parts(S3Session& session, std::string key, std::string upload_id,

@@ -44,10 +44,6 @@ void put_if_match(S3Session& session, PutRequest request, Done<ObjectInfo> done)
 void finish_if_stored(S3Session& session, ObjectInfo wanted, const Error& refusal,
                       Done<ObjectInfo> done);
 
-/// DeleteObjects for what XML can carry, DeleteObject for every other key.
-void remove_keys(S3Session& session, std::vector<std::string> keys,
-                 Done<std::vector<DeleteFailure>> done);
-
 void list_all_parts(S3Session& session, std::string key, std::string upload_id,
                     Done<std::vector<CompletedPart>> done);
 void list_all_uploads(S3Session& session, std::string prefix, Done<std::vector<UploadInfo>> done);

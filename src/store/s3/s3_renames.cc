@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "store/s3/s3_operations.h"
+#include "store/s3/s3_removal.h"
 #include "store/s3/s3_requests.h"
 #include "store/s3/s3_responses.h"
 

@@ -55,7 +55,8 @@ std::string range_text(ByteRange range) {
 
 std::string copy_source(const std::string& bucket, const std::string& key,
                         SourceSpelling spelling) {
-  std::string source = '/' + uri_encode(bucket) + '/';
+  // Without a slash before it, which R2 takes for the end of a bucket's name.
+  std::string source = uri_encode(bucket) + '/';
   switch (spelling) {
     case SourceSpelling::once:
       return source + uri_encode_path(key);
@@ -143,6 +144,7 @@ Result<S3Request> put_request(PutRequest request) {
   S3Request s3{.method = HttpMethod::put,
                .key = std::move(request.key),
                .body = std::move(request.body),
+               .stores_body = true,
                .request_class = RequestClass::demand};
   add_metadata(s3, request.metadata);
   add_condition(s3, request.condition);
@@ -205,6 +207,7 @@ S3Request upload_part_request(UploadPart request) {
           .query = {{"partNumber", std::to_string(request.number)},
                     {"uploadId", std::move(request.upload_id)}},
           .body = std::move(request.body),
+          .stores_body = true,
           .request_class = RequestClass::background};
 }
 

@@ -59,8 +59,8 @@ Error with_key(const Error& error, const std::string& key) {
 /// One request and its repetitions. Lives until its answer has been delivered.
 ///
 ///   start ── credentials ──> transmit ── answer ──> done
-///     ^                                    │ region, endpoint, clock or credentials learnt
-///     └────────────────────────────────────┘ once for each
+///     ^                                    │ region, endpoint, clock, credentials or checksum
+///     learnt └────────────────────────────────────┘ once for each
 class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Exchange> {
  public:
   Exchange(S3Session& session, S3Request request, Done<HttpResponse> done)
@@ -96,6 +96,8 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
     SignableRequest signable{
         .method = method_name(request_.method), .path = path, .headers = request_.headers};
     signable.headers.emplace_back("host", used_endpoint_->host());
+    if (request_.stores_body && session_.traits_.wants_checksums)
+      signable.headers.emplace_back("content-md5", checksum());
     const std::string query = canonical_query(request_.query);
     signable.query = query;
     signable.payload_hash = request_.body.size() == 0 ? empty_payload : unsigned_payload;
@@ -122,7 +124,8 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
     }
     if (response->status >= 500) session_.note_failure(request_.key);
     const ErrorAnswer answer = read_error_answer(*response);
-    if (learn_place(answer) || learn_clock(answer, *response) || renew_credentials(answer))
+    if (learn_place(answer) || learn_clock(answer, *response) || renew_credentials(answer) ||
+        learn_checksum(answer))
       return start();
     finish(to_error(answer, request_.key, request_.if_none_match));
   }
@@ -192,6 +195,25 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
     return true;
   }
 
+  /// Of all checksums every server knows this one.
+  const std::string& checksum() {
+    if (checksum_.empty()) checksum_ = md5_base64(request_.body);
+    return checksum_;
+  }
+
+  /// AWS: 400 InvalidRequest, "Content-MD5 OR x-amz-checksum- HTTP header is required for Put
+  /// Object requests with Object Lock parameters"; others say that the header is missing.
+  bool learn_checksum(const ErrorAnswer& answer) {
+    const bool wanted =
+        answer.status == 400 && answer.message.find("Content-MD5") != std::string::npos;
+    if (!wanted || !request_.stores_body || !checksum_.empty()) return false;
+    if (!session_.traits_.wants_checksums.exchange(true)) {
+      session_.log_->info("bucket '{}' wants a checksum with all that is stored: it gets an MD5",
+                          session_.bucket_);
+    }
+    return true;
+  }
+
   void finish(Result<HttpResponse> result) {
     Done<HttpResponse> done = std::move(done_);
     done(std::move(result));
@@ -202,6 +224,7 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
   const S3Request request_;
   Done<HttpResponse> done_;
   Credentials used_credentials_;
+  std::string checksum_;  ///< Of the body; empty: none was sent.
   EndpointPtr used_endpoint_;
   EndpointPtr moved_once_;  ///< Where a temporary redirect sent this request.
   bool place_learnt_ = false;

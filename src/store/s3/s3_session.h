@@ -33,6 +33,7 @@ struct S3Request {
   QueryParameters query;
   std::vector<std::pair<std::string, std::string>> headers;  ///< Names in lower case.
   Body body;
+  bool stores_body = false;  ///< PutObject and UploadPart: the server may want a checksum of it.
   std::shared_ptr<HttpSink> sink;
   std::chrono::milliseconds silence_limit{0};  ///< As in HttpRequest.
   bool if_none_match = false;                  ///< A failed condition is Code::already_exists.
@@ -43,7 +44,7 @@ struct S3Request {
 
 /// What is known of one bucket's service, and the way to it: addresses, signs and sends requests,
 /// learns from the answers that say how to put a request right (region, endpoint, clock,
-/// credentials) and repeats it then, once for each reason. Thread-safe.
+/// credentials, checksum) and repeats it then, once for each reason. Thread-safe.
 class S3Session {
  public:
   using Clock = std::function<std::chrono::system_clock::time_point()>;
@@ -73,6 +74,7 @@ class S3Session {
 
   /// Operations add to it what they learn.
   ServerTraits& traits() noexcept { return traits_; }
+  Log& log() const noexcept { return *log_; }
 
  private:
   class Exchange;

@@ -10,6 +10,7 @@
 #include "store/s3/s3_copies.h"
 #include "store/s3/s3_lifecycle.h"
 #include "store/s3/s3_operations.h"
+#include "store/s3/s3_removal.h"
 #include "store/s3/s3_renames.h"
 #include "store/s3/s3_requests.h"
 #include "store/s3/s3_responses.h"
@@ -25,6 +26,14 @@ bool may_rename(const S3Options& options) {
   if (options.rename_object != StoreOptions::RenameObject::automatic)
     return options.rename_object == StoreOptions::RenameObject::on;
   return is_directory_bucket(options.bucket);
+}
+
+/// R2 is reached by no other name.
+bool wants_equal_parts(const S3Options& options, const Endpoint& endpoint) {
+  if (options.equal_parts != StoreOptions::EqualParts::automatic)
+    return options.equal_parts == StoreOptions::EqualParts::on;
+  const std::string host = endpoint.host();
+  return host.substr(0, host.find(':')).ends_with(".r2.cloudflarestorage.com");
 }
 
 Result<RestoreAnswer> restore_answer(const Result<HttpResponse>& response) {
@@ -55,6 +64,7 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
                                     .path_style = options.path_style});
   if (!endpoint) return endpoint.error();
   const bool renames = may_rename(options);
+  const bool equal_parts = wants_equal_parts(options, *endpoint);
   auto session = std::make_unique<S3Session>(S3Session::Parts{.endpoint = std::move(*endpoint),
                                                               .bucket = std::move(options.bucket),
                                                               .credentials = std::move(credentials),
@@ -63,17 +73,23 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
                                                               .clock = std::move(options.clock)});
   auto renamer = std::make_unique<S3Renames>(
       *session, renames ? std::move(options.rename_trial_prefix) : std::string(), std::move(log));
-  return std::unique_ptr<S3Store>(new S3Store(std::move(session), std::move(renamer)));
+  return std::unique_ptr<S3Store>(new S3Store(std::move(session), std::move(renamer), equal_parts));
 }
 
-S3Store::S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames)
-    : renames_(std::move(renames)),
+S3Store::S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames,
+                 bool equal_parts)
+    : equal_parts_(equal_parts),
+      renames_(std::move(renames)),
       lifecycle_(std::make_unique<S3Lifecycle>(*session)),
       session_(std::move(session)) {}
 
 S3Store::~S3Store() = default;
 
-StoreLimits S3Store::limits() const { return {.renames = renames_->possible()}; }
+StoreLimits S3Store::limits() const {
+  return {.renames = renames_->possible(),
+          .part_copies = !session_->traits().no_part_copy,
+          .equal_parts = equal_parts_};
+}
 
 std::string S3Store::identity() const {
   return fmt::format("s3://{} at {}", session_->bucket(), session_->base_url());

@@ -31,6 +31,7 @@ struct S3Options {
   std::string region;    ///< Empty: us-east-1 until the server names another.
   StoreOptions::PathStyle path_style = StoreOptions::PathStyle::automatic;
   StoreOptions::RenameObject rename_object = StoreOptions::RenameObject::automatic;
+  StoreOptions::EqualParts equal_parts = StoreOptions::EqualParts::automatic;
   /// Keys that begin so are free for what rename() tries first; empty: it never does anything.
   std::string rename_trial_prefix;
   /// The clock that requests are signed by; empty: the system's.
@@ -92,8 +93,9 @@ class S3Store final : public ObjectStore {
   void put_described(PutRequest request, Done<ObjectInfo> done);
   void create_described(CreateUpload request, Done<std::string> done);
 
-  S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames);
+  S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames, bool equal_parts);
 
+  const bool equal_parts_;
   std::unique_ptr<S3Renames> renames_;
   std::unique_ptr<S3Lifecycle> lifecycle_;
   std::unique_ptr<S3Session> session_;  ///< Last: it waits for what uses the rest.

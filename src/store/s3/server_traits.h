@@ -10,7 +10,7 @@ namespace penstock {
 /// matters, and for good. Thread-safe.
 struct ServerTraits {
   enum class Kind : uint8_t { unknown, radosgw, other };
-  enum class Guard : uint8_t { unknown, kept, ignored };
+  enum class Guard : uint8_t { unknown, kept, ignored, refused };
   enum class Decoding : uint8_t { unknown, once, twice };
 
   std::atomic<Kind> kind = Kind::unknown;
@@ -18,8 +18,14 @@ struct ServerTraits {
   std::atomic<bool> bare_if_match = false;
   /// A write with If-Match is answered "not implemented".
   std::atomic<bool> no_if_match = false;
-  /// What UploadPartCopy does with x-amz-copy-source-if-match.
+  /// What UploadPartCopy does with x-amz-copy-source-if-match; refused: it is "not implemented".
   std::atomic<Guard> part_copy_guard = Guard::unknown;
+  /// There is no UploadPartCopy.
+  std::atomic<bool> no_part_copy = false;
+  /// There is no DeleteObjects.
+  std::atomic<bool> no_batch_removal = false;
+  /// A body that is stored must come with a checksum, as into buckets with a default retention.
+  std::atomic<bool> wants_checksums = false;
   /// How often UploadPartCopy decodes x-amz-copy-source.
   std::atomic<Decoding> part_copy_decoding = Decoding::unknown;
 };

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <memory>
 #include <new>
 #include <span>
 
@@ -76,10 +77,19 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 std::string md5_base64(std::string_view bytes) {
+  return md5_base64(Body{.pieces = {std::as_bytes(std::span(bytes))}, .owner = nullptr});
+}
+
+std::string md5_base64(const Body& body) {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        &EVP_MD_CTX_free);
+  if (context == nullptr || EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) != 1) return {};
+  for (const auto& piece : body.pieces) {
+    if (EVP_DigestUpdate(context.get(), piece.data(), piece.size()) != 1) return {};
+  }
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int length = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_md5(), nullptr) != 1)
-    return {};
+  if (EVP_DigestFinal_ex(context.get(), digest.data(), &length) != 1) return {};
   std::array<unsigned char, size_t{2} * EVP_MAX_MD_SIZE> text{};
   const int written = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(length));
   return {reinterpret_cast<const char*>(text.data()), static_cast<size_t>(written)};

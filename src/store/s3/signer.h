@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "penstock/object_store.h"
 #include "store/s3/credentials.h"
 
 namespace penstock {
@@ -18,6 +19,7 @@ namespace penstock {
 std::string sha256_hex(std::string_view bytes);
 /// MD5 of `bytes` in base64, as Content-MD5 carries it.
 std::string md5_base64(std::string_view bytes);
+std::string md5_base64(const Body& body);
 
 /// What a signature covers. Names of headers in lower case, without duplicates; the signer adds its
 /// own.

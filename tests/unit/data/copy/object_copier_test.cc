@@ -21,7 +21,7 @@ struct Uploads final : UploadRegistry {
 };
 
 struct Copying {
-  Copying() : memory({.limits = {.min_part_size = 10}}) {
+  explicit Copying(const StoreLimits& limits = {.min_part_size = 10}) : memory({.limits = limits}) {
     etag = memory.set("from", bytes, {{"mode", "1"}});
   }
   Result<ObjectInfo> copy(CopyObject request) {
@@ -80,6 +80,31 @@ TEST_CASE("another version than the one meant is not copied") {
   Copying world;
   CHECK(world.copy({.etag = "other"}).code() == Code::changed);
   CHECK_FALSE(world.memory.contents("to"));
+}
+
+TEST_CASE("where the store copies no parts, an object is copied as a whole") {
+  const bool known = GENERATE(false, true);
+  Copying world({.min_part_size = 10, .part_copies = !known});
+  if (!known)
+    world.store.add(
+        {.operation = "UploadPartCopy", .times = 100, .error = Error(Code::not_supported)});
+  const Result<ObjectInfo> info = world.copy({});
+  REQUIRE(info);
+  CHECK(info->size == world.bytes.size());
+  CHECK(world.memory.contents("to") == world.bytes);
+  CHECK(world.memory.info("to")->metadata->at("mode") == "1");
+  CHECK(world.memory.count("Copy") == 1);
+  CHECK(world.memory.count("CreateUpload") == (known ? 0 : 1));
+  CHECK(world.memory.unfinished_uploads().empty());
+  CHECK(world.uploads.open.empty());
+}
+
+TEST_CASE("what the store can copy neither in parts nor as a whole is told to be so") {
+  Copying world({.max_put_size = 500, .min_part_size = 10, .part_copies = false});
+  world.store.add({.operation = "Copy", .error = Error(Code::invalid_argument, "too large")});
+  const Result<ObjectInfo> info = world.copy({});
+  REQUIRE(info.code() == Code::not_supported);
+  CHECK(info.error().message().find("copy the file") != std::string::npos);
 }
 
 }  // namespace
