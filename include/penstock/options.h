@@ -30,6 +30,7 @@ struct StoreOptions {
   EqualParts equal_parts = EqualParts::automatic;
   uint32_t max_connections = 128;  ///< In flight to the endpoint at once, over all event loops.
   uint32_t http_threads = 2;       ///< Event-loop threads.
+  std::chrono::milliseconds response_timeout{10'000};  ///< For the first byte of an answer.
 };
 
 struct ReadOptions {

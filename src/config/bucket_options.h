@@ -99,6 +99,22 @@ inline constexpr auto bucket_options = std::to_array<OptionRow>({
          "Where parts may differ they grow with the file.",
      .advanced = true,
      .target = [](Options& o) -> OptionTarget { return &o.store.equal_parts; }},
+    {.name = "response-timeout",
+     .group = OptionGroup::bucket,
+     .kind = ValueKind::duration,
+     .value = "TIME",
+     .initial = "10s",
+     .help = "how long an answer may take to begin",
+     .paragraph =
+         "A request without a first byte of its answer after this time is given up and sent again "
+         "over another connection, with twice the time, and so on up to twelve times of it. "
+         "Requests that servers work longer on are given more from the start: two times to store "
+         "a body, three to remove many objects or to put parts together, twelve to copy. Raise it "
+         "for a server that is slow to answer, lower it where connections often die.",
+     .advanced = true,
+     .least = 1000,
+     .most = 600'000,
+     .target = [](Options& o) -> OptionTarget { return &o.store.response_timeout; }},
     {.name = "max-connections",
      .group = OptionGroup::bucket,
      .kind = ValueKind::count,

@@ -12,12 +12,12 @@ constexpr auto cache_limits =
     std::to_array<std::string_view>({"cache-dir", "cache-size", "cache-min-free", "config"});
 constexpr auto warm_places = std::to_array<std::string_view>(
     {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
-     "max-connections", "http-threads", "cache-dir", "cache-size", "cache-min-free", "memory-limit",
-     "config"});
+     "response-timeout", "max-connections", "http-threads", "cache-dir", "cache-size",
+     "cache-min-free", "memory-limit", "config"});
 
 constexpr auto store_places = std::to_array<std::string_view>(
     {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
-     "max-connections", "http-threads", "config"});
+     "response-timeout", "max-connections", "http-threads", "config"});
 
 constexpr CommandOption store{.name = "store",
                               .value = "URL",
@@ -85,8 +85,9 @@ constexpr auto doctor_options = std::to_array<CommandOption>(
       .help = "also write all of it, without secrets, to FILE, for others to read"}});
 constexpr auto doctor_places = std::to_array<std::string_view>(
     {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
-     "rename-object", "equal-parts", "max-connections", "http-threads", "cache-dir", "cache-size",
-     "cache-min-free", "journal-dir", "journal-shared", "state-dir", "memory-limit", "config"});
+     "rename-object", "equal-parts", "response-timeout", "max-connections", "http-threads",
+     "cache-dir", "cache-size", "cache-min-free", "journal-dir", "journal-shared", "state-dir",
+     "memory-limit", "config"});
 
 constexpr auto status_options = std::to_array<CommandOption>(
     {json, {.name = "watch", .help = "show what mounts do, again each second, until Ctrl-C"}});

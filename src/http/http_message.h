@@ -72,6 +72,8 @@ struct HttpRequest {
   std::shared_ptr<HttpSink> sink;
   bool fresh_connection = false;  ///< Take no kept connection.
   bool direct = false;            ///< Never through a proxy, whatever the environment says.
+  /// From the last byte sent to the first received; 0: the client's limit.
+  std::chrono::milliseconds first_byte_limit{0};
   /// How long the server may be silent, > 0 instead of the client's first-byte and stall limits:
   /// for requests that a server works on for long.
   std::chrono::milliseconds silence_limit{0};

@@ -312,6 +312,8 @@ std::optional<Error> Transfer::find_stall(Time now) {
     return std::nullopt;
   }
   auto limit = waits ? options_.first_byte_timeout : options_.stall_timeout;
+  const auto own_limit = submission_->request.first_byte_limit;
+  if (waits && own_limit.count() > 0) limit = own_limit;
   if (patient) limit = submission_->request.silence_limit;
   if (now - marked_time_ < limit) return std::nullopt;
   if (patient || waits) {

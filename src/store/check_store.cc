@@ -74,7 +74,9 @@ std::string sentence(const ObjectStore& store, const std::string& prefix, const 
   // Without an answer of the server it is about this side: no credentials, no connection. These say
   // it themselves.
   if (detail.http_status == 0) {
-    const bool unreachable = error.code() == Code::unavailable || error.code() == Code::timed_out;
+    const bool unreachable =
+        (error.code() == Code::unavailable || error.code() == Code::timed_out) &&
+        detail.service_code.empty();
     return fmt::format("cannot use {}: {}{}", place, detail.message,
                        unreachable ? "; is the server running, and --endpoint-url right?" : "");
   }

@@ -16,6 +16,8 @@ struct RetryPolicy {
   std::chrono::milliseconds read_limit{
       60'000};  ///< get, head, list: from the first try or the last byte received.
   std::chrono::milliseconds write_limit{300'000};  ///< Everything that changes the store.
+  /// What a try is given where its caller has less patience: set for stores that are slow.
+  std::chrono::milliseconds least_patience{0};
   uint32_t max_corrupt =
       3;  ///< Answers in a row that may contradict themselves; one more is believed.
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/retrying_store.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -114,7 +115,8 @@ void RetryingStore::put(PutRequest request, Done<ObjectInfo> done) {
 void RetryingStore::list(ListRequest request, Done<ListPage> done) {
   const std::stop_token cancel = request.cancel;
   const bool limited = request.patience.count() > 0;
-  const std::chrono::milliseconds limit = request.patience;
+  const std::chrono::milliseconds limit =
+      std::max(request.patience, shared_->policy.least_patience);
   // A server that refuses at once is soon believed; one that hangs gets the whole time.
   const std::chrono::milliseconds patience = limited ? limit / 3 : shared_->policy.read_limit;
   CallSubject subject{.operation = StoreRequest::list, .key = request.prefix};

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <random>
 #include <stdexcept>
 #include <utility>
@@ -91,9 +92,11 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
   const StoreOptions options = std::move(resolved).value();
   std::shared_ptr<HttpClient> http;
   try {
-    http = std::make_shared<HttpClient>(HttpOptions{.threads = options.http_threads,
-                                                    .max_connections = options.max_connections,
-                                                    .ca_bundle = options.ca_bundle});
+    http =
+        std::make_shared<HttpClient>(HttpOptions{.threads = options.http_threads,
+                                                 .max_connections = options.max_connections,
+                                                 .ca_bundle = options.ca_bundle,
+                                                 .first_byte_timeout = options.response_timeout});
   } catch (const std::runtime_error& failure) {
     return Error(Code::unavailable,
                  fmt::format("cannot start the HTTP client: {}", failure.what()));
@@ -108,11 +111,22 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
                                 .path_style = options.path_style,
                                 .rename_object = options.rename_object,
                                 .equal_parts = options.equal_parts,
-                                .rename_trial_prefix = trial_prefix(url)},
+                                .rename_trial_prefix = trial_prefix(url),
+                                .first_byte_limit = options.response_timeout},
                                std::move(credentials), http, log);
   if (!store.has_value()) return store.error();
   LifecycleRules& rules = store.value()->lifecycle();
   return Opened::Parts{.store = std::move(store).value(), .http = std::move(http), .rules = &rules};
+}
+
+/// A request that times out is to be repeated a few times before it is given up.
+RetryPolicy with_time_for(std::chrono::milliseconds response_timeout, RetryPolicy policy) {
+  constexpr int tries = 6;
+  if (response_timeout <= StoreOptions().response_timeout) return policy;
+  policy.least_patience = 2 * response_timeout;
+  policy.read_limit = std::max(policy.read_limit, tries * response_timeout);
+  policy.write_limit = std::max(policy.write_limit, tries * response_timeout);
+  return policy;
 }
 
 }  // namespace
@@ -124,8 +138,9 @@ Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, con
   const bool s3 = url.kind == StoreUrl::Kind::s3;
   auto parts = s3 ? open_s3(options, url, scheduler, log) : open_directory(url, scheduler, log);
   if (!parts.has_value()) return parts.error();
-  return std::unique_ptr<OpenedStore>(std::make_unique<Opened>(
-      std::move(parts).value(), !s3 || !is_directory_bucket(url.bucket), scheduler, log, retries));
+  return std::unique_ptr<OpenedStore>(
+      std::make_unique<Opened>(std::move(parts).value(), !s3 || !is_directory_bucket(url.bucket),
+                               scheduler, log, with_time_for(options.response_timeout, retries)));
 }
 
 }  // namespace penstock

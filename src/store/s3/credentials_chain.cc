@@ -124,7 +124,8 @@ class Search : public std::enable_shared_from_this<Search> {
                              if (!found.has_value() || found->has_value())
                                return done(std::move(found));
                              fetch_instance(self->places_.http, self->places_.variables,
-                                            naming("the EC2 metadata service", std::move(done)));
+                                            naming("the EC2 metadata service",
+                                                   self->explaining(std::move(done))));
                            }));
   }
 
@@ -133,6 +134,20 @@ class Search : public std::enable_shared_from_this<Search> {
     return static_keys(fmt::format("profile '{}' in {}", files_.profile, path),
                        {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"},
                        [section](const char* name) { return section->value(name); });
+  }
+  /// Where the last place does not say whether it has any, the others are told, too.
+  Done<FoundCredentials> explaining(Done<FoundCredentials> done) {
+    return [self = shared_from_this(),
+            done = std::move(done)](Result<FoundCredentials> found) mutable {
+      const bool unknown =
+          !found.has_value() && found.error().detail().service_code == credentials_unknown;
+      if (!unknown) return done(std::move(found));
+      Error::Detail detail = found.error().detail();
+      detail.message =
+          fmt::format("{}. But {}. Where there is none, AWS_EC2_METADATA_DISABLED=true says so",
+                      self->nothing_found().message(), detail.message);
+      done(Error(found.code(), std::move(detail)));
+    };
   }
   std::string hint() const {
     return fmt::format(

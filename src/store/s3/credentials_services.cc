@@ -95,6 +95,22 @@ std::string sts_url(const Variables& variables, const AwsConfig& config, const A
   return fmt::format("https://sts.{}.amazonaws.com{}/", region, china ? ".cn" : "");
 }
 
+/// Sends a request until it is answered: a service that does not answer in time, or fails, is given
+/// twice the time, three times in all.
+void send_patiently(const CredentialsHttp& http, CredentialsHttpRequest request,
+                    Done<CredentialsHttpAnswer> done, uint32_t tries = 3) {
+  CredentialsHttpRequest again = request;
+  again.timeout *= 2;
+  http(std::move(request), [http, again = std::move(again), done = std::move(done),
+                            tries](Result<CredentialsHttpAnswer> answer) mutable {
+    const bool late = !answer.has_value() && answer.code() == Code::timed_out;
+    const bool failing = answer.has_value() && answer->status >= 500;
+    if (tries > 1 && (late || failing))
+      return send_patiently(http, std::move(again), std::move(done), tries - 1);
+    done(std::move(answer));
+  });
+}
+
 /// token -> name of the role -> its credentials.
 class InstanceFetch : public std::enable_shared_from_this<InstanceFetch> {
  public:
@@ -103,16 +119,19 @@ class InstanceFetch : public std::enable_shared_from_this<InstanceFetch> {
 
   void start() {
     const auto self = shared_from_this();
-    http_({.method = "PUT",
-           .url = base_ + "/latest/api/token",
-           .headers = {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}}},
-          [self](const Result<CredentialsHttpAnswer>& answer) {
-            // No answer, or one that knows nothing of tokens: this is no EC2 instance.
-            if (!answer.has_value() || answer->status != 200)
-              return self->done_(FoundCredentials());
-            self->token_ = answer->body;
-            self->ask_role();
-          });
+    send_patiently(http_,
+                   {.method = "PUT",
+                    .url = base_ + "/latest/api/token",
+                    .headers = {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}}},
+                   [self](const Result<CredentialsHttpAnswer>& answer) {
+                     if (is_silent(answer)) return self->done_(self->silence(answer));
+                     // No way there, or an answer that knows nothing of tokens: this is no EC2
+                     // instance.
+                     if (!answer.has_value() || answer->status != 200)
+                       return self->done_(FoundCredentials());
+                     self->token_ = answer->body;
+                     self->ask_role();
+                   });
   }
 
  private:
@@ -120,10 +139,26 @@ class InstanceFetch : public std::enable_shared_from_this<InstanceFetch> {
     return {.url = base_ + "/latest/meta-data/iam/security-credentials/" + path,
             .headers = {{"X-aws-ec2-metadata-token", token_}}};
   }
+  static bool is_silent(const Result<CredentialsHttpAnswer>& answer) {
+    return answer.has_value() ? answer->status >= 500 : answer.code() == Code::timed_out;
+  }
+  /// Whether there are credentials is not known, which is no reason to refuse anything for good.
+  Error silence(const Result<CredentialsHttpAnswer>& answer) const {
+    const std::string what = answer.has_value()
+                                 ? fmt::format("answers {}", answer->status)
+                                 : fmt::format("does not answer ({})", answer.error().message());
+    return Error(Code::timed_out, Error::Detail{.message = fmt::format(
+                                                    "the EC2 metadata service at {} {}, also when "
+                                                    "it is asked again",
+                                                    base_, what),
+                                                .service_code = std::string(credentials_unknown)});
+  }
   void ask_role() {
     const auto self = shared_from_this();
-    http_(request(""), [self](const Result<CredentialsHttpAnswer>& answer) {
-      if (!answer.has_value() || answer->status != 200) return self->done_(FoundCredentials());
+    send_patiently(http_, request(""), [self](const Result<CredentialsHttpAnswer>& answer) {
+      // With a token this is an EC2 instance.
+      if (!answer.has_value() || is_silent(answer)) return self->done_(self->silence(answer));
+      if (answer->status != 200) return self->done_(FoundCredentials());
       const std::string role = answer->body.substr(0, answer->body.find_first_of("\r\n"));
       if (role.empty()) return self->done_(FoundCredentials());
       self->ask_credentials(role);
@@ -131,7 +166,7 @@ class InstanceFetch : public std::enable_shared_from_this<InstanceFetch> {
   }
   void ask_credentials(const std::string& role) {
     const auto self = shared_from_this();
-    http_(request(role), [self](const Result<CredentialsHttpAnswer>& answer) {
+    send_patiently(http_, request(role), [self](const Result<CredentialsHttpAnswer>& answer) {
       self->done_(credentials_in("the EC2 metadata service", answer, parse_credentials_json));
     });
   }
@@ -210,10 +245,11 @@ void fetch_container(const CredentialsHttp& http, const Variables& variables,
   }
   if (!token.empty()) request.headers.emplace_back("Authorization", token);
   const std::string place = "the container's credentials service at " + request.url;
-  http(std::move(request),
-       [place, done = std::move(done)](const Result<CredentialsHttpAnswer>& answer) mutable {
-         done(credentials_in(place, answer, parse_credentials_json));
-       });
+  send_patiently(
+      http, std::move(request),
+      [place, done = std::move(done)](const Result<CredentialsHttpAnswer>& answer) mutable {
+        done(credentials_in(place, answer, parse_credentials_json));
+      });
 }
 
 void fetch_instance(const CredentialsHttp& http, const Variables& variables,

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,9 @@ struct CredentialsHttpAnswer {
 /// Sends the request once; fails with unavailable or timed_out where there is no answer.
 using CredentialsHttp = std::function<void(CredentialsHttpRequest, Done<CredentialsHttpAnswer>)>;
 
+/// Error::Detail::service_code where a service does not tell whether it has credentials.
+inline constexpr std::string_view credentials_unknown = "CredentialsUnknown";
+
 /// What one source has: nothing where it is not set up, an error where it is but does not work.
 using FoundCredentials = std::optional<Credentials>;
 
@@ -60,8 +64,9 @@ void fetch_web_identity(const CredentialsHttp& http, const WebIdentity& identity
 void fetch_container(const CredentialsHttp& http, const Variables& variables,
                      Done<FoundCredentials> done);
 
-/// The instance's role from the EC2 metadata service, version 2. Nothing where no such service
-/// answers.
+/// The instance's role from the EC2 metadata service, version 2. Nothing where there is no way to
+/// such a service; timed_out with credentials_unknown where it does not answer, which it is given
+/// several tries for.
 void fetch_instance(const CredentialsHttp& http, const Variables& variables,
                     Done<FoundCredentials> done);
 

@@ -15,11 +15,6 @@ namespace {
 
 constexpr size_t max_key_bytes = 1024;
 constexpr uint32_t max_part_number = 10'000;
-// How long a server may work in silence. Copies move up to 5 GiB before some servers say a word; a
-// Complete of 10,000 parts and a removal of 1,000 keys take longer than a GET's first byte.
-constexpr std::chrono::seconds copy_silence{120};
-constexpr std::chrono::seconds complete_silence{30};
-constexpr std::chrono::seconds removal_silence{30};
 
 bool is_token(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
@@ -145,6 +140,7 @@ Result<S3Request> put_request(PutRequest request) {
                .key = std::move(request.key),
                .body = std::move(request.body),
                .stores_body = true,
+               .effort = Effort::storing,
                .request_class = RequestClass::demand};
   add_metadata(s3, request.metadata);
   add_condition(s3, request.condition);
@@ -154,7 +150,7 @@ Result<S3Request> put_request(PutRequest request) {
 Result<S3Request> copy_request(const CopyRequest& request, const std::string& bucket) {
   S3Request s3{.method = HttpMethod::put,
                .key = request.target,
-               .silence_limit = copy_silence,
+               .effort = Effort::copying,
                .request_class = RequestClass::background};
   s3.headers.emplace_back("x-amz-copy-source",
                           copy_source(bucket, request.source, SourceSpelling::once));
@@ -208,6 +204,7 @@ S3Request upload_part_request(UploadPart request) {
                     {"uploadId", std::move(request.upload_id)}},
           .body = std::move(request.body),
           .stores_body = true,
+          .effort = Effort::storing,
           .request_class = RequestClass::background};
 }
 
@@ -217,7 +214,7 @@ S3Request upload_part_copy_request(const UploadPartCopy& request, const std::str
       .method = HttpMethod::put,
       .key = request.key,
       .query = {{"partNumber", std::to_string(request.number)}, {"uploadId", request.upload_id}},
-      .silence_limit = copy_silence,
+      .effort = Effort::copying,
       .request_class = RequestClass::background};
   s3.headers.emplace_back("x-amz-copy-source", copy_source(bucket, request.source, spelling));
   s3.headers.emplace_back("x-amz-copy-source-range", range_text(request.source_range));
@@ -238,7 +235,7 @@ S3Request complete_upload_request(const CompleteUpload& request) {
                .key = request.key,
                .query = {{"uploadId", request.upload_id}},
                .body = Body::of(std::move(xml)),
-               .silence_limit = complete_silence};
+               .effort = Effort::changing};
   s3.headers.emplace_back("content-type", "application/xml");
   add_condition(s3, request.condition);
   return s3;
@@ -249,8 +246,7 @@ S3Request remove_many_request(const std::vector<std::string>& keys) {
       R"(<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>)";
   for (const std::string& key : keys) xml += "<Object><Key>" + xml_escape(key) + "</Key></Object>";
   xml += "</Delete>";
-  S3Request s3{
-      .method = HttpMethod::post, .query = {{"delete", ""}}, .silence_limit = removal_silence};
+  S3Request s3{.method = HttpMethod::post, .query = {{"delete", ""}}, .effort = Effort::changing};
   s3.headers.emplace_back("content-type", "application/xml");
   s3.headers.emplace_back("content-md5",
                           md5_base64(xml));  // Every server takes it; newer checksums not all.

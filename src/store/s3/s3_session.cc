@@ -12,7 +12,6 @@
 namespace penstock {
 namespace {
 
-constexpr size_t max_failed_keys = 4096;
 // Servers refuse requests that are 15 minutes off; a clock that is less than 5 minutes off is not
 // why.
 constexpr int64_t suspicious_skew_ns = 300LL * 1'000'000'000;
@@ -34,9 +33,9 @@ std::string_view method_name(HttpMethod method) {
 }
 
 bool says_credentials_are_stale(const ErrorAnswer& answer) {
-  constexpr std::array<std::string_view, 5> codes = {"ExpiredToken", "InvalidToken",
-                                                     "TokenRefreshRequired", "InvalidAccessKeyId",
-                                                     "ExpiredTokenException"};
+  constexpr std::array<std::string_view, 6> codes = {
+      "ExpiredToken",       "InvalidToken",          "TokenRefreshRequired",
+      "InvalidAccessKeyId", "ExpiredTokenException", "InvalidTokenId"};  // The last is MinIO's.
   return std::find(codes.begin(), codes.end(), answer.code) != codes.end();
 }
 
@@ -53,6 +52,19 @@ Error with_key(const Error& error, const std::string& key) {
   detail.key = key;
   return Error(error.code(), std::move(detail));
 }
+
+/// Of a GET that is asked whether it works: its bytes are not wanted.
+class NoBody final : public HttpSink {
+ public:
+  static bool refused(const Error& error) { return error.message() == not_wanted; }
+  std::optional<Error> started(const HttpResponse&) noexcept override {
+    return Error(Code::cancelled, std::string(not_wanted));
+  }
+  std::optional<Error> write(std::span<const std::byte>) noexcept override { return std::nullopt; }
+
+ private:
+  static constexpr std::string_view not_wanted = "the bytes are not wanted";
+};
 
 }  // namespace
 
@@ -79,19 +91,29 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
   }
 
  private:
+  /// Tells it from requests that it does not repeat.
+  std::string name() const {
+    return fmt::format("{} {} {}", method_name(request_.method),
+                       request_.query.empty() ? "" : request_.query.front().first, request_.key);
+  }
+
   void transmit() {
     used_endpoint_ = moved_once_ ? moved_once_ : session_.endpoint();
+    doublings_ = session_.failed_.any_slow() ? session_.failed_.doublings(name()) : 0;
+    const auto patience = session_.patience(request_.effort, doublings_);
+    const bool silent = request_.effort == Effort::changing || request_.effort == Effort::copying;
     HttpRequest http{.method = request_.method,
                      .body = request_.body,
                      .sink = request_.sink,
-                     .silence_limit = request_.silence_limit,
+                     .first_byte_limit = patience,
+                     .silence_limit = silent ? patience : std::chrono::milliseconds{0},
                      .cancel = request_.cancel,
                      .request_class = request_.request_class,
                      .awaited = request_.awaited};
     const std::string path = used_endpoint_->path(request_.key);
     http.url = used_endpoint_->origin() + path;
     if (!request_.query.empty()) http.url += '?' + request_query(request_.query);
-    http.fresh_connection = session_.take_failure(request_.key);
+    http.fresh_connection = session_.failed_.take(request_.key);
 
     SignableRequest signable{
         .method = method_name(request_.method), .path = path, .headers = request_.headers};
@@ -115,19 +137,46 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
   void take_answer(Result<HttpResponse> response) {
     if (!response) {
       const Code code = response.code();
-      if (code == Code::unavailable || code == Code::timed_out) session_.note_failure(request_.key);
+      if (code == Code::unavailable || code == Code::timed_out)
+        session_.failed_.failed(request_.key);
+      if (code == Code::timed_out) session_.failed_.timed_out(name(), doublings_);
       return finish(with_key(response.error(), request_.key));
     }
+    if (session_.failed_.any_slow()) session_.failed_.answered(name());
     if (response->status >= 200 && response->status < 300) {
       learn_kind(response->headers);
       return finish(std::move(response));
     }
-    if (response->status >= 500) session_.note_failure(request_.key);
+    if (response->status >= 500) session_.failed_.failed(request_.key);
     const ErrorAnswer answer = read_error_answer(*response);
     if (learn_place(answer) || learn_clock(answer, *response) || renew_credentials(answer) ||
         learn_checksum(answer))
       return start();
+    if (hides_reason(answer)) return ask_reason();
     finish(to_error(answer, request_.key, request_.if_none_match));
+  }
+
+  /// The answer to a HEAD has no body to tell whether the credentials have expired or do not
+  /// suffice.
+  bool hides_reason(const ErrorAnswer& answer) {
+    const bool refused = answer.status == 400 || answer.status == 403;
+    return request_.method == HttpMethod::head && !request_.key.empty() && !answer.has_body &&
+           refused && session_.credentials_ && !std::exchange(reason_asked_, true) &&
+           session_.asks_reasons();
+  }
+
+  /// A GET of the object is refused for the same reason, in words, and learns from them.
+  void ask_reason() {
+    S3Request same{.method = HttpMethod::get, .key = request_.key, .cancel = request_.cancel};
+    same.headers.emplace_back("range", "bytes=0-0");
+    same.sink = std::make_shared<NoBody>();
+    session_.send(std::move(same), [self = shared_from_this()](const Result<HttpResponse>& told) {
+      const bool works = told || NoBody::refused(told.error()) ||
+                         told.error().detail().http_status == 416 || told.code() == Code::archived;
+      if (works) return self->start();
+      if (told.code() == Code::access_denied) self->session_.note_denial();
+      self->finish(told.error());
+    });
   }
 
   /// Ceph's gateway shows itself in what it says of an object.
@@ -186,10 +235,7 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
 
   bool renew_credentials(const ErrorAnswer& answer) {
     if (credentials_renewed_ || !session_.credentials_) return false;
-    // The answer to a HEAD has no body to tell why; AWS says 400 for an expired token.
-    const bool perhaps =
-        !answer.has_body && answer.status == 400 && !used_credentials_.session_token.empty();
-    if (!says_credentials_are_stale(answer) && !perhaps) return false;
+    if (!says_credentials_are_stale(answer)) return false;
     credentials_renewed_ = true;
     session_.credentials_->invalidate(used_credentials_);
     return true;
@@ -224,12 +270,14 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
   const S3Request request_;
   Done<HttpResponse> done_;
   Credentials used_credentials_;
-  std::string checksum_;  ///< Of the body; empty: none was sent.
+  uint32_t doublings_ = 0;  ///< Of the time that it is given, see FailedRequests.
+  std::string checksum_;    ///< Of the body; empty: none was sent.
   EndpointPtr used_endpoint_;
   EndpointPtr moved_once_;  ///< Where a temporary redirect sent this request.
   bool place_learnt_ = false;
   bool clock_learnt_ = false;
   bool credentials_renewed_ = false;
+  bool reason_asked_ = false;
 };
 
 S3Session::S3Session(Parts parts)
@@ -238,6 +286,7 @@ S3Session::S3Session(Parts parts)
       http_(std::move(parts.http)),
       log_(std::move(parts.log)),
       clock_(std::move(parts.clock)),
+      first_byte_limit_(parts.first_byte_limit),
       endpoint_(std::make_shared<const Endpoint>(std::move(parts.endpoint))) {}
 
 S3Session::~S3Session() { gate_.wait(); }
@@ -277,21 +326,38 @@ void S3Session::learn_clock(int64_t server_ns) {
       offset / 1'000'000'000);
 }
 
-void S3Session::note_failure(const std::string& key) {
-  const MutexLock lock(mutex_);
-  if (failed_keys_.size() >= max_failed_keys) failed_keys_.clear();  // Nothing but a hint is lost.
-  ++failed_keys_[key];
-  any_failed_.store(true, std::memory_order_relaxed);
+bool S3Session::asks_reasons() const {
+  return std::chrono::steady_clock::now().time_since_epoch().count() >=
+         denied_until_.load(std::memory_order_relaxed);
 }
 
-bool S3Session::take_failure(const std::string& key) {
-  if (!any_failed_.load(std::memory_order_relaxed)) return false;
-  const MutexLock lock(mutex_);
-  const auto found = failed_keys_.find(key);
-  if (found == failed_keys_.end()) return false;
-  if (--found->second == 0) failed_keys_.erase(found);
-  any_failed_.store(!failed_keys_.empty(), std::memory_order_relaxed);
-  return true;
+void S3Session::note_denial() {
+  // Where rights do not suffice for a name they do not for many, and none of them is worth two
+  // requests.
+  constexpr std::chrono::seconds pause{10};
+  const auto until = std::chrono::steady_clock::now() + pause;
+  denied_until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+std::chrono::milliseconds S3Session::patience(Effort effort, uint32_t doublings) const {
+  constexpr uint32_t of_most = 12;
+  constexpr uint32_t of_copies = 60;
+  uint32_t factor = 1;
+  switch (effort) {
+    case Effort::quick:
+      break;
+    case Effort::storing:
+      factor = 2;
+      break;
+    case Effort::changing:
+      factor = 3;
+      break;
+    case Effort::copying:
+      factor = of_most;
+      break;
+  }
+  const uint32_t most = effort == Effort::copying ? of_copies : of_most;
+  return first_byte_limit_ * std::min(factor << doublings, most);
 }
 
 }  // namespace penstock

@@ -8,7 +8,6 @@
 #include <memory>
 #include <stop_token>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -19,12 +18,22 @@
 #include "penstock/result.h"
 #include "store/s3/credentials.h"
 #include "store/s3/endpoint.h"
+#include "store/s3/failed_requests.h"
 #include "store/s3/s3_error.h"
 #include "store/s3/server_traits.h"
 #include "store/s3/signer.h"
 #include "store/s3/uri.h"
 
 namespace penstock {
+
+/// What a request asks of the server, which decides how long it may take: so many times the limit
+/// that is set for the first byte of an answer, and more where it is repeated.
+enum class Effort : uint8_t {
+  quick,     ///< Once: looks something up.
+  storing,   ///< Twice: puts a body in its place.
+  changing,  ///< Three times, and in silence: 1,000 keys, 10,000 parts.
+  copying,   ///< Twelve times, and in silence: some servers move 5 GiB before they say a word.
+};
 
 /// One S3 request before it is addressed and signed.
 struct S3Request {
@@ -35,8 +44,8 @@ struct S3Request {
   Body body;
   bool stores_body = false;  ///< PutObject and UploadPart: the server may want a checksum of it.
   std::shared_ptr<HttpSink> sink;
-  std::chrono::milliseconds silence_limit{0};  ///< As in HttpRequest.
-  bool if_none_match = false;                  ///< A failed condition is Code::already_exists.
+  Effort effort = Effort::quick;
+  bool if_none_match = false;  ///< A failed condition is Code::already_exists.
   std::stop_token cancel;
   RequestClass request_class = RequestClass::small;
   std::stop_token awaited;  ///< As in GetRequest.
@@ -55,6 +64,7 @@ class S3Session {
     std::shared_ptr<HttpClient> http;
     std::shared_ptr<Log> log;
     Clock clock;
+    std::chrono::milliseconds first_byte_limit{10'000};
   };
 
   explicit S3Session(Parts parts);
@@ -83,9 +93,10 @@ class S3Session {
   EndpointPtr endpoint() const EXCLUDES(mutex_);
   void set_endpoint(Endpoint endpoint) EXCLUDES(mutex_);
   void learn_clock(int64_t server_ns);
-  /// The next request for `key` shall not use a kept connection.
-  void note_failure(const std::string& key) EXCLUDES(mutex_);
-  bool take_failure(const std::string& key) EXCLUDES(mutex_);
+  /// False for a while after it turned out that the credentials are good, but do not suffice.
+  bool asks_reasons() const;
+  void note_denial();
+  std::chrono::milliseconds patience(Effort effort, uint32_t doublings) const;
 
   const std::string bucket_;
   const std::shared_ptr<CredentialsProvider> credentials_;
@@ -95,12 +106,13 @@ class S3Session {
   RequestSigner signer_;
   std::atomic<int64_t> clock_offset_ns_{0};
   std::atomic<bool> clock_warned_{false};
+  const std::chrono::milliseconds first_byte_limit_;
   ServerTraits traits_;
+  FailedRequests failed_;
+  std::atomic<std::chrono::steady_clock::rep> denied_until_{0};
 
   mutable Mutex mutex_;
   EndpointPtr endpoint_ GUARDED_BY(mutex_);
-  std::unordered_map<std::string, uint32_t> failed_keys_ GUARDED_BY(mutex_);
-  std::atomic<bool> any_failed_{false};  ///< Saves the lock where nothing has failed.
 
   Gate gate_;
 };

@@ -65,12 +65,14 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
   if (!endpoint) return endpoint.error();
   const bool renames = may_rename(options);
   const bool equal_parts = wants_equal_parts(options, *endpoint);
-  auto session = std::make_unique<S3Session>(S3Session::Parts{.endpoint = std::move(*endpoint),
-                                                              .bucket = std::move(options.bucket),
-                                                              .credentials = std::move(credentials),
-                                                              .http = std::move(http),
-                                                              .log = log,
-                                                              .clock = std::move(options.clock)});
+  auto session =
+      std::make_unique<S3Session>(S3Session::Parts{.endpoint = std::move(*endpoint),
+                                                   .bucket = std::move(options.bucket),
+                                                   .credentials = std::move(credentials),
+                                                   .http = std::move(http),
+                                                   .log = log,
+                                                   .clock = std::move(options.clock),
+                                                   .first_byte_limit = options.first_byte_limit});
   auto renamer = std::make_unique<S3Renames>(
       *session, renames ? std::move(options.rename_trial_prefix) : std::string(), std::move(log));
   return std::unique_ptr<S3Store>(new S3Store(std::move(session), std::move(renamer), equal_parts));

@@ -34,6 +34,8 @@ struct S3Options {
   StoreOptions::EqualParts equal_parts = StoreOptions::EqualParts::automatic;
   /// Keys that begin so are free for what rename() tries first; empty: it never does anything.
   std::string rename_trial_prefix;
+  /// How long an answer may take to begin; more for what takes servers longer (Effort).
+  std::chrono::milliseconds first_byte_limit{10'000};
   /// The clock that requests are signed by; empty: the system's.
   std::function<std::chrono::system_clock::time_point()> clock;
 };

@@ -213,12 +213,16 @@ TEST_CASE("an answer that is cut, reset, stalled or missing is an error of its k
   }
 }
 
-TEST_CASE("a request with a silence limit outlives the first-byte limit") {
+TEST_CASE("a request with a limit of its own outlives the first-byte limit") {
+  constexpr std::chrono::seconds long_time{60};
+  const auto own = GENERATE(&HttpRequest::silence_limit, &HttpRequest::first_byte_limit);
   SlowServer server;
   HttpClient client(short_limits());
   std::promise<Code> impatient;
   std::promise<int> patient;
-  client.send({.url = server.url() + "/slow", .silence_limit = std::chrono::seconds(60)},
+  HttpRequest request{.url = server.url() + "/slow"};
+  request.*own = long_time;
+  client.send(std::move(request),
               [&](auto result) { patient.set_value(result ? (*result).status : -1); });
   client.send({.url = server.url() + "/slow"},
               [&](auto result) { impatient.set_value(result.code()); });

@@ -64,6 +64,56 @@ TEST_CASE("the metadata services are never asked through a proxy") {
   CHECK(proxy.requests().empty());
 }
 
+/// A metadata service that lets `silent` requests go without an answer, and the times they had.
+struct SlowService {
+  CredentialsHttp http() {
+    return [this](const CredentialsHttpRequest& request, Done<CredentialsHttpAnswer> done) {
+      waited.push_back(request.timeout);
+      if (silent > 0) {
+        --silent;
+        return done(Error(Code::timed_out, "no answer for 1 s"));
+      }
+      if (request.method == "PUT") return done(CredentialsHttpAnswer{200, "token"});
+      const bool list = request.url.ends_with("/");
+      done(CredentialsHttpAnswer{200, list ? "role" : keys});
+    };
+  }
+  Result<FoundCredentials> fetch() {
+    return test::await<FoundCredentials>(
+        [&](auto done) { fetch_instance(http(), {}, std::move(done)); });
+  }
+  int silent = 0;
+  std::vector<std::chrono::milliseconds> waited;
+};
+
+TEST_CASE("an EC2 metadata service that is late is asked again, and given more time") {
+  SlowService service{.silent = 2};
+  const auto found = service.fetch();
+  REQUIRE(found);
+  REQUIRE(found->has_value());
+  CHECK((*found)->access_key == "A");
+  REQUIRE(service.waited.size() == 5);
+  CHECK(service.waited[0] < service.waited[1]);
+  CHECK(service.waited[1] < service.waited[2]);
+}
+
+TEST_CASE(
+    "an EC2 metadata service that does not answer is no proof that there are no credentials") {
+  SlowService service{.silent = 100};
+  const auto found = service.fetch();
+  REQUIRE(found.code() == Code::timed_out);
+  CHECK(found.error().detail().service_code == credentials_unknown);
+  CHECK(service.waited.size() == 3);
+  // Where there is no way to one, there is none.
+  const auto none = test::await<FoundCredentials>([](auto done) {
+    fetch_instance([](const CredentialsHttpRequest&,
+                      Done<CredentialsHttpAnswer> answer) { answer(Error(Code::unavailable)); },
+                   {}, std::move(done));
+  });
+  REQUIRE(none);
+  CHECK_FALSE(none->has_value());
+}
+
 TEST_CASE("an answer of STS is read as XML") {
   const auto read = [](const std::string& inner) {
     return parse_sts_answer(
