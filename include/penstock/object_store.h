@@ -252,6 +252,9 @@ struct CompleteUpload {
   std::string upload_id;
   std::vector<CompletedPart> parts;  ///< In order of number, at least one.
   Precondition condition;
+  /// The caller still has all bytes, or can have the store copy them: where another write is in the
+  /// way of this one, the upload may be aborted, with Code::not_found, to be begun again.
+  bool can_begin_again = false;
   /// A part was copied from the version `condition.if_match` just now: a store that does not trust
   /// its server with conditions here need not look again.
   bool just_seen = false;

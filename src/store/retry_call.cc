@@ -221,7 +221,10 @@ std::optional<std::string> RetryCall::describe_if_slow() {
 
 void RetryCall::failed(const Error& error) {
   const bool refused = error.code() == Code::throttled;
-  const bool doubtful = is_retryable(error.code()) && !refused;
+  // What a store says in its own words it has not done; a 503 without them may be a proxy's, which
+  // does not know.
+  const bool doubtful =
+      is_retryable(error.code()) && (!refused || error.detail().service_code.empty());
   const auto delay = next_delay(error);
   if (doubtful) ++doubtful_tries_;
   Throttle::Ticket ticket;

@@ -22,6 +22,7 @@
 #include "store/retry_policy.h"
 #include "store/store_metrics.h"
 #include "store/throttle.h"
+#include "store/upload_marks.h"
 
 namespace penstock {
 
@@ -56,6 +57,9 @@ class RetryShared : public std::enable_shared_from_this<RetryShared> {
   /// Full jitter: anything from nothing to the longest wait that follows the `failures`-th failure
   /// in a row.
   std::chrono::nanoseconds backoff(uint32_t failures) EXCLUDES(mutex_);
+
+  /// What the objects of unfinished uploads are known by, see VerifiedComplete.
+  UploadMarks upload_marks;
 
   /// False once stop_and_wait has begun: the call must not start.
   bool enter(const std::shared_ptr<RetryCall>& call) EXCLUDES(mutex_);

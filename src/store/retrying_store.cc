@@ -169,14 +169,7 @@ void RetryingStore::restore(RestoreRequest request, Done<RestoreAnswer> done) {
 }
 
 void RetryingStore::create_upload(CreateUpload request, Done<std::string> done) {
-  CallSubject subject{.operation = StoreRequest::create_upload, .key = request.key};
-  write<std::string>(
-      std::move(subject),
-      [request = std::move(request)](ObjectStore& store, const std::stop_token&,
-                                     Done<std::string> then) {
-        store.create_upload(request, std::move(then));
-      },
-      std::move(done));
+  std::make_shared<VerifiedCreate>(shared_, std::move(request), std::move(done))->start();
 }
 
 void RetryingStore::upload_part(UploadPart request, Done<CompletedPart> done) {
@@ -207,6 +200,7 @@ void RetryingStore::complete_upload(CompleteUpload request, Done<ObjectInfo> don
 }
 
 void RetryingStore::abort_upload(std::string key, std::string upload_id, Done<void> done) {
+  shared_->upload_marks.forget(upload_id);
   CallSubject subject{.operation = StoreRequest::abort_upload, .key = key};
   write<void>(
       std::move(subject),

@@ -12,7 +12,8 @@ namespace penstock {
 /// Repeats what failed for reasons that pass, with full-jitter exponential backoff, until it works
 /// or the policy's time is over; the error then says how often and how long it was tried. See
 /// RetryPolicy, Throttle (which slows all calls down when the store asks for it), ResumingGet,
-/// VerifiedPut, VerifiedCopy, VerifiedComplete and VerifiedRename for what is more than repetition.
+/// VerifiedPut, VerifiedCopy, VerifiedCreate, VerifiedComplete and VerifiedRename for what is more
+/// than repetition.
 ///
 /// `inner` and `scheduler` must outlive it. Its destructor ends calls that wait for another try
 /// with Code::cancelled and returns when the tries at work have ended. A Done must not destroy the

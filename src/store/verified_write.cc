@@ -21,6 +21,9 @@ class ComparingSink final : public BodySink {
  public:
   explicit ComparingSink(const Body& body) : body_(body) {}
 
+  void started(const ObjectInfo& info) noexcept override {
+    if (info.size != body_.size()) equal_ = false;
+  }
   bool write(uint64_t /*offset*/, std::span<const std::byte> bytes) noexcept override {
     while (equal_ && !bytes.empty()) {
       if (piece_ == body_.pieces.size()) {
@@ -135,7 +138,9 @@ VerifiedPut::Marked VerifiedPut::mark(PutRequest request) {
 void VerifiedPut::ended(Result<ObjectInfo> result) {
   if (!result.has_value() && is_refusal(result.code())) {
     if (!mark_.empty()) return look(result.error());
-    if (doubtful_tries() > 0) return compare(result.error());
+    const bool proves =
+        !request_->condition.if_none_match || request_->metadata.contains(std::string(writer_mark));
+    if (proves || doubtful_tries() > 0) return compare(result.error());
   }
   SimpleCall::ended(std::move(result));
 }
@@ -199,6 +204,32 @@ void VerifiedCopy::ended(Result<ObjectInfo> result) {
   SimpleCall::ended(std::move(result));
 }
 
+VerifiedCreate::VerifiedCreate(const std::shared_ptr<RetryShared>& shared, CreateUpload request,
+                               Done<std::string> done)
+    : VerifiedCreate(shared, mark(std::move(request)), std::move(done)) {}
+
+VerifiedCreate::VerifiedCreate(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
+                               Done<std::string> done)
+    : SimpleCall(
+          shared, {.operation = StoreRequest::create_upload, .key = marked.request->key},
+          shared->policy.write_limit, {},
+          [request = marked.request](ObjectStore& store, const std::stop_token&,
+                                     Done<std::string> then) {
+            store.create_upload(*request, std::move(then));
+          },
+          std::move(done)),
+      mark_(marked.mark) {}
+
+VerifiedCreate::Marked VerifiedCreate::mark(CreateUpload request) {
+  std::string mark = add_mark(request.metadata);
+  return {std::make_shared<const CreateUpload>(std::move(request)), std::move(mark)};
+}
+
+void VerifiedCreate::ended(Result<std::string> result) {
+  if (result.has_value() && !mark_.empty()) shared_->upload_marks.add(*result, mark_);
+  SimpleCall::ended(std::move(result));
+}
+
 VerifiedComplete::VerifiedComplete(const std::shared_ptr<RetryShared>& shared,
                                    CompleteUpload request, Done<ObjectInfo> done)
     : VerifiedCall(
@@ -208,19 +239,46 @@ VerifiedComplete::VerifiedComplete(const std::shared_ptr<RetryShared>& shared,
             store.complete_upload(request, std::move(then));
           },
           std::move(done)),
+      mark_(shared->upload_marks.find(request.upload_id)),
       request_(std::make_shared<const CompleteUpload>(std::move(request))) {}
 
+bool VerifiedComplete::is_ours(const ObjectInfo& found) const {
+  if (!mark_.empty() && found.metadata) return has_mark(found, mark_);
+  // Size and number of parts alone are those of the version before, too.
+  return multipart_etag(request_->parts).has_value() && is_made_of(found, request_->parts);
+}
+
 void VerifiedComplete::ended(Result<ObjectInfo> result) {
+  if (result.has_value()) {
+    shared_->upload_marks.forget(request_->upload_id);
+    return SimpleCall::ended(std::move(result));
+  }
+  const Error error = result.error();
+  const bool conflict = error.detail().service_code == "ConditionalRequestConflict";
+  if (conflict && request_->can_begin_again) return meet_conflict(error);
   // The upload may be gone without a doubtful try of ours: a transport repeats requests on
   // connections that turn out dead.
-  const bool look_first =
-      !result.has_value() &&
-      (result.code() == Code::not_found || (is_refusal(result.code()) && doubtful_tries() > 0));
-  if (!look_first) return SimpleCall::ended(std::move(result));
-  const bool foretold = multipart_etag(request_->parts).has_value();
-  const bool sure = foretold || doubtful_tries() > 0;
-  look_at(request_->key, result.error(), [sure, request = request_](const ObjectInfo& found) {
-    return sure && is_made_of(found, request->parts);
+  if (error.code() != Code::not_found && !is_refusal(error.code()))
+    return SimpleCall::ended(std::move(result));
+  look_at(request_->key, error,
+          [self = std::static_pointer_cast<VerifiedComplete>(shared_from_this())](
+              const ObjectInfo& found) { return self->is_ours(found); });
+}
+
+/// AWS: "On a 409 failure you should re-initiate the multipart upload with CreateMultipartUpload
+/// and re-upload each part."
+void VerifiedComplete::meet_conflict(const Error& conflict) {
+  constexpr uint32_t most_repeats = 3;
+  // What is in the way may be an earlier try of this call.
+  const bool own = doubtful_tries() > conflicts_;
+  if (own && conflicts_++ < most_repeats) return failed(conflict);
+  const auto self = std::static_pointer_cast<VerifiedComplete>(shared_from_this());
+  const Error begin_again = conflict.with_code(Code::not_found);
+  shared_->inner.head({.key = request_->key}, [self, begin_again](Result<ObjectInfo> found) {
+    if (found.has_value() && self->is_ours(*found)) return self->succeed(std::move(found));
+    self->shared_->inner.abort_upload(
+        self->request_->key, self->request_->upload_id,
+        [self, begin_again](const Result<void>&) { self->failed(begin_again); });
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,8 +28,8 @@ class VerifiedCall : public SimpleCall<ObjectInfo> {
 /// one there for several writes, and after each refusal HEAD tells whose the object is. Equal bytes
 /// would not: of two nodes that make one lock file, both write the same. Where a store tells no
 /// metadata, and with If-Match, where the bytes matter and not who wrote them, the object is
-/// fetched and compared (bytes and metadata; ETags are MD5s on some stores only), if an answer was
-/// lost before.
+/// fetched and compared (bytes and metadata; ETags are MD5s on some stores only): the first of them
+/// if an answer was lost before, the second on each refusal.
 class VerifiedPut final : public VerifiedCall {
  public:
   VerifiedPut(const std::shared_ptr<RetryShared>& shared, PutRequest request,
@@ -78,8 +79,37 @@ class VerifiedCopy final : public VerifiedCall {
   const std::string mark_;  ///< Of this copy alone; empty: none.
 };
 
+/// Begins an upload with a writer's mark among its metadata, unless its caller has put one there,
+/// by which VerifiedComplete knows the object.
+class VerifiedCreate final : public SimpleCall<std::string> {
+ public:
+  VerifiedCreate(const std::shared_ptr<RetryShared>& shared, CreateUpload request,
+                 Done<std::string> done);
+
+ protected:
+  void ended(Result<std::string> result) override;
+
+ private:
+  struct Marked {
+    std::shared_ptr<const CreateUpload> request;
+    std::string mark;
+  };
+
+  VerifiedCreate(const std::shared_ptr<RetryShared>& shared, const Marked& marked,
+                 Done<std::string> done);
+  static Marked mark(CreateUpload request);
+
+  const std::string mark_;
+};
+
 /// A Complete that is believed undone only after a look: where the upload is gone, or the condition
-/// fails after a lost answer, HEAD tells whether the object is the one that these parts make.
+/// fails, HEAD tells whether the object is this upload's: by the mark that it was begun with, or,
+/// where that is not known, by the ETag that its parts make. A store with ETags of its own, and an
+/// upload that an earlier process began, prove nothing: then it is not believed, for the version
+/// before may have the same size and number of parts.
+///
+/// Where another write is in the way (AWS: 409), the same Complete will not do: an upload whose
+/// caller can begin it again is aborted, and is not found then.
 class VerifiedComplete final : public VerifiedCall {
  public:
   VerifiedComplete(const std::shared_ptr<RetryShared>& shared, CompleteUpload request,
@@ -89,7 +119,12 @@ class VerifiedComplete final : public VerifiedCall {
   void ended(Result<ObjectInfo> result) override;
 
  private:
+  bool is_ours(const ObjectInfo& found) const;
+  void meet_conflict(const Error& conflict);
+
+  const std::string mark_;  ///< Empty: not known.
   const std::shared_ptr<const CompleteUpload> request_;
+  uint32_t conflicts_ = 0;
 };
 
 /// A rename that finds its source gone, or its condition violated, may have been done by a try

@@ -29,6 +29,7 @@ class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
   }
 
   void start() {
+    ++begun_;
     store_.create_upload(
         {.key = request_.target, .metadata = *request_.metadata, .tags_of = request_.source},
         [self = shared_from_this()](Result<std::string> id) {
@@ -83,8 +84,10 @@ class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
 
   void end() {
     std::optional<Error> error;
-    CompleteUpload complete{
-        .key = request_.target, .upload_id = upload_id_, .condition = request_.condition};
+    CompleteUpload complete{.key = request_.target,
+                            .upload_id = upload_id_,
+                            .condition = request_.condition,
+                            .can_begin_again = begun_ < most_begun};
     {
       const MutexLock lock(mutex_);
       error = error_;
@@ -93,11 +96,24 @@ class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
     if (error) return abort(*error);
     store_.complete_upload(std::move(complete),
                            [self = shared_from_this()](Result<ObjectInfo> info) {
+                             const bool gone = !info && info.code() == Code::not_found;
+                             if (gone && self->begun_ < most_begun) return self->begin_again();
                              if (!info) return self->abort(info.error());
                              self->uploads_.ended(self->request_.target, self->upload_id_);
                              info->size = self->request_.size;
                              self->done_(std::move(info));
                            });
+  }
+
+  /// The upload is gone: the store lost it, or another write was in the way of its end.
+  void begin_again() {
+    uploads_.ended(request_.target, upload_id_);
+    {
+      const MutexLock lock(mutex_);
+      next_ = 0;
+      ended_ = false;
+    }
+    start();
   }
 
   void abort(Error error) {
@@ -115,6 +131,8 @@ class MultipartCopy : public std::enable_shared_from_this<MultipartCopy> {
   const uint32_t in_flight_limit_;
   CopyObject request_;
   Done<ObjectInfo> done_;
+  static constexpr uint32_t most_begun = 3;
+  uint32_t begun_ = 0;  ///< How often the upload was.
   uint64_t part_size_ = 0;
   uint32_t part_count_ = 0;
   std::string upload_id_;

@@ -249,6 +249,7 @@ void FileWriterImpl::start_complete(Deferred& after) {
                          .upload_id = upload_->id,
                          .parts = {},
                          .condition = condition_on(upload_->key),
+                         .can_begin_again = !map_.any({0, map_.size()}, mask(Source::sent)),
                          .just_seen = commit_->base_seen};
   const uint32_t count = core_.layout.count(map_.size());
   request.parts.reserve(count);

@@ -162,12 +162,33 @@ TEST_CASE("A replacing put that its own lost try refuses is compared with what i
   CHECK_FALSE(ground.sent.contains("penstock-writer"));
 }
 
-TEST_CASE("A replacing put that is refused at once is refused without a look") {
+TEST_CASE("A replacing put that is refused at once is compared, too") {
   PutGround ground;
   ground.answers = {refused(Code::changed)};
+  bool same = false;
+  SECTION("the same, of a repeat that nobody here knows of") { same = true; }
+  SECTION("other bytes") { ground.stored = "hello_world"; }
   ground.put({.if_match = "before"});
-  CHECK(ground.outcome.code() == Code::changed);
-  CHECK(ground.looks + ground.reads == 0);
+  CHECK(ground.outcome.ok() == same);
+  CHECK(ground.tries == 1);
+  CHECK(ground.reads == 1);
+}
+
+TEST_CASE("After a 503 that nobody signs it is open whether the write was done") {
+  PutGround ground;
+  const bool of_proxy = GENERATE(true, false);
+  ground.answers = {
+      Error(Code::throttled,
+            Error::Detail{.message = "503", .service_code = of_proxy ? "" : "SlowDown"}),
+      refused()};
+  // Without a mark of its own, which would tell.
+  ground.store.put({.key = "k",
+                    .body = body_of("hello world"),
+                    .metadata = {{"long", std::string(2040, 'x')}},
+                    .condition = {.if_none_match = true}},
+                   ground.outcome.done());
+  ground.scheduler.advance(3s);
+  CHECK(ground.reads == (of_proxy ? 1 : 0));
 }
 
 TEST_CASE("A look that fails is repeated with the put") {
@@ -318,17 +339,95 @@ TEST_CASE("A Complete is not believed when the object is another") {
   CHECK(ground.outcome.result->error().detail().service_code == "NoSuchUpload");
 }
 
-TEST_CASE(
-    "A store with ETags of its own is believed by size and number of parts, after a lost answer "
-    "only") {
+TEST_CASE("A store with ETags of its own is believed by the upload's mark alone") {
   CompleteGround ground;
   ground.parts = {{1, "opaque-a", 1}, {2, "opaque-b", 1}};
   ground.stored->etag = "whatever-2";
-  const bool was_lost = GENERATE(true, false);
-  ground.answers =
-      was_lost ? std::vector<Error>{lost(), no_upload()} : std::vector<Error>{no_upload()};
+  ground.answers = {lost(), no_upload()};
+  Metadata sent;
+  ground.inner.on_create = [&](const CreateUpload& request, Done<std::string> done) {
+    sent = request.metadata;
+    done(std::string("u"));
+  };
+  Outcome<std::string> created;
+  ground.store.create_upload({.key = "k", .metadata = {{"x", "y"}}}, created.done());
+  REQUIRE(created.ok());
+  REQUIRE(sent.contains("penstock-writer"));
+  bool ours = false;
+  SECTION("the object of the upload") {
+    ours = true;
+    ground.stored->metadata = sent;
+  }
+  SECTION("the version before, of another upload") {
+    ground.stored->metadata = Metadata{{"x", "y"}, {"penstock-writer", "another"}};
+  }
+  SECTION("the version before, of anybody") { ground.stored->metadata = Metadata{}; }
   ground.complete();
-  CHECK(ground.outcome.ok() == was_lost);
+  CHECK(ground.outcome.ok() == ours);
+  if (!ours) CHECK(ground.outcome.code() == Code::not_found);
+}
+
+TEST_CASE("An upload that an earlier process began proves nothing where ETags do not") {
+  CompleteGround ground;
+  ground.parts = {{1, "opaque-a", 1}, {2, "opaque-b", 1}};
+  ground.stored->etag = "whatever-2";
+  ground.answers = {lost(), no_upload()};
+  ground.complete();
+  CHECK(ground.outcome.code() == Code::not_found);
+}
+
+TEST_CASE("A conditional Complete that is refused at once is believed after a look") {
+  CompleteGround ground;
+  ground.answers = {refused(Code::changed)};
+  const bool ours = GENERATE(true, false);
+  if (!ours) ground.stored->etag = part_a;
+  ground.complete();
+  CHECK(ground.outcome.ok() == ours);
+  CHECK(ground.looks == 1);
+}
+
+Error conflict() {
+  return Error(Code::unavailable,
+               Error::Detail{.message = "409", .service_code = "ConditionalRequestConflict"});
+}
+
+TEST_CASE("An upload that another write is in the way of is begun again") {
+  CompleteGround ground;
+  ground.stored->etag = part_a;
+  int aborts = 0;
+  ground.inner.on_abort = [&](const std::string&, const std::string& id, Done<void> done) {
+    CHECK(id == "u");
+    ++aborts;
+    done({});
+  };
+  size_t tries = 1;
+  bool ours = false;
+  SECTION("at once") { ground.answers = {conflict()}; }
+  SECTION("where it may be its own lost try, after a while") {
+    ground.answers = {lost(), conflict(), conflict(), conflict(), conflict()};
+    tries = 5;
+  }
+  SECTION("not where its own try was faster") {
+    ground.answers = {conflict()};
+    ground.stored->etag = whole;
+    ours = true;
+  }
+  ground.store.complete_upload(
+      {.key = "k", .upload_id = "u", .parts = ground.parts, .can_begin_again = true},
+      ground.outcome.done());
+  ground.scheduler.advance(30s);
+  CHECK(ground.tries == tries);
+  CHECK(ground.outcome.ok() == ours);
+  CHECK(aborts == (ours ? 0 : 1));
+  if (!ours) CHECK(ground.outcome.code() == Code::not_found);
+}
+
+TEST_CASE("An upload that cannot be begun again is completed when the other write has ended") {
+  CompleteGround ground;
+  ground.answers = {conflict(), conflict()};
+  ground.complete();
+  CHECK(ground.outcome.ok());
+  CHECK(ground.tries == 3);
 }
 
 TEST_CASE("A Complete that fails plainly costs no look") {

@@ -107,5 +107,16 @@ TEST_CASE("what the store can copy neither in parts nor as a whole is told to be
   CHECK(info.error().message().find("copy the file") != std::string::npos);
 }
 
+TEST_CASE("a copy whose upload is gone when it is to be completed is begun again") {
+  Copying world;
+  world.store.add({.operation = "CompleteUpload",
+                   .times = 2,
+                   .error = Error(Code::not_found, "another write was in the way")});
+  REQUIRE(world.copy({}));
+  CHECK(world.memory.contents("to") == world.bytes);
+  CHECK(world.memory.count("CreateUpload") == 3);
+  CHECK(world.uploads.open.empty());
+}
+
 }  // namespace
 }  // namespace penstock

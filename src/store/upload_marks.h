@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <string>
+#include <unordered_map>
+
+#include "base/mutex.h"
+
+namespace penstock {
+
+/// The writer's marks that uploads of this process were begun with, by the id of the upload: the
+/// object that one makes has its mark. Forgets the oldest where there are very many. Thread-safe.
+class UploadMarks {
+ public:
+  void add(const std::string& upload_id, std::string mark) EXCLUDES(mutex_);
+  /// Empty: it is not known.
+  std::string find(const std::string& upload_id) const EXCLUDES(mutex_);
+  void forget(const std::string& upload_id) EXCLUDES(mutex_);
+
+ private:
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, std::string> marks_ GUARDED_BY(mutex_);
+  std::deque<std::string> order_ GUARDED_BY(mutex_);  ///< May have some that are forgotten.
+};
+
+}  // namespace penstock
