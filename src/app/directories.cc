@@ -13,9 +13,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string shared_directory(uint32_t uid) { return fmt::format("/tmp/penstock-{}", uid); }
+constexpr std::string_view shared_directories = "/tmp/penstock-";
 
 }  // namespace
+
+std::string shared_directory(uint32_t uid) { return fmt::format("{}{}", shared_directories, uid); }
+
+bool is_shared_directory(std::string_view directory) {
+  return directory.starts_with(shared_directories) &&
+         directory.find_first_not_of("0123456789", shared_directories.size()) ==
+             std::string_view::npos;
+}
 
 std::string default_state_directory(const Environment& environment) {
   if (environment.uid == 0) return "/var/lib/penstock";

@@ -25,6 +25,10 @@ std::string journal_directory(const std::string& journal_dir, const std::string&
 /// root, else $XDG_RUNTIME_DIR/penstock, else /tmp/penstock-UID.
 std::string runtime_directory(const Environment& environment);
 
+/// The one in /tmp, where anybody may have made it: to be believed only where it is that user's.
+std::string shared_directory(uint32_t uid);
+bool is_shared_directory(std::string_view directory);
+
 /// Where the mount of the user `owner` may have its file, the most likely one first.
 std::vector<std::string> runtime_directories_of(const Environment& environment, uint32_t owner);
 /// Where any mount may have its file whose user's files may be read: for root those of all users.

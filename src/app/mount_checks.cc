@@ -19,6 +19,7 @@
 #include "app/mount_table.h"
 #include "app/unmount.h"
 #include "app/wrong.h"
+#include "base/trusted_path.h"
 
 namespace penstock {
 namespace {
@@ -174,6 +175,34 @@ Result<void> check_fuse(const Environment& environment) {
     text += "; something forbids it even to root: a container, SELinux or AppArmor";
   }
   return Error(Code::unavailable, std::move(text));
+}
+
+Result<void> check_kept_folders(const Options& options, const Environment& environment) {
+  if (in_container(environment)) return {};
+  struct Kept {
+    const char* option;
+    const std::string& folder;
+  };
+  for (const Kept& kept : {Kept{"--cache-dir", options.cache.directory},
+                           Kept{"--journal-dir", options.write.journal_dir},
+                           Kept{"--state-dir", options.write.state_dir}}) {
+    if (kept.folder.empty()) continue;
+    if (const auto why = why_folder_is_unsafe(kept.folder, environment.uid)) {
+      return wrong(
+          fmt::format("{} is no safe place for what the mount keeps: {}; choose a folder of "
+                      "your own with {}",
+                      kept.folder, *why, kept.option));
+    }
+  }
+  for (const auto& [option, file] : {std::pair("--log-file", &options.log.file),
+                                     std::pair("--access-log", &options.log.access_file)}) {
+    if (file->empty()) continue;
+    if (const auto why = why_file_is_unsafe(*file, environment.uid)) {
+      return wrong(fmt::format("{} is not to be written to: {}; choose another file with {}", *file,
+                               *why, option));
+    }
+  }
+  return {};
 }
 
 Result<void> check_no_loop(const StoreUrl& url, const std::string& mountpoint) {

@@ -30,6 +30,11 @@ Result<void> clear_dead_mounts(const MountOptions& mount, const StoreUrl& url,
 /// error says what to install, load or pass to a container.
 Result<void> check_fuse(const Environment& environment);
 
+/// Whether the folders where the mount keeps data, journals and notes, and the log's file, are this
+/// user's alone (base/trusted_path.h): who else could write there could read what is kept or feed
+/// the mount bytes. Not in a container, where whoever is there was let in. `options` are complete.
+Result<void> check_kept_folders(const Options& options, const Environment& environment);
+
 /// A file:// store must not lie under its own mountpoint, nor the mountpoint inside the store: the
 /// mount would wait for itself.
 Result<void> check_no_loop(const StoreUrl& url, const std::string& mountpoint);

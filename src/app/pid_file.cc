@@ -58,11 +58,15 @@ std::string read_all(int fd) {
   }
 }
 
-/// A directory that others can write to is no place to believe a file in.
+/// A directory that others can write to is no place to believe a file in; nor one behind a link,
+/// which somebody else may have put where a user's directory is expected (/tmp), or one there that
+/// is not that user's.
 bool trusted(const std::string& directory) {
   struct stat status {};
-  return stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  const bool own_writes = lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+                          (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  return own_writes &&
+         (!is_shared_directory(directory) || directory == shared_directory(status.st_uid));
 }
 
 /// Waits for the end of `pid` through a pidfd, or until it has `let_go`: a process that has done

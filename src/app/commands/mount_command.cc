@@ -54,6 +54,8 @@ Result<StoreUrl> prepare(Options& options, const Environment& environment) {
   } else if (options.cache.directory.empty()) {
     options.cache.directory = default_cache_directory(environment);
   }
+  if (Result<void> checked = check_kept_folders(options, environment); !checked)
+    return checked.error();
   if (Result<MountpointState> checked = check_mountpoint(mount, *url, environment); !checked)
     return checked.error();
   if (Result<void> checked = check_no_loop(*url, mount.mountpoint); !checked)
