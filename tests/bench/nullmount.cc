@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "app/mount.h"
+#include "app/mount/mount.h"
 #include "bench/null_store.h"
 #include "bench/report.h"
 

@@ -39,8 +39,8 @@ struct NodeDisk {
   std::shared_ptr<test::PowerLossDisk> disk = std::make_shared<test::PowerLossDisk>();
 };
 
-/// One mount: the parts of src/app/mount.cc, on simulated threads, with a model of its kernel.
-/// Made and ended in a fiber of its group.
+/// One mount: the parts of src/app/mount/mount.cc, on simulated threads, with a model of its
+/// kernel. Made and ended in a fiber of its group.
 class Node {
  public:
   Node(World& world, Cloud& cloud, int number, GroupPtr group, const NodeOptions& options,

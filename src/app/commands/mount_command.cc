@@ -9,12 +9,12 @@
 #include <optional>
 #include <utility>
 
-#include "app/background.h"
 #include "app/configured.h"
+#include "app/daemon/background.h"
+#include "app/daemon/serve.h"
 #include "app/directories.h"
 #include "app/mount_checks.h"
 #include "app/mount_table.h"
-#include "app/serve.h"
 #include "config/render.h"
 #include "store/store_factory.h"
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "app/mount.h"
+#include "app/mount/mount.h"
 #include "base/metrics.h"
 #include "config/price_table.h"
 

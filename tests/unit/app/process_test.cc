@@ -19,9 +19,9 @@
 #include <string>
 #include <thread>
 
-#include "app/background.h"
+#include "app/daemon/background.h"
+#include "app/daemon/flush_on_abort.h"
 #include "app/directories.h"
-#include "app/flush_on_abort.h"
 #include "app/signals.h"
 #include "app/unmount.h"
 #include "support/catch.h"

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "app/access/replayer.h"
-#include "app/run.h"
+#include "app/commands/run.h"
 #include "support/catch.h"
 #include "support/temp_dir.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/service_notice.h"
+#include "app/daemon/service_notice.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

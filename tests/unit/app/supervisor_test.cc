@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/supervisor.h"
+#include "app/daemon/supervisor.h"
 
 #include <csignal>
 #include <future>

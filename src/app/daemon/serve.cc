@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/serve.h"
+#include "app/daemon/serve.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -16,21 +16,21 @@
 #include <vector>
 
 #include "app/access/access_log.h"
-#include "app/connection_guard.h"
+#include "app/daemon/connection_guard.h"
+#include "app/daemon/dirty_pages.h"
+#include "app/daemon/flush_on_abort.h"
+#include "app/daemon/service_notice.h"
+#include "app/daemon/supervisor.h"
 #include "app/directories.h"
-#include "app/dirty_pages.h"
-#include "app/flush_on_abort.h"
 #include "app/human_text.h"
 #include "app/metrics/exposition.h"
 #include "app/metrics/metrics_server.h"
-#include "app/mount.h"
+#include "app/mount/mount.h"
 #include "app/mount_report.h"
 #include "app/mount_table.h"
 #include "app/pid_file.h"
 #include "app/report_socket.h"
-#include "app/service_notice.h"
 #include "app/signals.h"
-#include "app/supervisor.h"
 #include "app/unmount.h"
 #include "base/log.h"
 #include "base/log_writer.h"

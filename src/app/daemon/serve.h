@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "app/background.h"
+#include "app/daemon/background.h"
 #include "app/environment.h"
 #include "penstock/options.h"
 #include "store/store_factory.h"

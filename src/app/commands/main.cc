@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "app/commands/run.h"
 #include "app/environment.h"
-#include "app/run.h"
 
 int main(int argc, char** argv) {
   const penstock::Streams streams{.out = std::cout, .err = std::cerr};

@@ -10,7 +10,7 @@
 
 #include "app/access/recorded_file_system.h"
 #include "app/journal_note.h"
-#include "app/mount_mark.h"
+#include "app/mount/mount_mark.h"
 #include "base/buffer_pool.h"
 #include "base/log.h"
 #include "base/memory_budget.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/background.h"
+#include "app/daemon/background.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/mount_mark.h"
+#include "app/mount/mount_mark.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

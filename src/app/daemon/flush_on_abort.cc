@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/flush_on_abort.h"
+#include "app/daemon/flush_on_abort.h"
 
 #include <atomic>
 #include <csignal>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/dirty_pages.h"
+#include "app/daemon/dirty_pages.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/run.h"
+#include "app/commands/run.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/connection_guard.h"
+#include "app/daemon/connection_guard.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>

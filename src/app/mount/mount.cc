@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/mount.h"
+#include "app/mount/mount.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
