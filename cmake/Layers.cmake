@@ -9,3 +9,11 @@ function(penstock_layer name)
   target_link_libraries(penstock_${name} PUBLIC ${arg_DEPENDS} Threads::Threads PRIVATE penstock_warnings)
   penstock_unity(penstock_${name})
 endfunction()
+
+# penstock_folder(LAYER/FOLDER DEPENDS OTHER...): which folders of its own layer this one may include. It builds nothing:
+# the table is for scripts/check_layers.py.
+function(penstock_folder name)
+  if(NOT IS_DIRECTORY ${CMAKE_SOURCE_DIR}/src/${name})
+    message(FATAL_ERROR "penstock_folder: there is no src/${name}")
+  endif()
+endfunction()

@@ -73,6 +73,49 @@ class Layers(CheckTest):
         self.include("src/cache/y.cc", '#include "base/x.h"')
         self.assert_refuses("check_layers.py", "no layer")
 
+    def divide(self, *folders, layers=TABLE, **files):
+        """A project whose folders are these entries, and whose files include what is told (a__b stands for src/a/b.h)."""
+        self.write("CMakeLists.txt", layers + "".join(f"penstock_folder({folder})\n" for folder in folders))
+        for name, included in {"http__client": "base/log.h", "store__http": "http/client.h", **files}.items():
+            self.write(f"src/{name.replace('__', '/')}.h", "".join(f'#include "{one}"\n' for one in included.split()))
+
+    def test_folders_of_a_layer_include_what_the_table_allows(self):
+        self.divide("store DEPENDS store/aws", "store/aws DEPENDS", store__a="store/aws/b.h", store__aws__b="store/aws/c.h")
+        self.assert_accepts("check_layers.py")
+        self.write("src/store/aws/d.h", '#include "store/a.h"\n')
+        self.assert_refuses("check_layers.py", "src/store/aws/d.h:1", "folder store/aws may include store/aws only")
+
+    def test_refuses_a_folder_that_the_table_does_not_know(self):
+        self.divide("store DEPENDS", store__aws__b="store/aws/c.h")
+        self.assert_refuses("check_layers.py", "src/store/aws is no folder")
+        self.divide("store/aws DEPENDS", store__aws__b="store/aws/c.h", store__a="store/c.h")
+        self.assert_refuses("check_layers.py", "src/store is no folder")
+
+    def test_refuses_tables_that_lead_back(self):
+        self.divide("store DEPENDS store/aws", "store/aws DEPENDS store", store__a="store/aws/b.h", store__aws__b="store/a.h")
+        self.assert_refuses("check_layers.py", "what store depends on leads back to it")
+        self.divide("store DEPENDS store/aws", "store/aws DEPENDS store/x", "store/x DEPENDS store",
+                    store__a="store/aws/b.h", store__aws__b="store/x/d.h", store__x__d="store/a.h")
+        self.assert_refuses("check_layers.py", "what store/x depends on leads back to it")
+        self.divide(layers="penstock_layer(a DEPENDS b)\npenstock_layer(b DEPENDS a)\n"
+                    "penstock_layer(base DEPENDS)\npenstock_layer(http DEPENDS base)\npenstock_layer(store DEPENDS http)\n")
+        self.assert_refuses("check_layers.py", "what a depends on leads back to it")
+
+    def test_a_known_cycle_is_one_that_is_there(self):
+        layers = TABLE + "penstock_layer(data DEPENDS base)\n"
+        self.divide("data/copy DEPENDS data/write", "data/write DEPENDS data/copy", layers=layers,
+                    data__copy__a="data/write/b.h", data__write__b="data/copy/a.h")
+        self.assert_accepts("check_layers.py")
+        self.divide("data/copy DEPENDS data/write", "data/write DEPENDS", layers=layers, data__write__b="base/log.h")
+        self.assert_refuses("check_layers.py", "data/copy may include data/write without an exception")
+
+    def test_refuses_to_allow_what_nobody_includes(self):
+        self.divide("store DEPENDS store/aws", "store/aws DEPENDS", store__a="store/b.h", store__aws__b="store/aws/c.h")
+        self.assert_refuses("check_layers.py", "store depends on store/aws, of which it includes nothing")
+        self.divide(store__http="base/log.h")
+        self.write("src/store/a.h", "")
+        self.assert_refuses("check_layers.py", "store depends on http, of which it includes nothing")
+
     def test_refuses_to_check_nothing(self):
         self.write("CMakeLists.txt", TABLE)
         self.assert_refuses("check_layers.py", "nothing to check")
