@@ -4,9 +4,10 @@
 
     check_docs.py [ROOT]
 
-In every *.md: links lead to a file, and to a heading of it; paths of this repository in code exist; the options of a
-`penstock` command exist; the messages that head the entries of docs/troubleshooting.md are printed by
-some source. In every text file: no folder of one machine, no host of a package registry.
+Every folder of src/, and every sub-folder with more than three sources, has a README.md. In every *.md: links lead to a
+file, and to a heading of it; paths of this repository in code exist; the options of a `penstock` command exist; the messages
+that head the entries of docs/troubleshooting.md are printed by some source. In every text file: no folder of one machine, no
+host of a package registry.
 """
 import os
 import re
@@ -94,6 +95,13 @@ def wrong_messages(root, path, text, sources):
                 yield f"{path}: no source says '{piece}'"
 
 
+def folders_without_readme(files, sources):
+    for folder in sorted({os.path.dirname(path) for path in sources}):
+        number = sum(os.path.dirname(path) == folder for path in sources)
+        if (folder.count("/") == 1 or number > 3) and f"{folder}/README.md" not in files:
+            yield f"{folder}: has no README.md that says what lives there, what may not, and where to start reading"
+
+
 def wrong_places(path, text):
     for number, line in enumerate(text.split("\n"), 1):
         for pattern in PLACES:
@@ -120,6 +128,7 @@ def main():
             offences += wrong_code(root, path, text, options)
         if path == "docs/troubleshooting.md":
             offences += wrong_messages(root, path, text, sources)
+    offences += folders_without_readme(set(files), sources)
     report("check_docs", offences, checked)
 
 

@@ -184,11 +184,22 @@ class Docs(CheckTest):
         self.assert_refuses("check_docs.py", "--regoin")
 
     def test_refuses_messages_that_nothing_prints(self):
-        self.write("src/a.cc", 'say("cannot read {} at "\n    "all");\n')
+        self.write("src/x/README.md", "# x\n")
+        self.write("src/x/a.cc", 'say("cannot read {} at "\n    "all");\n')
         self.write("docs/troubleshooting.md", "### `cannot read … at all`\n### Any words\n")
         self.assert_accepts("check_docs.py")
         self.write("docs/troubleshooting.md", "### `cannot read … at most`\n")
         self.assert_refuses("check_docs.py", "at most")
+
+    def test_each_folder_of_sources_says_what_it_is(self):
+        for number in range(3):
+            self.write(f"src/x/y/{number}.cc", "")
+        self.write("src/x/a.h", "")
+        self.assert_refuses("check_docs.py", "src/x: has no README.md")
+        self.write("src/x/README.md", "# x\n")
+        self.assert_accepts("check_docs.py")
+        self.write("src/x/y/3.cc", "")
+        self.assert_refuses("check_docs.py", "src/x/y: has no README.md")
 
     def test_refuses_places_of_one_machine(self):
         for place in ("/" + "work/main", "../" + "shared/x", "https://pypi." + "org/simple"):
