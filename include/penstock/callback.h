@@ -45,6 +45,7 @@ class Callback<R(Args...)> {
  private:
   struct Target {
     virtual ~Target() = default;
+    /// Calls what the Callback owns; only the Callback does.
     virtual R call(Args... args) = 0;
   };
 

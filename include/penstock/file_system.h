@@ -184,7 +184,9 @@ struct FileSystemStats {
 class KernelCache {
  public:
   virtual ~KernelCache() = default;
+  /// The kernel drops what it keeps of the inode: its cached pages and its attributes.
   virtual void invalidate_data(InodeId inode) = 0;
+  /// The kernel drops what it believes of the name, also that nothing has it.
   virtual void invalidate_entry(InodeId parent, std::string_view name) = 0;
 };
 
@@ -195,6 +197,8 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
+  /// What has the name, with one more reference to it. not_found where nothing has; changed where
+  /// the directory has vanished meanwhile.
   virtual void lookup(InodeId parent, std::string name, Done<Entry> done) = 0;
   /// Gives back `count` references.
   virtual void forget(InodeId inode, uint64_t count) = 0;
@@ -204,9 +208,15 @@ class FileSystem {
   /// The kernel could not open the file under the number that it knows, and looks its name up once
   /// more, which it does once: nothing else shall send it back then. `thread`: as in OpenFlags.
   virtual void sent_back(InodeId /*inode*/, uint64_t /*thread*/) {}
+  /// As fresh as MetadataOptions ask for. changed where the inode's name has another object by now
+  /// and no program has the inode open.
   virtual void getattr(InodeId inode, Done<Attributes> done) = 0;
+  /// `done` gets the attributes after the change. The object has them by the next commit of a file
+  /// that is being written, else when `done` is called. is_a_directory for a size, no_space where
+  /// the object's metadata would pass S3's limit.
   virtual void setattr(InodeId inode, AttributeChange change, Done<Attributes> done) = 0;
 
+  /// In the store when `done` is called. already_exists where the name is taken.
   virtual void mkdir(InodeId parent, std::string name, uint32_t mode, Caller caller,
                      Done<Entry> done) = 0;
   /// In the store when `done` is called.
@@ -215,8 +225,12 @@ class FileSystem {
   /// A second name for the file's bytes. The two names are files of their own from then on: what is
   /// written to one does not change the other.
   virtual void link(InodeId inode, InodeId parent, std::string name, Done<Entry> done) = 0;
+  /// The target as it was given. corrupt where the object is none.
   virtual void read_link(InodeId inode, Done<std::string> done) = 0;
+  /// In the store when `done` is called. not_empty where the directory has a name, also one that
+  /// only the store knows of; not_a_directory for a file.
   virtual void rmdir(InodeId parent, std::string name, Done<void> done) = 0;
+  /// The object is deleted when `done` is called. Programs that have the file open go on with it.
   virtual void unlink(InodeId parent, std::string name, Done<void> done) = 0;
   /// Replaces an existing target as rename(2) does, unless `no_replace`.
   virtual void rename(InodeId parent, std::string name, InodeId new_parent, std::string new_name,
@@ -229,10 +243,15 @@ class FileSystem {
   /// `exclusive`: the caller has to look the name up again, and to open what it finds.
   virtual void create(InodeId parent, std::string name, uint32_t mode, OpenFlags flags,
                       bool exclusive, Caller caller, Done<Created> done) = 0;
+  /// changed where the inode's name has another object by now: the caller has to look the name up
+  /// again, and to open what it finds.
   virtual void open(InodeId inode, OpenFlags flags, Done<Opened> done) = 0;
   /// Whether a read of that handle may wait for hours: then a signal ends it that the program goes
   /// on after, too. It does not change while the handle is open.
   virtual bool may_wait_long(HandleId handle) const { return (void)handle, false; }
+  /// The bytes of one version, also of what is written and not stored yet; fewer than asked for
+  /// only at the end of the file. archived, being_restored: the object has to be restored first.
+  /// changed where the store has no longer the version that this handle has read from.
   virtual void read(HandleId handle, ByteRange range, std::stop_token cancel,
                     Done<Slices> done) = 0;
   /// `data` is only valid until the call returns.
@@ -258,6 +277,8 @@ class FileSystem {
   virtual void flush(HandleId handle, Closer closer, Done<void> done) = 0;
   /// The processes that opened the handle or wrote to it, and have not ended.
   virtual std::vector<ProcessId> owners(HandleId handle) = 0;
+  /// fsync(2): `done` is called when what was written is in the store or promised in a journal, or
+  /// with the reason why it is not.
   virtual void fsync(HandleId handle, Done<void> done) = 0;
   /// The last descriptor is closed. What is still to be stored is stored in the background.
   virtual void release(HandleId handle) = 0;
@@ -265,10 +286,14 @@ class FileSystem {
   /// mount has no cache.
   virtual void cache_share(HandleId handle, Done<CacheShare> done) = 0;
 
+  /// A handle to read the directory's names with, until release_directory.
   virtual void open_directory(InodeId inode, Done<HandleId> done) = 0;
   /// An empty vector is the end.
   virtual void read_directory(ReadDirectory request, Done<std::vector<DirectoryEntry>> done) = 0;
+  /// The handle is used no more. Does not wait.
   virtual void release_directory(HandleId handle) = 0;
+  /// fsync(2) of a directory: as fsync for every file below it that was written. Names are in the
+  /// store since the calls that made them.
   virtual void sync_directory(InodeId inode, Done<void> done) = 0;
 
   /// Extended attributes: "user.*", which are the object's metadata, and the read-only ones that
@@ -279,8 +304,10 @@ class FileSystem {
   /// no_space where the object's metadata would pass S3's limit.
   virtual void set_xattr(InodeId inode, std::string name, std::string value, XattrMode mode,
                          Done<void> done) = 0;
+  /// no_attribute where the inode has none of this name, not_permitted for a read-only one.
   virtual void remove_xattr(InodeId inode, std::string name, Done<void> done) = 0;
 
+  /// A bucket has no size: what is told as free is more than any program asks for.
   virtual void statfs(Done<FileSystemStats> done) = 0;
 
   /// Takes no more writes (Code::read_only), commits every open dirty file and calls `done` with

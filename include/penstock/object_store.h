@@ -300,6 +300,7 @@ class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
 
+  /// What this store can do. Constant while it is open; asks nobody.
   virtual StoreLimits limits() const = 0;
   /// "s3://bucket at http://host:port" or "file:///dir": for messages and to tell stores apart.
   virtual std::string identity() const = 0;
@@ -308,10 +309,14 @@ class ObjectStore {
   /// than promised is an error. not_found, changed, archived, invalid_argument (range outside the
   /// object).
   virtual void get(GetRequest request, Done<ObjectInfo> done) = 0;
+  /// What is known of the object, its metadata included, without its bytes. not_found.
   virtual void head(HeadRequest request, Done<ObjectInfo> done) = 0;
   /// Atomic: readers see the old object or the new one. The result has key, size, etag and the
   /// server's time.
   virtual void put(PutRequest request, Done<ObjectInfo> done) = 0;
+  /// One page of the objects below a prefix; see ListPage for their order. A page may have fewer
+  /// entries than asked for, even none, and still name a continuation. A prefix without objects is
+  /// an empty page.
   virtual void list(ListRequest request, Done<ListPage> done) = 0;
   /// Removing what is not there is a success, as on S3.
   virtual void remove(std::string key, Done<void> done) = 0;
@@ -336,12 +341,22 @@ class ObjectStore {
                                                   .key = std::move(request.key)}));
   }
 
+  /// Begins a multipart upload; the result is its id. What was begun stays, and is paid for, until
+  /// it is completed or aborted.
   virtual void create_upload(CreateUpload request, Done<std::string> done) = 0;
+  /// Sends one part; a number that was sent before is replaced. The result has the part's ETag,
+  /// which complete_upload needs. not_found without the upload.
   virtual void upload_part(UploadPart request, Done<CompletedPart> done) = 0;
+  /// The same with bytes of another object, which the store copies by itself. not_found without the
+  /// upload or the source; changed where the source is another version.
   virtual void upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) = 0;
+  /// Makes one object of the parts, atomically as put does. not_found without the upload: a try
+  /// before may have completed it. changed and already_exists by the condition.
   virtual void complete_upload(CompleteUpload request, Done<ObjectInfo> done) = 0;
   /// An upload that does not exist any more is a success.
   virtual void abort_upload(std::string key, std::string upload_id, Done<void> done) = 0;
+  /// The parts that the store has of an upload, in the order of their numbers, all pages. not_found
+  /// without the upload.
   virtual void list_parts(std::string key, std::string upload_id,
                           Done<std::vector<CompletedPart>> done) = 0;
   /// Unfinished uploads of keys that start with `prefix`, all pages.

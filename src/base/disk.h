@@ -42,6 +42,7 @@ class Disk {
 
   /// `flags` as for open(2); O_CLOEXEC is added, and O_NOATIME where the file's owner allows it.
   virtual int open(const std::string& path, int flags, uint32_t mode) = 0;
+  /// Errors of close(2) are not told: what has to be durable is flushed before.
   virtual void close(int file) noexcept = 0;
   /// The number of bytes read: fewer than asked for only at the end of the file.
   virtual int64_t pread(int file, std::span<std::byte> out, uint64_t offset) = 0;
@@ -73,22 +74,29 @@ class Disk {
   /// Asks the disk to begin writing `length` bytes from `offset`, without waiting for them.
   /// -EOPNOTSUPP, -EINVAL or -ENOSYS where that cannot be asked.
   virtual int start_writeback(int file, uint64_t offset, uint64_t length) = 0;
+  /// 0, and what is known of the open file.
   virtual int fstat(int file, Status& status) = 0;
   /// Of the name itself where it is a symbolic link.
   virtual int stat(const std::string& path, Status& status) = 0;
+  /// Cuts the file off at `size` bytes, or makes it grow by zeros.
   virtual int ftruncate(int file, uint64_t size) = 0;
   /// Sets the modification time to now.
   virtual int touch(int file) = 0;
   /// `operation` as for flock(2).
   virtual int flock(int file, int operation) = 0;
+  /// Gives the file a second name. -EEXIST where `to` is taken.
   virtual int link(const std::string& from, const std::string& to) = 0;
   /// Replaces what is at `to`.
   virtual int rename(const std::string& from, const std::string& to) = 0;
+  /// Takes a file's name away; who has the file open keeps it.
   virtual int unlink(const std::string& path) = 0;
+  /// -EEXIST where the name is taken. The new name is durable after fsync of the folder around it.
   virtual int mkdir(const std::string& path, uint32_t mode) = 0;
+  /// -ENOTEMPTY where there are names in the folder.
   virtual int rmdir(const std::string& path) = 0;
   /// Appends the names in a folder, in no order, without "." and "..".
   virtual int list(const std::string& path, std::vector<std::string>& names) = 0;
+  /// 0, and how much room the file system of `path` has.
   virtual int statvfs(const std::string& path, Space& space) = 0;
   /// The type of the file system that `path` lies on, as statfs(2) tells it (linux/magic.h).
   virtual int filesystem_type(const std::string& path, uint64_t& type) = 0;

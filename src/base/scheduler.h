@@ -14,6 +14,8 @@ class Scheduler {
   using Time = std::chrono::steady_clock::time_point;
 
   virtual ~Scheduler() = default;
+  /// The present moment by this scheduler's clock, which may stand still between two pieces of
+  /// work.
   virtual Time now() const = 0;
   /// Runs `work` as soon as a thread is free. Work posted after stop began is destroyed without
   /// being run.

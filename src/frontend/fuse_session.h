@@ -29,6 +29,8 @@ class FuseSession {
 
   virtual ~FuseSession() = default;  ///< Unmounts if still mounted.
 
+  /// Where the file system tells this mount's kernel what to forget. Lives as long as the session;
+  /// thread-safe.
   virtual KernelCache& kernel_cache() = 0;
   /// What was settled with the kernel when it was mounted.
   virtual const FuseFeatures& features() const = 0;

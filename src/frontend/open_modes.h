@@ -21,6 +21,7 @@ class BackingDevice {
   virtual ~BackingDevice() = default;
   /// The kernel's number for the file, above 0; 0 where it refuses.
   virtual int add(const BackingFile& file) = 0;
+  /// The kernel opens nothing more with that number of add(); opens that have it keep the file.
   virtual void remove(int backing_id) = 0;
 };
 

@@ -81,8 +81,10 @@ class Journal {
   virtual void note_failure(uint64_t file, std::string message) = 0;
   /// Multipart uploads, for the next mount. Durable with the next record. Does not block.
   virtual void upload_began(JournalUpload upload) = 0;
+  /// The upload was completed or aborted: no later mount goes on with it.
   virtual void upload_ended(const std::string& upload_id) = 0;
 
+  /// What is pending at this moment. Does not block on the disk.
   virtual JournalStats stats() const = 0;
   /// Calls `freed` from then on whenever a segment was removed, from any thread; one such call may
   /// still be under way when the journal is gone.

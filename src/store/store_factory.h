@@ -32,8 +32,11 @@ Result<StoreUrl> parse_store_url(const std::string& url);
 class OpenedStore {
  public:
   virtual ~OpenedStore() = default;
+  /// The store itself. Lives as long as this.
   virtual ObjectStore& store() = 0;
+  /// Its requests since it was opened, each try counted. Lives as long as this; thread-safe.
   virtual const StoreMetrics& metrics() const = 0;
+  /// How busy the way to it is at this moment. Thread-safe.
   virtual StoreLoad load() const = 0;
   /// Listings come in byte order, and ListRequest::start_after counts: not in directory buckets.
   virtual bool ordered_listings() const { return true; }

@@ -15,6 +15,7 @@ class StartReport {
   virtual ~StartReport() = default;
   /// False: whoever waited for it is gone, and the mount should end.
   virtual bool ready() = 0;
+  /// The mount does not come about; `message` is a sentence for a person.
   virtual void failed(const std::string& message) = 0;
 };
 

@@ -27,7 +27,10 @@ class ArchivePlace {
  public:
   virtual ~ArchivePlace() = default;
 
+  /// Tells `visit` of every file, in no order; `failed` gets names that cannot be listed, and the
+  /// listing goes on.
   virtual void list(const ArchiveVisitor& visit, const WarmFailure& failed) = 0;
+  /// Asks about one file now. not_found where it is gone.
   virtual Result<ArchiveLook> look(const WarmFile& file) = 0;
   /// Asks for the restoration of a file that is archived. One that is under way is a success.
   virtual Result<void> restore(const WarmFile& file, const RestoreWish& wish) = 0;
