@@ -238,7 +238,8 @@ void ArchivedReads::wait(const CasePtr& known) {
   }
   const auto pause = known->pause;
   known->pause = std::min(pause * 2, longest_pause);
-  // Who has been interrupted does not keep the case, nor this.
+  // The timer holds the case weakly: when every read that waited for the restoration has been
+  // interrupted, nobody asks the store any more.
   core_.after(pause, [this, weak] {
     if (const CasePtr living = weak.lock()) ask(living);
   });

@@ -22,7 +22,8 @@ bool known(const Inode& inode) {
          (inode.writer != nullptr && Tree::changing(inode));
 }
 
-/// Its directory is being sampled: soon more is known.
+/// Some files of the inode's directory are being looked at: when that has ended it is known whether
+/// the others carry attributes.
 bool is_sampled(const Inode& inode) {
   return inode.named() && inode.parent->directory->sampling > 0;
 }

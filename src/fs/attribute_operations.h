@@ -46,10 +46,10 @@ class AttributeOperations {
   void save(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   bool edit_attributes(Inode& inode, const AttributeChange& change, StoredAttributes& stored) const
       REQUIRES(core_.tree.mutex);
-  /// Those that are read-only.
+  /// The read-only attributes that docs/semantics.md names.
   void get_own(const InodePtr& inode, std::string_view name, Done<std::string> done)
       EXCLUDES(core_.tree.mutex);
-  /// Of those, what the store is asked for each time.
+  /// A read-only attribute whose value the store is asked for each time.
   void get_from_store(const InodePtr& inode, std::string name, Done<std::string> done)
       EXCLUDES(core_.tree.mutex);
   void set_class(const InodePtr& inode, const std::string& value, Done<void> done)

@@ -133,7 +133,8 @@ bool take_mode(StoredAttributes& result, std::optional<uint32_t> mode) {
   return true;
 }
 
-/// Those that this program writes.
+/// Takes an attribute that to_metadata writes. False: the name is none of those, or its value makes
+/// no sense.
 bool take_own(StoredAttributes& result, const std::string& name, const std::string& value) {
   if (name == "mode") return take_mode(result, parse_number<uint32_t>(value));
   if (name == "uid") return take(result.uid, parse_number<uint32_t>(value));
@@ -145,7 +146,8 @@ bool take_own(StoredAttributes& result, const std::string& name, const std::stri
   return name == writer_mark;
 }
 
-/// Those of others, which count where there is none of the above.
+/// Takes an attribute that other programs write (GeeseFS, rclone, gcsfuse, gsutil). It counts only
+/// where the object has none of Penstock's own that says the same.
 bool take_foreign(StoredAttributes& result, const std::string& name, const std::string& value) {
   const auto link = [&](std::string target) {
     result.type = FileType::symlink;

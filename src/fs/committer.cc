@@ -30,10 +30,13 @@ void Committer::begin_commit(Inode& inode) {
 CommitRequest Committer::take_request(Inode& inode) const {
   CommitRequest request{.metadata = to_metadata(inode.stored, inode.type), .condition = {}};
   if (inode.writer->persistent()) {
-    // Its object comes late: who made or changed one meanwhile is not to lose it.
+    // The object is written some time after the promise. If another client has made or changed the
+    // object in between, the condition fails, and the promise becomes a conflict instead of
+    // overwriting that.
     request.condition.if_match = inode.local_only ? inode.replaces : inode.etag;
   }
-  // It may have the name that it had, where nothing else has that by now.
+  // Another client removed the file while it was open here: it is stored under its old name only if
+  // nothing has that name by now.
   if (inode.vanished()) request.condition = {.if_match = {}, .if_none_match = true};
   inode.stored_dirty = false;
   return request;
@@ -142,7 +145,8 @@ void Committer::renew_promise(const InodePtr& inode, Done<void> done) {
   CommitRequest request;
   {
     const MutexLock lock(core_.tree.mutex);
-    // Also where the journal has not taken what it was to promise: that has a new name, too.
+    // A writer counts although the journal refused its last promise: what it holds has the new
+    // name, too, and a later promise shall say so.
     writer = dirty_writer(*inode);
     if (writer != nullptr && !writer->persistent()) writer = nullptr;
     if (writer != nullptr) request = take_request(*inode);
@@ -182,7 +186,8 @@ void Committer::plan_upload(const InodePtr& inode) {
   bool wait = false;
   {
     const MutexLock lock(core_.tree.mutex);
-    // Its answer brings what was promised meanwhile.
+    // A commit of this file is running. When it ends, committed() begins the upload of what was
+    // promised meanwhile.
     if (inode->commits_running > 0) return;
     wait = !core_.stopping && temporary_name(inode->name);
   }
@@ -226,7 +231,8 @@ void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info, Sche
   Inode& inode = *stored;
   inode.etag = info.etag;
   inode.size = info.size;
-  // Its time stays that of its last write, which is finer and no later than the store's.
+  // `mtime_ns` stays the time of the last write(2), which is finer than the store's Last-Modified,
+  // and not later.
   inode.stored_known = true;
   Tree::modified_here(inode, info.last_modified_ns);
   core_.tree.note_carried(inode);
@@ -373,7 +379,8 @@ void Committer::attributes_stored(const InodePtr& inode, Scheduler::Time sent,
       const Result<std::string> key = core_.tree.key_of(*inode);
       if (inode->writer != nullptr && key) inode->writer->base_moved(*key, result->etag);
     } else if (gone && dirty_writer(*inode) == nullptr) {
-      // It was a change of an object that has gone: what is there now is somebody else's.
+      // Only attributes were to be stored, and the object that had them is gone: what has its key
+      // by now is another client's, and keeps its own.
       inode->stored_dirty = false;
       core_.tree.lose(inode);
     } else {
@@ -450,7 +457,7 @@ void Committer::retry_later(const InodePtr& inode) {
       const MutexLock lock(core_.tree.mutex);
       known->retry_planned = false;
       kept = promised(*known);
-      // Whoever opened it again for writing will commit it.
+      // If a program opened the file again for writing, its close commits the file.
       if ((known->write_handles > 0 && !kept) || known->deleted() || core_.stopping) return;
     }
     const auto ignore = [](const Result<void>&) {};

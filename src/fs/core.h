@@ -91,11 +91,12 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
     const MutexLock lock(tree.mutex);
     return leaving(*inode);
   }
-  /// Runs `work` when the name is settled. It looks again itself.
+  /// Runs `work` when neither the inode's name nor that of a directory above it is leaving any
+  /// more. The name may be another one by then, or be gone: `work` looks again.
   void wait_for_name(InodePtr inode, Callback<void()> work) REQUIRES(tree.mutex) {
     name_waiters.push_back({std::move(inode), std::move(work)});
   }
-  /// Runs `work` now, or when the name is settled.
+  /// Runs `work` at once if the name is not leaving, else as wait_for_name does.
   void when_name_settled(const InodePtr& inode, Callback<void()> work) EXCLUDES(tree.mutex);
 
   /// Something that a quiesce has to wait for begins; end_work when it has ended.
@@ -136,7 +137,7 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   uint32_t names_leaving GUARDED_BY(tree.mutex) = 0;  ///< Sum of Inode::leaving.
   std::vector<NameWaiter> name_waiters GUARDED_BY(tree.mutex);
   std::vector<NameWaiter> quiet_waiters GUARDED_BY(tree.mutex);
-  /// Those with Inode::busy; who works on one keeps it alive.
+  /// The inodes whose `busy` is not 0. The work that made them busy holds a reference to each.
   std::unordered_set<const Inode*> busy GUARDED_BY(tree.mutex);
 
  private:

@@ -23,7 +23,8 @@ void NameOperations::keep_open(const InodePtr& inode, Callback<void()> done) {
         inode, {.source = std::move(base->key), .size = base->size, .etag = std::move(base->etag)},
         std::move(done));
   }
-  // Else its parts are on their way under a key that is about to go.
+  // A file that is being written is stored under its name first, and copied from there: the parts
+  // that were sent belong to an upload of that key.
   store_rest(inode, [this, inode, done = std::move(done)](const Result<void>& stored) mutable {
     CopyObject copy;
     {

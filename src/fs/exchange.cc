@@ -64,8 +64,9 @@ void NameOperations::exchange_checked(const Rename& request, const InodePtr& one
   });
 }
 
-/// The first is put aside, the second takes its place, and then the first that of the second. Files
-/// are copied over one another, so that neither name is ever without one.
+/// The exchange in the store, as three moves of one intent: `one` to a key below .penstock/held/,
+/// `other` to the key of `one`, and the held object to the key of `other`. Files are copied over
+/// one another, so that at no moment a name is without a file.
 void NameOperations::exchange_stored(const InodePtr& one, const InodePtr& other, Done<void> done) {
   RenameObjects request{.id = core_.new_own_id()};
   auto known = std::make_shared<Followers>();
@@ -121,7 +122,8 @@ void NameOperations::exchanged(const InodePtr& one, const InodePtr& other, const
     for (const InodePtr& inode : {one, other}) {
       if (inode->named()) core_.tree.note_change(*inode->parent, inode->name);
     }
-    // Else somebody has found one of them gone meanwhile, and what is there now is looked up.
+    // If a lookup beside this exchange found that one of the two names has vanished, the inodes are
+    // not exchanged: the next lookups ask the store what has the names now.
     if (one->named() && other->named()) {
       core_.tree.exchange(one, other);
       for (const InodePtr& inode : {one, other}) forget_markers(inode);

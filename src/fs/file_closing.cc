@@ -72,7 +72,8 @@ void FileOperations::release(FileHandle* handle) {
   auto end = [this, inode, ended](const Result<void>&) {
     if (ended) committer_.writing_ended(inode);
   };
-  // Its owners have not closed it, or not since the last write. A failure is logged.
+  // No owner of the handle has closed it since its last write, so nothing of that is stored or
+  // promised yet. Nobody waits for this commit: where it fails, the log says so.
   owes ? committer_.close(inode, std::move(end)) : end({});
 }
 

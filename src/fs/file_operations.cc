@@ -157,8 +157,9 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags, bool 
   }
   Opened opened;
   opened.closes_quietly = !handle->writes;
-  // What is written in one piece gains nothing from the page cache: half the CPU without it.
-  // Who waits for a restoration must be a program that can be interrupted, and no read-ahead.
+  // What is written in one piece gains nothing from the page cache: half the CPU without it. Reads
+  // of an archived object pass the page cache by, too: what waits hours for a restoration must be a
+  // program's own read, which a signal can end, and no read-ahead of the kernel.
   const bool archived = flags.read && inode->archive == Inode::Archive::yes;
   handle->archived = archived;
   opened.direct_io = archived || (flags.write && !flags.read);
@@ -356,7 +357,8 @@ void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
       const MutexLock lock(core_.tree.mutex);
       const Inode& inode = *handle->inode;
       wait = inode.commits_running > 0;
-      // Its object may have another key by now, which is known when the rename is over.
+      // A rename of the file is under way, and the store may have the object under the new key
+      // already: which one holds is known when the rename is over.
       moving = core_.leaving(inode);
       own_change = wait || moving || dropped || inode.local_version != version;
     }
@@ -438,7 +440,8 @@ void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
         resolver_.revalidate(handle->inode, [this, handle, range, cancel, done = std::move(done)](
                                                 const Result<void>& known) mutable {
           if (!known) return done(known.error().with_code(Code::changed));
-          // Its name may have got another inode meanwhile.
+          // The store has another version under the name, which has another inode since: this
+          // handle's is gone.
           if (!has_name(handle->inode)) return done(Error(Code::changed));
           read_object(handle, range, cancel, false, std::move(done));
         });

@@ -116,7 +116,8 @@ class FileSystemImpl final : public MountedFileSystem {
     with_known(id, std::move(done), [&](const InodePtr& inode, Done<Attributes> reply) {
       resolver_.refresh(
           inode, [this, inode, reply = std::move(reply)](const Result<void>& fresh) mutable {
-            // Who has it open, or is in it, goes on with it, whatever has the name now.
+            // Programs that have the inode open, or have it as their working directory, go on with
+            // its attributes, whatever has the name now.
             const bool lost =
                 !fresh && (fresh.code() == Code::not_found || fresh.code() == Code::changed);
             const bool stays = lost && in_use(inode);

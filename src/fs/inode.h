@@ -77,7 +77,8 @@ struct DirectoryState {
       last_opened;  ///< The child directory opened last: a walk in order prefetches the next ones.
   uint32_t walk_length = 0;  ///< How many children were opened in order so far.
 
-  /// That a name is not in `children` says nothing any more.
+  /// From now on a name that is not in `children` may exist all the same: the store is asked for
+  /// it.
   void doubt_absences() {
     ++doubts;
     complete = false;
@@ -138,12 +139,12 @@ struct Inode {
   std::string link_target;  ///< Of a symbolic link, for `etag`; empty: not read yet.
   bool stored_known =
       false;  ///< `stored` is what the object has (a HEAD or GET told, or we wrote it).
-  /// Who waits for the HEAD that is under way; null where none is.
+  /// Continuations that wait for the HEAD of this inode that is under way; null where none is.
   std::unique_ptr<std::vector<Done<void>>> attribute_waiters;
   Told told;                ///< What the store last told of this inode; or this mount did itself.
   bool local_only = false;  ///< Not in the store yet: a created file before its first commit.
-  /// Deleted, or about to be, while it is open: the key of the copy that those who have it open go
-  /// on with.
+  /// While programs have the file open that this mount deletes, or has deleted: the key, below
+  /// .penstock/deleted/, of the copy that their handles go on with. Else empty.
   std::string kept_key;
   ETag name_etag;          ///< Then, of the object that still has the name.
   bool kept_copy = false;  ///< There is a copy under `kept_key`, for which the lease is held.
@@ -156,9 +157,10 @@ struct Inode {
   uint32_t mappable_handles = 0;       ///< Of `write_handles`: those opened for both.
   uint32_t unflushed_handles = 0;      ///< Of `write_handles`: see FileHandle::unflushed.
   uint32_t commits_running = 0;
-  /// One of them, and then the only one, is a copy of the object onto itself.
+  /// The one commit that is running is a copy of the object onto itself, which gives it other
+  /// attributes.
   bool saving_attributes = false;
-  /// Who waits for all of them to end.
+  /// Work that waits until no commit of this inode is running.
   std::vector<Callback<void()>> after_commits;
   bool stored_dirty = false;  ///< `stored` was changed and waits for the next commit.
   ETag replaces;  ///< While `local_only`: the object whose name it was given by a rename; or none.

@@ -107,7 +107,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
   void copy_step() {
     const std::optional<int64_t> since = std::exchange(resumed_since_ns_, std::nullopt);
     if (!since && left_.empty()) return copy_objects({}, {});
-    // Whoever had begun this has been silent for long: what has been written since stays.
+    // This rename is another mount's, which began the step and died. It was silent for long, and
+    // programs may have written under the new names since then: objects newer than the step stay.
     list_objects(core_, move().from, [self = shared_from_this(), since](Result<Objects> found) {
       if (!found) return self->leave_behind(found.error());
       list_objects(self->core_, self->move().to,
@@ -160,7 +161,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
       if (found == targets.end()) continue;
       const ObjectInfo& target = found->second;
       const bool marker = is_marker(name) && original.size == 0;
-      // That of the directory that was renamed over may still be there instead of the copy.
+      // Under the new name may still be the marker of the directory that is renamed over. Unless it
+      // is newer than the step, it does not show that the copy was made.
       if (marker && name.empty() && move().over_marker && !is_newer(target)) continue;
       const bool made = marker || (original.etag == target.etag && original.size == target.size);
       (made ? copied_before : left_alone).insert(name);
@@ -223,7 +225,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
 
   std::function<void(Done<void>)> while_it_is_mine() {
     return [self = shared_from_this()](Done<void> done) {
-      // Who was silent for long may have been taken for dead: the intent tells.
+      // If this mount could not renew its lease, another may have taken it for dead, and the rename
+      // over: writing the intent on condition of its version tells.
       if (self->owner_.lease_.valid()) return done({});
       write_intent(self->core_, self->held_, std::move(done));
     };
@@ -287,7 +290,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     if_it_is_mine(error, take_back);
   }
 
-  /// Whoever has taken it over goes on with it.
+  /// Goes on only if the intent is still this mount's. If another mount has taken the rename over,
+  /// that one ends it, and this one leaves it alone.
   void if_it_is_mine(const Error& error, Callback<void()> go_on) {
     write_intent(
         core_, held_,
@@ -306,7 +310,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
     // Of copies the originals are there until the intent says otherwise.
     // Without its ETag it was never surely written, and nothing was done for it.
     if (!journalled_ || !renaming() || held_->etag.empty()) return remove_copies(error);
-    // Else these may be the only ones by now.
+    // From here on the originals may be deleted, so that the copies are all that is left: they go
+    // only if no other mount has taken the rename over.
     if_it_is_mine(error, [self = shared_from_this(), error] { self->remove_copies(error); });
   }
 
@@ -340,7 +345,8 @@ class JournalledRenames::Run : public std::enable_shared_from_this<Run> {
         });
   }
 
-  /// It is decided, or cannot be undone, and cannot be done now either.
+  /// The rename can neither be ended nor taken back now: its intent stays, and a later try, by this
+  /// mount or another, goes on from there.
   void leave_behind(const Error& error) {
     core_.parts.log->error(
         "renaming '{}' to '{}' stopped halfway: {}. Nothing is lost; it is gone on with later.",

@@ -33,7 +33,8 @@ class KernelView {
   /// The name, or that there is no such name.
   void forget_entry(InodeId directory, std::string name) EXCLUDES(mutex_);
   /// Attributes, size included, and the cached pages; `told` is called when the kernel has done so.
-  /// Who asks holds no lock, and nothing that the kernel waits for while it has a page locked.
+  /// The caller holds no lock, and is not serving a request for which the kernel keeps a page
+  /// locked: the kernel would wait for that page, and the request for the kernel.
   void forget_data(InodeId inode, Callback<void()> told) EXCLUDES(mutex_);
 
   static constexpr size_t most_waiting = 10'000;  ///< Names.

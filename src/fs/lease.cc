@@ -91,7 +91,8 @@ void Lease::renew(uint64_t period) {
               }
               late = result && !same && state_ != State::there && state_ != State::putting;
             }
-            // It may have come after its own removal.
+            // This write of the lease was answered after the lease was given up, and may have
+            // reached the store after the removal: it is removed once more.
             if (late)
               core_.parts.store.remove(key(), core_.tracked<void>([](const Result<void>&) {}));
           });

@@ -149,7 +149,8 @@ class DirectoryLoader {
   std::shared_ptr<Listing> begin(const DirectoryState& state) const REQUIRES(core_.tree.mutex);
   /// The listing whose first page is known may be gone on with.
   bool may_go_on(const Inode& directory) const REQUIRES(core_.tree.mutex);
-  /// It is in progress no more: whole, failed, or paused after its first page.
+  /// The listing is the one in progress no more: it is whole, it failed, or it pauses after its
+  /// first page.
   static void leave(DirectoryState& state, const Listing& listing);
   static void end(DirectoryState& state, Listing& listing);
   static void pause(DirectoryState& state, const std::shared_ptr<Listing>& listing);

@@ -199,7 +199,9 @@ void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
   if (state.carried == DirectoryState::Carried::none)
     state.carried = DirectoryState::Carried::unknown;
   state.has_marker = listing.saw_marker;
-  // It may have changed: who wants to know looks, once for each listing.
+  // The marker of a bucket's root lies under a key that no listing shows, so another mount may have
+  // changed the root's attributes: the next one who asks for them has them fetched, once for each
+  // listing.
   if (core_.is_bucket_root(*directory) && !state.marker_writing && directory->busy == 0)
     directory->stored_known = false;
   state.spans_pages = listing.pages > 1;

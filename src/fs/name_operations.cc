@@ -165,7 +165,8 @@ void NameOperations::remove_directory(const InodePtr& parent, const std::string&
               rmdir(parent, name, std::move(again));
             }))
           return;
-        // Its own object must not be written after its deletion.
+        // A write of the directory's marker that is under way ends first: the marker must not
+        // appear after its deletion.
         core_.quiesce(inode, [this, parent, name, inode, done = std::move(done)]() mutable {
           auto resumed = [this, inode, done = std::move(done)](Result<void> removed) mutable {
             core_.resume(inode);
@@ -335,8 +336,8 @@ void NameOperations::remove_kept(const InodePtr& inode, Done<void> done) {
 
 void NameOperations::remove_pending(const InodePtr& inode,
                                     const std::shared_ptr<FileWriter>& writer, Done<void> done) {
-  // Its upload ends first: an object must not appear after its deletion. The promise is kept until
-  // the deletion is sure.
+  // The file's upload ends first: its object must not appear after its deletion. The journal keeps
+  // the promise until the deletion is sure, for if it fails the file is still there.
   keep_from_opening(inode);
   auto gone = [this, inode, writer, done = std::move(done)](Result<void> removed) mutable {
     core_.resume(inode);

@@ -105,7 +105,8 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   void remove_file(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_quiet(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
-  /// What its handles need they have by now.
+  /// The deletion of a file's object, when the handles that programs have open no longer need it:
+  /// they have a copy or all of the bytes by now.
   void remove_kept(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_pending(const InodePtr& inode, const std::shared_ptr<FileWriter>& writer,
                       Done<void> done) EXCLUDES(core_.tree.mutex);
@@ -189,9 +190,10 @@ class NameOperations {
   void abandon(std::shared_ptr<FileWriter> writer);
 
   // deletion.cc: of files that are open
-  /// Who comes to open the file waits until FsCore::resume: else somebody would have it open whom
-  /// keep_open has not seen. Does not wait for what is under way, as FsCore::quiesce does: of a
-  /// file whose upload is held that would be what the upload owes.
+  /// From now until FsCore::resume every open of the file waits: a handle that was opened after
+  /// keep_open looked would get no copy to go on with. Unlike FsCore::quiesce this waits for
+  /// nothing that is under way: the upload of a file that is held back would be waited for, and it
+  /// in turn waits for this deletion.
   void keep_from_opening(const InodePtr& inode) {
     core_.quiesce(inode, [] {});
   }

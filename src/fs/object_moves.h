@@ -35,7 +35,8 @@ struct CopyAll {
   std::function<void(Done<void>)> several;
   MoveProgress progress;
   bool renames = false;  ///< Objects are renamed where the store can; what it cannot is copied.
-  /// Else it fails where there is an object under a target's key that is no directory's marker.
+  /// Objects under the targets' keys are replaced. Where this is false, the move fails if one of
+  /// them is there, directories' markers apart.
   bool replaces = true;
   /// Only these relative keys; all where it is absent.
   std::optional<std::set<std::string>> only;

@@ -193,7 +193,9 @@ void Recovery::take_intent(const std::shared_ptr<Look>& look, const std::string&
         held->intent.id = id;
         if (held->intent.since_ns == 0) held->intent.since_ns = written;
         if (held->intent.step_since_ns == 0) held->intent.step_since_ns = written;
-        // Its mount copied until it gave up, or until it was silent for a lease at most.
+        // The intent need not say when its mount made the last copy. If that is this mount, it
+        // knows when it gave the rename up. A dead one made none later than one lease after its
+        // last sign of life.
         int64_t& until = held->intent.until_ns;
         if (until == 0 && own) until = renames_.left_behind_at_ns(id);
         const std::chrono::nanoseconds lease = core_.parts.identity.lease;

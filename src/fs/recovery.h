@@ -24,7 +24,7 @@ class Recovery {
 
   /// Begins. `changed` is called after names have changed in the store without the mount's doing.
   void start(std::function<void(const Move&)> changed);
-  /// This mount has left something itself.
+  /// This mount itself has left something in the bucket, such as a rename that stopped halfway.
   void look_again() EXCLUDES(mutex_);
 
  private:

@@ -74,7 +74,8 @@ Result<void> NameOperations::may_replace(const Rename& request, const Inode& ino
     return Error(Code::is_a_directory);
   if (target.type == FileType::file && inode.type == FileType::directory)
     return Error(Code::not_a_directory);
-  // Else the rename would wait for itself: it counts as work in the directory of its old name.
+  // A rename over a directory above the file is refused here. It would wait for that directory to
+  // be quiet, and is itself work under way in the file's old directory.
   const MutexLock lock(core_.tree.mutex);
   for (const Inode* at = request.parent.get(); at != nullptr; at = at->parent.get()) {
     if (at == &target) return Error(Code::not_empty);
@@ -211,7 +212,8 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
         const ETag known =
             target->writer != nullptr ? inode->writer->succeed(*target->writer) : ETag();
         if (!known.empty()) inode->replaces = known;
-        // Those are about the copy that its handles go on with.
+        // `etag` and the writer's version are those of the copy under `kept_key` here: the object
+        // that has the name is `name_etag`.
         if (!target->kept_key.empty()) inode->replaces = target->name_etag;
       }
       moved(request, inode);
@@ -230,7 +232,8 @@ void NameOperations::rename_stored(const Rename& request, const InodePtr& inode,
     core_.resume(inode);
     done(std::move(renamed));
   };
-  // Who writes on would write what no copy has.
+  // Writes to the file wait from here on: what came after its copy was made would be lost with the
+  // old key.
   core_.quiesce(inode, [this, request, inode, done = Done<void>(std::move(resumed))]() mutable {
     store_rest(inode, [this, request, inode, done = std::move(done)](Result<void> stored) mutable {
       if (!stored) return done(std::move(stored));
@@ -257,7 +260,8 @@ void NameOperations::store_rest(const InodePtr& inode, Done<void> done) {
       });
   for (const InodePtr& file : dirty) {
     committer_.commit_leaving(file, [part = all->part()](Result<void> committed) mutable {
-      // It was deleted, or replaced, meanwhile.
+      // A file that another program deleted or replaced while the directory was made quiet need not
+      // be stored any more.
       const bool gone = !committed && committed.code() == Code::cancelled;
       part(gone ? Result<void>() : std::move(committed));
     });
@@ -294,7 +298,7 @@ void NameOperations::rename_object(const Rename& request, const InodePtr& inode,
     if (!info && info.code() == Code::not_supported)
       return copy_and_remove(request, inode, std::move(done));
     if (!info) {
-      // It may have happened all the same.
+      // The rename failed, or only its answer was lost: what is under both keys is asked for again.
       for (const std::string& key : {from, to}) core_.look_anew(key);
       if (request.no_replace && info.code() == Code::already_exists)
         return done(core_.already_there(request.new_parent, request.new_name));
@@ -427,7 +431,8 @@ void NameOperations::lose_uncopied(const InodePtr& above, const Followers& known
 
 void NameOperations::rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
                                       Done<void> done) {
-  // Who has files below open goes on with the copies, once all are there.
+  // Open handles on files below the directory go on with the copies, as soon as all of those are
+  // there.
   auto known = std::make_shared<Followers>();
   bool over_marker = false;
   {

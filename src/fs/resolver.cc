@@ -71,7 +71,9 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
     denied = known == nullptr && core_.tree.child(*directory, name) == nullptr &&
              core_.tree.listing_denies(*directory, name);
     if (known == nullptr && !denied) {
-      // Those that are asked for by themselves, each time.
+      // Names of lock files, and names that the store has refused to make since it had them
+      // (Tree::note_taken), are asked for by a request of their own each time: a listing would be
+      // too old.
       const bool taken = Tree::taken(*directory, name) || lock_name(name);
       const bool neighbours_asked = state.last_single_lookup != Scheduler::Time{} &&
                                     now - state.last_single_lookup < neighbour_window;

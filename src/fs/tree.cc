@@ -471,7 +471,8 @@ void Tree::told(Inode& inode, int64_t last_modified_ns, Scheduler::Time asked) {
 }
 
 void Tree::told_directory(Inode& directory, Scheduler::Time asked) {
-  // Its own object may change beside all that lies below it: the directory's mode, its owner.
+  // A directory with a marker is as old as that: another mount may change the directory's mode or
+  // owner there while nothing below it changes.
   const DirectoryState& state = *directory.directory;
   told(directory, state.has_marker ? directory.modified_s * ns_per_second : state.oldest_ns, asked);
 }

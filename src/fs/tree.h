@@ -149,7 +149,7 @@ class Tree {
   void told(Inode& inode, int64_t last_modified_ns, Scheduler::Time asked) REQUIRES(mutex);
   /// The store told that the directory exists.
   void told_directory(Inode& directory, Scheduler::Time asked) REQUIRES(mutex);
-  /// This mount changed it by a request that it sent then, or later.
+  /// This mount changed the inode's object by a request that it sent at `sent` or later.
   void told_own(Inode& inode, Scheduler::Time sent) REQUIRES(mutex);
   /// A listing that began then is all in the tree; its newest object has this time (0: unknown).
   void told_listing(Inode& directory, Scheduler::Time began, int64_t newest_ns) REQUIRES(mutex);
@@ -202,7 +202,7 @@ class Tree {
 
   /// The inode has got a writer.
   void note_writer(const InodePtr& inode) REQUIRES(mutex) { writing_[inode->id] = inode; }
-  /// Those that have a writer.
+  /// The inodes that have a writer.
   std::vector<InodePtr> writing() REQUIRES(mutex);
 
  private:
@@ -210,7 +210,7 @@ class Tree {
   void learn_metadata(const InodePtr& inode, const ObjectInfo& info, Scheduler::Time asked)
       REQUIRES(mutex);
   void drop_if_unused(const InodePtr& inode) REQUIRES(mutex);
-  /// Its number is not used any more.
+  /// Forgets the inode's number; no other inode ever gets it.
   void erase(const Inode& inode) REQUIRES(mutex);
   static bool disposable(const InodePtr& inode);
   uint64_t evict_children(Eviction& eviction, uint64_t most) REQUIRES(mutex);
