@@ -35,7 +35,7 @@ struct Environment {
   }
 };
 
-/// That of this process.
+/// The environment of this process.
 Environment process_environment();
 
 }  // namespace penstock

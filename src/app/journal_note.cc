@@ -39,7 +39,8 @@ JournalNote::JournalNote(const std::string& state_directory, std::string journal
 int JournalNote::write(const std::string& folder) {
   if (const int error = make_folders(disk_, folder); error != 0) return error;
   Disk::Status status;
-  // Whoever removes it holds the only lock: then there is none any more, and a new one is made.
+  // The last mount of the directory removes the note under its lock. If it did so between this open
+  // and this lock, the file here has no name any more, and a new one is made.
   while (status.links == 0) {
     file_ = open_file(disk_, path_, O_RDWR | O_CREAT | O_NOFOLLOW);
     if (!file_) return file_.get();

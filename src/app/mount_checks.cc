@@ -121,7 +121,8 @@ Result<MountpointState> check_mountpoint(const MountOptions& mount, const StoreU
                                          const Environment& environment) {
   const std::string& mountpoint = mount.mountpoint;
   if (const auto entry = find_mount(read_mount_table(environment.proc), mountpoint)) {
-    // Who looks into it waits until it is mounted on (x-systemd.automount), which waits for us.
+    // An automount's point (x-systemd.automount): a look into it would wait until something is
+    // mounted there, which is what this process is about to do.
     if (entry->type == "autofs") return MountpointState::free;
     if (!is_dead(mountpoint)) return in_use(*entry);
     if (entry->is_penstock() && same_store(entry->source, url)) return MountpointState::dead;

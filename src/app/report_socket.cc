@@ -20,7 +20,8 @@
 namespace penstock {
 namespace {
 
-/// Who does not take the answer, or does not give one, is not waited for any longer.
+/// How long either side waits for the other: a process that neither takes the answer nor gives one
+/// must not hold the asker up.
 constexpr timeval patience{.tv_sec = 5, .tv_usec = 0};
 /// An answer of millions of files is cut here, and then no whole one.
 constexpr size_t longest_answer = 256ULL << 20;

@@ -75,7 +75,8 @@ int PairOpener::open_data() {
     parts_.data_file = open_file(core_.disk, path, flags | O_CREAT);
   }
   if (!parts_.data_file) return parts_.data_file.get();
-  // Who removes the pair holds it for a moment only, unless it was stopped there.
+  // A process that removes the pair holds this lock for a moment only, unless it is stopped
+  // (SIGSTOP) just then.
   const int locked = parts_.data_file.try_lock_soon(LOCK_SH);
   if (locked != 0) return locked == -EWOULDBLOCK ? -EBUSY : locked;
   if (const int result = parts_.data_file.stat(data_status_); result != 0) return result;

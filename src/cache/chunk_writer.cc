@@ -93,7 +93,8 @@ bool ChunkWriter::admit(const ChunkRun& run) {
   return false;
 }
 
-// Those at the front of `runs` that follow one upon the other, with their checksums.
+// The runs at the front of `runs` whose chunks follow one upon the other in the file, with their
+// checksums.
 ChunkWriter::Stretch ChunkWriter::next_stretch(Runs runs) const {
   Stretch stretch{.chunks = runs.front()->chunks, .runs = {}, .sums = {}};
   size_t count = 1;

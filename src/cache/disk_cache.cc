@@ -9,7 +9,7 @@
 namespace penstock {
 namespace {
 
-// They wait for the disk, not for a processor.
+// More threads than processors: they wait for the disk most of the time.
 constexpr uint32_t question_threads = 16;
 constexpr uint32_t writing_threads = 8;
 // A mount begins without a cache whose disk takes longer to answer.

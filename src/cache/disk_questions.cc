@@ -70,7 +70,8 @@ void DiskQuestions::watch(const std::shared_ptr<const void>& alive) {
 bool DiskQuestions::look_at(DiskQuestion& question, std::vector<Question>& withdrawn) {
   using State = DiskQuestion::State;
   const State state = question.state_;
-  // Who waits for a thread waits for others' answers, and who answers for no disk.
+  // The disk is not to blame for a question that waits for a thread, nor for one whose answer is
+  // being taken in.
   if (state == State::waiting || state == State::answering) return false;
   const double age = ++question.age_;
   const uint32_t patience =

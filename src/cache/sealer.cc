@@ -34,7 +34,7 @@ void Sealer::forget(const std::string& name) {
   pending_.erase(name);
 }
 
-// But for a newer seal of the file, which waits for the next flush.
+// A newer seal of the file, added since this flush began, stays: it waits for the next one.
 void Sealer::forget(const Pending& pending) {
   const MutexLock lock(mutex_);
   const auto found = pending_.find(pending.name);

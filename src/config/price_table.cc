@@ -28,7 +28,8 @@ double* price_of(PriceTable& prices, std::string_view key) {
   return nullptr;
 }
 
-/// It becomes a label of a metric, and stands in a column.
+/// The currency becomes a label of a metric, and stands in a column of `penstock stats`: short,
+/// printable, without quotes.
 bool is_currency(std::string_view text) {
   return !text.empty() && text.size() <= 8 &&
          std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && c != '"'; });

@@ -226,7 +226,8 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
       [&context, flags, changed = ChangedNames(context, {{parent, name}}),
        reply = std::move(reply)](const Result<Created>& created) mutable {
         if (created) return changed.answered(answer_created(context, reply, *created, flags));
-        // As for a rename.
+        // The name was taken while this was under way: the kernel is asked to look it up again, as
+        // after a rename.
         if (created.code() == Code::already_exists) return changed.answered(reply.again());
         changed.answered(reply.error(created.error()));
       });
@@ -301,7 +302,7 @@ void op_ioctl(fuse_req_t request, fuse_ino_t, unsigned int command, void*, fuse_
               unsigned int flags, const void*, size_t, size_t out_size) {
   FuseContext& context = context_of(request);
   FuseReply reply(request, context.reply(), FileOperation::ioctl, Effect::none);
-  // Also what programs ask of every file, such as whether it is a terminal.
+  // Programs ask other things of every file, such as whether it is a terminal (isatty).
   if (command != cache_share_request || (flags & FUSE_IOCTL_DIR) != 0 ||
       out_size < sizeof(CacheShare)) {
     reply.no_such_request();

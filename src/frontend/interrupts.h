@@ -99,8 +99,8 @@ class Interrupts {
 /// What fuse_req_userdata() of every request of a session points to.
 struct SessionContext {
   Interrupts interrupts;
-  /// Whoever answers holds a pass while the answer is written. It is closed before the descriptor
-  /// of /dev/fuse is: its number may be that of another file at once.
+  /// A thread that answers a request holds a pass while it writes the answer. It is closed before
+  /// the descriptor of /dev/fuse is: its number may be that of another file at once.
   Gate answers;
   FileMetrics metrics;
   LogLimit failures;  ///< Of the messages about failed calls.

@@ -84,8 +84,9 @@ class OpenModes {
   struct State {
     NodeId current = 0;
     uint64_t references = 0;  ///< The kernel's to the current node; counted once it has moved.
-    /// It moved for an open without backing file, which has not come yet: no passthrough, or that
-    /// open would find the same again.
+    /// The inode moved to a new node for an open without a backing file, which has not come yet.
+    /// Until then no open of the new node is passed through, or that open would have to move the
+    /// inode again.
     bool awaits_served = false;
     std::vector<Node> nodes;
 

@@ -83,8 +83,9 @@ class SystemProcesses final : public Processes {
     return last.process;
   }
 
-  /// Those are in no process group. What /proc has of a process that is about to run another
-  /// program cannot be read before that has closed its files, which waits for this answer.
+  /// Threads of the kernel are in no process group. What /proc has of a process that is about to
+  /// run another program cannot be read before that has closed its files, which waits for this
+  /// answer.
   bool is_of_kernel(ProcessId process) override {
     return getpgid(static_cast<pid_t>(process)) == 0;
   }
@@ -100,7 +101,8 @@ class SystemProcesses final : public Processes {
     const std::optional<Signals> signals = signals_of(thread);
     if (!signals) return Stopping::unknown;
     constexpr uint64_t asking = signal_bit(SIGINT) | signal_bit(SIGTERM) | signal_bit(SIGQUIT);
-    // Their default action is to be ignored, or to stop and continue.
+    // Signals whose default action does not end the program: they are ignored, or stop it and let
+    // it go on.
     constexpr uint64_t harmless = signal_bit(SIGCHLD) | signal_bit(SIGURG) | signal_bit(SIGWINCH) |
                                   signal_bit(SIGCONT) | signal_bit(SIGSTOP) | signal_bit(SIGTSTP) |
                                   signal_bit(SIGTTIN) | signal_bit(SIGTTOU);

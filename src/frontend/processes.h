@@ -31,8 +31,8 @@ class Processes {
   virtual Stopping stopping(pid_t thread) = 0;
 };
 
-/// Those of this machine. What is asked for several times in a row on one thread costs no system
-/// call.
+/// The processes of this machine. What is asked for several times in a row on one thread costs no
+/// system call.
 Processes& system_processes();
 
 /// Who closes a descriptor of `handle`, where this thread asks for it.

@@ -87,7 +87,7 @@ void RequestQueue::ended(RequestClass request_class) {
 void RequestQueue::raise(uint64_t id) {
   auto submission = take(lines_[index_of(RequestClass::background)].waiting, id);
   if (submission == nullptr) return;
-  // Its slot will be of this class too.
+  // The connection that the request will occupy counts for the new class, too.
   submission->request.request_class = RequestClass::demand;
   push(std::move(submission));
 }

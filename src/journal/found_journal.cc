@@ -27,7 +27,8 @@ class Search {
     for (const std::string& name : names) {
       if (name.starts_with(start)) paths.push_back(options_.directory + "/" + name);
     }
-    // Whoever only looks (`read_journals`) holds a lock for a moment, on a busy machine for longer.
+    // `penstock status` (read_journals) locks a journal for the moment in which it looks at it, on
+    // a busy machine for longer: it is not taken for a mount that lives.
     constexpr std::chrono::milliseconds longest_pause{1000};
     std::chrono::milliseconds pause{0};
     while (!paths.empty() && pause <= longest_pause) {

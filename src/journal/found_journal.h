@@ -45,7 +45,8 @@ struct FoundJournal {
 };
 
 /// The oldest journal of this identity and prefix that has something in it and that no mount has.
-/// Those that have nothing in them are removed; `damaged` gets those that cannot be read.
+/// Dead mounts' journals with nothing in them are removed; `damaged` gets the journals that cannot
+/// be read.
 Result<std::optional<FoundJournal>> find_journal(const JournalOptions& options,
                                                  const std::shared_ptr<Disk>& disk,
                                                  const std::shared_ptr<Log>& log,

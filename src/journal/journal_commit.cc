@@ -39,7 +39,8 @@ void JournalCore::commit(Group& group) {
   }
 }
 
-/// Those that were refused before keep their own error.
+/// Gives the entries of a group that could not be made durable this error; those that were refused
+/// before keep their own.
 void JournalCore::fail(Group& group, const Error& error) {
   for (Entry& entry : group) {
     if (!entry.error) entry.error = error;

@@ -83,7 +83,8 @@ bool JournalCore::take_group(Group& group) {
 void JournalCore::flush() {
   {
     const MutexLock lock(mutex_);
-    // Whoever closed the journal has done this in the meantime.
+    // close() has made everything durable that this flush was posted for, or another flush is at
+    // it.
     if (closed_ || running_ || !posted_) return;
     running_ = true;
   }

@@ -112,7 +112,8 @@ int lock_folder(const std::shared_ptr<Disk>& disk, const std::string& path, Disk
   if (const int result = file.try_lock(LOCK_EX); result != 0) return result;
   Disk::Status status;
   if (const int result = file.stat(status); result != 0) return result;
-  // Whoever removed the folder held the lock until now.
+  // The folder was removed by the process that held its lock until now: this lock is on a folder
+  // without a name.
   if (status.links == 0) return -ENOENT;
   lock = std::move(file);
   return 0;

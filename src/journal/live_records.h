@@ -35,7 +35,7 @@ class LiveRecords {
   const std::map<uint64_t, File>& files() const noexcept { return files_; }
   const std::vector<JournalUpload>& uploads() const noexcept { return uploads_; }
   bool empty() const noexcept { return files_.empty() && uploads_.empty(); }
-  /// Those in the order of their last states.
+  /// The files in the order in which their last states were recorded.
   std::vector<const File*> in_order() const;
 
   /// How long a log with nothing else would be, about.

@@ -26,7 +26,7 @@ void SegmentFolder::remove(uint64_t number) {
   const std::string path = segment_path(number);
   const int result = disk_->unlink(path);
   if (result != 0 && result != -ENOENT) {
-    // It is removed when the journal is opened next.
+    // The segment stays until the journal is opened next, which removes it.
     log_->warning("cannot remove {}: {}", path, std::generic_category().message(-result));
     return;
   }

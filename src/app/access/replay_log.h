@@ -23,7 +23,8 @@ class ReplayLog {
   size_t size() const noexcept { return places_.size(); }
   /// Lines that the log says were lost, or that its last one was cut off: a remark each.
   const std::vector<std::string>& remarks() const noexcept { return remarks_; }
-  /// That of the moment, from 0 on. The error is a sentence, too: the file was changed.
+  /// The operation that began as number `index`, from 0 on. The error is a sentence, too: the file
+  /// was changed.
   Result<AccessRecord> read(size_t index);
 
  private:

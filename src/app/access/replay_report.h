@@ -19,7 +19,7 @@ class ReplayReport {
   using Time = std::chrono::nanoseconds;
 
   void add(const AccessRecord& record, const Played& played, Time took) EXCLUDES(mutex_);
-  /// It was not played.
+  /// An operation was not played.
   void leave_out() EXCLUDES(mutex_);
 
   /// How many had another answer than the recorded one.

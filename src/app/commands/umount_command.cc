@@ -168,12 +168,12 @@ int umount_command(std::span<const std::string> arguments, const Streams& stream
   const uint32_t owner = entry ? entry->owner_uid : environment.uid;
   std::vector<MountProcess> processes =
       MountProcess::find(runtime_directories_of(environment, owner), mountpoint);
-  // Those of earlier mounts at this place still end by themselves.
+  // Processes of earlier mounts at this place end by themselves, and are not waited for.
   if (entry)
     std::erase_if(processes, [&](const MountProcess& p) { return !p.serves(entry->device); });
   if (!entry && processes.empty()) return fail(streams, not_mounted_text(table, mountpoint));
   if (entry) {
-    // Who forces it does not ask who uses it.
+    // With --force programs may go on using what they have open, as with --lazy.
     const UnmountOutcome outcome =
         unmount_path(mountpoint, parsed->lazy || parsed->force, environment);
     if (outcome.kind == UnmountOutcome::Kind::busy) {

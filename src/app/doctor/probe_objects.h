@@ -25,9 +25,10 @@ class ProbeObjects {
   /// An upload that was begun, or has ended.
   void begun(const std::string& key, const std::string& upload_id);
   void ended(const std::string& upload_id) { uploads_.erase(upload_id); }
-  /// Making it has failed so: it does not exist where the store has refused it.
+  /// The request that was to make the object failed with this error: if that is the store's
+  /// refusal, there is no object to remove.
   void failed(const std::string& key, const Error& error);
-  /// It is known to be gone.
+  /// The object is known to be gone.
   void removed(const std::string& key) { keys_.erase(key); }
 
   /// Removes all of it, once what `calls` has given up is answered, and without minding its end or

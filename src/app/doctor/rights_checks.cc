@@ -24,7 +24,8 @@ std::string said(const Error& error) {
   return text;
 }
 
-/// Else it is the keys that were refused, or the clock, or nobody answered.
+/// Whether the store refused for want of a right. With any other error it refused the keys or this
+/// machine's clock, or did not answer.
 bool lacks_right(const Error& error) {
   return error.code() == Code::access_denied && error.detail().service_code == "AccessDenied";
 }

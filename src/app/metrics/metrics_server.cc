@@ -10,8 +10,8 @@ namespace penstock {
 
 MetricsServer::MetricsServer(const std::string& address)
     : host_(address.substr(0, address.rfind(':'))),
-      // Who does not send a request, or does not take the answer, does not keep others out for
-      // long.
+      // A client that sends no request, or does not take the answer, keeps others out for 5 s at
+      // most.
       exposer_({"listening_ports", address, "num_threads", "2", "request_timeout_ms", "5000"}) {}
 
 Result<std::unique_ptr<MetricsServer>> MetricsServer::listen(const std::string& address) {

@@ -141,7 +141,8 @@ Result<void> Mount::open_journal(const Options& options) {
   const std::string& directory = options.write.journal_dir;
   if (directory.empty()) return {};
   const bool read_only = options.mount.read_only;
-  // Who wants no journal only needs one to finish what another mount has promised.
+  // A mount without --write-back, or a read-only one, opens a journal only where an earlier mount
+  // has left promises in it.
   if ((read_only || !options.write.write_back) && !journal_left_in(directory)) return {};
   if (read_only) {
     log_->warning(

@@ -63,7 +63,8 @@ void Restorer::look_again(const WarmFile& file, FileSpool& still) {
   const Result<ArchiveLook> look = place_.look(file);
   if (look && look->state == ArchiveLook::State::readable) return report_.restored();
   if (look && look->state == ArchiveLook::State::ongoing) return keep(still, file);
-  // Its days may have ended while the others were waited for.
+  // The file was restored, and the days for which that was asked ended while others were waited
+  // for.
   report_.failed(file.name, look ? "is archived again; ask for more days"
                                  : std::string(look.error().message()));
 }

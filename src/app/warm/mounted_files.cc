@@ -93,7 +93,7 @@ class FileFinder {
     return true;
   }
 
-  /// It lies below a directory that is listed as a whole.
+  /// Whether the path lies below a directory that is listed as a whole.
   bool is_listed(const std::string& path) const {
     return std::any_of(listed_.begin(), listed_.end(),
                        [&](const std::string& listed) { return is_inside(path, listed); });

@@ -75,7 +75,7 @@ class Fetch final : public BodySink {
   // In the store's place, before a GET is begun for the rest: bytes from a local disk.
   /// Memory for the next bytes, at most `wanted` of them (not 0), which `owner` keeps.
   std::span<std::byte> room(uint64_t wanted, std::shared_ptr<Buffer>& owner);
-  /// So many of them are in place. False: nobody wants more.
+  /// The first `bytes` of what room() gave are in place. False: nobody wants more.
   bool filled_room(uint64_t bytes);
   /// Some bytes came from a local disk: its times say nothing about the link.
   bool local() const noexcept { return local_; }

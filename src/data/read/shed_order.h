@@ -37,7 +37,8 @@ class ShedOrder {
  public:
   void add(const std::shared_ptr<Shedder>& reader) EXCLUDES(mutex_);
   void remove(const Shedder& reader) EXCLUDES(mutex_);
-  /// It was used just now, and may have something to give. To be called after what made it so.
+  /// The reader was used just now, and may have memory to give. To be called after the use, not
+  /// before.
   void used(const Shedder& reader) EXCLUDES(mutex_);
   /// Makes the readers give up about `wanted` bytes, all that is idle first.
   void reclaim(uint64_t wanted) EXCLUDES(mutex_);

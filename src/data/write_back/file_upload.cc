@@ -85,7 +85,8 @@ bool FileUpload::write_next() {
     if (last) finish_now();
     return false;
   }
-  // Whoever comes second, this call or the answer, goes on.
+  // This call may return before the write is answered or after it: the second of the two goes on
+  // with the next load, so that answers that come at once do not nest.
   auto first = std::make_shared<std::atomic<bool>>(true);
   const Result<void> read = carry(
       load, [self = shared_from_this(), first, length = load.length](const Result<void>& result) {

@@ -228,7 +228,8 @@ void PendingFile::drop_early() {
   give_up(std::exchange(early_, nullptr));
 }
 
-/// Its parts are not, or not all, the file's any more.
+/// Ends an upload whose parts hold bytes that the file has no longer. No later mount goes on with
+/// it either.
 void PendingFile::give_up(std::shared_ptr<FileUpload> upload) {
   uploads_->disown();
   core_.parts.scheduler.post([upload = std::move(upload)] { upload->cancel(); });
@@ -286,7 +287,8 @@ void PendingFile::release() {
 
 void PendingFile::doom(Done<void> done) {
   const MutexLock lock(mutex_);
-  // That nothing is owed may not be durable yet.
+  // Nothing is owed, but the record that says so may not be durable yet, and after a crash the
+  // promise would be uploaded again.
   if (!owes()) {
     forget_outlived();
     return core_.parts.journal.forget(file_, std::move(done));
@@ -323,7 +325,8 @@ void PendingFile::close() {
   });
 }
 
-/// Who asked for a commit, of what was promised up to `promise`, that no run will answer.
+/// Answers those who asked to commit what was promised up to `promise`, where no run will do that
+/// any more.
 void PendingFile::fail_waiters(uint64_t promise, const Error& error, Deferred& after) {
   after.call([waiters = waiters_of(promise), error]() mutable {
     for (Done<ObjectInfo>& done : waiters) done(error);

@@ -26,8 +26,8 @@ bool PendingFile::room_may_come(const Error& error, Scheduler::Time deadline) {
     const Scheduler::Time began = deadline - room_patience;
     deadline = std::max(began, hopeful_at_.load()) + clearing_patience;
   }
-  // Who has waited in vain is told so at once from then on: a program that goes on after an error
-  // would wait again for each of its writes, and for its close.
+  // A file whose write has waited in vain for room is refused at once from then on: a program that
+  // goes on after an error would wait again for each of its writes, and for its close.
   if (now >= deadline) waited_in_vain_ = true;
   if (waited_in_vain_) return false;
   if (core_.full_disk_warning.due(now)) {

@@ -47,7 +47,7 @@ void PendingFile::start_run(Deferred& after) {
   });
 }
 
-/// It had its turn, but has not begun.
+/// The run got its turn among the uploads, and is put off before it has sent anything.
 void PendingFile::put_off_run(Deferred& after) {
   run_ = nullptr;
   for (Done<bool>& waiter : std::exchange(hold_waiters_, {}))
@@ -287,9 +287,9 @@ void PendingFile::adopt(const Run& run, ObjectInfo info, Deferred& after) {
   if (run.upload != nullptr) after.release(run.upload);
   map_.settle(generation);
   if (promise_ != nullptr && promise_->number == number) promise_ = nullptr;
-  // The next mount would find this object and compare it with what the journal has, so that is
-  // said first. It is in the bucket all the same if the disk fails.
-  // Who holds the file is to see what came of it, and thus comes last.
+  // The next mount would find this object and compare it with what the journal has, so that is said
+  // first. It is in the bucket all the same if the disk fails. A deletion or rename that holds the
+  // file is to see the result of this upload, and thus is answered last.
   ++answering_;
   auto answer = [self = shared_from_this(), waiters = waiters_of(number),
                  holders = std::exchange(hold_waiters_, {}), info](const Result<void>&) mutable {
