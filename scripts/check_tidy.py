@@ -11,6 +11,9 @@ the options differ, and all of them after a change of .clang-tidy or of clang's 
     --all       looks at every source
     --remember  writes to that file what was found clean, whenever a source is done: it may be interrupted
 
+Clang also compiles those headers of src/ and include/ alone that no source includes first: each has to include all that it
+uses, whatever stands before it elsewhere. The others are looked at with the source that begins with them.
+
 Both check the locks too (-Wthread-safety). The sources that PENSTOCK_UNITY puts together are looked at as one text, which
 takes half of the time; then clang looks at each alone, whether it includes what it uses of Penstock and hides no name (the
 standard library's headers are given to all of them ready, for the same reason). What was found good is remembered under
@@ -33,6 +36,7 @@ sys.path.insert(0, os.path.join(ROOT, "scripts", "lib"))
 from tidy_clean import Fingerprints, read_clean, write_clean  # noqa: E402
 
 TIDY = ["clang-tidy", "--quiet", "--checks=clang-diagnostic-*"]
+FIRST = re.compile(r'\A(?:\s*//[^\n]*\n)*\s*#include "([^"]*)"')
 STANDARD = re.compile(r"^#include <[a-z_0-9]+>$", re.MULTILINE)
 
 
@@ -54,11 +58,12 @@ class Job:
     directory: str
     flags: list  # the compiler and its options, without the file
     tidy: bool
+    header: bool = False
     ready: list = dataclasses.field(default_factory=list)  # options that bring in the standard library
 
     def title(self, root):
         first, more = os.path.relpath(self.sources[0], root), len(self.sources) - 1
-        return first + (f" and {more} more" if more else "") + (" (tidy)" if self.tidy else "")
+        return first + (f" and {more} more" if more else "") + (" (tidy)" if self.tidy else " (alone)" if self.header else "")
 
     def command(self):
         if self.tidy:
@@ -118,6 +123,21 @@ class Checker:
                 path = os.path.join(self.texts, re.sub(r"\W+", "-", os.path.relpath(path, self.build)) + ".cc")
             yield path, sources, entry["directory"], flags
 
+    def headers(self, entries):
+        """As entries: each header that begins no source, with the options of a source of its layer, or else of any."""
+        def layer(path):
+            return os.path.relpath(path, self.root).split(os.sep)[:2]
+
+        options, begun = {}, set()
+        for _, sources, directory, flags in reversed(entries):
+            begun.update(match[1] for match in (FIRST.search(read(source)) for source in sources) if match)
+            options[tuple(layer(sources[0]))] = options[()] = (directory, [*alone_flags(flags), "-x", "c++-header"])
+        for folder in ("include", "src"):
+            for place, _, names in sorted(os.walk(os.path.join(self.root, folder))):
+                for path in (os.path.join(place, name) for name in sorted(names) if name.endswith(".h")):
+                    if os.path.relpath(path, os.path.join(self.root, folder)) not in begun:
+                        yield (path, [path], *options.get(tuple(layer(path)), options[()]))
+
     def fingerprints(self, entries):
         """source, relative to the root → its fingerprint"""
         commands = {}
@@ -134,6 +154,9 @@ class Checker:
             sources = [source for source in sources if os.path.relpath(source, self.root) in wanted]
             if not sources:
                 continue
+            if path.endswith(".h"):
+                jobs.append(Job(sources, path, directory, flags, False, True))
+                continue
             if os.path.relpath(sources[0], self.root).startswith("src" + os.sep):
                 jobs.append(Job(sources, path, directory, flags, True))
             jobs += [Job([source], source, directory, alone_flags(flags), False) for source in sources]
@@ -143,7 +166,7 @@ class Checker:
         """Compiles the standard library's headers that sources with the same options include."""
         groups = {}
         for job in jobs:
-            if not job.tidy:
+            if not job.tidy and not job.header:
                 groups.setdefault((job.directory, *job.flags), []).append(job)
 
         def make(numbered):
@@ -228,6 +251,7 @@ def main():
     root = os.path.abspath(arguments.root)
     checker = Checker(os.path.abspath(arguments.build), root)
     entries = list(checker.entries())
+    entries += checker.headers(entries)
     fingerprints = checker.fingerprints(entries)
     remembered = Remembered(os.path.join(root, "tests", "checks", "tidy-clean.txt"), fingerprints)
     jobs = checker.jobs(entries, set(fingerprints) if arguments.all else remembered.changed())
@@ -255,7 +279,7 @@ def main():
     if arguments.remember:
         remembered.write()
     same = len(fingerprints) - len(remembered.waiting)
-    print(f"{same} of {len(fingerprints)} sources are as they were when they were found clean, see docs/development.md")
+    print(f"{same} of {len(fingerprints)} files are as they were when they were found clean, see docs/development.md")
     print(f"check_tidy: {len(jobs)} checked, {wrong} wrong")
     sys.exit(1 if wrong or not fingerprints else 0)
 

@@ -61,11 +61,14 @@ class TidyTest(unittest.TestCase):
         for name in os.listdir(folder):
             os.unlink(os.path.join(folder, name))
 
-    def assert_looks_at(self, *names, options=()):
+    def looked_at(self, *options, headers=False):
+        """The sources, or the headers that were compiled alone."""
         result = self.check(*options)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        looked = {line.split()[1] for line in result.stdout.splitlines() if line.startswith("[")}
-        self.assertEqual(looked, {f"src/{name}.cc" for name in names}, result.stdout)
+        return {line.split()[1] for line in result.stdout.splitlines() if line.startswith("[") and ("(alone)" in line) == headers}
+
+    def assert_looks_at(self, *names, options=()):
+        self.assertEqual(self.looked_at(*options), {f"src/{name}.cc" for name in names})
 
     def test_looks_at_everything_until_it_is_told_to_remember(self):
         self.assert_looks_at("a", "c")
@@ -81,7 +84,22 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(result.returncode, 1, result.stdout)
         self.assertIn("deep/b.h:2", result.stdout)
         self.assertNotIn("src/c.cc", result.stdout)
-        self.assertEqual([line.split()[1] for line in self.read(KEPT).splitlines()], ["src/c.cc"])
+        kept = [line.split()[1] for line in self.read(KEPT).splitlines()]
+        self.assertEqual([name for name in kept if name.endswith(".cc")], ["src/c.cc"])
+
+    def test_compiles_headers_alone_that_no_source_begins_with(self):
+        self.assertEqual(self.looked_at("--remember", headers=True), {"src/deep/b.h"})
+        self.forget_here()
+        self.assertEqual(self.looked_at(headers=True), set())
+        self.write("src/c.cc", '#include "a.h"\n#include "e.h"\nint c() { return a(); }\n')
+        self.write("src/e.h", "#pragma once\ninline int e() { return a(); }\n")
+        result = self.check()
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn("src/e.h:2", result.stdout)
+        self.write("src/e.h", '#pragma once\n#include "a.h"\ninline int e() { return a(); }\n')
+        self.assertEqual(self.looked_at("--remember", headers=True), {"src/e.h"})
+        self.write("src/deep/b.h", "#pragma once\ninline int deep() { return 3; }\n")
+        self.assertEqual(self.looked_at(headers=True), {"src/deep/b.h", "src/e.h"})
 
     def test_looks_at_who_includes_a_changed_header(self):
         self.remember()
