@@ -159,6 +159,33 @@ class Sizes(CheckTest):
         self.assert_refuses("check_sizes.py", "601 lines")
 
 
+    def test_refuses_classes_that_are_long_in_all_their_files(self):
+        def method(name, lines):
+            return self.function(lines, f"std::vector<int> {name}(std::string a) {{")
+
+        self.write("src/a.h", "namespace x {\nclass A final : public B {\n" + "  int a();\n" * 98 + "};\n"
+                   "struct A::Inner {\n" + "  int a();\n" * 90 + "};\n}\n")
+        for number in range(2):
+            self.write(f"src/a{number}.cc", method("A::f", 80) + method("A::g", 80) + method("A::operator()", 40)
+                       + method("A::Inner::f", 60) + method("other", 60) + method("std::f", 60))
+        self.assert_accepts("check_sizes.py")
+        self.write("src/b.cc", "A::~A() {\n}\n")
+        self.assert_refuses("check_sizes.py", "class A has 502 lines in all its files, at most 500", "1 wrong")
+
+    def test_classes_of_one_name_in_two_sources_are_two(self):
+        for name in ("a", "b"):
+            self.write(f"src/{name}.cc", "namespace {\nclass A {\n" + "  int a();\n" * 248 + "};\n}\n"
+                       + self.function(80, "A::A() : a_(std::string()) {") * 3)
+        self.assert_accepts("check_sizes.py")
+        self.write("src/a.cc", "class A {\n" + "  int a();\n" * 259 + "};\n" + self.function(80, "A::A() : a_(f()) {") * 3)
+        self.assert_refuses("check_sizes.py", "src/a.cc: class A has 501 lines", "1 wrong")
+
+    def test_an_exception_is_for_one_class(self):
+        for name, refused in (("PendingFile", False), ("PendingFiles", True)):
+            self.write("src/a.h", f"class {name} {{\n" + "  int a();\n" * 500 + "};\n")
+            (self.assert_refuses if refused else self.assert_accepts)("check_sizes.py")
+
+
 class Docs(CheckTest):
     def setUp(self):
         super().setUp()
