@@ -61,11 +61,10 @@ void FileWriterImpl::begin_commit(PendingCommit pending, Deferred& after) {
 bool FileWriterImpl::commits_midway(ByteRange range) const {
   if (!readable_) return true;
   bool copied = true;
-  map_.visit(range, [&](const SegmentMap::Segment& segment) REQUIRES(mutex_) {
+  contents_.visit(range, [&](const SegmentMap::Segment& segment) REQUIRES(mutex_) {
     for (uint64_t at = segment.range.offset; at < segment.range.end();) {
       const uint32_t number = core_.layout.number_at(at);
-      const auto part = parts_.find(number);
-      copied &= segment.source != Source::sent || (part != parts_.end() && part->second.copied);
+      copied &= segment.source != Source::sent || parts_.copied_from(number) != nullptr;
       at = core_.layout.range(number).end();
     }
     return copied;
@@ -93,12 +92,12 @@ void FileWriterImpl::advance_commit() {
   Deferred after;
   const MutexLock lock(mutex_);
   if (commit_ == nullptr || commit_->step != CommitRun::Step::prepare) return;
-  if (spilling_ || copying_) return;
+  if (part_memory_.spilling() || copying_) return;
   if (abandoned_ && !commit_->error)
     commit_->error = Error(Code::cancelled, "the file was given up");
   if (lost_) commit_->error = *lost_;
   if (commit_->error) {
-    unready_all();
+    parts_.put_back_ready();
     if (busy_ == 0) finish_commit(*commit_->error, after);
     return;
   }
@@ -117,31 +116,18 @@ void FileWriterImpl::advance_commit() {
 
 /// One PUT or parts; leaves the commit unplanned where something under way has to end first.
 void FileWriterImpl::plan_commit(Deferred& after) {
-  const ByteRange all{0, map_.size()};
-  bool sending = false;
-  for (const auto& [number, part] : parts_) {
-    sending |= part.state == Part::State::sending;
-  }
   commit_->as_put =
-      all.length <= core_.options.single_put_size && !map_.any(all, mask(Source::sent));
+      contents_.size() <= core_.options.single_put_size && !contents_.any(mask(Source::sent));
   if (!commit_->as_put) return plan_parts(after);
-  if (sending) return;
-  unready_all();
+  if (parts_.any(PartTable::State::sending)) return;
+  parts_.put_back_ready();
   commit_->planned = true;
-  if (map_.any(all, mask(Source::base))) start_fetch(all, 0, after);
-}
-
-bool FileWriterImpl::unchanged(uint32_t number) const {
-  const auto part = parts_.find(number);
-  return part == parts_.end() || !part->second.touched;
+  if (contents_.any(mask(Source::base))) start_fetch({0, contents_.size()}, 0, after);
 }
 
 void FileWriterImpl::plan_parts(Deferred& after) {
-  const uint32_t count = core_.layout.count(map_.size());
-  bool begun = false;
-  for (const auto& [number, part] : parts_) {
-    begun |= part.state == Part::State::sending || part.state == Part::State::stored;
-  }
+  const uint32_t count = core_.layout.count(contents_.size());
+  const bool begun = parts_.any(PartTable::State::sending) || parts_.any(PartTable::State::stored);
   // An upload that was created ahead of time, with metadata that have changed since, is not worth
   // the copy that would mend it.
   if (upload_ != nullptr && !begun && !upload_->id.empty() &&
@@ -152,19 +138,20 @@ void FileWriterImpl::plan_parts(Deferred& after) {
   commit_->todo.clear();
   commit_->open_parts = 0;
   for (uint32_t number = 1; number <= count; ++number) {
-    Part& part = parts_[number];
-    switch (part.state) {
-      case Part::State::idle:
+    switch (parts_.state(number)) {
+      case PartTable::State::idle: {
+        const ByteRange range = contents_.clip(number);
         commit_->todo.push_back(number);
-        part.after_fetch = false;
-        part.by_copy = !part.touched && !no_part_copy_ && clip(number).end() <= base_limit_ &&
-                       clip(number).length >= core_.limits.min_part_size;
+        parts_.plan(number, !parts_.touched(number) && !no_part_copy_ &&
+                                range.end() <= contents_.base_limit() &&
+                                range.length >= core_.limits.min_part_size);
         break;
-      case Part::State::ready:
-      case Part::State::sending:
+      }
+      case PartTable::State::ready:
+      case PartTable::State::sending:
         ++commit_->open_parts;
         break;
-      case Part::State::stored:
+      case PartTable::State::stored:
         break;
     }
   }
@@ -176,12 +163,13 @@ void FileWriterImpl::plan_parts(Deferred& after) {
 void FileWriterImpl::prepare_parts(Deferred& after) {
   while (!commit_->todo.empty()) {
     const uint32_t number = commit_->todo.front();
-    const bool fetch = !parts_[number].by_copy && map_.any(clip(number), mask(Source::base));
+    const ByteRange range = contents_.clip(number);
+    const bool fetch = !parts_.copies_base(number) && contents_.any(range, mask(Source::base));
     if (fetch && commit_->fetching >= fetches_at_once) return;
     commit_->todo.pop_front();
     ++commit_->open_parts;
     if (fetch) {
-      start_fetch(clip(number), number, after);
+      start_fetch(range, number, after);
     } else {
       make_ready(number, after);
     }
@@ -210,7 +198,6 @@ Metadata FileWriterImpl::of_new_contents(Metadata metadata) {
 std::string FileWriterImpl::tags_source() const { return base_ ? base_->key : key_; }
 
 void FileWriterImpl::start_put(Deferred& after) {
-  const ByteRange all{0, map_.size()};
   commit_->step = CommitRun::Step::putting;
   ++busy_;
   auto send = [this, self = shared_from_this(), key = key_,
@@ -224,7 +211,7 @@ void FileWriterImpl::start_put(Deferred& after) {
                            .tags_of = std::move(tags_of)},
                           [self](Result<ObjectInfo> info) { self->put_done(std::move(info)); });
   };
-  deliver(collect(all), std::move(send), after);
+  deliver(collect({0, contents_.size()}), std::move(send), after);
 }
 
 void FileWriterImpl::put_done(Result<ObjectInfo> result) {
@@ -247,14 +234,10 @@ void FileWriterImpl::start_complete(Deferred& after) {
   commit_->step = CommitRun::Step::completing;
   CompleteUpload request{.key = upload_->key,
                          .upload_id = upload_->id,
-                         .parts = {},
+                         .parts = parts_.completed(core_.layout.count(contents_.size())),
                          .condition = condition_on(upload_->key),
                          .can_begin_again = !map_.any({0, map_.size()}, mask(Source::sent)),
                          .just_seen = commit_->base_seen};
-  const uint32_t count = core_.layout.count(map_.size());
-  request.parts.reserve(count);
-  for (uint32_t number = 1; number <= count; ++number)
-    request.parts.push_back(parts_[number].completed);
   ++busy_;
   after.call([this, self = shared_from_this(), session = upload_,
               request = std::move(request)]() mutable {
@@ -293,10 +276,9 @@ void FileWriterImpl::complete_done(const std::shared_ptr<UploadSession>& session
 /// The object has the present contents: from now on everything is an edit of it.
 void FileWriterImpl::adopt(ObjectInfo info, const Metadata& metadata, Deferred& after) {
   info.key = key_;
-  info.size = map_.size();
+  info.size = contents_.size();
   info.metadata = metadata;
   base_ = std::move(info);
-  base_limit_ = base_->size;
   written_ = true;
   replaces_base_ = false;
   stored_metadata_ = metadata;
@@ -304,12 +286,9 @@ void FileWriterImpl::adopt(ObjectInfo info, const Metadata& metadata, Deferred& 
   unreported_ = true;
   restarts_ = 0;
   parts_.clear();
-  const ByteRange all{0, map_.size()};
-  map_.replace(all, Source::sent, Source::base);
-  map_.replace(all, Source::staged, Source::base);
-  leave_staging(after);
-  read_meanwhile_ = false;
-  const uint32_t count = core_.layout.count(map_.size());
+  contents_.became_object(after);
+  part_memory_.leave_staging();
+  const uint32_t count = core_.layout.count(contents_.size());
   for (uint32_t number = 1; number <= count; ++number) settle(number, after);
 }
 
@@ -350,7 +329,7 @@ void FileWriterImpl::finish_commit(Result<ObjectInfo> result, Deferred& after) {
     after.call([done = std::move(waiter), result]() mutable { done(std::move(result)); });
   }
   if (!result) {
-    unready_all();
+    parts_.put_back_ready();
     if (run->for_change && !queue_.empty()) finish_first(result.error(), after);
   }
   // One that finds nothing to do is answered at once: then it is the next one's turn.

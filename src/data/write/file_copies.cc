@@ -21,10 +21,9 @@ uint64_t FileWriterImpl::until_part(uint64_t offset) const {
 bool FileWriterImpl::takes_copy(uint32_t number) const {
   const uint64_t length = core_.layout.range(number).length;
   if (length < core_.limits.min_part_size || length > core_.limits.max_put_size) return false;
-  const auto part = parts_.find(number);
-  if (part == parts_.end()) return true;
-  if (part->second.state == Part::State::idle) return true;
-  return part->second.state == Part::State::stored && !map_.any(clip(number), mask(Source::sent));
+  if (parts_.state(number) == PartTable::State::idle) return true;
+  return parts_.state(number) == PartTable::State::stored &&
+         !contents_.any(contents_.clip(number), mask(Source::sent));
 }
 
 bool FileWriterImpl::copies(uint32_t number) const {
@@ -35,11 +34,12 @@ void FileWriterImpl::copy_parts(uint64_t offset, CopySource source, Done<uint64_
   Deferred after;
   const MutexLock lock(mutex_);
   const bool busy = abandoned_ || lost_ || failure_ || commit_ != nullptr || !queue_.empty() ||
-                    copying_ || spilling_ || moving_;
+                    copying_ || !part_memory_.idle();
   // The end of the file is to be sent anew where it grows, which takes its bytes.
-  const uint64_t size = map_.size();
+  const uint64_t size = contents_.size();
   const bool end_sent =
-      size > 0 && offset > size && map_.any(clip(core_.layout.number_at(size)), mask(Source::sent));
+      size > 0 && offset > size &&
+      contents_.any(contents_.clip(core_.layout.number_at(size)), mask(Source::sent));
   uint64_t end = offset;
   uint32_t last = 0;
   if (!busy && !end_sent && !no_part_copy_ && until_part(offset) == 0) {
@@ -64,8 +64,8 @@ void FileWriterImpl::copy_parts(uint64_t offset, CopySource source, Done<uint64_
                        .error = {},
                        .done = std::move(done)};
   for (uint32_t number = first; number <= last; ++number) {
-    unkeep(number);
-    parts_[number].by_copy = false;
+    part_memory_.unkeep(number);
+    parts_.plan(number, false);
     make_ready(number, after);
   }
   if (upload_ == nullptr) create_upload(after);
@@ -73,10 +73,8 @@ void FileWriterImpl::copy_parts(uint64_t offset, CopySource source, Done<uint64_
 
 void FileWriterImpl::part_copied(const std::shared_ptr<UploadSession>& session, uint32_t number,
                                  const Result<CompletedPart>& result, Deferred& after) {
-  Part& part = parts_[number];
   if (result && session == upload_) {
-    part.state = Part::State::stored;
-    part.completed = {number, result->etag, core_.layout.range(number).length};
+    parts_.stored(number, {number, result->etag, core_.layout.range(number).length});
     return;
   }
   if (!copying_->error) {
@@ -97,9 +95,9 @@ void FileWriterImpl::check_copy() {
   if (!copying_) return;
   bool stored = true;
   for (uint32_t number = copying_->first; number <= copying_->last; ++number) {
-    const Part::State state = parts_[number].state;
-    if (state == Part::State::ready || state == Part::State::sending) return;
-    stored &= state == Part::State::stored;
+    const PartTable::State state = parts_.state(number);
+    if (state == PartTable::State::ready || state == PartTable::State::sending) return;
+    stored &= state == PartTable::State::stored;
   }
   PartsCopy copy = *std::exchange(copying_, std::nullopt);
   const bool whole = stored && !copy.error && !abandoned_;
@@ -114,26 +112,21 @@ void FileWriterImpl::check_copy() {
 }
 
 void FileWriterImpl::adopt_copy(const PartsCopy& copy, Deferred& after) {
-  const uint64_t old_size = map_.size();
+  const uint64_t old_size = contents_.size();
   contents_dirty_ = true;
   if (copy.range.offset > old_size) touch(core_.layout.number_at(old_size));
-  const auto from = std::make_shared<const CopiedFrom>(
-      CopiedFrom{.source = copy.source, .offset = copy.range.offset});
-  for (uint32_t number = copy.first; number <= copy.last; ++number) {
-    parts_[number].touched = true;
-    parts_[number].copied = from;
-  }
-  map_.assign(copy.range, Source::sent);
-  blocks_.drop(copy.range, after);
+  const auto from = std::make_shared<const PartTable::CopiedFrom>(
+      PartTable::CopiedFrom{.source = copy.source, .offset = copy.range.offset});
+  for (uint32_t number = copy.first; number <= copy.last; ++number) parts_.copied(number, from);
+  contents_.replaced_in_upload(copy.range, after);
   consider(std::max<uint32_t>(copy.first, 2) - 1, after);
 }
 
 /// Some of the parts may be in the upload all the same, with bytes that are not the file's.
 void FileWriterImpl::undo_copy(const PartsCopy& copy, Deferred& after) {
-  for (uint32_t number = copy.first; number <= copy.last; ++number)
-    parts_[number].state = Part::State::idle;
-  const bool left_over = leaves_parts_out(map_.size());
-  if (!left_over || map_.any({0, map_.size()}, mask(Source::sent))) return;
+  for (uint32_t number = copy.first; number <= copy.last; ++number) parts_.put_back(number);
+  const bool left_over = leaves_parts_out(contents_.size());
+  if (!left_over || contents_.any(mask(Source::sent))) return;
   retire(std::move(upload_), after);
   forget_sent_parts();
   consider_all(after);

@@ -14,32 +14,24 @@ namespace penstock {
 /// How often an upload that the store lost is made again before its error is believed.
 constexpr uint32_t most_restarts = 3;
 
-ByteRange FileWriterImpl::clip(uint32_t number) const {
-  ByteRange range = core_.layout.range(number);
-  range.length = std::min(range.end(), std::max(map_.size(), range.offset)) - range.offset;
-  return range;
-}
-
 /// Sends the part ahead of the commit if that is likely not to be in vain.
 void FileWriterImpl::consider(uint32_t number, Deferred& after) {
-  const auto part = parts_.find(number);
-  if (commit_ != nullptr || abandoned_ || no_early_upload_ || part == parts_.end()) return;
-  if (part->second.state != Part::State::idle || part->second.sent_before) return;
+  if (commit_ != nullptr || abandoned_ || no_early_upload_ || !parts_.known(number)) return;
+  if (parts_.state(number) != PartTable::State::idle || parts_.sent_before(number)) return;
   if (copies(number)) return;
   const ByteRange range = core_.layout.range(number);
-  if (map_.size() <= range.end()) return;
-  if (range.offset < base_limit_) return;  // an edit: the next write may well go here, too
-  if (map_.any(range, Source::hole | Source::base)) return;
+  if (contents_.size() <= range.end()) return;
+  // An edit: the next write may well go here, too.
+  if (range.offset < contents_.base_limit()) return;
+  if (contents_.any(range, Source::hole | Source::base)) return;
   make_ready(number, after);
   if (upload_ == nullptr) create_upload(after);
 }
 
 void FileWriterImpl::make_ready(uint32_t number, Deferred& after) {
-  Part& part = parts_[number];
-  part.state = Part::State::ready;
-  if (!part.by_copy) unkeep(number);
-  const bool copy = part.by_copy || copies(number);
-  (copy ? ready_copies_ : ready_).push_back(number);
+  if (!parts_.copies_base(number)) part_memory_.unkeep(number);
+  const bool copy = parts_.copies_base(number) || copies(number);
+  parts_.ready(number, copy ? PartTable::Way::copy : PartTable::Way::bytes);
   if (upload_ == nullptr || upload_->id.empty()) return;  // upload_created asks for all
   after.call(
       [self = shared_from_this(), copy] { self->request_slots(copy ? 0 : 1, copy ? 1 : 0); });
@@ -64,11 +56,8 @@ std::vector<ByteRange> FileWriterImpl::resume(LeftUpload upload) {
     const ByteRange range = core_.layout.range(completed.number);
     // The end of a file that has grown since; it is sent again under the same number.
     if (completed.size != range.length) continue;
-    Part& part = parts_[completed.number];
-    part.state = Part::State::stored;
-    part.touched = true;
-    part.completed = std::move(completed);
-    map_.assign(range, Source::sent);
+    parts_.found(std::move(completed));
+    contents_.replaced_in_upload(range, after);
     kept.push_back(range);
   }
   return kept;
@@ -82,13 +71,6 @@ void FileWriterImpl::try_again() {
   no_early_upload_ = false;
   restarts_ = 0;
   consider_all(after);
-}
-
-void FileWriterImpl::unready_all() {
-  for (std::deque<uint32_t>* ready : {&ready_, &ready_copies_}) {
-    for (const uint32_t number : *ready) parts_[number].state = Part::State::idle;
-    ready->clear();
-  }
 }
 
 void FileWriterImpl::create_upload(Deferred& after) {
@@ -119,8 +101,8 @@ void FileWriterImpl::upload_created(const std::shared_ptr<UploadSession>& sessio
     if (session != upload_) {
       if (id) retire(session, after);
     } else if (id) {
-      after.call([self = shared_from_this(), parts = static_cast<uint32_t>(ready_.size()),
-                  copies = static_cast<uint32_t>(ready_copies_.size())] {
+      after.call([self = shared_from_this(), parts = parts_.count_ready(PartTable::Way::bytes),
+                  copies = parts_.count_ready(PartTable::Way::copy)] {
         self->request_slots(parts, copies);
       });
     } else {
@@ -129,12 +111,12 @@ void FileWriterImpl::upload_created(const std::shared_ptr<UploadSession>& sessio
       if (copying_) {
         // It ends by that, as one that copied nothing, and a commit waits for its end.
         if (!copying_->error) copying_->error = id.error();
-        unready_all();
+        parts_.put_back_ready();
       } else if (commit_ != nullptr) {
         if (!commit_->error) commit_->error = id.error();
-      } else if (!ready_.empty() || !ready_copies_.empty()) {
+      } else if (parts_.any(PartTable::State::ready)) {
         failure_ = id.error();
-        unready_all();
+        parts_.put_back_ready();
       }
     }
   }
@@ -162,19 +144,15 @@ void FileWriterImpl::retire(std::shared_ptr<UploadSession> session, Deferred& af
 void FileWriterImpl::send_one() {
   Deferred after;
   const MutexLock lock(mutex_);
-  if (ready_.empty() || upload_ == nullptr || upload_->id.empty()) {
+  const bool created = upload_ != nullptr && !upload_->id.empty();
+  const std::optional<uint32_t> taken = created ? parts_.take(PartTable::Way::bytes) : std::nullopt;
+  if (!taken) {
     after.call([this, self = shared_from_this()] { core_.slots.release(); });
     return;
   }
-  const uint32_t number = ready_.front();
-  ready_.pop_front();
-  Part& part = parts_[number];
-  part.state = Part::State::sending;
+  const uint32_t number = *taken;
   upload_->last_part = std::max(upload_->last_part, number);
   ++busy_;
-  const ByteRange range = clip(number);
-  part.in_memory = map_.bytes(range, Source::memory);
-  sending_bytes_ += part.in_memory;
   auto send = [this, self = shared_from_this(), session = upload_, key = upload_->key,
                id = upload_->id, number](Result<Body> body) {
     auto sent = [this, self, session, number](Result<CompletedPart> done) {
@@ -186,26 +164,25 @@ void FileWriterImpl::send_one() {
     core_.parts.store.upload_part(
         {.key = key, .upload_id = id, .number = number, .body = std::move(*body)}, std::move(sent));
   };
-  deliver(collect(range), std::move(send), after);
+  deliver(collect(contents_.clip(number)), std::move(send), after);
 }
 
 void FileWriterImpl::copy_one() {
   Deferred after;
   const MutexLock lock(mutex_);
-  if (ready_copies_.empty() || upload_ == nullptr || upload_->id.empty()) {
+  const bool created = upload_ != nullptr && !upload_->id.empty();
+  const std::optional<uint32_t> taken = created ? parts_.take(PartTable::Way::copy) : std::nullopt;
+  if (!taken) {
     after.call([this, self = shared_from_this()] { core_.copy_slots.release(); });
     return;
   }
-  const uint32_t number = ready_copies_.front();
-  ready_copies_.pop_front();
-  parts_[number].state = Part::State::sending;
-  upload_->last_part = std::max(upload_->last_part, number);
+  upload_->last_part = std::max(upload_->last_part, *taken);
   ++busy_;
-  send_copy(number, after);
+  send_copy(*taken, after);
 }
 
 void FileWriterImpl::send_copy(uint32_t number, Deferred& after) {
-  const ByteRange range = clip(number);
+  const ByteRange range = contents_.clip(number);
   UploadPartCopy request{.key = upload_->key,
                          .upload_id = upload_->id,
                          .number = number,
@@ -234,22 +211,9 @@ void FileWriterImpl::send_copy(uint32_t number, Deferred& after) {
   });
 }
 
-/// The bytes of `range`, none of which may be `sent` or `base`.
 std::shared_ptr<Outgoing> FileWriterImpl::collect(ByteRange range) {
   auto outgoing = std::make_shared<Outgoing>(core_.memory);
-  map_.visit(range, [&](const SegmentMap::Segment& segment) REQUIRES(mutex_) {
-    if (segment.source == Source::memory) {
-      blocks_.visit(segment.range,
-                    [&](std::span<const std::byte> bytes, const std::shared_ptr<Buffer>& buffer) {
-                      outgoing->add(bytes, buffer);
-                    });
-    } else if (segment.source == Source::staged) {
-      outgoing->add_staged(staging_, segment.range);
-    } else {
-      outgoing->add_zeros(segment.range.length);
-    }
-    return true;
-  });
+  contents_.collect(range, *outgoing);
   return outgoing;
 }
 
@@ -274,9 +238,7 @@ void FileWriterImpl::part_done(const std::shared_ptr<UploadSession>& session, ui
   Deferred after;
   const MutexLock lock(mutex_);
   --busy_;
-  Part& part = parts_[number];
-  part.state = Part::State::idle;
-  sending_bytes_ -= std::exchange(part.in_memory, 0);
+  parts_.put_back(number);
   if (copies(number)) {
     part_copied(session, number, result, after);
   } else if (session != upload_) {
@@ -286,9 +248,8 @@ void FileWriterImpl::part_done(const std::shared_ptr<UploadSession>& session, ui
     }
     consider(number, after);
   } else if (result) {
-    part.state = Part::State::stored;
-    part.completed = {number, result->etag, clip(number).length};
-    if (commit_ != nullptr) commit_->base_seen |= part.by_copy;
+    parts_.stored(number, {number, result->etag, contents_.clip(number).length});
+    if (commit_ != nullptr) commit_->base_seen |= parts_.copies_base(number);
     if (commit_ != nullptr && commit_->planned) --commit_->open_parts;
     settle(number, after);
   } else {
@@ -297,15 +258,14 @@ void FileWriterImpl::part_done(const std::shared_ptr<UploadSession>& session, ui
 }
 
 void FileWriterImpl::part_failed(uint32_t number, const Error& error, Deferred& after) {
-  Part& part = parts_[number];
+  const bool copy = parts_.copies_base(number);
   Error reason = error;
   const bool names_upload = error.detail().service_code == "NoSuchUpload";
-  if (error.code() == Code::not_found && (names_upload || !part.by_copy))
-    return lose_upload(error, after);
-  if (part.by_copy) {
+  if (error.code() == Code::not_found && (names_upload || !copy)) return lose_upload(error, after);
+  if (copy) {
     if (error.code() == Code::not_supported) {
       no_part_copy_ = true;
-      part.by_copy = false;
+      parts_.plan(number, false);
       if (commit_ != nullptr && commit_->planned) {
         --commit_->open_parts;
         commit_->todo.push_back(number);
@@ -328,8 +288,7 @@ void FileWriterImpl::lose_upload(const Error& error, Deferred& after) {
   upload_.reset();
   ++restarts_;
   forget_sent_parts();
-  const ByteRange all{0, map_.size()};
-  if (map_.any(all, mask(Source::sent))) {
+  if (contents_.any(mask(Source::sent))) {
     lost_ = Error(
         Code::unavailable,
         Error::Detail{
@@ -355,69 +314,24 @@ void FileWriterImpl::lose_upload(const Error& error, Deferred& after) {
 
 /// The upload that has them is no longer the file's: they are to be sent again.
 void FileWriterImpl::forget_sent_parts() {
-  unready_all();
-  for (auto& [number, part] : parts_) {
-    if (part.state != Part::State::stored) continue;
-    part.state = Part::State::idle;
-    part.sent_before = false;
-    unkeep(number);
-  }
+  for (const uint32_t number : parts_.forget_sent()) part_memory_.unkeep(number);
 }
 
 void FileWriterImpl::consider_all(Deferred& after) {
-  std::vector<uint32_t> numbers;
-  for (const auto& [number, part] : parts_) numbers.push_back(number);
-  for (const uint32_t number : numbers) consider(number, after);
+  for (const uint32_t number : parts_.numbers()) consider(number, after);
 }
 
 bool FileWriterImpl::awaited(uint32_t number) const {
   if (queue_.empty()) return false;
-  const ByteRange next = queue_.front().change.reach(map_.size());
+  const ByteRange next = queue_.front().change.reach(contents_.size());
   const ByteRange range = core_.layout.range(number);
   return next.offset < range.end() && range.offset < next.end();
 }
 
-/// The part is in the store: its memory is kept for programs that come back to it (headers, tails),
-/// or freed.
+/// The part is in the store: its memory is kept, or is to be had from elsewhere.
 void FileWriterImpl::settle(uint32_t number, Deferred& after) {
-  const uint64_t bytes = map_.bytes(clip(number), Source::memory);
-  if (bytes == 0 || kept_.contains(number)) return;
-  if (awaited(number)) {
-    core_.memory->keep_anyway(bytes);
-    return keep(number, bytes);
-  }
-  if (core_.memory->try_keep(bytes)) return keep(number, bytes);
-  // The first part and the newest ones are the likeliest to be changed.
-  const auto oldest = kept_.upper_bound(1);
-  if (oldest != kept_.end() && oldest->first < number) {
-    let_go(oldest->first, after);
-    if (core_.memory->try_keep(bytes)) return keep(number, bytes);
-  }
-  let_go(number, after);
-}
-
-void FileWriterImpl::keep(uint32_t number, uint64_t bytes) {
-  kept_[number] = bytes;
-  kept_bytes_ += bytes;
-}
-
-void FileWriterImpl::unkeep(uint32_t number) {
-  const auto found = kept_.find(number);
-  if (found == kept_.end()) return;
-  core_.memory->unkeep(found->second);
-  kept_bytes_ -= found->second;
-  kept_.erase(found);
-}
-
-/// Frees the memory of a part whose bytes the store has, in the upload or in the base.
-void FileWriterImpl::drop(uint32_t number, Deferred& after) {
-  unkeep(number);
-  const auto part = parts_.find(number);
-  const bool uploaded =
-      part != parts_.end() && part->second.state == Part::State::stored && !part->second.by_copy;
-  const ByteRange range = clip(number);
-  map_.replace(range, Source::memory, uploaded ? Source::sent : Source::base);
-  blocks_.drop(range, after);
+  part_memory_.settle(number, awaited(number), phase(), after);
+  move_next(after);
 }
 
 }  // namespace penstock

@@ -59,7 +59,7 @@ void FileWriterImpl::read_again(ByteRange range, std::stop_token cancel,
 void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Slices> done) {
   Deferred after;
   const MutexLock lock(mutex_);
-  const uint64_t size = map_.size();
+  const uint64_t size = contents_.size();
   if (abandoned_) {
     after.call([done = std::move(done)]() mutable {
       done(Error(Code::cancelled, "the file was given up"));
@@ -71,7 +71,7 @@ void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Sl
     after.call([done = std::move(done)]() mutable { done(Slices{}); });
     return;
   }
-  if (map_.any(range, mask(Source::sent)) && commit_ != nullptr) {
+  if (contents_.any(range, mask(Source::sent)) && commit_ != nullptr) {
     // The object that is about to be there has them.
     commit_->waiters.emplace_back([self = shared_from_this(), range, cancel = std::move(cancel),
                                    done = std::move(done)](const Result<ObjectInfo>&) mutable {
@@ -80,18 +80,18 @@ void FileWriterImpl::read_dirty(ByteRange range, std::stop_token cancel, Done<Sl
     return;
   }
   auto gathering = std::make_shared<Gathering>(range, std::move(done));
-  map_.visit(range, [&](const SegmentMap::Segment& segment) REQUIRES(mutex_) {
+  contents_.visit(range, [&](const SegmentMap::Segment& segment) REQUIRES(mutex_) {
     const std::span<std::byte> into = gathering->piece(segment.range);
     switch (segment.source) {
       case Source::hole:
         std::memset(into.data(), 0, into.size());
         break;
       case Source::memory:
-        blocks_.copy_out(segment.range.offset, into);
+        contents_.copy_out(segment.range.offset, into);
         break;
       case Source::staged:
         gathering->expect(1);
-        after.call([this, self = shared_from_this(), gathering, file = staging_,
+        after.call([this, self = shared_from_this(), gathering, file = contents_.staging(),
                     offset = segment.range.offset, into] {
           core_.parts.scheduler.post([self, gathering, file, offset, into] {
             gathering->arrived(file->read(offset, into));
@@ -131,18 +131,17 @@ void FileWriterImpl::read_sent(ByteRange range, const std::shared_ptr<Gathering>
     const ByteRange some{at, std::min(range.end(), core_.layout.range(number).end()) - at};
     at = some.end();
     gathering->expect(1);
-    const auto part = parts_.find(number);
-    if (part == parts_.end() || part->second.copied == nullptr) {
+    const std::shared_ptr<const PartTable::CopiedFrom> from = parts_.copied_from(number);
+    if (from == nullptr) {
       after.call([gathering, error = out_of_reach()] { gathering->arrived(error); });
       continue;
     }
-    const CopiedFrom& from = *part->second.copied;
     after.call([this, self = shared_from_this(), gathering, cancel, some, from,
                 into = gathering->piece(some)] {
-      const ByteRange theirs{from.source.range.offset + (some.offset - from.offset), some.length};
-      core_.parts.store.get({.key = from.source.key,
+      const ByteRange theirs{from->source.range.offset + (some.offset - from->offset), some.length};
+      core_.parts.store.get({.key = from->source.key,
                              .range = theirs,
-                             .if_match = from.source.etag,
+                             .if_match = from->source.etag,
                              .sink = std::make_shared<CopySink>(theirs.offset, into, gathering),
                              .cancel = cancel},
                             [this, self, gathering](const Result<ObjectInfo>& got) {
@@ -161,13 +160,12 @@ void FileWriterImpl::start_fetch(ByteRange range, uint32_t part, Deferred& after
   const uint64_t block = core_.layout.block_size();
   const uint64_t share = range.length / fetches_of_part / block * block;
   const uint64_t step = std::max(share, shortest_fetch * block);
-  if (part != 0) parts_[part].after_fetch = true;
   for (uint64_t offset = range.offset; offset < range.end(); offset += step) {
     const ByteRange some{offset, std::min(step, range.end() - offset)};
-    if (!map_.any(some, mask(Source::base))) continue;
+    if (!contents_.any(some, mask(Source::base))) continue;
     ++commit_->fetching;
     ++busy_;
-    if (part != 0) ++parts_[part].fetching;
+    if (part != 0) parts_.fetching(part);
     after.call(
         [self = shared_from_this(), fetch = Fetch{.range = some, .part = part, .piece = {}}] {
           self->fetch_next(fetch, std::nullopt);
@@ -181,27 +179,17 @@ void FileWriterImpl::fetch_next(Fetch fetch, std::optional<MemoryGrant> grant) {
   {
     Deferred after;
     const MutexLock lock(mutex_);
-    fetch.piece = {};
-    map_.visit(fetch.range, [&](const SegmentMap::Segment& segment) {
-      if (segment.source == Source::base) fetch.piece = segment.range;
-      return fetch.piece.length == 0;
-    });
+    // A few blocks at a time: what is reserved is small, and blocks are what memory comes in.
+    fetch.piece = contents_.next_of_base(fetch.range, longest_piece);
     ended = fetch.piece.length == 0 || commit_->error || abandoned_;
     if (ended) {
       --busy_;
       --commit_->fetching;
       // A part that has all its bytes can go.
-      const bool last = fetch.part != 0 && --parts_[fetch.part].fetching == 0;
-      if (last && !commit_->error && !abandoned_ &&
-          std::exchange(parts_[fetch.part].after_fetch, false)) {
-        make_ready(fetch.part, after);
-      }
+      const bool last = fetch.part != 0 && parts_.fetched(fetch.part);
+      if (last && !commit_->error && !abandoned_) make_ready(fetch.part, after);
     } else {
-      // A few blocks at a time: what is reserved is small, and blocks are what memory comes in.
-      const uint64_t block = core_.layout.block_size();
-      const uint64_t most = (fetch.piece.offset / block + longest_piece) * block;
-      fetch.piece.length = std::min(fetch.piece.end(), most) - fetch.piece.offset;
-      const uint64_t needed = blocks_.needed(fetch.piece);
+      const uint64_t needed = contents_.memory_for(fetch.piece);
       if (!grant && needed > 0) {
         if (auto memory = core_.memory->try_take(needed)) grant = MemoryGrant{std::move(*memory)};
       }
@@ -209,19 +197,13 @@ void FileWriterImpl::fetch_next(Fetch fetch, std::optional<MemoryGrant> grant) {
         wanted = needed;
       } else {
         Reservation memory = grant ? std::move(grant->reservation) : Reservation();
-        blocks_.prepare(fetch.piece, std::move(memory), after);
-        blocks_.pin(fetch.piece);
-        auto sink = std::make_shared<ScatterSink>(fetch.piece.offset);
-        blocks_.visit(fetch.piece,
-                      [&](std::span<std::byte> bytes, const std::shared_ptr<Buffer>& buffer) {
-                        sink->add(bytes, buffer);
-                      });
-        after.call(
-            [this, self = shared_from_this(), fetch, sink, key = base_->key, etag = base_->etag] {
-              core_.parts.store.get(
-                  {.key = key, .range = fetch.piece, .if_match = etag, .sink = sink, .cancel = {}},
-                  [self, fetch](const Result<ObjectInfo>& got) { self->fetched(fetch, got); });
-            });
+        auto sink = contents_.open_for(fetch.piece, std::move(memory), after);
+        after.call([this, self = shared_from_this(), fetch, sink = std::move(sink),
+                    key = base_->key, etag = base_->etag] {
+          core_.parts.store.get(
+              {.key = key, .range = fetch.piece, .if_match = etag, .sink = sink, .cancel = {}},
+              [self, fetch](const Result<ObjectInfo>& got) { self->fetched(fetch, got); });
+        });
       }
     }
   }
@@ -235,10 +217,8 @@ void FileWriterImpl::fetch_next(Fetch fetch, std::optional<MemoryGrant> grant) {
 void FileWriterImpl::fetched(Fetch fetch, const Result<ObjectInfo>& result) {
   {
     const MutexLock lock(mutex_);
-    blocks_.unpin(fetch.piece);
-    if (result) {
-      map_.assign(fetch.piece, Source::memory);
-    } else if (!commit_->error) {
+    contents_.arrived(fetch.piece, !result);
+    if (!result && !commit_->error) {
       const Error& error = result.error();
       // Whoever removed the base changed it.
       commit_->error = error.code() == Code::not_found ? error.with_code(Code::changed) : error;

@@ -6,12 +6,6 @@
 #include <utility>
 
 namespace penstock {
-namespace {
-
-bool overlap(ByteRange a, ByteRange b) { return a.offset < b.end() && b.offset < a.end(); }
-
-}  // namespace
-
 FileWriterImpl::FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base,
                                Metadata initial, std::shared_ptr<UploadRegistry> uploads)
     : core_(core),
@@ -22,18 +16,23 @@ FileWriterImpl::FileWriterImpl(WriteCore& core, std::string key, std::optional<W
       key_(std::move(key)),
       metadata_(std::move(initial)),
       contents_dirty_(!base),
-      blocks_(core.parts.buffers, core.layout.block_size()) {
+      contents_(core.parts.buffers, core.layout),
+      part_memory_(core, contents_, parts_, readable_) {
   if (!base) return;
   base_ = std::move(base->object);
-  base_limit_ = base_->size;
-  map_.assign({0, base_limit_}, Source::base);
+  contents_.start_from_base(base_->size);
 }
 
 FileWriterImpl::~FileWriterImpl() { core_.memory->leave(this); }
 
 uint64_t FileWriterImpl::size() const {
   const MutexLock lock(mutex_);
-  return map_.size();
+  return contents_.size();
+}
+
+std::optional<uint64_t> FileWriterImpl::seek(uint64_t offset, bool hole) const {
+  const MutexLock lock(mutex_);
+  return contents_.seek(offset, hole);
 }
 
 void FileWriterImpl::set_exclusive(bool exclusive) {
@@ -47,7 +46,7 @@ bool FileWriterImpl::dirty() const {
 }
 
 uint64_t FileWriterImpl::memory_for(const Change& change) const {
-  return change.data.empty() ? 0 : blocks_.needed(change.range(map_.size()));
+  return change.data.empty() ? 0 : contents_.memory_for(change.range(contents_.size()));
 }
 
 /// Whether the change can be applied now; false: something that is under way will ask again.
@@ -55,7 +54,7 @@ Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
   if (abandoned_) return Error(Code::cancelled, "the file was given up");
   if (lost_) return *lost_;
   if (failure_ && !change.resizes()) return *failure_;
-  const ByteRange asked = change.range(map_.size());
+  const ByteRange asked = change.range(contents_.size());
   const uint64_t limit = core_.layout.max_size();
   if (asked.length > limit || asked.offset > limit - asked.length) {
     return Error(Code::too_large,
@@ -63,29 +62,24 @@ Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
   }
   if (commit_ != nullptr || copying_) return false;
   if (change.resizes() && leaves_parts_out(asked.offset)) {
-    const bool sending = std::any_of(parts_.begin(), parts_.end(), [](const auto& part) {
-      return part.second.state == Part::State::sending;
-    });
-    if (sending) return false;
-    if (map_.any({0, asked.offset}, mask(Source::sent))) {
+    if (parts_.any(PartTable::State::sending)) return false;
+    if (contents_.any({0, asked.offset}, mask(Source::sent))) {
       if (!commits_midway({0, asked.offset})) return out_of_reach();
       commit_midway(after);
       commit_->for_change = true;
       return false;
     }
   }
-  const ByteRange touched = change.reach(map_.size());
+  const ByteRange touched = change.reach(contents_.size());
   if (touched.length == 0) return true;
-  for (const auto& writing : {spilling_, moving_}) {
-    if (writing && overlap(*writing, touched)) return false;
-  }
+  if (part_memory_.writes(touched)) return false;
+  const uint32_t first = core_.layout.number_at(touched.offset);
   const uint32_t last = core_.layout.number_at(touched.end() - 1);
-  for (auto part = parts_.lower_bound(core_.layout.number_at(touched.offset));
-       part != parts_.end() && part->first <= last; ++part) {
-    if (part->second.state == Part::State::sending) return false;
-    if (part->second.state != Part::State::stored) continue;
-    if (!needs_sent(part->first, change)) continue;
-    if (!commits_midway(clip(part->first))) return out_of_reach();
+  for (const uint32_t number : parts_.numbers(first, last)) {
+    const PartTable::State state = parts_.state(number);
+    if (state == PartTable::State::sending) return false;
+    if (state != PartTable::State::stored || !needs_sent(number, change)) continue;
+    if (!commits_midway(contents_.clip(number))) return out_of_reach();
     commit_midway(after);
     commit_->for_change = true;
     return false;
@@ -95,11 +89,11 @@ Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
 
 /// Whether the part keeps bytes that only the store has.
 bool FileWriterImpl::needs_sent(uint32_t number, const Change& change) const {
-  const ByteRange part = clip(number);
+  const ByteRange part = contents_.clip(number);
   const auto any = [&](uint64_t begin, uint64_t end) REQUIRES(mutex_) {
-    return begin < end && map_.any({begin, end - begin}, mask(Source::sent));
+    return begin < end && contents_.any({begin, end - begin}, mask(Source::sent));
   };
-  const ByteRange asked = change.range(map_.size());
+  const ByteRange asked = change.range(contents_.size());
   if (change.resizes()) return any(part.offset, std::min(part.end(), asked.offset));
   const bool zeroes = change.kind == Change::Kind::zero || change.kind == Change::Kind::punch;
   if (!zeroes) return any(part.offset, part.end());
@@ -108,22 +102,18 @@ bool FileWriterImpl::needs_sent(uint32_t number, const Change& change) const {
 }
 
 uint64_t FileWriterImpl::apply(const Change& change, Reservation memory, Deferred& after) {
-  const uint64_t old_size = map_.size();
+  const uint64_t old_size = contents_.size();
   const ByteRange range = change.range(old_size);
   if (change.resizes()) {
     apply_truncate(range.offset, after);
     return range.offset;
   }
   if (range.length == 0) return range.offset;
-  read_meanwhile_ |= range.offset != old_size;
-  if (change.data.empty()) {
-    if (!apply_zero(range, after)) return range.offset;
-  } else {
-    if (change.block == nullptr || !blocks_.adopt(range.offset, change.block, memory)) {
-      blocks_.prepare(range, std::move(memory), after);
-      blocks_.copy_in(range.offset, change.data);
-    }
-    map_.assign(range, Source::memory);
+  if (range.offset != old_size) part_memory_.expect_reads();
+  if (!change.data.empty()) {
+    contents_.write(range, change, std::move(memory), after);
+  } else if (!contents_.make_hole(range, after)) {
+    return range.offset;
   }
   contents_dirty_ = true;
   if (range.offset > old_size) touch(core_.layout.number_at(old_size));
@@ -137,24 +127,21 @@ uint64_t FileWriterImpl::apply(const Change& change, Reservation memory, Deferre
 }
 
 void FileWriterImpl::apply_truncate(uint64_t size, Deferred& after) {
-  const uint64_t old_size = map_.size();
+  const uint64_t old_size = contents_.size();
   // Also where it is empty already: what another node has stored since has an end then.
   replaces_base_ |= size == 0;
   contents_dirty_ |= size != old_size || (size == 0 && base_);
   if (size == old_size) return;
   if (size > old_size) {
     touch(core_.layout.number_at(old_size));
-    map_.resize(size);
+    contents_.resize(size, after);
     return;
   }
   const uint32_t remaining = core_.layout.count(size);
   if (remaining > 0 && core_.layout.range(remaining).end() > size) touch(remaining);
-  for (auto part = parts_.upper_bound(remaining); part != parts_.end(); part = parts_.erase(part))
-    touch(part->first);
-  while (!kept_.empty() && kept_.rbegin()->first > remaining) unkeep(kept_.rbegin()->first);
-  map_.resize(size);
-  blocks_.drop({size, old_size - size}, after);
-  base_limit_ = std::min(base_limit_, size);
+  parts_.cut(remaining);
+  part_memory_.unkeep_above(remaining);
+  contents_.resize(size, after);
   if (!leaves_parts_out(size)) return;
   retire(std::move(upload_), after);
   forget_sent_parts();
@@ -167,17 +154,8 @@ bool FileWriterImpl::leaves_parts_out(uint64_t size) const {
 
 /// The part's bytes are about to differ from what was stored of it.
 void FileWriterImpl::touch(uint32_t number) {
-  Part& part = parts_[number];
-  part.touched = true;
-  part.by_copy = false;
-  part.copied.reset();
-  if (part.state == Part::State::ready) {
-    std::erase(ready_, number);
-    std::erase(ready_copies_, number);
-  }
-  if (part.state == Part::State::stored) part.sent_before = true;
-  part.state = Part::State::idle;
-  unkeep(number);
+  parts_.touch(number);
+  part_memory_.unkeep(number);
 }
 
 void FileWriterImpl::change(const Change& change, Done<uint64_t> done) {
@@ -287,13 +265,11 @@ void FileWriterImpl::base_moved(const std::string& key, const ETag& etag) {
 bool FileWriterImpl::rename(const std::string& key, Deferred& after) {
   const MutexLock lock(mutex_);
   if (abandoned_ || commit_ != nullptr || base_) return false;
-  for (const auto& [number, part] : parts_) {
-    if (part.state == Part::State::sending || part.state == Part::State::stored) return false;
-  }
+  if (parts_.any(PartTable::State::sending) || parts_.any(PartTable::State::stored)) return false;
   key_ = key;
   if (upload_ != nullptr) {  // created ahead of time, and still empty
     retire(std::move(upload_), after);
-    if (!ready_.empty() || !ready_copies_.empty()) create_upload(after);
+    if (parts_.any(PartTable::State::ready)) create_upload(after);
   }
   return true;
 }
@@ -302,7 +278,7 @@ void FileWriterImpl::abandon(Callback<void()> done) {
   Deferred after;
   const MutexLock lock(mutex_);
   abandoned_ = true;
-  unready_all();
+  parts_.put_back_ready();
   while (!queue_.empty()) finish_first(Error(Code::cancelled, "the file was given up"), after);
   abandon_waiters_.push_back(std::move(done));
   after.call([self = shared_from_this()] { self->went_on(); });
@@ -312,8 +288,7 @@ void FileWriterImpl::close() {
   const MutexLock lock(mutex_);
   if (std::exchange(abandoned_, true)) return;
   const bool idle = busy_ == 0 && commit_ == nullptr && upload_ == nullptr && queue_.empty() &&
-                    kept_.empty() && staging_ == nullptr &&
-                    !map_.any({0, map_.size()}, mask(Source::memory));
+                    !part_memory_.keeps_any() && !contents_.holds_bytes();
   if (idle) return;
   core_.parts.scheduler.post([self = shared_from_this()] { self->abandon([] {}); });
 }
@@ -321,11 +296,10 @@ void FileWriterImpl::close() {
 /// Once nothing is under way any more, an abandoned file lets go of everything.
 void FileWriterImpl::check_abandoned(Deferred& after) {
   if (!abandoned_ || busy_ > 0 || commit_ != nullptr) return;
-  while (!kept_.empty()) unkeep(kept_.begin()->first);
+  part_memory_.unkeep_above(0);
+  part_memory_.leave_staging();
   parts_.clear();
-  blocks_.drop({0, UINT64_MAX}, after);
-  map_.resize(0);
-  leave_staging(after);
+  contents_.clear(after);
   if (upload_ != nullptr) {
     retire(std::move(upload_), after);  // comes here again when it is aborted
     return;

@@ -2,21 +2,19 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/deferred.h"
 #include "base/mutex.h"
-#include "data/write/block_map.h"
 #include "data/write/change.h"
-#include "data/write/segment_map.h"
-#include "data/write/staging_file.h"
+#include "data/write/part_memory.h"
+#include "data/write/part_table.h"
 #include "data/write/write_core.h"
+#include "data/write/writer_contents.h"
 
 namespace penstock {
 
@@ -100,26 +98,6 @@ class FileWriterImpl final : public MemoryHolder,
     Done<uint64_t> done;
   };
 
-  /// Parts that the store has copied from another object, which has their bytes if it still is.
-  struct CopiedFrom {
-    CopySource source;
-    uint64_t offset = 0;  ///< In the file, of the source's range.
-  };
-
-  struct Part {
-    enum class State : uint8_t { idle, ready, sending, stored };
-    State state = State::idle;
-    bool touched = false;      ///< Differs (or may) from the base.
-    bool sent_before = false;  ///< Was stored once and changed since: the commit sends it again,
-                               ///< not the next write.
-    bool by_copy = false;      ///< To be sent, or stored, by UploadPartCopy of the base.
-    uint32_t fetching = 0;     ///< Ranges whose unchanged bytes are on their way.
-    bool after_fetch = false;  ///< Becomes ready when those have arrived.
-    uint64_t in_memory = 0;    ///< While sending: bytes that its end may free.
-    CompletedPart completed;
-    std::shared_ptr<const CopiedFrom> copied;
-  };
-
   /// One commit while it runs. Its contents stand still.
   struct CommitRun {
     CommitRequest request;
@@ -172,7 +150,6 @@ class FileWriterImpl final : public MemoryHolder,
   uint64_t memory_for(const Change& change) const REQUIRES(mutex_);
   uint64_t apply(const Change& change, Reservation memory, Deferred& after) REQUIRES(mutex_);
   void apply_truncate(uint64_t size, Deferred& after) REQUIRES(mutex_);
-  bool apply_zero(ByteRange range, Deferred& after) REQUIRES(mutex_);
   bool leaves_parts_out(uint64_t size) const REQUIRES(mutex_);
   void touch(uint32_t number) REQUIRES(mutex_);
   void pump() EXCLUDES(mutex_);
@@ -183,10 +160,8 @@ class FileWriterImpl final : public MemoryHolder,
   void went_on() EXCLUDES(mutex_);
 
   // file_parts.cc: the multipart upload
-  ByteRange clip(uint32_t number) const REQUIRES(mutex_);
   void consider(uint32_t number, Deferred& after) REQUIRES(mutex_);
   void make_ready(uint32_t number, Deferred& after) REQUIRES(mutex_);
-  void unready_all() REQUIRES(mutex_);
   void create_upload(Deferred& after) REQUIRES(mutex_);
   void upload_created(const std::shared_ptr<UploadSession>& session, Result<std::string> id)
       EXCLUDES(mutex_);
@@ -203,9 +178,6 @@ class FileWriterImpl final : public MemoryHolder,
   void forget_sent_parts() REQUIRES(mutex_);
   void consider_all(Deferred& after) REQUIRES(mutex_);
   void settle(uint32_t number, Deferred& after) REQUIRES(mutex_);
-  void drop(uint32_t number, Deferred& after) REQUIRES(mutex_);
-  void keep(uint32_t number, uint64_t bytes) REQUIRES(mutex_);
-  void unkeep(uint32_t number) REQUIRES(mutex_);
   bool awaited(uint32_t number) const REQUIRES(mutex_);
 
   // file_commit.cc
@@ -216,7 +188,6 @@ class FileWriterImpl final : public MemoryHolder,
   void plan_commit(Deferred& after) REQUIRES(mutex_);
   void plan_parts(Deferred& after) REQUIRES(mutex_);
   void prepare_parts(Deferred& after) REQUIRES(mutex_);
-  bool unchanged(uint32_t number) const REQUIRES(mutex_);
   Precondition condition_on(const std::string& key) const REQUIRES(mutex_);
   void start_put(Deferred& after) REQUIRES(mutex_);
   void put_done(Result<ObjectInfo> result) EXCLUDES(mutex_);
@@ -248,34 +219,20 @@ class FileWriterImpl final : public MemoryHolder,
   void adopt_copy(const PartsCopy& copy, Deferred& after) REQUIRES(mutex_);
   void undo_copy(const PartsCopy& copy, Deferred& after) REQUIRES(mutex_);
 
-  // file_keep.cc
-  struct PartMove;
-  void let_go(uint32_t number, Deferred& after) REQUIRES(mutex_);
-  bool worth_moving(uint32_t number) const REQUIRES(mutex_);
+  // file_staging.cc: what goes to the staging disk
+  PartMemory::Phase phase() const REQUIRES(mutex_) {
+    return {.committing = commit_ != nullptr, .abandoned = abandoned_};
+  }
   void move_next(Deferred& after) REQUIRES(mutex_);
-  void part_moved(const std::shared_ptr<PartMove>& move, const Result<void>& result)
+  void part_moved(const std::shared_ptr<StagingJob>& job, const Result<void>& result)
       EXCLUDES(mutex_);
-  void leave_staging(Deferred& after) REQUIRES(mutex_);
+  void spill_done(const std::shared_ptr<StagingJob>& job, const Result<void>& result,
+                  Callback<void(bool)> done) EXCLUDES(mutex_);
   Error out_of_reach() REQUIRES(mutex_);
   Error say_out_of_reach() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     return out_of_reach();
   }
-
-  // file_spill.cc
-  struct Piece {
-    uint64_t offset;
-    std::span<const std::byte> bytes;
-    std::shared_ptr<const Buffer> buffer;
-  };
-  using Pieces = std::vector<Piece>;
-  Pieces pieces_in_memory(ByteRange range) const REQUIRES(mutex_);
-  /// Makes the file where there is none yet.
-  static Result<void> write_pieces(std::shared_ptr<StagingFile>& file, const Pieces& pieces,
-                                   const std::string& directory);
-  struct Spill;
-  std::shared_ptr<Spill> choose_spill() REQUIRES(mutex_);
-  void spill_done(const std::shared_ptr<Spill>& spill, const Result<void>& result) EXCLUDES(mutex_);
 
   WriteCore& core_;
   const Gate::Pass pass_;
@@ -289,8 +246,7 @@ class FileWriterImpl final : public MemoryHolder,
   Metadata metadata_
       GUARDED_BY(mutex_);  ///< What the next upload is created with: the newest that was asked for.
   std::optional<ObjectInfo> base_ GUARDED_BY(mutex_);
-  uint64_t base_limit_ GUARDED_BY(mutex_) = 0;  ///< How much of the base no truncation has cut off.
-  bool written_ GUARDED_BY(mutex_) = false;     ///< `base_` is our own, with `stored_metadata_`.
+  bool written_ GUARDED_BY(mutex_) = false;  ///< `base_` is our own, with `stored_metadata_`.
   bool exclusive_ GUARDED_BY(mutex_) = false;
   bool replaces_base_ GUARDED_BY(mutex_) = false;  ///< Truncated to nothing: no edit of the base.
   Metadata stored_metadata_ GUARDED_BY(mutex_);
@@ -300,18 +256,9 @@ class FileWriterImpl final : public MemoryHolder,
   bool unreported_ GUARDED_BY(mutex_) = false;
   bool metadata_dirty_ GUARDED_BY(mutex_) = false;  ///< The object is there, its metadata are not.
 
-  SegmentMap map_ GUARDED_BY(mutex_);
-  BlockMap blocks_ GUARDED_BY(mutex_);
-  std::shared_ptr<StagingFile> staging_ GUARDED_BY(mutex_);
-  uint64_t staging_round_ GUARDED_BY(mutex_) =
-      0;  ///< Rises when a commit makes what is staged superfluous.
-  std::optional<ByteRange> spilling_ GUARDED_BY(mutex_);
-  std::deque<uint32_t> moves_ GUARDED_BY(mutex_);  ///< Stored parts that go to the staging file.
-  std::optional<ByteRange> moving_ GUARDED_BY(mutex_);  ///< The first of them, on its way.
-  uint64_t moved_bytes_ GUARDED_BY(mutex_) = 0;         ///< Taken of WriteCore::staged.
-  bool no_staging_ GUARDED_BY(mutex_) = false;          ///< The disk has failed.
-  /// Somebody reads the file, or it is not written from front to back.
-  bool read_meanwhile_ GUARDED_BY(mutex_) = false;
+  WriterContents contents_ GUARDED_BY(mutex_);
+  PartTable parts_ GUARDED_BY(mutex_);
+  PartMemory part_memory_ GUARDED_BY(mutex_);
   bool said_out_of_reach_ GUARDED_BY(mutex_) = false;
 
   std::deque<Queued> queue_ GUARDED_BY(mutex_);
@@ -321,13 +268,6 @@ class FileWriterImpl final : public MemoryHolder,
   std::optional<Error> lost_ GUARDED_BY(mutex_);  ///< Acknowledged bytes are gone: for ever.
 
   std::shared_ptr<UploadSession> upload_ GUARDED_BY(mutex_);
-  std::map<uint32_t, Part> parts_ GUARDED_BY(mutex_);  ///< Those that are not as in the base.
-  std::deque<uint32_t> ready_ GUARDED_BY(mutex_);
-  std::deque<uint32_t> ready_copies_ GUARDED_BY(mutex_);  ///< The same, inside the store.
-  std::map<uint32_t, uint64_t> kept_
-      GUARDED_BY(mutex_);  ///< Stored parts that are in memory, with their bytes.
-  uint64_t kept_bytes_ GUARDED_BY(mutex_) = 0;
-  uint64_t sending_bytes_ GUARDED_BY(mutex_) = 0;
   bool no_early_upload_ GUARDED_BY(mutex_) = false;
   bool no_part_copy_ GUARDED_BY(mutex_) = false;
   bool said_recommit_ GUARDED_BY(mutex_) = false;
