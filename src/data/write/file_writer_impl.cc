@@ -2,28 +2,53 @@
 #include "data/write/file_writer_impl.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace penstock {
+namespace {
+
+std::optional<ObjectInfo> object_of(const std::optional<WriteBase>& base) {
+  return base ? std::optional(base->object) : std::nullopt;
+}
+
+}  // namespace
+
 FileWriterImpl::FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base,
                                Metadata initial, std::shared_ptr<UploadRegistry> uploads)
     : core_(core),
       pass_(core.gate),
       own_uploads_(std::move(uploads)),
-      uploads_(own_uploads_ == nullptr ? core.parts.uploads : *own_uploads_),
       readable_(own_uploads_ == nullptr),
-      key_(std::move(key)),
-      metadata_(std::move(initial)),
-      contents_dirty_(!base),
+      object_(std::move(key), object_of(base), std::move(initial)),
       contents_(core.parts.buffers, core.layout),
-      part_memory_(core, contents_, parts_, readable_) {
-  if (!base) return;
-  base_ = std::move(base->object);
-  contents_.start_from_base(base_->size);
+      part_memory_(core, contents_, parts_, readable_),
+      staging_(core, *this, contents_, queue_, phase_, part_memory_),
+      upload_(rooms(readable_ ? core.parts.uploads : *own_uploads_)),
+      commit_(rooms(readable_ ? core.parts.uploads : *own_uploads_), upload_, *this, readable_),
+      reader_(core, *this, contents_, parts_, object_),
+      changes_(rooms(readable_ ? core.parts.uploads : *own_uploads_), upload_, commit_, reader_) {
+  if (base) contents_.start_from_base(base->object.size);
 }
 
 FileWriterImpl::~FileWriterImpl() { core_.memory->leave(this); }
+
+MultipartUpload::Rooms FileWriterImpl::rooms(UploadRegistry& registry) {
+  return {.core = core_,
+          .strand = *this,
+          .registry = registry,
+          .contents = contents_,
+          .parts = parts_,
+          .memory = part_memory_,
+          .staging = staging_,
+          .object = object_,
+          .phase = phase_};
+}
+
+std::vector<ByteRange> FileWriterImpl::resume(LeftUpload upload) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  return upload_.resume(std::move(upload), after);
+}
 
 uint64_t FileWriterImpl::size() const {
   const MutexLock lock(mutex_);
@@ -37,161 +62,64 @@ std::optional<uint64_t> FileWriterImpl::seek(uint64_t offset, bool hole) const {
 
 void FileWriterImpl::set_exclusive(bool exclusive) {
   const MutexLock lock(mutex_);
-  exclusive_ = exclusive;
+  object_.set_exclusive(exclusive);
+}
+
+void FileWriterImpl::expect_reads() {
+  const MutexLock lock(mutex_);
+  part_memory_.expect_reads();
 }
 
 bool FileWriterImpl::dirty() const {
   const MutexLock lock(mutex_);
-  return contents_dirty_ || metadata_dirty_ || unreported_;
+  return object_.dirty();
 }
 
-uint64_t FileWriterImpl::memory_for(const Change& change) const {
-  return change.data.empty() ? 0 : contents_.memory_for(change.range(contents_.size()));
+std::optional<ObjectInfo> FileWriterImpl::base() const {
+  const MutexLock lock(mutex_);
+  return object_.base();
 }
 
-/// Whether the change can be applied now; false: something that is under way will ask again.
-Result<bool> FileWriterImpl::admit(const Change& change, Deferred& after) {
-  if (abandoned_) return Error(Code::cancelled, "the file was given up");
-  if (lost_) return *lost_;
-  if (failure_ && !change.resizes()) return *failure_;
-  const ByteRange asked = change.range(contents_.size());
-  const uint64_t limit = core_.layout.max_size();
-  if (asked.length > limit || asked.offset > limit - asked.length) {
-    return Error(Code::too_large,
-                 Error::Detail{.message = "larger than an object may become", .key = key_});
-  }
-  if (commit_ != nullptr || copying_) return false;
-  if (change.resizes() && leaves_parts_out(asked.offset)) {
-    if (parts_.any(PartTable::State::sending)) return false;
-    if (contents_.any({0, asked.offset}, mask(Source::sent))) {
-      if (!commits_midway({0, asked.offset})) return out_of_reach();
-      commit_midway(after);
-      commit_->for_change = true;
-      return false;
-    }
-  }
-  const ByteRange touched = change.reach(contents_.size());
-  if (touched.length == 0) return true;
-  if (part_memory_.writes(touched)) return false;
-  const uint32_t first = core_.layout.number_at(touched.offset);
-  const uint32_t last = core_.layout.number_at(touched.end() - 1);
-  for (const uint32_t number : parts_.numbers(first, last)) {
-    const PartTable::State state = parts_.state(number);
-    if (state == PartTable::State::sending) return false;
-    if (state != PartTable::State::stored || !needs_sent(number, change)) continue;
-    if (!commits_midway(contents_.clip(number))) return out_of_reach();
-    commit_midway(after);
-    commit_->for_change = true;
-    return false;
+void FileWriterImpl::base_moved(const std::string& key, const ETag& etag) {
+  const MutexLock lock(mutex_);
+  // What it may still have to store, to be read back, must not appear under the name that is gone.
+  if (!upload_.exists() && !phase_.committing()) object_.rename(key);
+  object_.base_moved(key, etag);
+}
+
+bool FileWriterImpl::rename(const std::string& key, Deferred& after) {
+  const MutexLock lock(mutex_);
+  if (phase_.abandoned() || phase_.committing() || object_.base()) return false;
+  if (parts_.any(PartTable::State::sending) || parts_.any(PartTable::State::stored)) return false;
+  object_.rename(key);
+  if (upload_.exists()) {  // created ahead of time, and still empty
+    upload_.retire(after);
+    if (parts_.any(PartTable::State::ready)) upload_.create(after);
   }
   return true;
-}
-
-/// Whether the part keeps bytes that only the store has.
-bool FileWriterImpl::needs_sent(uint32_t number, const Change& change) const {
-  const ByteRange part = contents_.clip(number);
-  const auto any = [&](uint64_t begin, uint64_t end) REQUIRES(mutex_) {
-    return begin < end && contents_.any({begin, end - begin}, mask(Source::sent));
-  };
-  const ByteRange asked = change.range(contents_.size());
-  if (change.resizes()) return any(part.offset, std::min(part.end(), asked.offset));
-  const bool zeroes = change.kind == Change::Kind::zero || change.kind == Change::Kind::punch;
-  if (!zeroes) return any(part.offset, part.end());
-  return any(part.offset, std::min(part.end(), asked.offset)) ||
-         any(std::max(part.offset, asked.end()), part.end());
-}
-
-uint64_t FileWriterImpl::apply(const Change& change, Reservation memory, Deferred& after) {
-  const uint64_t old_size = contents_.size();
-  const ByteRange range = change.range(old_size);
-  if (change.resizes()) {
-    apply_truncate(range.offset, after);
-    return range.offset;
-  }
-  if (range.length == 0) return range.offset;
-  if (range.offset != old_size) part_memory_.expect_reads();
-  if (!change.data.empty()) {
-    contents_.write(range, change, std::move(memory), after);
-  } else if (!contents_.make_hole(range, after)) {
-    return range.offset;
-  }
-  contents_dirty_ = true;
-  if (range.offset > old_size) touch(core_.layout.number_at(old_size));
-  const uint32_t first = core_.layout.number_at(range.offset);
-  const uint32_t last = core_.layout.number_at(range.end() - 1);
-  for (uint32_t number = first; number <= last; ++number) touch(number);
-  // The part before may have waited for the file to grow past it.
-  for (uint32_t number = std::max<uint32_t>(first, 2) - 1; number <= last; ++number)
-    consider(number, after);
-  return range.offset;
-}
-
-void FileWriterImpl::apply_truncate(uint64_t size, Deferred& after) {
-  const uint64_t old_size = contents_.size();
-  // Also where it is empty already: what another node has stored since has an end then.
-  replaces_base_ |= size == 0;
-  contents_dirty_ |= size != old_size || (size == 0 && base_);
-  if (size == old_size) return;
-  if (size > old_size) {
-    touch(core_.layout.number_at(old_size));
-    contents_.resize(size, after);
-    return;
-  }
-  const uint32_t remaining = core_.layout.count(size);
-  if (remaining > 0 && core_.layout.range(remaining).end() > size) touch(remaining);
-  parts_.cut(remaining);
-  part_memory_.unkeep_above(remaining);
-  contents_.resize(size, after);
-  if (!leaves_parts_out(size)) return;
-  retire(std::move(upload_), after);
-  forget_sent_parts();
-  consider_all(after);
-}
-
-bool FileWriterImpl::leaves_parts_out(uint64_t size) const {
-  return upload_ != nullptr && upload_->last_part > core_.layout.count(size);
-}
-
-/// The part's bytes are about to differ from what was stored of it.
-void FileWriterImpl::touch(uint32_t number) {
-  parts_.touch(number);
-  part_memory_.unkeep(number);
 }
 
 void FileWriterImpl::change(const Change& change, Done<uint64_t> done) {
   Deferred after;
   MutexLock lock(mutex_);
   if (queue_.empty()) {
-    const Result<bool> admitted = admit(change, after);
-    if (!admitted) {
-      after.call([done = std::move(done), error = admitted.error()]() mutable { done(error); });
-      return;
-    }
-    const uint64_t needed = *admitted ? memory_for(change) : 0;
+    const Result<bool> admitted = changes_.admit(change, after);
+    if (!admitted) return after.answer<uint64_t>(std::move(done), admitted.error());
+    const uint64_t needed = *admitted ? changes_.memory_for(change) : 0;
     std::optional<Reservation> memory =
         needed == 0 ? Reservation() : core_.memory->try_take(needed);
     if (*admitted && memory) {
-      const uint64_t offset = apply(change, std::move(*memory), after);
+      const uint64_t offset = changes_.apply(change, std::move(*memory), after);
       lock.unlock();
       return done(offset);
     }
   }
-  Change kept = change;
-  std::unique_ptr<std::byte[]> data;
-  if (change.block == nullptr && !change.data.empty()) {
-    data = std::make_unique_for_overwrite<std::byte[]>(change.data.size());
-    std::memcpy(data.get(), change.data.data(), change.data.size());
-    kept.data = {data.get(), change.data.size()};
-  }
-  queue_.push_back({std::move(kept), std::move(data), std::move(done)});
+  queue_.push(change, std::move(done));
   if (queue_.size() == 1) after.call([self = shared_from_this()] { self->pump(); });
 }
 
 void FileWriterImpl::finish_first(Result<uint64_t> result, Deferred& after) {
-  after.call([done = std::move(queue_.front().done), result = std::move(result)]() mutable {
-    done(std::move(result));
-  });
-  queue_.pop_front();
+  after.answer<uint64_t>(queue_.pop(), std::move(result));
 }
 
 void FileWriterImpl::pump() {
@@ -206,19 +134,18 @@ bool FileWriterImpl::pump_one() {
     Deferred after;
     const MutexLock lock(mutex_);
     if (queue_.empty() || waiting_for_memory_) return false;
-    const Change& change = queue_.front().change;
-    const Result<bool> admitted = admit(change, after);
+    const Change& change = queue_.front();
+    const Result<bool> admitted = changes_.admit(change, after);
     if (!admitted) {
       finish_first(admitted.error(), after);
       return true;
     }
     if (!*admitted) return false;
-    needed = memory_for(change);
+    needed = changes_.memory_for(change);
     std::optional<Reservation> memory =
         needed == 0 ? Reservation() : core_.memory->try_take(needed);
     if (memory) {
-      const uint64_t offset = apply(change, std::move(*memory), after);
-      finish_first(offset, after);
+      finish_first(changes_.apply(change, std::move(*memory), after), after);
       return true;
     }
     waiting_for_memory_ = true;
@@ -236,48 +163,115 @@ void FileWriterImpl::granted(MemoryGrant grant) {
     const MutexLock lock(mutex_);
     waiting_for_memory_ = false;
     if (!queue_.empty()) {
-      const Change& change = queue_.front().change;
-      const Result<bool> admitted = admit(change, after);
-      if (admitted && *admitted && grant.covers(memory_for(change))) {
-        const uint64_t offset = apply(change, std::move(grant.reservation), after);
-        finish_first(offset, after);
-      }
+      const Change& change = queue_.front();
+      const Result<bool> admitted = changes_.admit(change, after);
+      if (admitted && *admitted && grant.covers(changes_.memory_for(change)))
+        finish_first(changes_.apply(change, std::move(grant.reservation), after), after);
     }
   }
   grant.reservation.release();
   pump();
 }
 
-std::optional<ObjectInfo> FileWriterImpl::base() const {
+void FileWriterImpl::read(ByteRange range, std::stop_token cancel, Done<Slices> done) {
+  Deferred after;
   const MutexLock lock(mutex_);
-  return base_;
+  auto answered = [self = shared_from_this(), range, cancel, base = object_.base(),
+                   done = std::move(done)](Result<Slices> slices) mutable {
+    const bool gone =
+        !slices && (slices.code() == Code::changed || slices.code() == Code::not_found);
+    if (!gone) return done(std::move(slices));
+    self->read_again(range, std::move(cancel), base, slices.error(), std::move(done));
+  };
+  read_now(range, std::move(cancel), std::move(answered), after);
 }
 
-void FileWriterImpl::base_moved(const std::string& key, const ETag& etag) {
+/// The base is gone, perhaps because a commit of our own has just taken its place: that has the
+/// bytes.
+void FileWriterImpl::read_again(ByteRange range, std::stop_token cancel,
+                                const std::optional<ObjectInfo>& base, const Error& error,
+                                Done<Slices> done) {
+  Deferred after;
   const MutexLock lock(mutex_);
-  // What it may still have to store, to be read back, must not appear under the name that is gone.
-  if (upload_ == nullptr && commit_ == nullptr) key_ = key;
-  if (!base_) return;
-  base_->key = key;
-  base_->etag = etag;
+  const std::optional<ObjectInfo>& present = object_.base();
+  // A copy under another key may have the same ETag.
+  const bool replaced =
+      present && base && (present->etag != base->etag || present->key != base->key);
+  if (!replaced && !phase_.committing()) return after.answer<Slices>(std::move(done), error);
+  auto again = [self = shared_from_this(), range, cancel = std::move(cancel),
+                done = std::move(done)]() mutable {
+    self->read(range, std::move(cancel), std::move(done));
+  };
+  if (replaced) return after.call(std::move(again));
+  commit_.when_ended([again = std::move(again)](const Result<ObjectInfo>&) mutable { again(); });
 }
 
-bool FileWriterImpl::rename(const std::string& key, Deferred& after) {
-  const MutexLock lock(mutex_);
-  if (abandoned_ || commit_ != nullptr || base_) return false;
-  if (parts_.any(PartTable::State::sending) || parts_.any(PartTable::State::stored)) return false;
-  key_ = key;
-  if (upload_ != nullptr) {  // created ahead of time, and still empty
-    retire(std::move(upload_), after);
-    if (parts_.any(PartTable::State::ready)) create_upload(after);
+void FileWriterImpl::read_now(ByteRange range, std::stop_token cancel, Done<Slices> done,
+                              Deferred& after) {
+  if (phase_.abandoned()) {
+    return after.answer<Slices>(std::move(done), Error(Code::cancelled, "the file was given up"));
   }
-  return true;
+  const uint64_t size = contents_.size();
+  range.length = std::min(range.end(), std::max(size, range.offset)) - range.offset;
+  if (range.offset >= size || range.length == 0)
+    return after.answer<Slices>(std::move(done), Slices{});
+  if (!phase_.committing() || !contents_.any(range, mask(Source::sent)))
+    return reader_.read(range, cancel, std::move(done), after);
+  // The object that is about to be there has them.
+  commit_.when_ended([self = shared_from_this(), range, cancel = std::move(cancel),
+                      done = std::move(done)](const Result<ObjectInfo>&) mutable {
+    Deferred later;
+    const MutexLock relock(self->mutex_);
+    self->read_now(range, std::move(cancel), std::move(done), later);
+  });
+}
+
+void FileWriterImpl::commit(CommitRequest request, Done<ObjectInfo> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  commit_.begin(std::move(request), std::move(done), after);
+}
+
+void FileWriterImpl::committed(const Result<ObjectInfo>& result, bool for_change, Deferred& after) {
+  if (!result && for_change && !queue_.empty()) finish_first(result.error(), after);
+  after.call([self = shared_from_this()] { self->pump(); });
+}
+
+void FileWriterImpl::try_again() {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  if (phase_.committing()) return;
+  upload_.forgive();
+  upload_.consider_all(after);
+}
+
+void FileWriterImpl::copy_parts(uint64_t offset, CopySource source, Done<uint64_t> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  upload_.copy_parts(offset, std::move(source), !queue_.empty(), std::move(done), after);
+}
+
+uint64_t FileWriterImpl::spillable() const {
+  const MutexLock lock(mutex_);
+  return staging_.spillable();
+}
+
+void FileWriterImpl::spill(Callback<void(bool)> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  staging_.spill(std::move(done), after);
+}
+
+void FileWriterImpl::drop_kept() {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  if (!phase_.committing()) staging_.let_all_go(after);
 }
 
 void FileWriterImpl::abandon(Callback<void()> done) {
   Deferred after;
   const MutexLock lock(mutex_);
-  abandoned_ = true;
+  phase_.abandon();
   parts_.put_back_ready();
   while (!queue_.empty()) finish_first(Error(Code::cancelled, "the file was given up"), after);
   abandon_waiters_.push_back(std::move(done));
@@ -286,8 +280,9 @@ void FileWriterImpl::abandon(Callback<void()> done) {
 
 void FileWriterImpl::close() {
   const MutexLock lock(mutex_);
-  if (std::exchange(abandoned_, true)) return;
-  const bool idle = busy_ == 0 && commit_ == nullptr && upload_ == nullptr && queue_.empty() &&
+  if (phase_.abandoned()) return;
+  phase_.abandon();
+  const bool idle = !busy() && !phase_.committing() && !upload_.exists() && queue_.empty() &&
                     !part_memory_.keeps_any() && !contents_.holds_bytes();
   if (idle) return;
   core_.parts.scheduler.post([self = shared_from_this()] { self->abandon([] {}); });
@@ -295,22 +290,29 @@ void FileWriterImpl::close() {
 
 /// Once nothing is under way any more, an abandoned file lets go of everything.
 void FileWriterImpl::check_abandoned(Deferred& after) {
-  if (!abandoned_ || busy_ > 0 || commit_ != nullptr) return;
+  if (!phase_.abandoned() || busy() || phase_.committing()) return;
   part_memory_.unkeep_above(0);
   part_memory_.leave_staging();
   parts_.clear();
   contents_.clear(after);
-  if (upload_ != nullptr) {
-    retire(std::move(upload_), after);  // comes here again when it is aborted
-    return;
-  }
+  const bool aborts = upload_.created();
+  upload_.retire(after);
+  if (aborts) return;  // comes here again when it is aborted
   for (auto& waiter : std::exchange(abandon_waiters_, {})) after.call(std::move(waiter));
 }
 
 /// After anything that was under way has ended.
 void FileWriterImpl::went_on() {
-  check_copy();
-  advance_commit();
+  {
+    Deferred after;
+    const MutexLock lock(mutex_);
+    upload_.check_copy(after);
+  }
+  {
+    Deferred after;
+    const MutexLock lock(mutex_);
+    commit_.advance(after);
+  }
   pump();
   Deferred after;
   const MutexLock lock(mutex_);

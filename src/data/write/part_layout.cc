@@ -65,4 +65,10 @@ ByteRange PartLayout::range(uint32_t number) const noexcept {
   return {found.offset + uint64_t{number - found.first_number} * found.part_size, found.part_size};
 }
 
+uint64_t PartLayout::until_part(uint64_t offset) const noexcept {
+  if (offset >= max_size_) return UINT64_MAX;
+  const ByteRange part = range(number_at(offset));
+  return offset == part.offset ? 0 : part.end() - offset;
+}
+
 }  // namespace penstock

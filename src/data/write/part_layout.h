@@ -32,6 +32,8 @@ class PartLayout {
   uint32_t number_at(uint64_t offset) const noexcept;
   /// All bytes of a part in a file that is long enough.
   ByteRange range(uint32_t number) const noexcept;
+  /// How far behind `offset` the next part begins; 0: there.
+  uint64_t until_part(uint64_t offset) const noexcept;
   /// How many parts a file of `size` has; 0 for an empty one.
   uint32_t count(uint64_t size) const noexcept { return size == 0 ? 0 : number_at(size - 1); }
 
