@@ -96,7 +96,7 @@ std::optional<std::string> why_folder_is_unsafe(const std::string& folder, uid_t
   const struct stat& status = way.status();
   if (status.st_uid != user) return owner(way.at(), status);
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return fmt::format("others may write to {}", way.at().string());
+    return fmt::format("others may write to {0} (chmod go-w {0})", way.at().string());
   return std::nullopt;
 }
 
