@@ -244,14 +244,14 @@ void FileCommit::describe_object(Deferred& after) {
                      .etag = object.base()->etag,
                      .metadata = request_.metadata};
   auto done = rooms_.strand.answer<ObjectInfo>(
-      [this](Result<ObjectInfo> copied, Deferred& later) { described(std::move(copied), later); });
+      [this](const Result<ObjectInfo>& copied, Deferred& later) { described(copied, later); });
   after.call(
       [&copier = rooms_.core.copier, request = std::move(request),
        done = std::move(done)]() mutable { copier.copy(std::move(request), std::move(done)); });
 }
 
-void FileCommit::described(Result<ObjectInfo> result, Deferred& after) {
-  if (!result) return finish(std::move(result), after);
+void FileCommit::described(const Result<ObjectInfo>& result, Deferred& after) {
+  if (!result) return finish(result, after);
   rooms_.object.described(*result, request_.metadata);
   finish(*rooms_.object.base(), after);
 }

@@ -75,7 +75,7 @@ class FileCommit {
   void complete_done(Result<ObjectInfo> result, Deferred& after);
   void adopt(ObjectInfo info, const Metadata& metadata, Deferred& after);
   void describe_object(Deferred& after);
-  void described(Result<ObjectInfo> result, Deferred& after);
+  void described(const Result<ObjectInfo>& result, Deferred& after);
   void finish(Result<ObjectInfo> result, Deferred& after);
 
   // file_fetch.cc
