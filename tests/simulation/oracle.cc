@@ -96,7 +96,9 @@ void Oracle::stored_beside_others(int node, const std::string& name) {
   const auto own = names_.find({node, name});
   if (own == names_.end()) return;
   // After a crash that may be what a call without an answer has put there.
-  const Nanos since = own->second.file == nullptr ? 0 : own->second.file->opened - options_.bound;
+  const LocalFile* file = own->second.file.get();
+  const Nanos since =
+      file == nullptr ? 0 : std::min(file->opened, file->replaced_opened) - options_.bound;
   const bool theirs = std::ranges::any_of(names_of(node, name), [&](const std::string& each) {
     return changed_by_others(node, each, since, world_.now());
   });

@@ -46,6 +46,9 @@ struct LocalFile {
   /// Everything that it held since it was opened for writing first.
   std::set<std::string> ever;
   Nanos opened = 0;
+  /// When the name's own file was opened that it has replaced by a rename, and that was never
+  /// stored: what others have put there since it has not replaced.
+  Nanos replaced_opened = forever;
   Nanos changed = 0;  ///< When the last change was acknowledged; 0: never.
   /// Writes that are under way: what is stored meanwhile may have them.
   std::list<PendingWrite> pending;
@@ -62,7 +65,8 @@ struct LocalFile {
 using LocalFilePtr = std::shared_ptr<LocalFile>;
 /// What a call that stores a file leaves behind until it has its answer.
 struct PendingCommit {
-  LocalFilePtr file;  ///< Null: nothing is known of it.
+  LocalFilePtr file;     ///< Null: nothing is known of it.
+  bool changed = false;  ///< Something was to be stored when it began.
   std::list<std::set<std::string>>::iterator contents;
 };
 /// What a call that changes a file leaves behind until it has its answer.
@@ -173,6 +177,10 @@ class Oracle final : public KernelWatcher {
     LocalFilePtr local;
     /// Of which everything that was read so far may be; absent: nothing was read.
     std::optional<std::set<uint64_t>> versions;
+
+    bool may_have(const std::string& path) const {
+      return present.empty() ? paths.contains(path) : present == path;
+    }
   };
   struct LocalName {
     PathState::Kind kind = PathState::Kind::absent;

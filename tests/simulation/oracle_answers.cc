@@ -324,7 +324,7 @@ PendingCommit Oracle::commit_begins(int node, const OpenFile& file) {
   commit_points_[node].insert(local->contents.begin(), local->contents.end());
   local->commits.push_back(local->contents);
   may_be_stored(*local);
-  return {local, std::prev(local->commits.end())};
+  return {local, local->changed != 0, std::prev(local->commits.end())};
 }
 
 /// All that the commit may have stored.
@@ -354,7 +354,7 @@ void Oracle::commit_done(int node, const OpenFile& file, const PendingCommit& co
     if (error != ESTALE) check_error(node, path, span, error, what);
     return;
   }
-  if (!file.writes() || local.unknown || local.changed == 0 || local.deleted) return;
+  if (!file.writes() || local.unknown || !commit.changed || local.deleted) return;
   if (options_.write_back) return promised(node, info, contents);
   for (const std::string& name : info.paths) {
     // Its folder may be getting another name.

@@ -16,7 +16,7 @@ void Oracle::removed(int node, const std::string& path, Span span, int error, bo
   if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
     name->second.file->deleted = true;
   for (auto& [file, info] : open_) {
-    if (info.node != node || !info.paths.contains(path)) continue;
+    if (info.node != node || !info.may_have(path)) continue;
     if (info.local != nullptr) info.local->deleted = true;
     info.nameless = true;
   }
@@ -52,13 +52,14 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
       ++it;
     }
   }
-  if (const auto name = names_.find({node, to}); name != names_.end() && name->second.file)
-    name->second.file->deleted = true;
+  const auto target = names_.find({node, to});
+  const LocalFilePtr replaced = target == names_.end() ? nullptr : target->second.file;
+  if (replaced != nullptr) replaced->deleted = true;
   for (auto& [file, info] : open_) {
     if (info.node != node) continue;
     if (info.nameless) continue;
-    if (info.paths.contains(to) && info.local) info.local->deleted = true;
-    info.nameless = info.paths.contains(to);
+    info.nameless = info.may_have(to);
+    if (info.nameless && info.local) info.local->deleted = true;
     std::set<std::string> more;
     for (const std::string& path : info.paths) {
       if (path == from || below(path, from)) more.insert(to + path.substr(from.size()));
@@ -89,6 +90,9 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
   }
   promises_.merge(promised);
   for (auto& [path, name] : moved) {
+    if (name.file != nullptr && path == to && replaced != nullptr && replaced->made_here &&
+        !stored_since(node, to, replaced->opened))
+      name.file->replaced_opened = std::min(replaced->opened, replaced->replaced_opened);
     if (name.file != nullptr) {
       commit_points_[node].insert(name.file->contents.begin(), name.file->contents.end());
       writers_[{node, path}] = forever;
@@ -214,7 +218,10 @@ void Oracle::linked(int node, const std::string& from, const std::string& to, Sp
     allowed.insert(file->ever.begin(), file->ever.end());
     made->link = made->link || file->link;
   }
-  const bool known = !busy(node, from, span) && (file == nullptr || !file->unknown);
+  // What had the new name before may have been stored for those who have it open.
+  const auto others = busy_.find({node, to});
+  const bool alone = others == busy_.end() || others->second.last <= span.from;
+  const bool known = alone && !busy(node, from, span) && (file == nullptr || !file->unknown);
   for (const std::string& bytes : made->contents) {
     if (known && !allowed.contains(bytes))
       fail("link", node, to, span,
