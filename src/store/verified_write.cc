@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/writer_mark.h"
-#include "store/expected_etag.h"
+#include "store/s3/expected_etag.h"
 
 namespace penstock {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "store/expected_etag.h"
+#include "store/s3/expected_etag.h"
 #include "store/s3/s3_operations.h"
 #include "store/s3/s3_requests.h"
 #include "store/s3/s3_responses.h"

@@ -2,8 +2,8 @@
 #include "store/verified_write.h"
 
 #include "scripted_store.h"
-#include "store/expected_etag.h"
 #include "store/retrying_store.h"
+#include "store/s3/expected_etag.h"
 #include "support/catch.h"
 #include "support/manual_scheduler.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/expected_etag.h"
+#include "store/s3/expected_etag.h"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
