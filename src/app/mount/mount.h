@@ -18,7 +18,7 @@
 #include "cache/disk_cache.h"
 #include "data/copy/object_copier.h"
 #include "data/read/read_engine.h"
-#include "data/write/upload_registry.h"
+#include "data/upload_registry.h"
 #include "data/write/write_engine.h"
 #include "data/write_back/write_back_engine.h"
 #include "frontend/fuse_session.h"

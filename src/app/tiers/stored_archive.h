@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/worker_pool.h"
 #include "data/copy/object_copier.h"
-#include "data/write/upload_registry.h"
+#include "data/upload_registry.h"
 #include "penstock/options.h"
 #include "store/store_factory.h"
 

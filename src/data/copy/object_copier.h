@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "data/write/upload_registry.h"
+#include "data/upload_registry.h"
 #include "penstock/object_store.h"
 #include "penstock/result.h"
 

@@ -51,8 +51,8 @@ struct Change {
     return {offset, data.size()};
   }
 
-  /// Those that are not as before in a file of `size`: what is skipped behind its end becomes a
-  /// hole, what is cut off goes.
+  /// The bytes of a file of `size` that the change makes others: also what a write behind the end
+  /// skips, which becomes a hole, and what a truncation cuts off.
   ByteRange reach(uint64_t size) const noexcept {
     const ByteRange asked = range(size);
     if (!resizes() && asked.length == 0) return {size, 0};

@@ -97,7 +97,8 @@ uint64_t FileChanges::apply(const Change& change, Reservation memory, Deferred& 
 
 void FileChanges::resize(uint64_t size, Deferred& after) {
   const uint64_t old_size = rooms_.contents.size();
-  // Also where it is empty already: what another node has stored since has an end then.
+  // A truncation to nothing replaces the object even if the file is empty here already: another
+  // node may have stored bytes since, and what the program asked for is a file without any.
   if (size == 0) rooms_.object.replaces_base();
   if (size != old_size || (size == 0 && rooms_.object.base())) rooms_.object.contents_changed();
   if (size == old_size) return;

@@ -8,8 +8,8 @@
 namespace penstock {
 namespace {
 
-/// Ranges of an edit that are fetched at the same time before another part begins with its own, and
-/// takes a part's memory.
+/// How many ranges of the base a commit fetches at the same time. A further part begins to fetch
+/// what it lacks, and takes the memory of a part, only when fewer are under way.
 constexpr uint32_t fetches_at_once = 4;
 
 }  // namespace

@@ -88,7 +88,7 @@ void FileCommit::fetched(const Fetch& fetch, const Result<ObjectInfo>& result, D
   rooms_.contents.arrived(fetch.piece, !result);
   if (!result) {
     const Error& error = result.error();
-    // Whoever removed the base changed it.
+    // That the base is gone is a change of it, as if another client had replaced it.
     rooms_.phase.fail(error.code() == Code::not_found ? error.with_code(Code::changed) : error);
   }
   fetch_next(fetch, std::nullopt, after);

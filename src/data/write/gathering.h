@@ -93,7 +93,8 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
       if (--missing_ != 0) return;
       error = error_;
     }
-    // Who keeps the bytes does not keep who has asked for them.
+    // The answer holds this object for its bytes: the continuation is taken out first, or it would
+    // live as long as they do.
     Done<Slices> done = std::move(done_);
     if (error) return done(*error);
     done(Slices{.spans = {std::span<const std::byte>(bytes_)}, .owners = {shared_from_this()}});

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/upload_registry.h"
 #include "data/write/outgoing.h"
-#include "data/write/upload_registry.h"
 
 namespace penstock {
 namespace {
@@ -77,7 +77,8 @@ void MultipartUpload::was_created(const Session& session, const Result<std::stri
   session_.reset();
   sends_ahead_ = false;
   if (copy_) {
-    // It ends by that, as one that copied nothing, and a commit waits for its end.
+    // Without an upload the copy that a program waits for ends here, as one that copied nothing. A
+    // commit that waits for the copy's end goes on then, and meets the error itself.
     if (!copy_->error) copy_->error = id.error();
     rooms_.parts.put_back_ready();
   } else if (rooms_.phase.committing()) {

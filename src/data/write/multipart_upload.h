@@ -71,15 +71,17 @@ class MultipartUpload {
 
   /// Goes on with one of an earlier process; returns the ranges that it has.
   std::vector<ByteRange> resume(LeftUpload upload, Deferred& after);
-  /// Creates one, where there is none.
+  /// Creates an upload, where there is none.
   void create(Deferred& after);
-  /// Gives up the one that exists, as well as it goes: what fails stays in the registry.
+  /// Aborts the upload that exists. If that fails, the upload stays in the registry, and the next
+  /// mount aborts it.
   void retire(Deferred& after);
-  /// As retire, and what it had is sent again.
+  /// As retire, and the parts that the upload had are sent again in another one.
   void begin_again(Deferred& after);
-  /// The object has been made of it.
+  /// The store has made the object of the upload's parts.
   void completed(Deferred& after);
-  /// The store does not know it any more (it was restarted, or somebody aborted it).
+  /// The store does not know the upload any more: it was restarted, or another client aborted the
+  /// upload.
   void lose(const Error& error, Deferred& after);
 
   /// Sends the part ahead of the commit if that is likely not to be in vain.

@@ -84,7 +84,8 @@ std::shared_ptr<StagingJob> PartMemory::next_move(bool abandoned) {
   if (!idle()) return nullptr;
   while (!moves_.empty()) {
     const uint32_t number = moves_.front();
-    // It may have been changed since, or committed.
+    // The part may have been changed since it was queued, or be in an object by now: its bytes are
+    // not moved then.
     const bool still = parts_.state(number) == PartTable::State::stored && !abandoned &&
                        !kept_.contains(number) &&
                        contents_.any(contents_.clip(number), mask(Source::memory));

@@ -47,7 +47,7 @@ class PartTable {
   uint32_t count_ready(Way way) const { return static_cast<uint32_t>(queue(way).size()); }
   /// All that the table knows, in order.
   std::vector<uint32_t> numbers() const;
-  /// Those from `first` to `last` that the table knows.
+  /// The parts from `first` to `last` that the table knows.
   std::vector<uint32_t> numbers(uint32_t first, uint32_t last) const;
 
   /// The part's bytes are about to differ from what was stored of it.
@@ -55,7 +55,7 @@ class PartTable {
   /// Whether an idle part is copied from the base when it is sent. What was fetched for it so far
   /// does not make it ready any more.
   void plan(uint32_t number, bool from_base);
-  /// Its turn to be sent is to come.
+  /// The part waits for its turn to be sent.
   void ready(uint32_t number, Way way);
   /// The next one that is ready is sent from now on; absent: none.
   std::optional<uint32_t> take(Way way);

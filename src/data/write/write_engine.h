@@ -54,6 +54,8 @@ class FileWriter {
   virtual void write(uint64_t offset, std::span<const std::byte> data, Done<void> done) = 0;
   /// Writes at the present end, atomically with respect to other writes; `done` gets the offset.
   virtual void append(std::span<const std::byte> data, Done<uint64_t> done) = 0;
+  /// Cuts the file off at `size` bytes, or makes it grow by a hole. too_large beyond the store's
+  /// limit.
   virtual void truncate(uint64_t size, Done<void> done) = 0;
   /// Has the file at least this size.
   virtual void extend(uint64_t size, Done<void> done) = 0;
@@ -93,6 +95,7 @@ class FileWriter {
   /// unlink and for a writer that is not needed any more.
   virtual void abandon(Callback<void()> done) = 0;
 
+  /// Bytes of the file as it is now, dirty ones included.
   virtual uint64_t size() const = 0;
   virtual bool dirty()
       const = 0;  ///< True while something is not committed (a new file is, even if empty).
@@ -125,6 +128,7 @@ class FileWriter {
   /// Ends the upload, and begins none until release: the name is about to go. `done` gets whether
   /// an object may be under the key because of this writer.
   virtual void hold(Done<bool> done);
+  /// Ends a hold: the name stays, or is another one by now, and uploads may begin again.
   virtual void release() {}
   /// Durably: the object under the key is about to be deleted. If this process ends before that is
   /// done, a later mount does it and shows nothing of the file. hold comes before; release takes it
@@ -183,6 +187,7 @@ class DirectWriteEngine : public WriteEngine {
   virtual uint64_t first_part_size() const = 0;
   /// Memory for DirectFileWriter::write_block, of block_size() bytes, which the writer pays for.
   virtual std::shared_ptr<Buffer> new_block() = 0;
+  /// Bytes of a block. Constant.
   virtual uint64_t block_size() const = 0;
 };
 

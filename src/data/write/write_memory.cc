@@ -100,7 +100,7 @@ void WriteMemory::give(const std::shared_ptr<Ticket>& ticket, Reservation reserv
     granted = std::move(ticket->granted);
     std::erase(waiting_, ticket);
   }
-  // Whoever gave the memory back may be deep inside another file's work.
+  // The thread that gave the memory back may be deep inside another file's work, and hold locks.
   scheduler_.post(
       [granted = std::move(granted), grant = MemoryGrant{std::move(reservation)}]() mutable {
         granted(std::move(grant));

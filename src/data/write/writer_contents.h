@@ -108,7 +108,8 @@ class WriterContents {
   /// Where the bytes of `piece`, of next_of_base, are to be put; `memory` pays for
   /// memory_for(piece). Their memory stays until arrived().
   std::shared_ptr<BodySink> open_for(ByteRange piece, Reservation memory, Deferred& after);
-  /// They are there, or `failed`: then the base has them still.
+  /// The bytes of `piece` have arrived in their memory. If they have `failed` to, they are still to
+  /// be had from the base alone.
   void arrived(ByteRange piece, bool failed);
 
  private:

@@ -55,7 +55,7 @@ class WriterObject {
   void stored(ObjectInfo info, uint64_t size, const Metadata& metadata);
   /// The object has these metadata now, in a version of its own.
   void described(const ObjectInfo& info, const Metadata& metadata);
-  /// Whoever holds the file knows of the version.
+  /// The file system was told of the stored version.
   void reported() noexcept { unreported_ = false; }
   /// The stored version has other metadata than were asked for.
   void needs_description() noexcept { metadata_dirty_ = true; }

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "data/write/upload_registry.h"
+#include "data/upload_registry.h"
 #include "journal/journal.h"
 
 namespace penstock {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/archived_reads.h"
 
-#include "data/write/upload_registry.h"
+#include "data/upload_registry.h"
 #include "unit/fs/world.h"
 
 namespace penstock::test {

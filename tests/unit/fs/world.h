@@ -6,7 +6,7 @@
 #include <string>
 
 #include "data/read/read_engine.h"
-#include "data/write/upload_registry.h"
+#include "data/upload_registry.h"
 #include "data/write/write_engine.h"
 #include "fs/make_file_system.h"
 #include "support/catch.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "data/write/upload_registry.h"
+#include "data/upload_registry.h"
 #include "data/write/write_engine.h"
 #include "support/catch.h"
 #include "support/faulty_store.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "data/write/upload_registry.h"
+#include "data/upload_registry.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -238,7 +238,7 @@ void abort_orphaned_uploads(const std::string& directory, const std::string& ide
     auto orphans = std::make_shared<Orphans>();
     orphans->path = entry.path();
     orphans->descriptor = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    // Who holds the lock is alive, and its uploads are its own.
+    // A process that holds the file's lock is alive, and goes on with its uploads.
     if (orphans->descriptor < 0 || flock(orphans->descriptor, LOCK_EX | LOCK_NB) != 0) continue;
     const auto left = read_left(entry.path(), expected, *log);
     if (!left) continue;

@@ -18,7 +18,9 @@ namespace penstock {
 class UploadRegistry {
  public:
   virtual ~UploadRegistry() = default;
+  /// The process has begun the upload: should it die, the next mount aborts the upload.
   virtual void added(const std::string& key, const std::string& upload_id) = 0;
+  /// The upload was completed or aborted: there is nothing to clean up.
   virtual void ended(const std::string& key, const std::string& upload_id) = 0;
 };
 
