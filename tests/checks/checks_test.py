@@ -101,14 +101,6 @@ class Layers(CheckTest):
                     "penstock_layer(base DEPENDS)\npenstock_layer(http DEPENDS base)\npenstock_layer(store DEPENDS http)\n")
         self.assert_refuses("check_layers.py", "what a depends on leads back to it")
 
-    def test_a_known_cycle_is_one_that_is_there(self):
-        layers = TABLE + "penstock_layer(data DEPENDS base)\n"
-        self.divide("data/copy DEPENDS data/write", "data/write DEPENDS data/copy", layers=layers,
-                    data__copy__a="data/write/b.h", data__write__b="data/copy/a.h")
-        self.assert_accepts("check_layers.py")
-        self.divide("data/copy DEPENDS data/write", "data/write DEPENDS", layers=layers, data__write__b="base/log.h")
-        self.assert_refuses("check_layers.py", "data/copy may include data/write without an exception")
-
     def test_refuses_to_allow_what_nobody_includes(self):
         self.divide("store DEPENDS store/aws", "store/aws DEPENDS", store__a="store/b.h", store__aws__b="store/aws/c.h")
         self.assert_refuses("check_layers.py", "store depends on store/aws, of which it includes nothing")
