@@ -4,6 +4,7 @@
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import pathlib
@@ -350,7 +351,13 @@ class Automounts(MountCase):
         libc = ctypes.CDLL(None, use_errno=True)
         options = f"fd={writer},pgrp={os.getpgrp()},minproto=5,maxproto=5,direct"
         if libc.mount(b"systemd-1", bytes(self.mnt), b"autofs", 0, options.encode()) != 0:
-            self.fail(f"autofs: {os.strerror(ctypes.get_errno())}")
+            error = ctypes.get_errno()
+            os.close(reader)
+            os.close(writer)
+            if error == errno.ENODEV:
+                # Nothing can be mounted like this there, and nothing installed: mountpoint_test.cc has the decision.
+                self.skipTest("this kernel was built without autofs")
+            self.fail(f"autofs: {os.strerror(error)}")
         self.addCleanup(subprocess.run, ["umount", "-l", self.mnt], check=False, capture_output=True)
         result = self.penstock("mount", f"file://{self.store}", self.mnt, "--log-file", self.log,
                                start_new_session=True)
