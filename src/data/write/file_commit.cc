@@ -167,7 +167,7 @@ void FileCommit::start_put(Deferred& after) {
   step_ = Step::putting;
   const WriterObject& object = rooms_.object;
   auto done = rooms_.strand.answer<ObjectInfo>(
-      [this](Result<ObjectInfo> result, Deferred& later) { put_done(std::move(result), later); });
+      [this](const Result<ObjectInfo>& result, Deferred& later) { put_done(result, later); });
   auto send = [&store = rooms_.core.parts.store, key = object.key(),
                metadata = WriterObject::of_new_contents(request_.metadata),
                condition = object.condition(request_.condition, object.key()),
@@ -183,8 +183,8 @@ void FileCommit::start_put(Deferred& after) {
   upload_.deliver(upload_.collect({0, rooms_.contents.size()}), std::move(send), after);
 }
 
-void FileCommit::put_done(Result<ObjectInfo> result, Deferred& after) {
-  if (!result) return finish(std::move(result), after);
+void FileCommit::put_done(const Result<ObjectInfo>& result, Deferred& after) {
+  if (!result) return finish(result, after);
   upload_.retire(after);
   adopt(*result, request_.metadata, after);
   finish(*rooms_.object.base(), after);
@@ -200,20 +200,19 @@ void FileCommit::start_complete(Deferred& after) {
       .condition = rooms_.object.condition(request_.condition, session.key),
       .can_begin_again = !rooms_.contents.any(mask(Source::sent)),
       .just_seen = rooms_.phase.base_seen()};
-  auto done = rooms_.strand.answer<ObjectInfo>([this](Result<ObjectInfo> result, Deferred& later) {
-    complete_done(std::move(result), later);
-  });
+  auto done = rooms_.strand.answer<ObjectInfo>(
+      [this](const Result<ObjectInfo>& result, Deferred& later) { complete_done(result, later); });
   after.call([&store = rooms_.core.parts.store, request = std::move(request),
               done = std::move(done)]() mutable {
     store.complete_upload(std::move(request), std::move(done));
   });
 }
 
-void FileCommit::complete_done(Result<ObjectInfo> result, Deferred& after) {
+void FileCommit::complete_done(const Result<ObjectInfo>& result, Deferred& after) {
   step_ = Step::prepare;
   if (!result && result.code() == Code::not_found)
     return upload_.lose(result.error(), after);  // plans anew, from what is still held
-  if (!result) return finish(std::move(result), after);
+  if (!result) return finish(result, after);
   const Metadata metadata = upload_.session().metadata;
   upload_.completed(after);
   adopt(*result, metadata, after);
@@ -256,7 +255,7 @@ void FileCommit::described(const Result<ObjectInfo>& result, Deferred& after) {
   finish(*rooms_.object.base(), after);
 }
 
-void FileCommit::finish(Result<ObjectInfo> result, Deferred& after) {
+void FileCommit::finish(const Result<ObjectInfo>& result, Deferred& after) {
   rooms_.phase.end_commit();
   if (result && reported_) rooms_.object.reported();
   for (Done<ObjectInfo>& waiter : std::exchange(waiters_, {}))

@@ -70,13 +70,13 @@ class FileCommit {
   void plan_parts(Deferred& after);
   void prepare_parts(Deferred& after);
   void start_put(Deferred& after);
-  void put_done(Result<ObjectInfo> result, Deferred& after);
+  void put_done(const Result<ObjectInfo>& result, Deferred& after);
   void start_complete(Deferred& after);
-  void complete_done(Result<ObjectInfo> result, Deferred& after);
+  void complete_done(const Result<ObjectInfo>& result, Deferred& after);
   void adopt(ObjectInfo info, const Metadata& metadata, Deferred& after);
   void describe_object(Deferred& after);
   void described(const Result<ObjectInfo>& result, Deferred& after);
-  void finish(Result<ObjectInfo> result, Deferred& after);
+  void finish(const Result<ObjectInfo>& result, Deferred& after);
 
   // file_fetch.cc
   void start_fetch(ByteRange range, uint32_t part, Deferred& after);

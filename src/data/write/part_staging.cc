@@ -17,7 +17,7 @@ void PartStaging::let_all_go(Deferred& after) {
 }
 
 void PartStaging::run(const std::shared_ptr<StagingJob>& job, Done<void> done, Deferred& after) {
-  after.call([&core = core_, job, done = std::move(done)]() mutable {
+  after.call([&core = core_, job = job, done = std::move(done)]() mutable {
     core.parts.scheduler.post([&core, job = std::move(job), done = std::move(done)]() mutable {
       done(job->run(core.options.staging_dir));
     });
