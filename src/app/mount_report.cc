@@ -5,7 +5,7 @@
 
 #include <sstream>
 
-#include "fs/intent.h"
+#include "base/word.h"
 
 namespace penstock {
 namespace {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/word.h"
 
 namespace penstock {
 namespace {
@@ -31,42 +32,10 @@ namespace fs = std::filesystem;
 // one is "%".
 constexpr std::string_view header = "penstock-uploads 1";
 
-std::string encode(std::string_view text) {
-  if (text.empty()) return "%";
-  std::string word;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= ' ' || byte == '%' || byte >= 0x7f) {
-      word += fmt::format("%{:02x}", byte);
-    } else {
-      word += c;
-    }
-  }
-  return word;
-}
-
-/// False for what encode does not write.
-bool decode(std::string_view word, std::string& text) {
-  text.clear();
-  if (word == "%") return true;
-  if (word.empty()) return false;
-  for (size_t i = 0; i < word.size(); ++i) {
-    if (word[i] != '%') {
-      text += word[i];
-      continue;
-    }
-    if (i + 2 >= word.size() || isxdigit(word[i + 1]) == 0 || isxdigit(word[i + 2]) == 0)
-      return false;
-    text += static_cast<char>(std::stoi(std::string(word.substr(i + 1, 2)), nullptr, 16));
-    i += 2;
-  }
-  return true;
-}
-
 fs::path uploads_folder(const std::string& directory) { return fs::path(directory) / "uploads"; }
 
 std::string first_line(const std::string& identity, const std::string& prefix) {
-  return fmt::format("{} {} {}", header, encode(identity), encode(prefix));
+  return fmt::format("{} {} {}", header, encode_word(identity), encode_word(prefix));
 }
 
 class NoRegistry final : public UploadRegistry {
@@ -105,7 +74,8 @@ class FileRegistry final : public UploadRegistry {
  private:
   void append(std::string_view what, const std::string& key, const std::string& upload_id)
       REQUIRES(mutex_) {
-    const std::string line = fmt::format("{} {} {}\n", what, encode(key), encode(upload_id));
+    const std::string line =
+        fmt::format("{} {} {}\n", what, encode_word(key), encode_word(upload_id));
     if (write(descriptor_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) return;
     if (!std::exchange(said_, true)) {
       log_->warning(
@@ -143,16 +113,17 @@ std::optional<std::vector<LeftUpload>> read_left(const fs::path& path, const std
   while (std::getline(file, line)) {
     const size_t first = line.find(' ');
     const size_t second = first == std::string::npos ? first : line.find(' ', first + 1);
-    std::string key;
-    std::string id;
-    const bool readable =
-        second != std::string::npos &&
-        decode(std::string_view(line).substr(first + 1, second - first - 1), key) &&
-        decode(std::string_view(line).substr(second + 1), id) && !id.empty();
+    std::optional<std::string> key;
+    std::optional<std::string> id;
+    if (second != std::string::npos && second > first + 1) {
+      key = decode_word(std::string_view(line).substr(first + 1, second - first - 1));
+      id = decode_word(std::string_view(line).substr(second + 1));
+    }
+    const bool readable = key && id && !id->empty();
     if (readable && line.starts_with("add ")) {
-      open[id] = key;
+      open[*id] = *key;
     } else if (readable && line.starts_with("end ")) {
-      open.erase(id);
+      open.erase(*id);
     } else {
       log.warning("{} has an unreadable line, which is skipped", path.string());
     }

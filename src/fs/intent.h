@@ -48,11 +48,6 @@ struct Intent {
   std::vector<Move> moves;
 };
 
-/// Percent-encodes, so that a word is not empty and has neither blanks nor ends of lines.
-std::string encode_word(std::string_view text);
-/// Nothing where it is no such word.
-std::optional<std::string> decode_word(std::string_view word);
-
 std::string to_text(const Intent& intent);
 /// corrupt: it is none, or of a newer version.
 Result<Intent> parse_intent(std::string_view text);
