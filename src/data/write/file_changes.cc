@@ -85,10 +85,10 @@ uint64_t FileChanges::apply(const Change& change, Reservation memory, Deferred& 
   }
   rooms_.object.contents_changed();
   const PartLayout& layout = rooms_.core.layout;
-  if (range.offset > old_size) touch(layout.number_at(old_size));
+  if (range.offset > old_size) upload_.touch(layout.number_at(old_size));
   const uint32_t first = layout.number_at(range.offset);
   const uint32_t last = layout.number_at(range.end() - 1);
-  for (uint32_t number = first; number <= last; ++number) touch(number);
+  for (uint32_t number = first; number <= last; ++number) upload_.touch(number);
   // The part before may have waited for the file to grow past it.
   for (uint32_t number = std::max<uint32_t>(first, 2) - 1; number <= last; ++number)
     upload_.consider(number, after);
@@ -104,22 +104,16 @@ void FileChanges::resize(uint64_t size, Deferred& after) {
   if (size == old_size) return;
   const PartLayout& layout = rooms_.core.layout;
   if (size > old_size) {
-    touch(layout.number_at(old_size));
+    upload_.touch(layout.number_at(old_size));
     rooms_.contents.resize(size, after);
     return;
   }
   const uint32_t remaining = layout.count(size);
-  if (remaining > 0 && layout.range(remaining).end() > size) touch(remaining);
+  if (remaining > 0 && layout.range(remaining).end() > size) upload_.touch(remaining);
   rooms_.parts.cut(remaining);
   rooms_.memory.unkeep_above(remaining);
   rooms_.contents.resize(size, after);
   if (upload_.leaves_parts_out(size)) upload_.begin_again(after);
-}
-
-/// The part's bytes are about to differ from what was stored of it.
-void FileChanges::touch(uint32_t number) {
-  rooms_.parts.touch(number);
-  rooms_.memory.unkeep(number);
 }
 
 }  // namespace penstock

@@ -36,7 +36,6 @@ class FileChanges {
   bool needs_sent(uint32_t number, const Change& change) const;
   Result<bool> wait_for_commit(ByteRange range, Deferred& after);
   void resize(uint64_t size, Deferred& after);
-  void touch(uint32_t number);
 
   const MultipartUpload::Rooms rooms_;
   MultipartUpload& upload_;

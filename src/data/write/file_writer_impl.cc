@@ -23,19 +23,19 @@ FileWriterImpl::FileWriterImpl(WriteCore& core, std::string key, std::optional<W
       contents_(core.parts.buffers, core.layout),
       part_memory_(core, contents_, parts_, readable_),
       staging_(core, *this, contents_, queue_, phase_, part_memory_),
-      upload_(rooms(readable_ ? core.parts.uploads : *own_uploads_)),
-      commit_(rooms(readable_ ? core.parts.uploads : *own_uploads_), upload_, *this, readable_),
+      upload_(rooms()),
+      commit_(rooms(), upload_, *this, readable_),
       reader_(core, *this, contents_, parts_, object_),
-      changes_(rooms(readable_ ? core.parts.uploads : *own_uploads_), upload_, commit_, reader_) {
+      changes_(rooms(), upload_, commit_, reader_) {
   if (base) contents_.start_from_base(base->object.size);
 }
 
 FileWriterImpl::~FileWriterImpl() { core_.memory->leave(this); }
 
-MultipartUpload::Rooms FileWriterImpl::rooms(UploadRegistry& registry) {
+MultipartUpload::Rooms FileWriterImpl::rooms() {
   return {.core = core_,
           .strand = *this,
-          .registry = registry,
+          .registry = readable_ ? core_.parts.uploads : *own_uploads_,
           .contents = contents_,
           .parts = parts_,
           .memory = part_memory_,

@@ -82,7 +82,7 @@ class FileWriterImpl final : public MemoryHolder,
   void committed(const Result<ObjectInfo>& result, bool for_change, Deferred& after) override
       REQUIRES(mutex_);
 
-  MultipartUpload::Rooms rooms(UploadRegistry& registry) NO_THREAD_SAFETY_ANALYSIS;
+  MultipartUpload::Rooms rooms() NO_THREAD_SAFETY_ANALYSIS;
   void pump() EXCLUDES(mutex_);
   bool pump_one() EXCLUDES(mutex_);
   void granted(MemoryGrant grant) EXCLUDES(mutex_);

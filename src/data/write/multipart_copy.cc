@@ -97,11 +97,7 @@ void MultipartUpload::check_copy(Deferred& after) {
 void MultipartUpload::adopt_copy(const PartsCopy& copy, Deferred& after) {
   const uint64_t old_size = rooms_.contents.size();
   rooms_.object.contents_changed();
-  if (copy.range.offset > old_size) {
-    const uint32_t end = rooms_.core.layout.number_at(old_size);
-    rooms_.parts.touch(end);
-    rooms_.memory.unkeep(end);
-  }
+  if (copy.range.offset > old_size) touch(rooms_.core.layout.number_at(old_size));
   const auto from = std::make_shared<const PartTable::CopiedFrom>(
       PartTable::CopiedFrom{.source = copy.source, .offset = copy.range.offset});
   for (uint32_t number = copy.first; number <= copy.last; ++number)

@@ -169,6 +169,11 @@ void MultipartUpload::consider_all(Deferred& after) {
   for (const uint32_t number : rooms_.parts.numbers()) consider(number, after);
 }
 
+void MultipartUpload::touch(uint32_t number) {
+  rooms_.parts.touch(number);
+  rooms_.memory.unkeep(number);
+}
+
 void MultipartUpload::make_ready(uint32_t number, Deferred& after) {
   const bool of_base = rooms_.parts.copies_base(number);
   if (!of_base) rooms_.memory.unkeep(number);

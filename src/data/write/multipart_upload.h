@@ -87,6 +87,8 @@ class MultipartUpload {
   /// Sends the part ahead of the commit if that is likely not to be in vain.
   void consider(uint32_t number, Deferred& after);
   void consider_all(Deferred& after);
+  /// The part's bytes are about to differ from what was stored of it.
+  void touch(uint32_t number);
   /// Has the part sent in its turn.
   void make_ready(uint32_t number, Deferred& after);
   /// Whether an upload of a file of `size` would leave out parts that were sent.

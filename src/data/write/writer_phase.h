@@ -15,6 +15,8 @@ namespace penstock {
 /// thread-safe: the file's lock is held by the caller.
 class WriterPhase {
  public:
+  WriterPhase() = default;
+
   bool committing() const noexcept { return committing_; }
   bool abandoned() const noexcept { return abandoned_; }
   /// For good.
@@ -80,10 +82,6 @@ class WriterPhase {
  private:
   explicit WriterPhase(bool abandoned) : abandoned_(abandoned) {}
 
- public:
-  WriterPhase() = default;
-
- private:
   bool abandoned_ = false;
   bool committing_ = false;
   bool planned_ = false;
