@@ -92,7 +92,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   struct Queued {
     Change change;
     std::vector<std::byte> data;  ///< Of the change.
-    Scheduler::Time deadline;
+    Scheduler::Time since;        ///< It waits.
     Done<uint64_t> done;
   };
   using Promising = void (PendingFile::*)(CommitRequest, Done<void>);
@@ -133,11 +133,11 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
                   const Error& error, Done<Slices> done) EXCLUDES(change_mutex_, mutex_);
 
   // pending_room.cc: waiting for room on the disk
-  bool room_may_come(const Error& error, Scheduler::Time deadline);
+  bool room_may_come(const Error& error, Scheduler::Time since);
   void try_queued() EXCLUDES(change_mutex_, mutex_);
   void retry_soon();
-  void promise_until(Promising how, CommitRequest request, Scheduler::Time deadline,
-                     Done<void> done) EXCLUDES(change_mutex_, mutex_);
+  void promise_when_room(Promising how, CommitRequest request, Scheduler::Time since,
+                         Done<void> done) EXCLUDES(change_mutex_, mutex_);
 
   // pending_upload.cc: the way to the bucket
   bool durable_owes() const REQUIRES(mutex_);
@@ -178,8 +178,6 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   uint64_t tail_offset_ GUARDED_BY(change_mutex_) = 0;
   std::deque<Queued> queue_ GUARDED_BY(change_mutex_);
   std::atomic<bool> waited_in_vain_{false};  ///< For room; nothing was stored since.
-  /// When a wait for room last had an upload to wait for.
-  std::atomic<Scheduler::Time> hopeful_at_{Scheduler::Time{}};
 
   mutable Mutex mutex_;
   std::string key_ GUARDED_BY(mutex_);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A pending file whose disk is full: changes and promises wait for uploads to make room.
-#include <algorithm>
 #include <utility>
 
 #include "data/write_back/pending_file.h"
@@ -8,43 +7,30 @@
 namespace penstock {
 namespace {
 
-/// How long a writer waits, and how often it looks.
-constexpr std::chrono::seconds room_patience{60};
+/// How often one who waits looks for room.
 constexpr std::chrono::milliseconds room_interval{200};
-/// Where nothing is left to upload: until what the last uploads have left is cleared away.
-constexpr std::chrono::seconds clearing_patience{2};
 
 }  // namespace
 
-bool PendingFile::room_may_come(const Error& error, Scheduler::Time deadline) {
+bool PendingFile::room_may_come(const Error& error, Scheduler::Time since) {
   if (error.code() != Code::no_space) return false;
-  const Scheduler::Time now = core_.parts.scheduler.now();
-  // Without a promise that an upload could fulfil there is little to wait for.
-  if (core_.parts.journal.stats().files > 0) {
-    hopeful_at_ = now;
-  } else {
-    const Scheduler::Time began = deadline - room_patience;
-    deadline = std::max(began, hopeful_at_.load()) + clearing_patience;
-  }
   // A file whose write has waited in vain for room is refused at once from then on: a program that
   // goes on after an error would wait again for each of its writes, and for its close.
-  if (now >= deadline) waited_in_vain_ = true;
   if (waited_in_vain_) return false;
-  if (core_.full_disk_warning.due(now)) {
-    core_.parts.log->warning(
-        "the disk of the journal is full: writers wait up to {} s for uploads to make room",
-        room_patience.count());
-  }
-  return true;
+  // Without a promise that an upload could fulfil there is little to wait for.
+  const bool uploads = core_.parts.journal.stats().files > 0;
+  const bool may_come = core_.full_disk.may_come(since, uploads, core_.parts.scheduler.now());
+  waited_in_vain_ = !may_come;
+  return may_come;
 }
 
 void PendingFile::change(const Change& change, Done<uint64_t> done) {
   Deferred after;
   const MutexLock lock(change_mutex_);
-  const Scheduler::Time deadline = core_.parts.scheduler.now() + room_patience;
+  const Scheduler::Time now = core_.parts.scheduler.now();
   if (queue_.empty()) {
     Result<uint64_t> applied = apply(change);
-    if (applied || !room_may_come(applied.error(), deadline)) {
+    if (applied || !room_may_come(applied.error(), now)) {
       after.call([done = std::move(done), applied = std::move(applied)]() mutable {
         done(std::move(applied));
       });
@@ -54,7 +40,7 @@ void PendingFile::change(const Change& change, Done<uint64_t> done) {
   }
   queue_.push_back({.change = change,
                     .data = {change.data.begin(), change.data.end()},
-                    .deadline = deadline,
+                    .since = now,
                     .done = std::move(done)});
   queue_.back().change.data = queue_.back().data;
 }
@@ -70,7 +56,7 @@ void PendingFile::try_queued() {
   while (!queue_.empty()) {
     Queued& first = queue_.front();
     Result<uint64_t> applied = apply(first.change);
-    if (!applied && room_may_come(applied.error(), first.deadline)) {
+    if (!applied && room_may_come(applied.error(), first.since)) {
       after.call([this] { retry_soon(); });
       return;
     }
@@ -82,27 +68,27 @@ void PendingFile::try_queued() {
 }
 
 void PendingFile::persist(CommitRequest request, Done<void> done) {
-  promise_until(&PendingFile::promise_contents, std::move(request),
-                core_.parts.scheduler.now() + room_patience, std::move(done));
+  promise_when_room(&PendingFile::promise_contents, std::move(request), core_.parts.scheduler.now(),
+                    std::move(done));
 }
 
 void PendingFile::persist_name(CommitRequest request, Done<void> done) {
-  promise_until(&PendingFile::promise_name, std::move(request),
-                core_.parts.scheduler.now() + room_patience, std::move(done));
+  promise_when_room(&PendingFile::promise_name, std::move(request), core_.parts.scheduler.now(),
+                    std::move(done));
 }
 
 /// What was promised and did not get into the journal is recorded by the next try.
-void PendingFile::promise_until(Promising how, CommitRequest request, Scheduler::Time deadline,
-                                Done<void> done) {
+void PendingFile::promise_when_room(Promising how, CommitRequest request, Scheduler::Time since,
+                                    Done<void> done) {
   CommitRequest tried = request;
   (this->*how)(std::move(tried), [self = shared_from_this(), how, request = std::move(request),
-                                  deadline, done = std::move(done)](Result<void> result) mutable {
+                                  since, done = std::move(done)](Result<void> result) mutable {
     if (result) self->waited_in_vain_ = false;
-    if (result || !self->room_may_come(result.error(), deadline)) return done(std::move(result));
+    if (result || !self->room_may_come(result.error(), since)) return done(std::move(result));
     Scheduler& scheduler = self->core_.parts.scheduler;
     scheduler.post_after(room_interval, [self = std::move(self), how, request = std::move(request),
-                                         deadline, done = std::move(done)]() mutable {
-      self->promise_until(how, std::move(request), deadline, std::move(done));
+                                         since, done = std::move(done)]() mutable {
+      self->promise_when_room(how, std::move(request), since, std::move(done));
     });
   });
 }

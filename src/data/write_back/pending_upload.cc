@@ -283,6 +283,7 @@ void PendingFile::adopt(const Run& run, ObjectInfo info, Deferred& after) {
   committed_ = std::max(committed_, number);
   base_ = info;
   written_ = true;
+  core_.full_disk.arrived(core_.parts.scheduler.now());
   if (run.conflict) key_ = run.key;
   if (run.upload != nullptr) after.release(run.upload);
   map_.settle(generation);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <optional>
 
 #include "base/gate.h"
 #include "base/log.h"
@@ -13,6 +11,7 @@
 #include "base/scheduler.h"
 #include "data/copy/object_copier.h"
 #include "data/write/write_engine.h"
+#include "data/write_back/full_disk.h"
 #include "journal/journal.h"
 
 namespace penstock {
@@ -61,33 +60,19 @@ class UploadTurns {
   std::deque<Callback<void()>> waiting_ GUARDED_BY(mutex_);
 };
 
-/// Says when something that many meet at once is worth another line in the log. Thread-safe.
-class RareWarning {
- public:
-  bool due(Scheduler::Time now) EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    if (next_ && now < *next_) return false;
-    next_ = now + pause;
-    return true;
-  }
-
- private:
-  static constexpr std::chrono::minutes pause{1};
-  Mutex mutex_;
-  std::optional<Scheduler::Time> next_ GUARDED_BY(mutex_);
-};
-
 /// What the pending files of one mount share. Outlives all of them: each holds a pass of the gate.
 struct WriteBackCore {
   explicit WriteBackCore(WriteBackParts the_parts)
-      : parts(std::move(the_parts)), turns(uploads_at_once, parts.scheduler) {}
+      : parts(std::move(the_parts)),
+        turns(uploads_at_once, parts.scheduler),
+        full_disk(parts.log) {}
 
   /// As many small PUTs as hide a round trip of 30 ms at 2,000 files per second.
   static constexpr uint32_t uploads_at_once = 64;
 
   const WriteBackParts parts;
   UploadTurns turns;
-  RareWarning full_disk_warning;
+  FullDisk full_disk;
   Gate gate;
 };
 
