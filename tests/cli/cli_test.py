@@ -354,10 +354,11 @@ class Automounts(MountCase):
             error = ctypes.get_errno()
             os.close(reader)
             os.close(writer)
-            if error == errno.ENODEV:
-                # Nothing can be mounted like this there, and nothing installed: mountpoint_test.cc has the decision.
-                self.skipTest("this kernel was built without autofs")
-            self.fail(f"autofs: {os.strerror(error)}")
+            # A kernel that was built without it has no such place to enter, and nothing that could be installed makes
+            # one there. What Penstock decides on one is in mountpoint_test.cc.
+            self.assertNotIn("\tautofs\n", pathlib.Path("/proc/filesystems").read_text(), os.strerror(error))
+            self.assertEqual(error, errno.ENODEV, os.strerror(error))
+            return
         self.addCleanup(subprocess.run, ["umount", "-l", self.mnt], check=False, capture_output=True)
         result = self.penstock("mount", f"file://{self.store}", self.mnt, "--log-file", self.log,
                                start_new_session=True)

@@ -72,7 +72,17 @@ class DoctorCase(unittest.TestCase):
                     if group["title"].startswith("store")]
         for finding in findings:
             self.assertEqual(finding["advice"] == "", finding["verdict"] == "ok", finding)
-        return {f["name"]: (f["verdict"], f["found"], f["advice"]) for f in findings}, result.returncode
+        return {f["name"]: (f["verdict"], f["found"], f["advice"]) for f in findings}, self.status_of(result)
+
+    def status_of(self, result):
+        """The exit status, but for dead mounts of others: the doctor looks at all that this machine has, and a test that
+        kills its mount may run beside this one."""
+        wrong = [finding for group in json.loads(result.stdout)["groups"] for finding in group["findings"]
+                 if finding["verdict"] == "wrong"]
+        self.assertEqual(result.returncode, 1 if wrong else 0)
+        of_others = [finding for finding in wrong
+                     if finding["name"] == "dead mount" and str(self.base) not in finding["found"]]
+        return 1 if len(wrong) > len(of_others) else 0
 
     def keys_left(self):
         """Through the program itself: a listing of all there is."""
@@ -263,7 +273,7 @@ class Mounted(DoctorCase):
         result = self.doctor("--json", "--no-rates", self.mnt)
         self.assertEqual(result.stderr, "")
         return {finding["name"]: (finding["verdict"], finding["found"]) for group in json.loads(result.stdout)["groups"]
-                for finding in group["findings"]}, result.returncode
+                for finding in group["findings"]}, self.status_of(result)
 
     def umount(self):
         result = subprocess.run([PENSTOCK, "umount", "--config", "/dev/null", self.mnt], capture_output=True, text=True,
