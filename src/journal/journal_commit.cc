@@ -50,32 +50,38 @@ void JournalCore::fail(Group& group, const Error& error) {
 /// False where nothing of the group is in the log.
 bool JournalCore::write(Group& group) {
   bool uncertain = false;
-  Result<void> result = append_entries(group, uncertain);
-  if (!result && result.code() == Code::no_space && !uncertain) {
-    // What makes room later must get through: the states fail, the rest has the reserve.
-    const Error error = result.error();
-    bool rest = false;
-    for (Entry& entry : group) {
-      if (entry.error) continue;
-      if (is_state(entry.record)) {
-        entry.error = error;
-      } else {
-        rest = true;
-      }
-    }
-    if (rest) {
-      log_file_.release_reserve();
-      result = append_entries(group, uncertain);
-    }
-  }
+  Result<void> result = append_entries(group, UINT64_MAX, uncertain);
+  if (!result && result.code() == Code::no_space && !uncertain)
+    result = append_to_full_disk(group, result.error(), uncertain);
   if (uncertain) break_down(result.error());
   if (result) return true;
   fail(group, result.error());
   return false;
 }
 
+/// With the reserve: all of the group where states may take that much of it, else what makes room
+/// later, which must get through; the states fail then.
+Result<void> JournalCore::append_to_full_disk(Group& group, const Error& full, bool& uncertain) {
+  Result<void> result = full;
+  reserve_.instead([&](uint64_t left_for_states) {
+    const uint64_t before = log_file_.end();
+    result = append_entries(group, left_for_states, uncertain);
+    if (!result && result.code() == Code::no_space && !uncertain) {
+      const Error error = result.error();
+      bool rest = false;
+      for (Entry& entry : group) {
+        if (!entry.error && is_state(entry.record)) entry.error = error;
+        rest |= !entry.error;
+      }
+      if (rest) result = append_entries(group, UINT64_MAX, uncertain);
+    }
+    return log_file_.end() - before;
+  });
+  return result;
+}
+
 /// Appends the records of those entries that have not failed.
-Result<void> JournalCore::append_entries(Group& group, bool& uncertain) {
+Result<void> JournalCore::append_entries(Group& group, uint64_t most, bool& uncertain) {
   std::vector<std::byte> bytes;
   const LogPlace place{
       .salt = log_file_.salt(), .start = log_file_.end(), .durable = log_file_.durable()};
@@ -84,6 +90,8 @@ Result<void> JournalCore::append_entries(Group& group, bool& uncertain) {
     if (place.start + bytes.size() > JournalLimits::log)
       return Error(Code::no_space, "the journal's log is full");
   }
+  if (bytes.size() > most)
+    return Error(Code::no_space, "the disk is full, and so is the journal's reserve");
   if (bytes.empty()) return {};
   // Where nobody knows what the log has, nothing may follow.
   const MakeRoom make_room = [&] { return !uncertain && make_room_ && make_room_(); };

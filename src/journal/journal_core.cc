@@ -30,11 +30,13 @@ JournalCore::JournalCore(Parts parts, Scheduler& scheduler, std::shared_ptr<Log>
       owner_(std::move(parts.owner)),
       keep_folder_(parts.keep_folder),
       make_room_(std::move(parts.make_room)),
+      reserve_(folder_->disk(), folder_->path()),
       data_(folder_, owner_.next_segment),
       next_file_(owner_.next_file),
       lock_(std::move(parts.lock)),
       log_file_(std::move(parts.log)),
       live_(std::move(parts.live)) {
+  reserve_.ensure();
   publish();
 }
 
@@ -43,7 +45,12 @@ Result<std::shared_ptr<const JournalPiece>> JournalCore::append(std::span<const 
     const MutexLock lock(mutex_);
     if (broken_) return *broken_;
   }
-  return with_room(make_room_, [&] { return data_.append(bytes); });
+  return with_room(make_room_, [&]() -> Result<std::shared_ptr<const JournalPiece>> {
+    // Bytes without a state are worth nothing, and nothing takes them away again.
+    if (!reserve_.ensure())
+      return Error(Code::no_space, "no room for the journal's log in " + folder_->path());
+    return data_.append(bytes);
+  });
 }
 
 void JournalCore::record(LogRecord record, Done<void> done) {
@@ -115,7 +122,7 @@ void JournalCore::apply(Group& group) {
   }
   if (freed) {
     data_.release_unused();
-    log_file_.fill_reserve();
+    reserve_.ensure();
   }
   publish();
 }

@@ -15,6 +15,7 @@
 #include "base/scheduler.h"
 #include "journal/live_records.h"
 #include "journal/log_file.h"
+#include "journal/log_reserve.h"
 #include "journal/make_room.h"
 #include "journal/segment_writer.h"
 #include "penstock/result.h"
@@ -65,7 +66,10 @@ class JournalCore : public std::enable_shared_from_this<JournalCore> {
   void commit(Group& group) EXCLUDES(mutex_);
   static void fail(Group& group, const Error& error);
   bool write(Group& group) EXCLUDES(mutex_);
-  Result<void> append_entries(Group& group, bool& uncertain);
+  /// `most`: bytes of the log.
+  Result<void> append_entries(Group& group, uint64_t most, bool& uncertain);
+  Result<void> append_to_full_disk(Group& group, const Error& full, bool& uncertain)
+      EXCLUDES(mutex_);
   void apply(Group& group) EXCLUDES(mutex_);
   void keep_unwaited(Group& group) EXCLUDES(mutex_);
   void renew_log_if_long() EXCLUDES(mutex_);
@@ -82,6 +86,7 @@ class JournalCore : public std::enable_shared_from_this<JournalCore> {
   const OwnerRecord owner_;
   const bool keep_folder_;
   const MakeRoom make_room_;
+  LogReserve reserve_;
   SegmentWriter data_;
   std::atomic<uint64_t> next_file_;
 

@@ -69,7 +69,6 @@ class Opener {
       remove_journal_folder(*disk_, path);
       return made.error();
     }
-    parts.log.fill_reserve();
     parts.folder->remove_files();
     return parts;
   }
@@ -98,7 +97,6 @@ class Opener {
         parts.log.renew(from.listing.logs.back() + 1, parts.live, parts.owner, uncertain);
     if (!renewed) return renewed.error();
     for (const uint64_t number : from.listing.logs) disk_->unlink(log_path(from.path, number));
-    parts.log.fill_reserve();
     // What only replaced states named stays where a lost record may have named it.
     from.segments.reset();
     parts.folder->remove_files();

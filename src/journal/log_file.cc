@@ -12,9 +12,6 @@
 namespace penstock {
 namespace {
 
-/// Enough to forget thousands of files.
-constexpr uint64_t reserve_bytes = 256ULL << 10;
-
 /// A new file with these bytes, durable but for its name.
 int write_whole(const DiskFile& file, std::span<const std::byte> bytes) {
   if (!file) return file.get();
@@ -78,21 +75,6 @@ Result<void> LogFile::sync() {
 void LogFile::take_back() {
   end_ = durable_;
   file_.truncate(end_);
-}
-
-void LogFile::fill_reserve() {
-  if (reserve_) return;
-  const std::string name = reserve_path(folder_);
-  const DiskFile file = open_file(disk_, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW);
-  const std::vector<std::byte> bytes(reserve_bytes);
-  reserve_ = file && file.pwrite(bytes, 0) == 0;
-  if (!reserve_) disk_->unlink(name);
-}
-
-bool LogFile::release_reserve() {
-  if (!std::exchange(reserve_, false)) return false;
-  disk_->unlink(reserve_path(folder_));
-  return true;
 }
 
 }  // namespace penstock

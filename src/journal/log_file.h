@@ -13,10 +13,7 @@
 
 namespace penstock {
 
-/// The log of a journal that is open, and the reserve beside it. Not thread-safe.
-///
-/// The reserve is a file that nobody reads: it is removed when the disk is full, so that the log
-/// can still say what needs no room in the journal any more.
+/// The log of a journal that is open. Not thread-safe.
 class LogFile {
  public:
   LogFile(std::shared_ptr<Disk> disk, std::string folder)
@@ -39,10 +36,6 @@ class LogFile {
   uint64_t end() const noexcept { return end_; }
   uint64_t durable() const noexcept { return durable_; }
 
-  void fill_reserve();
-  /// True where there was one.
-  bool release_reserve();
-
  private:
   std::string path() const;
 
@@ -53,7 +46,6 @@ class LogFile {
   uint64_t salt_ = 0;
   uint64_t end_ = 0;
   uint64_t durable_ = 0;
-  bool reserve_ = false;
 };
 
 }  // namespace penstock

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "journal/journal_folder.h"
+#include "journal/log_reserve.h"
 #include "unit/journal/journal_fixture.h"
 
 namespace penstock {
@@ -92,6 +93,53 @@ TEST_CASE("what may be found although it was refused keeps its data", "[one-thre
   CHECK((content(*again, again.left.files[0]) == bytes));
 }
 
+TEST_CASE("a full disk takes the states of the bytes that it has, and no more bytes before them") {
+  const TempDir directory;
+  const Bytes bytes = random_bytes(10, 1);
+  {
+    const auto disk = std::make_shared<FaultyDisk>();
+    TestJournal journal(directory.path(), disk);
+    const std::string reserve = reserve_path(only_folder(directory.path()));
+    const auto piece = *journal->append(bytes);
+    disk->decide([&](DiskCall call, uint64_t) {
+      return call == DiskCall::pwrite && fs::exists(reserve) ? -ENOSPC : 0;
+    });
+    REQUIRE(journal.record(state_of(1, "p/x", piece)));
+    // There would be room for them, but it is the log's.
+    CHECK(journal->append(bytes).code() == Code::no_space);
+    CHECK_FALSE(fs::exists(reserve));
+    disk->decide(nullptr);
+    CHECK(journal->append(bytes));
+    CHECK(fs::exists(reserve));
+  }
+  TestJournal again(directory.path());
+  REQUIRE(again.left.files.size() == 1);
+  CHECK((content(*again, again.left.files[0]) == bytes));
+}
+
+TEST_CASE("states do not take the whole reserve of a full disk, however many come") {
+  const TempDir directory;
+  const auto disk = std::make_shared<FaultyDisk>();
+  TestJournal journal(directory.path(), disk);
+  // Full for the first write of each record, which finds room where the reserve was.
+  int writes = 0;
+  disk->decide([&](DiskCall call, uint64_t) {
+    return call == DiskCall::pwrite && ++writes == 1 ? -ENOSPC : 0;
+  });
+  JournalState state{.file = 1, .key = "p/x"};
+  state.metadata["m"] = std::string(10'000, 'v');
+  uint64_t taken = 0;
+  for (; journal.record(state); writes = 0) {
+    ++state.file;
+    taken += 10'000;
+    REQUIRE(taken < LogReserve::size);
+  }
+  CHECK(taken > 100'000);
+  CHECK(taken <= LogReserve::for_states);
+  writes = 0;
+  CHECK(journal.forget(1));
+}
+
 TEST_CASE("a full disk still takes that a file is forgotten, and has room then") {
   const TempDir directory;
   const auto disk = std::make_shared<FaultyDisk>();
@@ -109,8 +157,10 @@ TEST_CASE("a full disk still takes that a file is forgotten, and has room then")
   const auto piece = journal->append(random_bytes(10, 3));
   CHECK_FALSE(piece);
   std::vector<Code> codes;
-  JournalState empty{.file = 3, .key = "p/z"};
-  journal->record(empty, [&](Result<void> result) { codes.push_back(result.code()); });
+  // Larger than what states may have of the reserve.
+  JournalState large{.file = 3, .key = "p/z"};
+  large.metadata["m"] = std::string(200'000, 'v');
+  journal->record(large, [&](Result<void> result) { codes.push_back(result.code()); });
   journal->forget(1, [&](Result<void> result) { CHECK(result); });
   journal->forget(2, [&](Result<void> result) { CHECK(result); });
   journal.scheduler.run();
