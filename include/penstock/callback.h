@@ -18,7 +18,7 @@ class Callback;
 /// Unlike std::function it can own move-only state (a reply, a reservation, another Callback),
 /// which is what continuations are made of. Calling an empty one is undefined. Not thread-safe by
 /// itself. One that returns nothing is a continuation: it is called with no Mutex held, which
-/// builds with tests check.
+/// tests check.
 template <typename R, typename... Args>
 class Callback<R(Args...)> {
  public:

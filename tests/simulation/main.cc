@@ -16,6 +16,7 @@
 #include <set>
 #include <string_view>
 
+#include "penstock/held_locks.h"
 #include "simulation/program.h"
 #include "simulation/runner.h"
 #include "simulation/shrink.h"
@@ -212,6 +213,7 @@ class Campaign {
 }  // namespace
 
 int main(int argc, char** argv) {
+  penstock::HeldLocks::enforce();
   // What lies at other addresses may be walked in another order.
   if ((personality(0xffffffff) & ADDR_NO_RANDOMIZE) == 0) {
     personality(ADDR_NO_RANDOMIZE);

@@ -6,4 +6,9 @@
 #include <catch2/catch.hpp>
 #endif
 
-int main(int argc, char** argv) { return Catch::Session().run(argc, argv); }
+#include "penstock/held_locks.h"
+
+int main(int argc, char** argv) {
+  penstock::HeldLocks::enforce();
+  return Catch::Session().run(argc, argv);
+}

@@ -5,8 +5,12 @@
 
 #include "app/commands/run.h"
 #include "app/environment.h"
+#include "penstock/held_locks.h"
 
 int main(int argc, char** argv) {
+#ifdef PENSTOCK_FOR_TESTS
+  penstock::HeldLocks::enforce();
+#endif
   const penstock::Streams streams{.out = std::cout, .err = std::cerr};
   return penstock::run(std::vector<std::string>(argv, argv + argc), streams,
                        penstock::process_environment());

@@ -28,7 +28,7 @@ int ended_by(F work) {
   return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-TEST_CASE("a continuation that is called under a lock ends a build with tests") {
+TEST_CASE("a continuation that is called under a lock ends a program in tests") {
   const auto under_lock = [] {
     Mutex mutex;
     Done<int> done = [](const Result<int>&) {};
