@@ -352,12 +352,13 @@ class FileSystemImpl final : public MountedFileSystem {
         if (inode.code() == Code::not_found) core_->turns.nothing_there({directory->id, name});
         return done(inode.error());
       }
-      if (core_->turns.taken({directory->id, name}) && is_leaving_file(*inode)) {
+      if (core_->turns.expected({directory->id, name}) && is_leaving_file(*inode)) {
         return core_->when_name_settled(
             *inode, [this, directory, name, again, done = std::move(done)]() mutable {
               look_up(directory, name, again, std::move(done));
             });
       }
+      core_->turns.told({directory->id, name});
       auto answer = [this, directory, name, again,
                      done = std::move(done)](Result<Entry> entry) mutable {
         // What was found turned out to be of another type, and the name has another inode now.

@@ -2,6 +2,7 @@
 #include "fs/name_turns.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace penstock {
 namespace {
@@ -24,14 +25,14 @@ void NameTurns::sent_back(const Place& place, uint64_t thread) {
     const MutexLock lock(state_->mutex);
     Turn& turn = state_->turns[place];
     turn.threads.push_back(thread);
-    if (turn.number != 0) return;
+    turn.given_up = turn.once_more = false;
     number = turn.number = ++state_->last;
   }
-  end_after(memory, place, number);
+  forget_later(place, number);
 }
 
-void NameTurns::end_after(std::chrono::nanoseconds pause, const Place& place, uint64_t number) {
-  after_(pause, [state = state_, place, number] {
+void NameTurns::forget_later(const Place& place, uint64_t number) {
+  after_(memory, [state = state_, place, number] {
     std::vector<Callback<void()>> waiting;
     {
       const MutexLock lock(state->mutex);
@@ -41,6 +42,29 @@ void NameTurns::end_after(std::chrono::nanoseconds pause, const Place& place, ui
     }
     run_all(std::move(waiting));
   });
+}
+
+void NameTurns::give_up_later(const Place& place, uint64_t number) {
+  after_(patience, [state = state_, place, number] {
+    std::vector<Callback<void()>> waiting;
+    {
+      const MutexLock lock(state->mutex);
+      const auto turn = state->turns.find(place);
+      if (turn == state->turns.end()) return;
+      // Whoever was sent back meanwhile is waited for anew.
+      if (turn->second.number == number) turn->second.given_up = true;
+      waiting = std::exchange(turn->second.waiting, {});
+    }
+    run_all(std::move(waiting));
+  });
+}
+
+void NameTurns::told(const Place& place) {
+  const MutexLock lock(state_->mutex);
+  if (state_->turns.empty()) return;
+  const auto turn = state_->turns.find(place);
+  if (turn == state_->turns.end() || !turn->second.given_up) return;
+  turn->second.given_up = std::exchange(turn->second.once_more, true);
 }
 
 void NameTurns::arrived(const Place& place, uint64_t thread) {
@@ -71,9 +95,15 @@ void NameTurns::nothing_there(const Place& place) {
   run_all(std::move(waiting));
 }
 
-bool NameTurns::taken(const Place& place) const {
+bool NameTurns::expected(const Place& place) const {
   const MutexLock lock(state_->mutex);
   return state_->turns.contains(place);
+}
+
+bool NameTurns::taken(const Place& place) const {
+  const MutexLock lock(state_->mutex);
+  const auto turn = state_->turns.find(place);
+  return turn != state_->turns.end() && !turn->second.given_up;
 }
 
 void NameTurns::wait(const Place& place, Callback<void()> go) {
@@ -81,13 +111,13 @@ void NameTurns::wait(const Place& place, Callback<void()> go) {
   {
     const MutexLock lock(state_->mutex);
     const auto turn = state_->turns.find(place);
-    if (turn != state_->turns.end()) {
+    if (turn != state_->turns.end() && !turn->second.given_up) {
       turn->second.waiting.push_back(std::move(go));
       go = nullptr;
       number = turn->second.number;
     }
   }
-  number != 0 ? end_after(patience, place, number) : go();
+  number != 0 ? give_up_later(place, number) : go();
 }
 
 }  // namespace penstock

@@ -21,7 +21,8 @@ namespace penstock {
 /// ESTALE, and the kernel looks the name up once more, not twice. So whoever is about to take the
 /// file from the name again waits until the one who was sent back has opened what has the name by
 /// now, or has found that there is nothing; for a moment at most. And who looks such a name up
-/// while its file is about to go waits until it knows what has the name then. Thread-safe.
+/// while its file is about to go waits until it knows what has the name then, also where that
+/// moment has passed: a lookup of the whole path may take longer. Thread-safe.
 class NameTurns {
  public:
   /// A name in a directory.
@@ -33,13 +34,19 @@ class NameTurns {
 
   /// `thread`: as in OpenFlags.
   void sent_back(const Place& place, uint64_t thread);
+  /// Somebody was told what has the name, and is about to open it: one who is expected, as it
+  /// seems. Who has been waited for in vain is waited for once more then.
+  void told(const Place& place);
   /// The thread has opened what is there.
   void arrived(const Place& place, uint64_t thread);
   /// Nothing is there to be opened.
   void nothing_there(const Place& place);
+  /// Whether somebody who was sent back may still come.
+  bool expected(const Place& place) const;
   /// Whether whoever is about to take the file from the name has to wait.
   bool taken(const Place& place) const;
-  /// Runs `go` when all have arrived, or their time is up; now where nobody was sent back.
+  /// Runs `go` when all have arrived, or when it has waited long enough; now where it need not
+  /// wait. The name may be taken again by then.
   void wait(const Place& place, Callback<void()> go);
 
  private:
@@ -50,7 +57,9 @@ class NameTurns {
   static constexpr std::chrono::seconds memory{10};
 
   struct Turn {
-    uint64_t number = 0;
+    uint64_t number = 0;            ///< Of the last time that somebody was sent back.
+    bool given_up = false;          ///< Those who are expected were waited for since, in vain.
+    bool once_more = false;         ///< They were waited for again, when somebody was told.
     std::vector<uint64_t> threads;  ///< That were sent back.
     std::vector<Callback<void()>> waiting;
   };
@@ -60,7 +69,8 @@ class NameTurns {
     std::map<Place, Turn> turns GUARDED_BY(mutex);
   };
 
-  void end_after(std::chrono::nanoseconds pause, const Place& place, uint64_t number);
+  void forget_later(const Place& place, uint64_t number);
+  void give_up_later(const Place& place, uint64_t number);
   static std::vector<Callback<void()>> end(State& state, std::map<Place, Turn>::iterator turn)
       REQUIRES(state.mutex);
 

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names that programs were sent back from, and those who wait for them.
+#include "fs/name_turns.h"
+
+#include "support/catch.h"
+#include "support/manual_scheduler.h"
+
+namespace penstock::test {
+namespace {
+
+struct Turns {
+  /// Whoever is about to take the file from the name; `gone` says how often it went on.
+  void take() {
+    turns.wait(place, [this] { ++gone; });
+  }
+  void pass(std::chrono::milliseconds time) { scheduler.advance(time); }
+
+  ManualScheduler scheduler;
+  NameTurns turns{[this](std::chrono::nanoseconds pause, Callback<void()> work) {
+    scheduler.post_after(pause, std::move(work));
+  }};
+  const NameTurns::Place place{7, "latest"};
+  int gone = 0;
+};
+
+using std::chrono::milliseconds;
+constexpr uint64_t thread = 1;
+constexpr uint64_t another = 2;
+
+TEST_CASE("who takes a file from a name waits for those who were sent back, and for no others") {
+  Turns t;
+  t.take();
+  CHECK(t.gone == 1);
+  t.turns.sent_back(t.place, thread);
+  t.turns.sent_back(t.place, another);
+  CHECK(t.turns.taken(t.place));
+  t.take();
+  t.turns.arrived(t.place, 3);
+  t.turns.arrived(t.place, thread);
+  CHECK(t.gone == 1);
+  SECTION("until they have opened what is there") { t.turns.arrived(t.place, another); }
+  SECTION("until nothing is there") { t.turns.nothing_there(t.place); }
+  CHECK(t.gone == 2);
+  CHECK_FALSE(t.turns.taken(t.place));
+  CHECK_FALSE(t.turns.expected(t.place));
+}
+
+TEST_CASE("who was waited for in vain is still expected, for the path may take longer") {
+  Turns t;
+  t.turns.sent_back(t.place, thread);
+  t.take();
+  t.pass(milliseconds(999));
+  CHECK(t.gone == 0);
+  t.pass(milliseconds(1));
+  CHECK(t.gone == 1);
+  CHECK_FALSE(t.turns.taken(t.place));
+  CHECK(t.turns.expected(t.place));
+  // The same one that waited goes on at once.
+  t.take();
+  CHECK(t.gone == 2);
+  SECTION("until it comes") {
+    t.turns.arrived(t.place, thread);
+    CHECK_FALSE(t.turns.expected(t.place));
+  }
+  SECTION("but not for ever") {
+    t.pass(milliseconds(8'999));
+    CHECK(t.turns.expected(t.place));
+    t.pass(milliseconds(1));
+    CHECK_FALSE(t.turns.expected(t.place));
+  }
+  SECTION("and one who is sent back then is waited for") {
+    t.turns.sent_back(t.place, another);
+    CHECK(t.turns.taken(t.place));
+    t.take();
+    CHECK(t.gone == 2);
+    t.pass(milliseconds(1'000));
+    CHECK(t.gone == 3);
+  }
+}
+
+TEST_CASE("who was waited for in vain is waited for once more when the name is looked up") {
+  Turns t;
+  t.turns.sent_back(t.place, thread);
+  t.take();
+  t.turns.told(t.place);
+  t.pass(milliseconds(1'000));
+  CHECK(t.gone == 1);
+  t.turns.told(t.place);
+  CHECK(t.turns.taken(t.place));
+  t.take();
+  SECTION("and comes") { t.turns.arrived(t.place, thread); }
+  SECTION("or does not, and is not waited for a third time") {
+    t.pass(milliseconds(1'000));
+    t.turns.told(t.place);
+  }
+  CHECK(t.gone == 2);
+  CHECK_FALSE(t.turns.taken(t.place));
+}
+
+TEST_CASE("who waits does not wait longer for those who are sent back meanwhile") {
+  Turns t;
+  t.turns.sent_back(t.place, thread);
+  t.take();
+  t.pass(milliseconds(500));
+  t.turns.sent_back(t.place, another);
+  t.pass(milliseconds(500));
+  CHECK(t.gone == 1);
+  CHECK(t.turns.taken(t.place));
+}
+
+}  // namespace
+}  // namespace penstock::test
