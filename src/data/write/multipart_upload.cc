@@ -185,15 +185,15 @@ void MultipartUpload::make_ready(uint32_t number, Deferred& after) {
 }
 
 void MultipartUpload::request_slots(PartTable::Way way, uint32_t count) {
-  PartSender* sender = way == PartTable::Way::bytes ? &bytes_sender_ : &copy_sender_;
-  slots(way).request(std::shared_ptr<PartSender>(rooms_.strand.keep(), sender), count);
+  UploadSlots::User* sender = way == PartTable::Way::bytes ? &bytes_sender_ : &copy_sender_;
+  slots(way).request(std::shared_ptr<UploadSlots::User>(rooms_.strand.keep(), sender), count);
 }
 
 bool MultipartUpload::leaves_parts_out(uint64_t size) const {
   return exists() && session_->last_part > rooms_.core.layout.count(size);
 }
 
-void MultipartUpload::Sender::send_one() {
+void MultipartUpload::Sender::use_slot() {
   const std::shared_ptr<void> keep = upload.rooms_.strand.keep();
   bool sent = false;
   upload.rooms_.strand.run([&](Deferred& after) { sent = upload.send_next(way, after); });

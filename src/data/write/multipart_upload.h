@@ -119,10 +119,10 @@ class MultipartUpload {
 
  private:
   /// Takes the slots for one way of sending.
-  struct Sender final : PartSender {
+  struct Sender final : UploadSlots::User {
     Sender(MultipartUpload& the_upload, PartTable::Way the_way)
         : upload(the_upload), way(the_way) {}
-    void send_one() override;
+    void use_slot() override;
     MultipartUpload& upload;
     const PartTable::Way way;
   };

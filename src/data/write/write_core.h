@@ -5,9 +5,9 @@
 
 #include "base/gate.h"
 #include "data/copy/object_copier.h"
+#include "data/upload_slots.h"
 #include "data/write/part_layout.h"
 #include "data/write/staging_space.h"
-#include "data/write/upload_slots.h"
 #include "data/write/write_engine.h"
 #include "data/write/write_memory.h"
 

@@ -84,6 +84,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
     bool disowned = false;  ///< Its parts hold bytes that were written over since.
   };
   using RunPtr = std::shared_ptr<Run>;
+  struct Turn;
   struct Waiter {
     uint64_t promise;  ///< Its number.
     Done<ObjectInfo> done;

@@ -14,6 +14,18 @@ constexpr uint64_t worth_going_on = 64ULL << 20;
 
 }  // namespace
 
+/// A run that waits for its turn among the files that upload.
+struct PendingFile::Turn final : UploadSlots::User {
+  Turn(std::shared_ptr<PendingFile> the_file, RunPtr the_run)
+      : file(std::move(the_file)), run(std::move(the_run)) {}
+  void use_slot() override {
+    file->core_.parts.scheduler.post([file = file, run = run] { file->begin_run(run); });
+  }
+
+  const std::shared_ptr<PendingFile> file;
+  const RunPtr run;
+};
+
 void PendingFile::commit(Done<ObjectInfo> done) {
   Deferred after;
   const MutexLock lock(mutex_);
@@ -43,7 +55,7 @@ void PendingFile::go_on(Deferred& after) {
 void PendingFile::start_run(Deferred& after) {
   run_ = std::make_shared<Run>();
   after.call([this, self = shared_from_this(), run = run_] {
-    core_.turns.take([self, run] { self->begin_run(run); });
+    core_.slots.request(std::make_shared<Turn>(self, run), 1);
   });
 }
 
@@ -53,7 +65,7 @@ void PendingFile::put_off_run(Deferred& after) {
   for (Done<bool>& waiter : std::exchange(hold_waiters_, {}))
     after.call([waiter = std::move(waiter), sent = base_.has_value()]() mutable { waiter(sent); });
   for (Callback<void()>& reader : std::exchange(read_waiters_, {})) after.call(std::move(reader));
-  after.call([this, self = shared_from_this()] { core_.turns.give(); });
+  after.call([this, self = shared_from_this()] { core_.slots.release(); });
 }
 
 void PendingFile::begin_run(const RunPtr& run) {
@@ -247,7 +259,7 @@ void PendingFile::run_ended(const RunPtr& run, Result<ObjectInfo> result) {
     for (Callback<void()>& reader : std::exchange(read_waiters_, {})) after.call(std::move(reader));
     go_on(after);
   }
-  core_.turns.give();
+  core_.slots.release();
 }
 
 /// Takes the waiters of what was promised up to `promise`.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "data/write/upload_slots.h"
+#include "data/upload_slots.h"
 
 #include <utility>
 
 namespace penstock {
 
-void UploadSlots::request(const std::shared_ptr<PartSender>& sender, uint32_t count) {
+void UploadSlots::request(const std::shared_ptr<User>& user, uint32_t count) {
   if (count == 0) return;
   {
     const MutexLock lock(mutex_);
-    uint32_t& wanted = wanted_[sender.get()];
-    if (wanted == 0) turns_.push_back(sender);
+    uint32_t& wanted = wanted_[user.get()];
+    if (wanted == 0) turns_.push_back(user);
     wanted += count;
   }
   drain();
@@ -27,7 +27,7 @@ void UploadSlots::release() {
 void UploadSlots::drain() {
   bool mine = false;
   while (true) {
-    std::shared_ptr<PartSender> next;
+    std::shared_ptr<User> next;
     {
       const MutexLock lock(mutex_);
       if (draining_ && !mine) return;
@@ -43,7 +43,7 @@ void UploadSlots::drain() {
         wanted_.erase(wanted);
       }
     }
-    next->send_one();
+    next->use_slot();
   }
 }
 
