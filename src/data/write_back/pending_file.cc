@@ -29,7 +29,8 @@ PendingFile::PendingFile(WriteBackCore& core, std::string key, std::optional<Wri
       key_(std::move(key)),
       mark_(new_mark()),
       map_(base ? base->object.size : 0),
-      changed_(!base) {
+      changed_(!base),
+      earlier_(core, uploads_, std::nullopt) {
   if (!base) return;
   base_ = std::move(base->object);
   size_ = base_->size;
@@ -51,7 +52,7 @@ PendingFile::PendingFile(WriteBackCore& core, JournalState state,
       promises_(1),
       since_ns_(state.since_ns),
       early_allowed_(false),
-      left_(std::move(upload)) {
+      earlier_(core, uploads_, std::move(upload)) {
   durable_ = promise_ = std::make_shared<Promise>(Promise{
       .number = 1, .generation = 1, .contents = map_, .metadata = std::move(state.metadata)});
 }
@@ -196,7 +197,7 @@ void PendingFile::note_change(uint64_t offset, uint64_t end) {
   }
   const bool of_failed = failed_run_ != nullptr && offset < failed_run_->promise->contents.size();
   if (of_failed && !std::exchange(failed_run_->disowned, true)) uploads_->disown();
-  give_up_left();
+  earlier_.give_up();
 }
 
 void PendingFile::feed_early(uint64_t offset, uint64_t length) {
@@ -253,7 +254,7 @@ bool PendingFile::rename(const std::string& key) {
     return false;
   // What the journal has under the present name ends with this file's promise for that name.
   if (!outlived_.empty()) return false;
-  give_up_left();
+  earlier_.give_up();
   key_ = key;
   renamed_ = owes();
   return true;
@@ -264,7 +265,7 @@ void PendingFile::hold(Done<bool> done) {
   const MutexLock lock(mutex_);
   held_ = true;
   drop_early();
-  give_up_left();
+  earlier_.give_up();
   uploads_->disown();
   if (failed_run_ != nullptr) {
     after.call([run = std::exchange(failed_run_, nullptr)] { run->upload->cancel(); });

@@ -15,9 +15,12 @@
 #include "base/deferred.h"
 #include "base/mutex.h"
 #include "data/write/change.h"
+#include "data/write_back/conflict_check.h"
 #include "data/write_back/content_map.h"
+#include "data/write_back/earlier_upload.h"
 #include "data/write_back/file_upload.h"
 #include "data/write_back/journal_uploads.h"
+#include "data/write_back/promise.h"
 #include "data/write_back/write_back_core.h"
 
 namespace penstock {
@@ -66,17 +69,10 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   ETag succeed(PendingFile& replaced) EXCLUDES(mutex_);
 
  private:
-  /// Contents that were promised, as they were.
-  struct Promise {
-    uint64_t number = 0;      ///< Of this file's promises, from 1 on.
-    uint64_t generation = 0;  ///< The last whose writes are in `contents`.
-    ContentMap contents;
-    Metadata metadata;
-  };
   /// One try to bring a promise to the bucket. Changed under the lock only; its own steps, which
   /// follow one another, look at it without.
   struct Run {
-    std::shared_ptr<const Promise> promise;
+    PromisePtr promise;
     std::shared_ptr<FileUpload> upload;
     std::string key;
     bool begun = false;
@@ -121,8 +117,8 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void promise_contents(CommitRequest request, Done<void> done) EXCLUDES(change_mutex_, mutex_);
   void promise_name(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
   void record(Done<void> done) REQUIRES(mutex_);
-  void recorded(const std::shared_ptr<const Promise>& promise,
-                const std::vector<uint64_t>& outlived, const Result<void>& kept) EXCLUDES(mutex_);
+  void recorded(const PromisePtr& promise, const std::vector<uint64_t>& outlived,
+                const Result<void>& kept) EXCLUDES(mutex_);
   void forget_outlived() REQUIRES(mutex_);
   void name_promised() EXCLUDES(mutex_);
   Metadata marked(Metadata metadata) const REQUIRES(mutex_);
@@ -155,15 +151,9 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   void answered(const ObjectInfo& info) EXCLUDES(mutex_);
   std::vector<Done<ObjectInfo>> waiters_of(uint64_t promise) REQUIRES(mutex_);
 
-  // left_upload.cc: the multipart upload of a dead mount
-  void ask_for_parts(const RunPtr& run, JournalUpload left) EXCLUDES(mutex_);
-  void give_up_left() REQUIRES(mutex_);
-  void abort_left(std::string key, std::string upload_id);
-
-  // conflict.cc: somebody else's object is under the key
+  void ask_for_parts(const RunPtr& run, JournalUpload earlier) EXCLUDES(mutex_);
   bool meets_conflict(const Run& run, const Error& error) const REQUIRES(mutex_);
-  void settle_conflict(const RunPtr& run, Error error) EXCLUDES(mutex_);
-  void compare(const RunPtr& run, const ObjectInfo& theirs, uint64_t offset, Error error);
+  void settle_conflict(const RunPtr& run, const Error& error) EXCLUDES(mutex_);
   void rebase(const RunPtr& run, std::optional<ObjectInfo> ours) EXCLUDES(mutex_);
   void keep_both(const RunPtr& run, const Error& error) EXCLUDES(mutex_);
 
@@ -193,8 +183,8 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   uint64_t committed_ GUARDED_BY(mutex_) = 0;   ///< That of the last one in the bucket.
   bool written_ GUARDED_BY(mutex_) = false;     ///< `base_` was made by this writer.
   int64_t since_ns_ GUARDED_BY(mutex_) = 0;
-  std::shared_ptr<const Promise> promise_ GUARDED_BY(mutex_);
-  std::shared_ptr<const Promise> durable_ GUARDED_BY(mutex_);  ///< The last that is safe.
+  PromisePtr promise_ GUARDED_BY(mutex_);
+  PromisePtr durable_ GUARDED_BY(mutex_);      ///< The last that is safe.
   uint32_t recording_ GUARDED_BY(mutex_) = 0;  ///< States that are on their way to the journal.
   bool held_ GUARDED_BY(mutex_) = false;
   /// Has a new key, which is not promised yet: no run begins, for neither what is to be replaced
@@ -218,7 +208,7 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   uint64_t early_begin_ GUARDED_BY(mutex_) = 0;
   uint64_t early_end_ GUARDED_BY(mutex_) = 0;
   bool early_allowed_ GUARDED_BY(mutex_) = true;
-  std::optional<JournalUpload> left_ GUARDED_BY(mutex_);
+  EarlierUpload earlier_ GUARDED_BY(mutex_);
   /// A try that failed, to be gone on with by the next one of the same promise.
   RunPtr failed_run_ GUARDED_BY(mutex_);
 };

@@ -105,8 +105,8 @@ void PendingFile::record(Done<void> done) {
 
 /// Only what is durable goes to the bucket: the journal must never know less than that has.
 /// `outlived`: as of the call of record, for a later name may have outlived others.
-void PendingFile::recorded(const std::shared_ptr<const Promise>& promise,
-                           const std::vector<uint64_t>& outlived, const Result<void>& kept) {
+void PendingFile::recorded(const PromisePtr& promise, const std::vector<uint64_t>& outlived,
+                           const Result<void>& kept) {
   Deferred after;
   const MutexLock lock(mutex_);
   --recording_;

@@ -69,7 +69,7 @@ void PendingFile::put_off_run(Deferred& after) {
 }
 
 void PendingFile::begin_run(const RunPtr& run) {
-  std::optional<JournalUpload> left;
+  std::optional<JournalUpload> earlier;
   bool description = false;
   std::optional<Error> error;
   {
@@ -84,13 +84,32 @@ void PendingFile::begin_run(const RunPtr& run) {
       run->begun = true;
       const ContentMap& contents = run->promise->contents;
       description = base_ && base_->size == contents.size() && contents.only_base();
-      if (description) give_up_left();
-      left = std::exchange(left_, std::nullopt);
+      if (description) earlier_.give_up();
+      earlier = earlier_.take();
     }
   }
   if (error) return run_ended(run, *error);
   if (description) return describe(run);
-  left ? ask_for_parts(run, std::move(*left)) : prepare(run, std::nullopt);
+  earlier ? ask_for_parts(run, std::move(*earlier)) : prepare(run, std::nullopt);
+}
+
+void PendingFile::ask_for_parts(const RunPtr& run, JournalUpload earlier) {
+  JournalUpload asked = earlier;
+  auto answered = [self = shared_from_this(), run,
+                   earlier = std::move(earlier)](Result<std::optional<LeftUpload>> parts) mutable {
+    if (!parts) {
+      {
+        // To be asked again, if its parts are still the file's then.
+        const MutexLock lock(self->mutex_);
+        self->earlier_.put_back(std::move(earlier));
+        if (run->disowned || self->held_) self->earlier_.give_up();
+      }
+      return self->run_ended(run, parts.error());
+    }
+    self->core_.parts.scheduler.post(
+        [self, run, left = std::move(*parts)]() mutable { self->prepare(run, std::move(left)); });
+  };
+  EarlierUpload::ask(core_, uploads_, std::move(asked), std::move(answered));
 }
 
 CommitRequest PendingFile::commit_request(const Run& run) const {
@@ -139,7 +158,7 @@ void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
     std::optional<WriteBase> base;
     std::shared_ptr<DirectFileWriter> writer;
     if (left && (contents.needs_base() || run->conflict)) {
-      abort_left(run->key, std::move(left->id));
+      EarlierUpload::abort(core_, uploads_, run->key, std::move(left->id));
       left.reset();
     }
     {
@@ -262,6 +281,82 @@ void PendingFile::run_ended(const RunPtr& run, Result<ObjectInfo> result) {
   core_.slots.release();
 }
 
+bool PendingFile::meets_conflict(const Run& run, const Error& error) const {
+  const bool refused = error.code() == Code::changed || error.code() == Code::already_exists;
+  return refused && !run.conflict && !held_ && !closed_;
+}
+
+void PendingFile::settle_conflict(const RunPtr& run, const Error& error) {
+  uploads_->disown();
+  std::shared_ptr<FileUpload> upload;
+  {
+    const MutexLock lock(mutex_);
+    upload = std::exchange(run->upload, nullptr);
+  }
+  if (upload != nullptr) upload->cancel();
+  auto found = [self = shared_from_this(), run, error](Result<ConflictCheck::Finding> finding) {
+    using Kind = ConflictCheck::Finding::Kind;
+    if (!finding) {
+      {
+        const MutexLock lock(self->mutex_);
+        run->conflict = true;  // not settled: the next try comes here again
+      }
+      return self->run_ended(run, finding.error());
+    }
+    switch (finding->kind) {
+      case Kind::ours:
+        return self->rebase(run, std::move(finding->object));
+      case Kind::gone:
+        return self->rebase(run, std::nullopt);
+      case Kind::same:
+        self->core_.parts.log->info("'{}' is in the bucket already, with the same bytes", run->key);
+        return self->run_ended(run, std::move(finding->object));
+      case Kind::theirs:
+        return self->keep_both(run, error);
+    }
+  };
+  ConflictCheck::begin(core_, run->key, run->promise, error, std::move(found));
+}
+
+/// What is there was made of an earlier promise of this file, or of this one. It has the bytes of
+/// the base that are still needed: what is promised later only needs fewer. Or nothing is there any
+/// more, and nothing of it is needed.
+void PendingFile::rebase(const RunPtr& run, std::optional<ObjectInfo> ours) {
+  core_.parts.log->info("'{}' {}", run->key,
+                        ours ? "is in the bucket already, as it was promised earlier"
+                             : "was deleted in the bucket: it is stored anew");
+  {
+    const MutexLock lock(mutex_);
+    if (!ours) replaces_.clear();
+    base_ = std::move(ours);
+    written_ = true;
+  }
+  core_.parts.scheduler.post(
+      [self = shared_from_this(), run] { self->prepare(run, std::nullopt); });
+}
+
+void PendingFile::keep_both(const RunPtr& run, const Error& error) {
+  const bool edit = run->promise->contents.needs_base();
+  std::string theirs = run->key;
+  {
+    const MutexLock lock(mutex_);
+    run->conflict = true;
+    if (!edit) run->key = conflict_key(theirs);
+  }
+  if (edit) {
+    core_.parts.log->error(
+        "'{}' was replaced in the bucket while changes to it were pending: they belong to bytes "
+        "that are gone, and stay in the journal. To let go of them, delete the file in the mount.",
+        theirs);
+    return run_ended(run, error);
+  }
+  core_.parts.log->warning(
+      "'{}' was made or changed by somebody else while it was pending here: what was written here "
+      "is stored as '{}'",
+      theirs, run->key);
+  prepare(run, std::nullopt);
+}
+
 /// Takes the waiters of what was promised up to `promise`.
 std::vector<Done<ObjectInfo>> PendingFile::waiters_of(uint64_t promise) {
   std::vector<Done<ObjectInfo>> taken;
@@ -310,7 +405,7 @@ void PendingFile::adopt(const Run& run, ObjectInfo info, Deferred& after) {
     self->answered(info);
     for (Done<bool>& holder : holders) holder(true);
   };
-  const auto settle = [&](std::shared_ptr<const Promise>& promise) {
+  const auto settle = [&](PromisePtr& promise) {
     auto rest = std::make_shared<Promise>(*promise);
     rest->contents.settle(generation);
     promise = std::move(rest);

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "data/write_back/write_back_core.h"
+#include "unit/data/write/write_fixture.h"
+#include "unit/journal/journal_fixture.h"
+
+namespace penstock::test {
+
+/// What the classes behind a pending file share, without a file: a journal on the disk, a store in
+/// memory. Nothing happens until run().
+struct CoreFixture : WriteFixture {
+  CoreFixture() {
+    Journal::Left none;
+    auto opened = open(folder.path(), none);
+    REQUIRE(opened);
+    journal = std::move(*opened);
+    core = std::make_unique<WriteBackCore>(
+        WriteBackParts{*engine, *journal, store, copier, scheduler, Log::none()});
+  }
+  ~CoreFixture() { run(); }
+
+  Result<std::unique_ptr<Journal>> open(const std::string& directory, Journal::Left& left) {
+    return Journal::open(
+        {.directory = directory, .identity = "memory", .prefix = "", .make_room = {}}, left,
+        scheduler, Log::none());
+  }
+  /// What a later mount finds if this one ends now.
+  Journal::Left left_behind() {
+    run();
+    const TempDir copy;
+    std::filesystem::copy(folder.path(), copy.path(), std::filesystem::copy_options::recursive);
+    Journal::Left left;
+    REQUIRE(open(copy.path(), left));
+    return left;
+  }
+  /// `bytes` in the journal.
+  std::shared_ptr<const JournalPiece> piece(std::string_view bytes) {
+    auto stored = journal->append(std::as_bytes(std::span(bytes)));
+    REQUIRE(stored);
+    return std::move(*stored);
+  }
+
+  TempDir folder;
+  std::unique_ptr<Journal> journal;
+  ObjectCopier copier{store, uploads};
+  std::unique_ptr<WriteBackCore> core;
+};
+
+}  // namespace penstock::test
