@@ -10,14 +10,6 @@
 #include "data/write_back/temporary_name.h"
 
 namespace penstock {
-namespace {
-
-/// Writes that follow one another are collected up to this: fewer pieces to keep track of.
-constexpr uint64_t tail_size = 256ULL << 10;
-/// Writes from this size on go to the journal as they are.
-constexpr uint64_t direct_size = 64ULL << 10;
-
-}  // namespace
 
 PendingFile::PendingFile(WriteBackCore& core, std::string key, std::optional<WriteBase> base,
                          Metadata initial)
@@ -26,14 +18,13 @@ PendingFile::PendingFile(WriteBackCore& core, std::string key, std::optional<Wri
       file_(core.parts.journal.new_file()),
       uploads_(std::make_shared<JournalUploads>(core.parts.journal, file_, std::nullopt)),
       initial_(std::move(initial)),
+      room_(core),
+      changes_(core, *this, contents_, room_, *this),
       key_(std::move(key)),
       mark_(new_mark()),
-      map_(base ? base->object.size : 0),
-      changed_(!base),
+      contents_(base ? base->object.size : 0, !base),
       earlier_(core, uploads_, std::nullopt) {
-  if (!base) return;
-  base_ = std::move(base->object);
-  size_ = base_->size;
+  if (base) base_ = std::move(base->object);
 }
 
 PendingFile::PendingFile(WriteBackCore& core, JournalState state,
@@ -42,31 +33,33 @@ PendingFile::PendingFile(WriteBackCore& core, JournalState state,
       pass_(core.gate),
       file_(state.file),
       uploads_(std::make_shared<JournalUploads>(core.parts.journal, file_, upload)),
+      room_(core),
+      changes_(core, *this, contents_, room_, *this),
       key_(std::move(state.key)),
       mark_(mark_of(state.metadata)),
       base_(std::move(state.base)),
       replaces_(std::move(state.replaces)),
-      map_(state.ranges),
-      size_(state.size),
-      generation_(2),
+      contents_(state.ranges),
       promises_(1),
       since_ns_(state.since_ns),
       early_allowed_(false),
       earlier_(core, uploads_, std::move(upload)) {
-  durable_ = promise_ = std::make_shared<Promise>(Promise{
-      .number = 1, .generation = 1, .contents = map_, .metadata = std::move(state.metadata)});
+  durable_ = promise_ = std::make_shared<Promise>(Promise{.number = 1,
+                                                          .generation = 1,
+                                                          .contents = contents_.map(),
+                                                          .metadata = std::move(state.metadata)});
 }
 
 uint64_t PendingFile::size() const {
   const MutexLock lock(mutex_);
-  return size_;
+  return contents_.size();
 }
 
 bool PendingFile::owes() const { return promise_ != nullptr && promise_->number > committed_; }
 
 bool PendingFile::dirty() const {
   const MutexLock lock(mutex_);
-  return changed_ || owes() || answering_ > 0;
+  return contents_.changed() || owes() || answering_ > 0;
 }
 
 /// Not where the journal did not take what was owed: that is to be promised again.
@@ -100,91 +93,13 @@ ETag PendingFile::succeed(PendingFile& replaced) {
   return known;
 }
 
-Result<uint64_t> PendingFile::apply(const Change& change) {
-  uint64_t size = 0;
-  {
-    const MutexLock lock(mutex_);
-    if (closed_) return Error(Code::cancelled, "the file was given up");
-    size = size_;
-  }
-  const ByteRange range = change.range(size);
-  const uint64_t limit = core_.parts.store.limits().max_object_size;
-  if (range.length > limit || range.offset > limit - range.length)
-    return Error(Code::too_large, "larger than an object may become");
-  if (range.length == 0 && !change.resizes()) return range.offset;
-  if (!change.data.empty()) {
-    const Result<void> written = write(range.offset, change.data);
-    return written ? Result<uint64_t>(range.offset) : Result<uint64_t>(written.error());
-  }
-  if (Result<void> flushed = flush_tail(); !flushed) return flushed.error();
-  const MutexLock lock(mutex_);
-  if (change.resizes()) {
-    if (range.offset != size) resize(range.offset);
-    return range.offset;
-  }
-  if (range.end() > size) resize(range.end());
-  punch({range.offset, std::min(range.end(), std::max(size, range.offset)) - range.offset});
-  return range.offset;
-}
-
-void PendingFile::resize(uint64_t size) {
-  note_change(std::min(size, size_), UINT64_MAX);
-  map_.resize(size, generation_);
-  size_ = size;
-  changed_ = true;
-}
-
-void PendingFile::punch(ByteRange range) {
-  const std::optional<uint64_t> written = map_.find(range.offset, false);
-  if (!written || *written >= range.end()) return;
-  note_change(range.offset, range.end());
-  map_.punch(range, generation_);
-  changed_ = true;
-}
-
 std::optional<uint64_t> PendingFile::seek(uint64_t offset, bool hole) {
-  const MutexLock changes(change_mutex_);
-  const Result<void> flushed = flush_tail();
-  const MutexLock lock(mutex_);
-  if (offset >= size_) return std::nullopt;
-  // Bytes that the disk does not take are bytes all the same.
-  if (!flushed) return hole ? size_ : offset;
-  const std::optional<uint64_t> found = map_.find(offset, hole);
-  return hole && !found ? size_ : found;
-}
-
-Result<void> PendingFile::write(uint64_t offset, std::span<const std::byte> data) {
-  const bool follows = !tail_.empty() && tail_offset_ + tail_.size() == offset;
-  if (!follows || tail_.size() + data.size() > tail_size) {
-    if (Result<void> flushed = flush_tail(); !flushed) return flushed;
-  }
-  if (tail_.empty() && data.size() >= direct_size) return store(offset, data);
-  if (tail_.empty()) tail_offset_ = offset;
-  tail_.insert(tail_.end(), data.begin(), data.end());
-  const MutexLock lock(mutex_);
-  size_ = std::max(size_, offset + data.size());
-  changed_ = true;
-  return {};
-}
-
-Result<void> PendingFile::flush_tail() {
-  if (tail_.empty()) return {};
-  Result<void> stored = store(tail_offset_, tail_);
-  if (stored) tail_.clear();
-  return stored;
-}
-
-Result<void> PendingFile::store(uint64_t offset, std::span<const std::byte> data) {
-  Result<std::shared_ptr<const JournalPiece>> piece = core_.parts.journal.append(data);
-  if (!piece) return piece.error();
-  waited_in_vain_ = false;
-  const MutexLock lock(mutex_);
-  note_change(offset, offset + data.size());
-  map_.assign(offset, std::move(*piece), generation_);
-  size_ = std::max(size_, map_.size());
-  changed_ = true;
-  feed_early(offset, data.size());
-  return {};
+  std::optional<uint64_t> found;
+  changes_.flushed([&](const Result<void>& flushed, Deferred&) {
+    const MutexLock lock(mutex_);
+    found = contents_.seek(offset, hole, flushed.has_value());
+  });
+  return found;
 }
 
 /// Before bytes from `offset` to `end` change: what parts hold of them is no longer the file's.
@@ -205,17 +120,18 @@ void PendingFile::feed_early(uint64_t offset, uint64_t length) {
   const bool new_file = !base_ && promise_ == nullptr && early_allowed_ && !held_;
   if (!new_file) return;
   if (early_ == nullptr) {
-    if (map_.size() < 3 * part || temporary_name(key_)) return;
+    if (contents_.map().size() < 3 * part || temporary_name(key_)) return;
     uploads_->expect(marked(initial_));
     early_ = std::make_shared<FileUpload>(
         core_, core_.parts.direct.begin(key_, std::nullopt, marked(initial_), uploads_));
     early_begin_ = early_end_ = offset = part;
-    length = map_.size() - part;
+    length = contents_.map().size() - part;
   }
   if (offset > early_end_ || offset + length <= early_end_) return;
   // What was written ahead of a gap follows once the gap is filled.
   std::vector<JournalRange> ranges;
-  for (JournalRange& range : map_.ranges({early_end_, map_.size() - early_end_})) {
+  for (JournalRange& range :
+       contents_.map().ranges({early_end_, contents_.map().size() - early_end_})) {
     if (range.kind != JournalRange::Kind::piece) break;
     early_end_ = range.offset + range.length;
     ranges.push_back(std::move(range));
@@ -302,7 +218,7 @@ void PendingFile::disclaim(Done<void> done) {
   Deferred after;
   const MutexLock lock(mutex_);
   promise_ = durable_ = nullptr;
-  changed_ = false;
+  contents_.disclaim();
   fail_waiters(UINT64_MAX, Error(Code::cancelled, "the file was deleted"), after);
   if (inherited_) return after.answer(std::move(done), {});
   forget_outlived();

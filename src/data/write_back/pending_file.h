@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -15,12 +11,15 @@
 #include "base/deferred.h"
 #include "base/mutex.h"
 #include "data/write/change.h"
+#include "data/write/file_strand.h"
 #include "data/write_back/conflict_check.h"
-#include "data/write_back/content_map.h"
 #include "data/write_back/earlier_upload.h"
 #include "data/write_back/file_upload.h"
 #include "data/write_back/journal_uploads.h"
+#include "data/write_back/pending_changes.h"
+#include "data/write_back/pending_contents.h"
 #include "data/write_back/promise.h"
+#include "data/write_back/room_wait.h"
 #include "data/write_back/write_back_core.h"
 
 namespace penstock {
@@ -36,7 +35,9 @@ namespace penstock {
 /// A new file that is written in order goes to the store while it grows (`early_`), but for its
 /// first part, which formats like to rewrite at the end. If more than that is rewritten, the upload
 /// starts anew: parts may only hold bytes that the file has still.
-class PendingFile final : public std::enable_shared_from_this<PendingFile> {
+class PendingFile final : public std::enable_shared_from_this<PendingFile>,
+                          private LockedFile,
+                          private PendingChanges::Listener {
  public:
   /// `initial` as for WriteEngine::open.
   PendingFile(WriteBackCore& core, std::string key, std::optional<WriteBase> base,
@@ -45,12 +46,13 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   PendingFile(WriteBackCore& core, JournalState state, std::optional<JournalUpload> upload);
 
   // As in FileWriter; `change` answers with the offset of what was written.
-  void change(const Change& change, Done<uint64_t> done) EXCLUDES(change_mutex_, mutex_);
-  std::optional<uint64_t> seek(uint64_t offset, bool hole) EXCLUDES(change_mutex_, mutex_);
-  void read(ByteRange range, std::stop_token cancel, Done<Slices> done)
-      EXCLUDES(change_mutex_, mutex_);
-  void persist(CommitRequest request, Done<void> done) EXCLUDES(change_mutex_, mutex_);
-  void persist_name(CommitRequest request, Done<void> done) EXCLUDES(change_mutex_, mutex_);
+  void change(const Change& change, Done<uint64_t> done) EXCLUDES(mutex_) {
+    changes_.change(change, std::move(done));
+  }
+  std::optional<uint64_t> seek(uint64_t offset, bool hole) EXCLUDES(mutex_);
+  void read(ByteRange range, std::stop_token cancel, Done<Slices> done) EXCLUDES(mutex_);
+  void persist(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
+  void persist_name(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
   void commit(Done<ObjectInfo> done) EXCLUDES(mutex_);
   bool rename(const std::string& key) EXCLUDES(mutex_);
   void hold(Done<bool> done) EXCLUDES(mutex_);
@@ -85,24 +87,17 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
     uint64_t promise;  ///< Its number.
     Done<ObjectInfo> done;
   };
-  /// A change that the disk has no room for yet.
-  struct Queued {
-    Change change;
-    std::vector<std::byte> data;  ///< Of the change.
-    Scheduler::Time since;        ///< It waits.
-    Done<uint64_t> done;
-  };
   using Promising = void (PendingFile::*)(CommitRequest, Done<void>);
 
-  // pending_file.cc: changes
-  Result<uint64_t> apply(const Change& change) REQUIRES(change_mutex_) EXCLUDES(mutex_);
-  void resize(uint64_t size) REQUIRES(mutex_);
-  void punch(ByteRange range) REQUIRES(mutex_);
-  Result<void> write(uint64_t offset, std::span<const std::byte> data) REQUIRES(change_mutex_)
-      EXCLUDES(mutex_);
-  Result<void> flush_tail() REQUIRES(change_mutex_) EXCLUDES(mutex_);
-  Result<void> store(uint64_t offset, std::span<const std::byte> data) REQUIRES(change_mutex_)
-      EXCLUDES(mutex_);
+  // pending_file.cc: as PendingChanges::Listener, under the lock
+  std::shared_ptr<void> keep() override { return shared_from_this(); }
+  void changing(uint64_t offset, uint64_t end) override NO_THREAD_SAFETY_ANALYSIS {
+    note_change(offset, end);
+  }
+  void stored(ByteRange range) override NO_THREAD_SAFETY_ANALYSIS {
+    feed_early(range.offset, range.length);
+  }
+  bool given_up() const override NO_THREAD_SAFETY_ANALYSIS { return closed_; }
   void note_change(uint64_t offset, uint64_t end) REQUIRES(mutex_);
   void feed_early(uint64_t offset, uint64_t length) REQUIRES(mutex_);
   void drop_early() REQUIRES(mutex_);
@@ -114,7 +109,8 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   // pending_promise.cc
   bool describes_anew(const Metadata& metadata) const REQUIRES(mutex_);
   void promise_metadata(Metadata metadata) REQUIRES(mutex_);
-  void promise_contents(CommitRequest request, Done<void> done) EXCLUDES(change_mutex_, mutex_);
+  void promise_contents(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
+  void promise_flushed(CommitRequest request, Done<void> done, Deferred& after) REQUIRES(mutex_);
   void promise_name(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
   void record(Done<void> done) REQUIRES(mutex_);
   void recorded(const PromisePtr& promise, const std::vector<uint64_t>& outlived,
@@ -124,17 +120,14 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   Metadata marked(Metadata metadata) const REQUIRES(mutex_);
 
   // pending_read.cc
-  void gather(ByteRange range, const std::stop_token& cancel, Done<Slices> done)
-      EXCLUDES(change_mutex_, mutex_);
+  void gather(ByteRange range, const std::stop_token& cancel, Done<Slices> done) EXCLUDES(mutex_);
+  void gather_flushed(ByteRange range, const std::stop_token& cancel, Done<Slices> done,
+                      Deferred& after) REQUIRES(mutex_);
   void read_again(ByteRange range, std::stop_token cancel, const std::optional<ObjectInfo>& base,
-                  const Error& error, Done<Slices> done) EXCLUDES(change_mutex_, mutex_);
+                  const Error& error, Done<Slices> done) EXCLUDES(mutex_);
 
-  // pending_room.cc: waiting for room on the disk
-  bool room_may_come(const Error& error, Scheduler::Time since);
-  void try_queued() EXCLUDES(change_mutex_, mutex_);
-  void retry_soon();
   void promise_when_room(Promising how, CommitRequest request, Scheduler::Time since,
-                         Done<void> done) EXCLUDES(change_mutex_, mutex_);
+                         Done<void> done) EXCLUDES(mutex_);
 
   // pending_upload.cc: the way to the bucket
   bool durable_owes() const REQUIRES(mutex_);
@@ -163,25 +156,17 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile> {
   const std::shared_ptr<JournalUploads> uploads_;
   const Metadata initial_;
 
-  Mutex change_mutex_;  ///< Taken before mutex_; held while the disk is written to.
-  std::vector<std::byte> tail_
-      GUARDED_BY(change_mutex_);  ///< Small writes, not in the journal yet.
-  uint64_t tail_offset_ GUARDED_BY(change_mutex_) = 0;
-  std::deque<Queued> queue_ GUARDED_BY(change_mutex_);
-  std::atomic<bool> waited_in_vain_{false};  ///< For room; nothing was stored since.
+  RoomWait room_;
+  PendingChanges changes_;
 
-  mutable Mutex mutex_;
   std::string key_ GUARDED_BY(mutex_);
   std::string mark_ GUARDED_BY(mutex_);                ///< Of the objects that this file makes.
   std::optional<ObjectInfo> base_ GUARDED_BY(mutex_);  ///< What the bucket has, as far as we know.
   ETag replaces_ GUARDED_BY(mutex_);
-  ContentMap map_ GUARDED_BY(mutex_);
-  uint64_t size_ GUARDED_BY(mutex_) = 0;  ///< With the tail.
-  bool changed_ GUARDED_BY(mutex_) = false;
-  uint64_t generation_ GUARDED_BY(mutex_) = 1;  ///< Of what is written now.
-  uint64_t promises_ GUARDED_BY(mutex_) = 0;    ///< The number of the last promise.
-  uint64_t committed_ GUARDED_BY(mutex_) = 0;   ///< That of the last one in the bucket.
-  bool written_ GUARDED_BY(mutex_) = false;     ///< `base_` was made by this writer.
+  PendingContents contents_ GUARDED_BY(mutex_);
+  uint64_t promises_ GUARDED_BY(mutex_) = 0;   ///< The number of the last promise.
+  uint64_t committed_ GUARDED_BY(mutex_) = 0;  ///< That of the last one in the bucket.
+  bool written_ GUARDED_BY(mutex_) = false;    ///< `base_` was made by this writer.
   int64_t since_ns_ GUARDED_BY(mutex_) = 0;
   PromisePtr promise_ GUARDED_BY(mutex_);
   PromisePtr durable_ GUARDED_BY(mutex_);      ///< The last that is safe.

@@ -8,32 +8,56 @@
 #include "data/write_back/pending_metadata.h"
 
 namespace penstock {
+
+void PendingFile::persist(CommitRequest request, Done<void> done) {
+  promise_when_room(&PendingFile::promise_contents, std::move(request), room_.now(),
+                    std::move(done));
+}
+
+void PendingFile::persist_name(CommitRequest request, Done<void> done) {
+  promise_when_room(&PendingFile::promise_name, std::move(request), room_.now(), std::move(done));
+}
+
+/// What was promised and did not get into the journal is recorded by the next try.
+void PendingFile::promise_when_room(Promising how, CommitRequest request, Scheduler::Time since,
+                                    Done<void> done) {
+  CommitRequest tried = request;
+  (this->*how)(std::move(tried), [self = shared_from_this(), how, request = std::move(request),
+                                  since, done = std::move(done)](Result<void> result) mutable {
+    if (result) self->room_.found();
+    if (result || !self->room_.may_come(result.error(), since)) return done(std::move(result));
+    RoomWait& room = self->room_;
+    room.look_later([self = std::move(self), how, request = std::move(request), since,
+                     done = std::move(done)]() mutable {
+      self->promise_when_room(how, std::move(request), since, std::move(done));
+    });
+  });
+}
+
 void PendingFile::promise_contents(CommitRequest request, Done<void> done) {
-  Deferred after;
-  const MutexLock changes(change_mutex_);
-  const Result<void> flushed = flush_tail();
-  const MutexLock lock(mutex_);
+  changes_.flushed([&](const Result<void>& flushed, Deferred& after) {
+    const MutexLock lock(mutex_);
+    if (!flushed) return after.answer(std::move(done), flushed);
+    promise_flushed(std::move(request), std::move(done), after);
+  });
+}
+
+void PendingFile::promise_flushed(CommitRequest request, Done<void> done, Deferred& after) {
   request.metadata = marked(std::move(request.metadata));
-  if (!flushed) {
-    after.call([done = std::move(done), error = flushed.error()]() mutable { done(error); });
-    return;
-  }
   if (!written_) replaces_ = request.condition.if_match;
-  if (changed_) {
+  if (contents_.changed()) {
     auto promise = std::make_shared<Promise>(Promise{.number = ++promises_,
-                                                     .generation = generation_++,
-                                                     .contents = map_,
+                                                     .generation = contents_.promise(),
+                                                     .contents = contents_.map(),
                                                      .metadata = std::move(request.metadata)});
     if (!owes()) since_ns_ = wall_clock_ns();
     promise_ = std::move(promise);
-    changed_ = false;
     return record(std::move(done));
   }
   if (!describes_anew(request.metadata)) {
     // Nothing new; but what was promised may still be on its way to the disk.
     if (owes()) return record(std::move(done));
-    after.call([done = std::move(done)]() mutable { done({}); });
-    return;
+    return after.answer(std::move(done), {});
   }
   promise_metadata(std::move(request.metadata));
   record(std::move(done));
@@ -49,11 +73,11 @@ bool PendingFile::describes_anew(const Metadata& metadata) const {
 void PendingFile::promise_metadata(Metadata metadata) {
   const bool owed = owes();
   if (!owed) since_ns_ = wall_clock_ns();
-  promise_ =
-      std::make_shared<Promise>(Promise{.number = ++promises_,
-                                        .generation = owed ? promise_->generation : generation_ - 1,
-                                        .contents = owed ? promise_->contents : map_,
-                                        .metadata = std::move(metadata)});
+  promise_ = std::make_shared<Promise>(
+      Promise{.number = ++promises_,
+              .generation = owed ? promise_->generation : contents_.promised(),
+              .contents = owed ? promise_->contents : contents_.map(),
+              .metadata = std::move(metadata)});
 }
 
 void PendingFile::promise_name(CommitRequest request, Done<void> done) {
@@ -61,7 +85,7 @@ void PendingFile::promise_name(CommitRequest request, Done<void> done) {
   const MutexLock lock(mutex_);
   request.metadata = marked(std::move(request.metadata));
   if (!written_) replaces_ = request.condition.if_match;
-  const bool anew = describes_anew(request.metadata) && (owes() || !changed_);
+  const bool anew = describes_anew(request.metadata) && (owes() || !contents_.changed());
   if (!owes() && !anew) {
     renamed_ = false;
     after.call([done = std::move(done)]() mutable { done({}); });

@@ -46,21 +46,20 @@ void PendingFile::read_again(ByteRange range, std::stop_token cancel,
 }
 
 void PendingFile::gather(ByteRange range, const std::stop_token& cancel, Done<Slices> done) {
-  Deferred after;
-  const MutexLock changes(change_mutex_);
-  const Result<void> flushed = flush_tail();
-  const MutexLock lock(mutex_);
-  if (!flushed) {
-    after.call([done = std::move(done), error = flushed.error()]() mutable { done(error); });
-    return;
-  }
-  range.length = std::min(range.end(), std::max(size_, range.offset)) - range.offset;
-  if (range.length == 0) {
-    after.call([done = std::move(done)]() mutable { done(Slices{}); });
-    return;
-  }
+  changes_.flushed([&](const Result<void>& flushed, Deferred& after) {
+    const MutexLock lock(mutex_);
+    if (!flushed) return after.answer(std::move(done), flushed.error());
+    gather_flushed(range, cancel, std::move(done), after);
+  });
+}
+
+void PendingFile::gather_flushed(ByteRange range, const std::stop_token& cancel, Done<Slices> done,
+                                 Deferred& after) {
+  const uint64_t size = contents_.size();
+  range.length = std::min(range.end(), std::max(size, range.offset)) - range.offset;
+  if (range.length == 0) return after.answer(std::move(done), Slices{});
   const auto gathering = std::make_shared<Gathering>(range, std::move(done));
-  for (JournalRange& part : map_.ranges(range)) {
+  for (JournalRange& part : contents_.map().ranges(range)) {
     const std::span<std::byte> into = gathering->piece({part.offset, part.length});
     if (part.kind == JournalRange::Kind::hole) {
       std::fill(into.begin(), into.end(), std::byte{0});

@@ -393,7 +393,7 @@ void PendingFile::adopt(const Run& run, ObjectInfo info, Deferred& after) {
   core_.full_disk.arrived(core_.parts.scheduler.now());
   if (run.conflict) key_ = run.key;
   if (run.upload != nullptr) after.release(run.upload);
-  map_.settle(generation);
+  contents_.settle(generation);
   if (promise_ != nullptr && promise_->number == number) promise_ = nullptr;
   // The next mount would find this object and compare it with what the journal has, so that is said
   // first. It is in the bucket all the same if the disk fails. A deletion or rename that holds the

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -17,7 +18,7 @@ namespace penstock::test {
 struct CoreFixture : WriteFixture {
   CoreFixture() {
     Journal::Left none;
-    auto opened = open(folder.path(), none);
+    auto opened = open(folder.path(), none, disk);
     REQUIRE(opened);
     journal = std::move(*opened);
     core = std::make_unique<WriteBackCore>(
@@ -25,10 +26,11 @@ struct CoreFixture : WriteFixture {
   }
   ~CoreFixture() { run(); }
 
-  Result<std::unique_ptr<Journal>> open(const std::string& directory, Journal::Left& left) {
+  Result<std::unique_ptr<Journal>> open(const std::string& directory, Journal::Left& left,
+                                        std::shared_ptr<Disk> on = std::make_shared<FaultyDisk>()) {
     return Journal::open(
         {.directory = directory, .identity = "memory", .prefix = "", .make_room = {}}, left,
-        scheduler, Log::none());
+        scheduler, Log::none(), std::move(on));
   }
   /// What a later mount finds if this one ends now.
   Journal::Left left_behind() {
@@ -46,7 +48,14 @@ struct CoreFixture : WriteFixture {
     return std::move(*stored);
   }
 
+  /// Whether the journal's disk has no room.
+  void full(bool is) {
+    disk->decide(
+        [is](DiskCall call, uint64_t) { return is && call == DiskCall::pwrite ? -ENOSPC : 0; });
+  }
+
   TempDir folder;
+  std::shared_ptr<FaultyDisk> disk = std::make_shared<FaultyDisk>();
   std::unique_ptr<Journal> journal;
   ObjectCopier copier{store, uploads};
   std::unique_ptr<WriteBackCore> core;
