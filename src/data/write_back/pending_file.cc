@@ -1,78 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/write_back/pending_file.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "base/writer_mark.h"
-#include "data/write/gathering.h"
-#include "data/write_back/pending_metadata.h"
 #include "data/write_back/temporary_name.h"
 
 namespace penstock {
 
 PendingFile::PendingFile(WriteBackCore& core, std::string key, std::optional<WriteBase> base,
                          Metadata initial)
-    : core_(core),
-      pass_(core.gate),
-      file_(core.parts.journal.new_file()),
-      uploads_(std::make_shared<JournalUploads>(core.parts.journal, file_, std::nullopt)),
-      initial_(std::move(initial)),
-      room_(core),
-      changes_(core, *this, contents_, room_, *this),
-      key_(std::move(key)),
-      mark_(new_mark()),
-      contents_(base ? base->object.size : 0, !base),
-      earlier_(core, uploads_, std::nullopt) {
-  if (base) base_ = std::move(base->object);
-}
+    : PendingFile(core, core.parts.journal.new_file(), PendingObject(std::move(key), base),
+                  PendingContents(base ? base->object.size : 0, !base), Promises(), std::nullopt,
+                  std::move(initial)) {}
 
 PendingFile::PendingFile(WriteBackCore& core, JournalState state,
                          std::optional<JournalUpload> upload)
+    : PendingFile(core, state.file, PendingObject(state), PendingContents(state.ranges),
+                  Promises(ContentMap(state.ranges), state.metadata, state.since_ns),
+                  std::move(upload), {}) {
+  early_allowed_ = false;
+}
+
+PendingFile::PendingFile(WriteBackCore& core, uint64_t number, PendingObject object,
+                         PendingContents contents, Promises promises,
+                         std::optional<JournalUpload> upload, Metadata initial)
     : core_(core),
       pass_(core.gate),
-      file_(state.file),
-      uploads_(std::make_shared<JournalUploads>(core.parts.journal, file_, upload)),
+      uploads_(std::make_shared<JournalUploads>(core.parts.journal, number, upload)),
+      initial_(std::move(initial)),
       room_(core),
       changes_(core, *this, contents_, room_, *this),
-      key_(std::move(state.key)),
-      mark_(mark_of(state.metadata)),
-      base_(std::move(state.base)),
-      replaces_(std::move(state.replaces)),
-      contents_(state.ranges),
-      promises_(1),
-      since_ns_(state.since_ns),
-      early_allowed_(false),
-      earlier_(core, uploads_, std::move(upload)) {
-  durable_ = promise_ = std::make_shared<Promise>(Promise{.number = 1,
-                                                          .generation = 1,
-                                                          .contents = contents_.map(),
-                                                          .metadata = std::move(state.metadata)});
-}
+      object_(std::move(object)),
+      contents_(std::move(contents)),
+      promises_(std::move(promises)),
+      records_(core, *this, number, promises_, object_, *this),
+      earlier_(core, uploads_, std::move(upload)) {}
 
 uint64_t PendingFile::size() const {
   const MutexLock lock(mutex_);
   return contents_.size();
 }
 
-bool PendingFile::owes() const { return promise_ != nullptr && promise_->number > committed_; }
-
 bool PendingFile::dirty() const {
   const MutexLock lock(mutex_);
-  return contents_.changed() || owes() || answering_ > 0;
+  return contents_.changed() || promises_.owes() || answering_ > 0;
 }
-
-/// Not where the journal did not take what was owed: that is to be promised again.
-bool PendingFile::promised() const { return durable_owes() || (owes() && recording_ > 0); }
 
 bool PendingFile::pending() const {
   const MutexLock lock(mutex_);
-  return promised() || answering_ > 0;
+  return promises_.pending() || answering_ > 0;
 }
 
 uint64_t PendingFile::promises() const {
   const MutexLock lock(mutex_);
-  return promises_;
+  return promises_.count();
 }
 
 ETag PendingFile::succeed(PendingFile& replaced) {
@@ -81,15 +62,13 @@ ETag PendingFile::succeed(PendingFile& replaced) {
   std::vector<uint64_t> outlived;
   {
     const MutexLock lock(replaced.mutex_);
-    mark = replaced.mark_;
-    if (replaced.base_) known = replaced.base_->etag;
-    outlived = std::exchange(replaced.outlived_, {});
-    replaced.inherited_ = replaced.owes();
-    if (replaced.inherited_) outlived.push_back(replaced.file_);
+    mark = replaced.object_.mark();
+    if (const auto& base = replaced.object_.base()) known = base->etag;
+    outlived = replaced.records_.bequeath();
   }
   const MutexLock lock(mutex_);
-  mark_ = std::move(mark);
-  outlived_.insert(outlived_.end(), outlived.begin(), outlived.end());
+  object_.inherit(std::move(mark));
+  records_.inherit(outlived);
   return known;
 }
 
@@ -117,13 +96,14 @@ void PendingFile::note_change(uint64_t offset, uint64_t end) {
 
 void PendingFile::feed_early(uint64_t offset, uint64_t length) {
   const uint64_t part = core_.parts.direct.first_part_size();
-  const bool new_file = !base_ && promise_ == nullptr && early_allowed_ && !held_;
+  const bool new_file = !object_.base() && promises_.last() == nullptr && early_allowed_ && !held_;
   if (!new_file) return;
   if (early_ == nullptr) {
-    if (contents_.map().size() < 3 * part || temporary_name(key_)) return;
-    uploads_->expect(marked(initial_));
+    if (contents_.map().size() < 3 * part || temporary_name(object_.key())) return;
+    uploads_->expect(object_.marked(initial_));
     early_ = std::make_shared<FileUpload>(
-        core_, core_.parts.direct.begin(key_, std::nullopt, marked(initial_), uploads_));
+        core_,
+        core_.parts.direct.begin(object_.key(), std::nullopt, object_.marked(initial_), uploads_));
     early_begin_ = early_end_ = offset = part;
     length = contents_.map().size() - part;
   }
@@ -154,25 +134,24 @@ void PendingFile::give_up(std::shared_ptr<FileUpload> upload) {
 
 std::optional<ObjectInfo> PendingFile::base() const {
   const MutexLock lock(mutex_);
-  return base_;
+  return object_.base();
 }
 
 void PendingFile::base_moved(const std::string& key, const ETag& etag) {
   const MutexLock lock(mutex_);
-  if (!base_) return;
-  base_->key = key;
-  base_->etag = etag;
+  object_.base_moved(key, etag);
 }
 
 bool PendingFile::rename(const std::string& key) {
   const MutexLock lock(mutex_);
-  if (base_ || (run_ != nullptr && run_->begun) || early_ != nullptr || failed_run_ != nullptr)
+  if (object_.base() || (run_ != nullptr && run_->begun) || early_ != nullptr ||
+      failed_run_ != nullptr)
     return false;
   // What the journal has under the present name ends with this file's promise for that name.
-  if (!outlived_.empty()) return false;
+  if (records_.outlives()) return false;
   earlier_.give_up();
-  key_ = key;
-  renamed_ = owes();
+  object_.rename(key);
+  renamed_ = promises_.owes();
   return true;
 }
 
@@ -187,7 +166,8 @@ void PendingFile::hold(Done<bool> done) {
     after.call([run = std::exchange(failed_run_, nullptr)] { run->upload->cancel(); });
   }
   if (run_ == nullptr) {
-    after.call([done = std::move(done), sent = base_.has_value()]() mutable { done(sent); });
+    after.call(
+        [done = std::move(done), sent = object_.base().has_value()]() mutable { done(sent); });
     return;
   }
   hold_waiters_.push_back(std::move(done));
@@ -198,31 +178,21 @@ void PendingFile::release() {
   Deferred after;
   const MutexLock lock(mutex_);
   held_ = false;
-  if (std::exchange(doomed_, false) && owes()) record([](const Result<void>&) {});
+  records_.spare();
   go_on(after);
 }
 
 void PendingFile::doom(Done<void> done) {
   const MutexLock lock(mutex_);
-  // Nothing is owed, but the record that says so may not be durable yet, and after a crash the
-  // promise would be uploaded again.
-  if (!owes()) {
-    forget_outlived();
-    return core_.parts.journal.forget(file_, std::move(done));
-  }
-  doomed_ = true;
-  record(std::move(done));
+  records_.doom(std::move(done));
 }
 
 void PendingFile::disclaim(Done<void> done) {
   Deferred after;
   const MutexLock lock(mutex_);
-  promise_ = durable_ = nullptr;
   contents_.disclaim();
   fail_waiters(UINT64_MAX, Error(Code::cancelled, "the file was deleted"), after);
-  if (inherited_) return after.answer(std::move(done), {});
-  forget_outlived();
-  core_.parts.journal.forget(file_, std::move(done));
+  records_.disclaim(std::move(done), after);
 }
 
 void PendingFile::close() {

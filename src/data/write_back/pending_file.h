@@ -18,7 +18,10 @@
 #include "data/write_back/journal_uploads.h"
 #include "data/write_back/pending_changes.h"
 #include "data/write_back/pending_contents.h"
+#include "data/write_back/pending_object.h"
 #include "data/write_back/promise.h"
+#include "data/write_back/promise_records.h"
+#include "data/write_back/promises.h"
 #include "data/write_back/room_wait.h"
 #include "data/write_back/write_back_core.h"
 
@@ -37,7 +40,8 @@ namespace penstock {
 /// starts anew: parts may only hold bytes that the file has still.
 class PendingFile final : public std::enable_shared_from_this<PendingFile>,
                           private LockedFile,
-                          private PendingChanges::Listener {
+                          private PendingChanges::Listener,
+                          private PromiseRecords::Listener {
  public:
   /// `initial` as for WriteEngine::open.
   PendingFile(WriteBackCore& core, std::string key, std::optional<WriteBase> base,
@@ -71,6 +75,9 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile>,
   ETag succeed(PendingFile& replaced) EXCLUDES(mutex_);
 
  private:
+  PendingFile(WriteBackCore& core, uint64_t number, PendingObject object, PendingContents contents,
+              Promises promises, std::optional<JournalUpload> upload, Metadata initial);
+
   /// One try to bring a promise to the bucket. Changed under the lock only; its own steps, which
   /// follow one another, look at it without.
   struct Run {
@@ -103,21 +110,14 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile>,
   void drop_early() REQUIRES(mutex_);
   void give_up(std::shared_ptr<FileUpload> upload);
   void fail_waiters(uint64_t promise, const Error& error, Deferred& after) REQUIRES(mutex_);
-  bool owes() const REQUIRES(mutex_);
-  bool promised() const REQUIRES(mutex_);
 
   // pending_promise.cc
   bool describes_anew(const Metadata& metadata) const REQUIRES(mutex_);
-  void promise_metadata(Metadata metadata) REQUIRES(mutex_);
   void promise_contents(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
   void promise_flushed(CommitRequest request, Done<void> done, Deferred& after) REQUIRES(mutex_);
   void promise_name(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
-  void record(Done<void> done) REQUIRES(mutex_);
-  void recorded(const PromisePtr& promise, const std::vector<uint64_t>& outlived,
-                const Result<void>& kept) EXCLUDES(mutex_);
-  void forget_outlived() REQUIRES(mutex_);
+  void recorded(const Result<void>& kept, Deferred& after) override NO_THREAD_SAFETY_ANALYSIS;
   void name_promised() EXCLUDES(mutex_);
-  Metadata marked(Metadata metadata) const REQUIRES(mutex_);
 
   // pending_read.cc
   void gather(ByteRange range, const std::stop_token& cancel, Done<Slices> done) EXCLUDES(mutex_);
@@ -130,7 +130,6 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile>,
                          Done<void> done) EXCLUDES(mutex_);
 
   // pending_upload.cc: the way to the bucket
-  bool durable_owes() const REQUIRES(mutex_);
   void go_on(Deferred& after) REQUIRES(mutex_);
   void start_run(Deferred& after) REQUIRES(mutex_);
   void begin_run(const RunPtr& run) EXCLUDES(mutex_);
@@ -152,34 +151,20 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile>,
 
   WriteBackCore& core_;
   const Gate::Pass pass_;
-  const uint64_t file_;
   const std::shared_ptr<JournalUploads> uploads_;
   const Metadata initial_;
 
   RoomWait room_;
   PendingChanges changes_;
 
-  std::string key_ GUARDED_BY(mutex_);
-  std::string mark_ GUARDED_BY(mutex_);                ///< Of the objects that this file makes.
-  std::optional<ObjectInfo> base_ GUARDED_BY(mutex_);  ///< What the bucket has, as far as we know.
-  ETag replaces_ GUARDED_BY(mutex_);
+  PendingObject object_ GUARDED_BY(mutex_);
   PendingContents contents_ GUARDED_BY(mutex_);
-  uint64_t promises_ GUARDED_BY(mutex_) = 0;   ///< The number of the last promise.
-  uint64_t committed_ GUARDED_BY(mutex_) = 0;  ///< That of the last one in the bucket.
-  bool written_ GUARDED_BY(mutex_) = false;    ///< `base_` was made by this writer.
-  int64_t since_ns_ GUARDED_BY(mutex_) = 0;
-  PromisePtr promise_ GUARDED_BY(mutex_);
-  PromisePtr durable_ GUARDED_BY(mutex_);      ///< The last that is safe.
-  uint32_t recording_ GUARDED_BY(mutex_) = 0;  ///< States that are on their way to the journal.
+  Promises promises_ GUARDED_BY(mutex_);
+  PromiseRecords records_ GUARDED_BY(mutex_);
   bool held_ GUARDED_BY(mutex_) = false;
   /// Has a new key, which is not promised yet: no run begins, for neither what is to be replaced
   /// there is known nor would the journal know the key.
   bool renamed_ GUARDED_BY(mutex_) = false;
-  bool doomed_ GUARDED_BY(mutex_) = false;
-  /// Files whose name this one was given while they were promised, and that stay in the journal
-  /// until this one is promised: else a crash would lose what was acknowledged of the name.
-  std::vector<uint64_t> outlived_ GUARDED_BY(mutex_);
-  bool inherited_ GUARDED_BY(mutex_) = false;  ///< Its name's new file has it forgotten.
   bool closed_ GUARDED_BY(mutex_) = false;
   RunPtr run_ GUARDED_BY(mutex_);
   std::vector<Waiter> waiters_ GUARDED_BY(mutex_);

@@ -12,7 +12,7 @@ void PendingFile::read(ByteRange range, std::stop_token cancel, Done<Slices> don
   std::optional<ObjectInfo> base;
   {
     const MutexLock lock(mutex_);
-    base = base_;
+    base = object_.base();
   }
   gather(range, cancel,
          [self = shared_from_this(), range, cancel, base,
@@ -32,7 +32,8 @@ void PendingFile::read_again(ByteRange range, std::stop_token cancel,
   Deferred after;
   const MutexLock lock(mutex_);
   // A copy under another key may have the same ETag.
-  const bool replaced = base_ && base && (base_->etag != base->etag || base_->key != base->key);
+  const auto& now = object_.base();
+  const bool replaced = now && base && (now->etag != base->etag || now->key != base->key);
   const bool uploading = run_ != nullptr;
   if (!replaced && !uploading) {
     after.call([done = std::move(done), error]() mutable { done(error); });
@@ -74,9 +75,9 @@ void PendingFile::gather_flushed(ByteRange range, const std::stop_token& cancel,
       });
       continue;
     }
-    GetRequest request{.key = base_->key,
+    GetRequest request{.key = object_.base()->key,
                        .range = ByteRange{part.offset, part.length},
-                       .if_match = base_->etag,
+                       .if_match = object_.base()->etag,
                        .sink = std::make_shared<CopySink>(part.offset, into, gathering),
                        .cancel = cancel};
     after.call([self = shared_from_this(), gathering, request = std::move(request)]() mutable {

@@ -29,26 +29,23 @@ struct PendingFile::Turn final : UploadSlots::User {
 void PendingFile::commit(Done<ObjectInfo> done) {
   Deferred after;
   const MutexLock lock(mutex_);
-  if (!owes() && answering_ > 0) return late_waiters_.push_back(std::move(done));
-  if (!owes()) {
-    Result<ObjectInfo> answer =
-        base_ ? Result<ObjectInfo>(*base_) : Error(Code::invalid_argument, "nothing was persisted");
+  if (!promises_.owes() && answering_ > 0) return late_waiters_.push_back(std::move(done));
+  if (!promises_.owes()) {
+    Result<ObjectInfo> answer = object_.base()
+                                    ? Result<ObjectInfo>(*object_.base())
+                                    : Error(Code::invalid_argument, "nothing was persisted");
     after.call([done = std::move(done), answer = std::move(answer)]() mutable {
       done(std::move(answer));
     });
     return;
   }
-  waiters_.push_back({promise_->number, std::move(done)});
+  waiters_.push_back({promises_.last()->number, std::move(done)});
   go_on(after);
-}
-
-bool PendingFile::durable_owes() const {
-  return durable_ != nullptr && durable_->number > committed_;
 }
 
 /// Begins what somebody waits for, unless it has begun or cannot yet.
 void PendingFile::go_on(Deferred& after) {
-  const bool ready = run_ == nullptr && !held_ && !renamed_ && durable_owes();
+  const bool ready = run_ == nullptr && !held_ && !renamed_ && promises_.durable_owes();
   if (ready && !waiters_.empty()) start_run(after);
 }
 
@@ -63,7 +60,9 @@ void PendingFile::start_run(Deferred& after) {
 void PendingFile::put_off_run(Deferred& after) {
   run_ = nullptr;
   for (Done<bool>& waiter : std::exchange(hold_waiters_, {}))
-    after.call([waiter = std::move(waiter), sent = base_.has_value()]() mutable { waiter(sent); });
+    after.call([waiter = std::move(waiter), sent = object_.base().has_value()]() mutable {
+      waiter(sent);
+    });
   for (Callback<void()>& reader : std::exchange(read_waiters_, {})) after.call(std::move(reader));
   after.call([this, self = shared_from_this()] { core_.slots.release(); });
 }
@@ -76,14 +75,15 @@ void PendingFile::begin_run(const RunPtr& run) {
     Deferred after;
     const MutexLock lock(mutex_);
     if (renamed_ && !held_ && !closed_) return put_off_run(after);
-    if (held_ || closed_ || !durable_owes()) {
+    if (held_ || closed_ || !promises_.durable_owes()) {
       error = Error(Code::cancelled, "the file was deleted");
     } else {
-      run->promise = durable_;
-      run->key = key_;
+      run->promise = promises_.durable();
+      run->key = object_.key();
       run->begun = true;
       const ContentMap& contents = run->promise->contents;
-      description = base_ && base_->size == contents.size() && contents.only_base();
+      description =
+          object_.base() && object_.base()->size == contents.size() && contents.only_base();
       if (description) earlier_.give_up();
       earlier = earlier_.take();
     }
@@ -113,16 +113,7 @@ void PendingFile::ask_for_parts(const RunPtr& run, JournalUpload earlier) {
 }
 
 CommitRequest PendingFile::commit_request(const Run& run) const {
-  CommitRequest request{.metadata = run.promise->metadata, .condition = {}};
-  if (run.conflict) {
-    request.condition.if_none_match = true;
-  } else if (base_) {
-    request.condition.if_match = base_->etag;
-  } else {
-    request.condition.if_match = replaces_;
-    request.condition.if_none_match = replaces_.empty();
-  }
-  return request;
+  return {.metadata = run.promise->metadata, .condition = object_.condition(run.conflict)};
 }
 
 void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
@@ -163,7 +154,7 @@ void PendingFile::prepare(const RunPtr& run, std::optional<LeftUpload> left) {
     }
     {
       const MutexLock lock(mutex_);
-      if (contents.needs_base()) base = WriteBase{*base_};
+      if (contents.needs_base()) base = WriteBase{*object_.base()};
       // An edit's parts are in part copies of a base that may be gone at the next mount.
       const bool in_parts = contents.size() > core_.parts.direct.first_part_size();
       if (!base && in_parts && !run->disowned && !held_) uploads_->expect(request.metadata);
@@ -228,8 +219,8 @@ void PendingFile::describe(const RunPtr& run) {
     const MutexLock lock(mutex_);
     request = {.source = run->key,
                .target = run->key,
-               .size = base_->size,
-               .etag = base_->etag,
+               .size = object_.base()->size,
+               .etag = object_.base()->etag,
                .metadata = run->promise->metadata};
   }
   core_.parts.copier.copy(std::move(request),
@@ -256,24 +247,23 @@ void PendingFile::run_ended(const RunPtr& run, Result<ObjectInfo> result) {
       adopt(*run, std::move(*result), after);
     } else {
       const bool keep = run->upload != nullptr && !held_ && !closed_ && !run->disowned &&
-                        run->promise == durable_ && run->promise->contents.size() > worth_going_on;
+                        run->promise == promises_.durable() &&
+                        run->promise->contents.size() > worth_going_on;
       if (keep) {
         failed_run_ = run;
       } else if (run->upload != nullptr) {
         if (!closed_) uploads_->disown();
         after.call([upload = run->upload] { upload->cancel(); });
       }
-      if (run->begun && !held_ && !closed_)
-        core_.parts.journal.note_failure(file_, result.error().describe());
+      if (run->begun && !held_ && !closed_) records_.note_failure(result.error());
       // What was promised meanwhile is not refused with it: that has a run of its own.
-      const bool newer = run->promise != nullptr && durable_owes() &&
-                         durable_->number > run->promise->number && !held_ && !closed_;
+      const bool newer = run->promise != nullptr && promises_.durable_owes() &&
+                         promises_.durable()->number > run->promise->number && !held_ && !closed_;
       fail_waiters(newer ? run->promise->number : UINT64_MAX, result.error(), after);
     }
     for (Done<bool>& waiter : std::exchange(hold_waiters_, {})) {
-      after.call([waiter = std::move(waiter), sent = base_.has_value() || run->begun]() mutable {
-        waiter(sent);
-      });
+      after.call([waiter = std::move(waiter),
+                  sent = object_.base().has_value() || run->begun]() mutable { waiter(sent); });
     }
     for (Callback<void()>& reader : std::exchange(read_waiters_, {})) after.call(std::move(reader));
     go_on(after);
@@ -327,9 +317,7 @@ void PendingFile::rebase(const RunPtr& run, std::optional<ObjectInfo> ours) {
                              : "was deleted in the bucket: it is stored anew");
   {
     const MutexLock lock(mutex_);
-    if (!ours) replaces_.clear();
-    base_ = std::move(ours);
-    written_ = true;
+    object_.found(std::move(ours));
   }
   core_.parts.scheduler.post(
       [self = shared_from_this(), run] { self->prepare(run, std::nullopt); });
@@ -383,18 +371,14 @@ void PendingFile::answered(const ObjectInfo& info) {
 
 void PendingFile::adopt(const Run& run, ObjectInfo info, Deferred& after) {
   const uint64_t number = run.promise->number;
-  const uint64_t generation = run.promise->generation;
   info.key = run.key;
   info.size = run.promise->contents.size();
   info.metadata = run.promise->metadata;
-  committed_ = std::max(committed_, number);
-  base_ = info;
-  written_ = true;
+  object_.stored(info, run.conflict);
   core_.full_disk.arrived(core_.parts.scheduler.now());
-  if (run.conflict) key_ = run.key;
   if (run.upload != nullptr) after.release(run.upload);
-  contents_.settle(generation);
-  if (promise_ != nullptr && promise_->number == number) promise_ = nullptr;
+  contents_.settle(run.promise->generation);
+  const bool more = promises_.stored(*run.promise);
   // The next mount would find this object and compare it with what the journal has, so that is said
   // first. It is in the bucket all the same if the disk fails. A deletion or rename that holds the
   // file is to see the result of this upload, and thus is answered last.
@@ -405,26 +389,7 @@ void PendingFile::adopt(const Run& run, ObjectInfo info, Deferred& after) {
     self->answered(info);
     for (Done<bool>& holder : holders) holder(true);
   };
-  const auto settle = [&](PromisePtr& promise) {
-    auto rest = std::make_shared<Promise>(*promise);
-    rest->contents.settle(generation);
-    promise = std::move(rest);
-  };
-  if (promise_ == nullptr) {
-    durable_ = nullptr;
-    core_.parts.journal.forget(file_, std::move(answer));
-  } else {
-    const bool same = durable_ == promise_;
-    settle(promise_);
-    if (same) {
-      durable_ = promise_;
-    } else if (durable_owes()) {
-      settle(durable_);
-    } else {
-      durable_ = nullptr;
-    }
-    record(std::move(answer));
-  }
+  more ? records_.record(std::move(answer)) : records_.forget(std::move(answer));
 }
 
 }  // namespace penstock
