@@ -74,22 +74,28 @@ Found first_found(std::initializer_list<Found> places) {
   return {};
 }
 
-Found in_environment(const Variables& variables, const char* name) {
+Found in_environment(const Variables& variables, const std::string& name) {
   return {.value = variable(variables, name), .place = fmt::format("{} in the environment", name)};
 }
 
+/// Of one service, whose own variable is AWS_ENDPOINT_URL_ and its name.
 Found configured_endpoint(const AwsConfig& config, const AwsSection& profile,
-                          const std::string& profile_place, const Variables& variables) {
+                          const std::string& profile_place, const Variables& variables,
+                          const std::string& service) {
   const bool ignore = is_true(first_of({variable(variables, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
                                         profile.value("ignore_configured_endpoint_urls")}));
   if (ignore) return {};
+  std::string own = "AWS_ENDPOINT_URL_" + service;
+  std::transform(own.begin(), own.end(), own.begin(),
+                 [](unsigned char c) { return std::toupper(c); });
   const std::string services = profile.value("services");
-  return first_found({in_environment(variables, "AWS_ENDPOINT_URL_S3"),
-                      in_environment(variables, "AWS_ENDPOINT_URL"),
-                      {services.empty() ? "" : config.service_value(services, "s3", "endpoint_url"),
-                       fmt::format("services '{}' of {}", services, profile_place)},
-                      {profile.nested_value("s3", "endpoint_url"), profile_place},
-                      {profile.value("endpoint_url"), profile_place}});
+  return first_found(
+      {in_environment(variables, own),
+       in_environment(variables, "AWS_ENDPOINT_URL"),
+       {services.empty() ? "" : config.service_value(services, service, "endpoint_url"),
+        fmt::format("services '{}' of {}", services, profile_place)},
+       {profile.nested_value(service, "endpoint_url"), profile_place},
+       {profile.value("endpoint_url"), profile_place}});
 }
 
 Result<void> check_endpoint(const std::string& url) {
@@ -188,6 +194,15 @@ Result<AwsSection> chosen_profile(const AwsConfig& config, const AwsFiles& files
                   files.config_path, files.credentials_path, known.empty() ? "none" : known));
 }
 
+std::string configured_service_endpoint(const AwsConfig& config, const AwsSection& profile,
+                                        const Variables& variables, const std::string& service) {
+  return configured_endpoint(config, profile, "", variables, service).value;
+}
+
+std::string aws_domain(const std::string& region) {
+  return region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+}
+
 Result<AwsSettings> resolve_aws_settings(StoreOptions options, const Variables& variables) {
   const AwsFiles files = find_aws_files(options.profile, variables);
   auto config = AwsConfig::read(files);
@@ -203,7 +218,8 @@ Result<AwsSettings> resolve_aws_settings(StoreOptions options, const Variables& 
                                     {profile.value("region"), place}});
   options.region = region.value;
   Found endpoint{.value = options.endpoint_url, .place = "--endpoint-url"};
-  if (endpoint.value.empty()) endpoint = configured_endpoint(*config, profile, place, variables);
+  if (endpoint.value.empty())
+    endpoint = configured_endpoint(*config, profile, place, variables, "s3");
   options.endpoint_url = endpoint.value;
   while (!options.endpoint_url.empty() && options.endpoint_url.back() == '/')
     options.endpoint_url.pop_back();

@@ -59,6 +59,14 @@ class AwsConfig {
 /// chosen profile that neither file has.
 Result<AwsSection> chosen_profile(const AwsConfig& config, const AwsFiles& files);
 
+/// The address of a service beside S3 ("sts", "sso", "sso_oidc") that somebody has configured:
+/// AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL, the profile's section of services, its endpoint_url.
+/// Empty where nobody has, or all of them are to be ignored.
+std::string configured_service_endpoint(const AwsConfig& config, const AwsSection& profile,
+                                        const Variables& variables, const std::string& service);
+/// "amazonaws.com", or what it is called in that region's part of the world.
+std::string aws_domain(const std::string& region);
+
 /// Takes what `options` leaves open from the environment and the files, as the AWS CLI does: region
 /// (us-east-1 if nobody says), endpoint_url (empty: AWS), ca_bundle (empty: the system's),
 /// path_style (addressing_style). A chosen profile that does not exist, and a value that cannot be

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
+#include <chrono>
+#include <functional>
+#include <stop_token>
 #include <string>
 
 #include "store/s3/aws_config.h"
 #include "store/s3/credentials.h"
+#include "store/s3/credentials_http.h"
 #include "store/s3/credentials_process.h"
-#include "store/s3/credentials_services.h"
 
 namespace penstock {
 
@@ -19,14 +21,16 @@ struct CredentialsPlaces {
   CredentialsHttp http;
   CredentialsProcess* process = nullptr;  ///< Where credential_process runs; outlives the search.
   std::stop_token stop;  ///< Ends a command that runs. Requests are the owner's of `http` to end.
+  /// By which requests are signed and tokens have expired.
+  std::function<std::chrono::system_clock::time_point()> clock = [] {
+    return std::chrono::system_clock::now();
+  };
 };
 
 /// Looks for credentials where the AWS CLI does, in its order, and gives the first that there are:
-/// environment (not with a profile by option), web identity, the profile's keys in the credentials
-/// file, its credential_process, its keys in the configuration file, container service, EC2
-/// metadata service. Profiles that need SSO or another role (role_arn with source_profile) are
-/// refused with a hint. What is set up but broken ends the search with its error; nothing anywhere
-/// is access_denied with the list of the places.
+/// environment (not with a profile by option), what the profile says (see fetch_profile), container
+/// service, EC2 metadata service. What is set up but broken ends the search with its error; nothing
+/// anywhere is access_denied with the list of the places.
 ///
 /// Reads files (blocks on the disk) on the calling thread; `done` comes on any thread, possibly
 /// before the return.

@@ -77,6 +77,14 @@ Result<Credentials> parse_sts_answer(std::string_view text) {
                  trimmed(credentials->text_of("Expiration")));
 }
 
+std::string sts_reason(std::string_view text) {
+  const Result<XmlElement> answer = parse_xml(text);
+  const XmlElement* const error = answer ? answer->child("Error") : nullptr;
+  if (error == nullptr) return "";
+  return fmt::format("{}: {}", trimmed(error->text_of("Code")),
+                     trimmed(error->text_of("Message")).substr(0, 500));
+}
+
 std::optional<Clock::time_point> parse_iso_time(const std::string& text) {
   std::tm when{};
   int used = 0;

@@ -20,6 +20,10 @@ Result<Credentials> parse_credentials_json(std::string_view text);
 /// Expiration of the <Credentials> in its result.
 Result<Credentials> parse_sts_answer(std::string_view text);
 
+/// What STS says of a refusal: "AccessDenied: User: ... is not authorized"; empty where it is no
+/// answer of STS.
+std::string sts_reason(std::string_view text);
+
 /// "2026-11-24T05:00:00Z", also with a fraction of seconds or an offset ("+01:00"). Nothing where
 /// it is no such time.
 std::optional<std::chrono::system_clock::time_point> parse_iso_time(const std::string& text);

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string_view>
 
@@ -17,25 +15,6 @@ namespace penstock {
 namespace {
 
 using namespace std::chrono_literals;
-
-Result<std::string> read_token(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error(Code::access_denied, fmt::format("cannot read the token file {}", path));
-  std::string token((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back())) != 0)
-    token.pop_back();
-  return token;
-}
-
-std::string form_encode(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
-    plain ? result += c : result += fmt::format("%{:02X}", byte);
-  }
-  return result;
-}
 
 /// The host of "http://HOST:PORT/PATH", an IPv6 address with its brackets.
 std::string_view host_of(std::string_view url) {
@@ -59,57 +38,8 @@ bool may_have_token(std::string_view url) {
   return std::find(hosts.begin(), hosts.end(), host) != hosts.end();
 }
 
-Error with_place(const std::string& place, const Error& error) {
-  Error::Detail detail = error.detail();
-  detail.message = fmt::format("{}: {}", place, detail.message);
-  return Error(error.code(), std::move(detail));
-}
-
-/// The answer's credentials; `place` says for messages who answered.
-Result<FoundCredentials> credentials_in(const std::string& place,
-                                        const Result<CredentialsHttpAnswer>& answer,
-                                        Result<Credentials> (*parse)(std::string_view)) {
-  if (!answer.has_value()) return with_place(place, answer.error());
-  if (answer->status >= 500) {
-    return Error(Code::unavailable,
-                 Error::Detail{.message = fmt::format("{} answers {}", place, answer->status),
-                               .http_status = answer->status});
-  }
-  if (answer->status != 200) {
-    return Error(Code::access_denied,
-                 Error::Detail{.message = fmt::format("{} answers {}: {}", place, answer->status,
-                                                      answer->body.substr(0, 500)),
-                               .http_status = answer->status});
-  }
-  auto parsed = parse(answer->body);
-  if (!parsed.has_value()) return with_place(place, parsed.error());
-  return FoundCredentials(std::move(parsed).value());
-}
-
-std::string sts_url(const Variables& variables, const AwsConfig& config, const AwsSection& profile,
-                    const std::string& region) {
-  std::string url = variable(variables, "AWS_ENDPOINT_URL_STS");
-  if (url.empty()) url = config.service_value(profile.value("services"), "sts", "endpoint_url");
-  if (!url.empty()) return url;
-  const bool china = region.substr(0, 3) == "cn-";
-  return fmt::format("https://sts.{}.amazonaws.com{}/", region, china ? ".cn" : "");
-}
-
-/// Sends a request until it is answered: a service that does not answer in time, or fails, is given
-/// twice the time, three times in all.
-void send_patiently(const CredentialsHttp& http, CredentialsHttpRequest request,
-                    Done<CredentialsHttpAnswer> done, uint32_t tries = 3) {
-  CredentialsHttpRequest again = request;
-  again.timeout *= 2;
-  http(std::move(request), [http, again = std::move(again), done = std::move(done),
-                            tries](Result<CredentialsHttpAnswer> answer) mutable {
-    const bool late = !answer.has_value() && answer.code() == Code::timed_out;
-    const bool failing = answer.has_value() && answer->status >= 500;
-    if (tries > 1 && (late || failing))
-      return send_patiently(http, std::move(again), std::move(done), tries - 1);
-    done(std::move(answer));
-  });
-}
+/// The metadata services answer refusals with a line of text, or with JSON.
+std::string first_words(std::string_view body) { return std::string(body.substr(0, 500)); }
 
 /// token -> name of the role -> its credentials.
 class InstanceFetch : public std::enable_shared_from_this<InstanceFetch> {
@@ -167,7 +97,8 @@ class InstanceFetch : public std::enable_shared_from_this<InstanceFetch> {
   void ask_credentials(const std::string& role) {
     const auto self = shared_from_this();
     send_patiently(http_, request(role), [self](const Result<CredentialsHttpAnswer>& answer) {
-      self->done_(credentials_in("the EC2 metadata service", answer, parse_credentials_json));
+      self->done_(
+          credentials_in("the EC2 metadata service", answer, parse_credentials_json, first_words));
     });
   }
 
@@ -178,46 +109,6 @@ class InstanceFetch : public std::enable_shared_from_this<InstanceFetch> {
 };
 
 }  // namespace
-
-std::optional<WebIdentity> find_web_identity(const Variables& variables, const AwsConfig& config,
-                                             const AwsSection& profile, bool profile_only,
-                                             const std::string& region) {
-  const auto setting = [&](const char* name_of_variable, const char* name) {
-    const std::string value = profile_only ? "" : variable(variables, name_of_variable);
-    return value.empty() ? profile.value(name) : value;
-  };
-  WebIdentity identity{
-      .token_file = setting("AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file"),
-      .role_arn = setting("AWS_ROLE_ARN", "role_arn"),
-      .session_name = setting("AWS_ROLE_SESSION_NAME", "role_session_name")};
-  if (identity.token_file.empty()) return std::nullopt;
-  if (identity.session_name.empty()) identity.session_name = "penstock";
-  identity.sts_url = sts_url(variables, config, profile, region);
-  return identity;
-}
-
-void fetch_web_identity(const CredentialsHttp& http, const WebIdentity& identity,
-                        Done<FoundCredentials> done) {
-  if (identity.role_arn.empty()) {
-    return done(Error(Code::access_denied, "a web identity token is set, but no AWS_ROLE_ARN"));
-  }
-  const auto token = read_token(identity.token_file);
-  if (!token.has_value()) return done(token.error());
-  http(
-      {.way = CredentialsHttpRequest::Way::as_configured,
-       .method = "POST",
-       .url = identity.sts_url,
-       .headers = {{"Content-Type", "application/x-www-form-urlencoded"}},
-       .body = fmt::format(
-           "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn={}&RoleSessionName={}"
-           "&WebIdentityToken={}",
-           form_encode(identity.role_arn), form_encode(identity.session_name), form_encode(*token)),
-       .timeout = 10s},
-      [place = "STS at " + identity.sts_url,
-       done = std::move(done)](const Result<CredentialsHttpAnswer>& answer) mutable {
-        done(credentials_in(place, answer, parse_sts_answer));
-      });
-}
 
 void fetch_container(const CredentialsHttp& http, const Variables& variables,
                      Done<FoundCredentials> done) {
@@ -245,11 +136,11 @@ void fetch_container(const CredentialsHttp& http, const Variables& variables,
   }
   if (!token.empty()) request.headers.emplace_back("Authorization", token);
   const std::string place = "the container's credentials service at " + request.url;
-  send_patiently(
-      http, std::move(request),
-      [place, done = std::move(done)](const Result<CredentialsHttpAnswer>& answer) mutable {
-        done(credentials_in(place, answer, parse_credentials_json));
-      });
+  send_patiently(http, std::move(request),
+                 [place, done = naming("the container's credentials service", std::move(done))](
+                     const Result<CredentialsHttpAnswer>& answer) mutable {
+                   done(credentials_in(place, answer, parse_credentials_json, first_words));
+                 });
 }
 
 void fetch_instance(const CredentialsHttp& http, const Variables& variables,
@@ -261,7 +152,8 @@ void fetch_instance(const CredentialsHttp& http, const Variables& variables,
   std::string base = variable(variables, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
   if (base.empty()) base = "http://169.254.169.254";
   while (!base.empty() && base.back() == '/') base.pop_back();
-  std::make_shared<InstanceFetch>(http, base, std::move(done))->start();
+  std::make_shared<InstanceFetch>(http, base, naming("the EC2 metadata service", std::move(done)))
+      ->start();
 }
 
 }  // namespace penstock

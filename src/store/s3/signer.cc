@@ -104,7 +104,7 @@ RequestSigner::Digest RequestSigner::signing_key(const std::string& secret, cons
   const std::string seed = "AWS4" + secret;
   Digest key = hmac(as_key(seed), day);
   key = hmac(key, region);
-  key = hmac(key, "s3");
+  key = hmac(key, service_);
   key = hmac(key, "aws4_request");
   const MutexLock lock(mutex_);
   kept_secret_ = secret;
@@ -137,7 +137,7 @@ void RequestSigner::sign(SignableRequest& request, const Credentials& credential
   }
   canonical += fmt::format("\n{}\n{}", names, request.payload_hash);
 
-  const std::string scope = fmt::format("{}/{}/s3/aws4_request", day, region);
+  const std::string scope = fmt::format("{}/{}/{}/aws4_request", day, region, service_);
   const std::string to_sign =
       fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date, scope, sha256_hex(canonical));
   const Digest signature = hmac(signing_key(credentials.secret_key, day, region), to_sign);

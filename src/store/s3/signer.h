@@ -35,10 +35,12 @@ constexpr std::string_view unsigned_payload = "UNSIGNED-PAYLOAD";
 constexpr std::string_view empty_payload =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// AWS Signature Version 4 in headers, for S3 (paths are not normalised). Thread-safe.
+/// AWS Signature Version 4 in headers; paths are signed as they are, as S3 wants it. Thread-safe.
 class RequestSigner {
  public:
   using Time = std::chrono::system_clock::time_point;
+
+  explicit RequestSigner(std::string service = "s3") : service_(std::move(service)) {}
 
   /// Adds x-amz-date, x-amz-content-sha256, x-amz-security-token (where there is one) and
   /// authorization to `request.headers`, which must hold "host".
@@ -52,6 +54,7 @@ class RequestSigner {
   Digest signing_key(const std::string& secret, const std::string& day, const std::string& region)
       EXCLUDES(mutex_);
 
+  const std::string service_;
   Mutex mutex_;
   std::string kept_secret_ GUARDED_BY(mutex_);
   std::string kept_day_ GUARDED_BY(mutex_);
