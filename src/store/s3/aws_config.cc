@@ -133,6 +133,7 @@ AwsFiles find_aws_files(const std::string& profile_option, const Variables& vari
                                         variable(variables, "AWS_DEFAULT_PROFILE")});
   return {.config_path = path("AWS_CONFIG_FILE", "~/.aws/config"),
           .credentials_path = path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+          .sso_cache_path = expand_home("~/.aws/sso/cache", variables),
           .profile = profile.empty() ? "default" : profile,
           .profile_chosen = !profile.empty(),
           .profile_by_option = !profile_option.empty()};
@@ -175,6 +176,11 @@ std::vector<std::string> AwsConfig::profiles() const {
   }
   for (const auto& [name, section] : credentials_) names.insert(name);
   return {names.begin(), names.end()};
+}
+
+const AwsSection* AwsConfig::sso_session(const std::string& name) const {
+  const auto found = config_.find("sso-session " + name);
+  return found == config_.end() ? nullptr : &found->second;
 }
 
 std::string AwsConfig::service_value(const std::string& services, const std::string& service,

@@ -22,6 +22,7 @@ std::string variable(const Variables& variables, const std::string& name);
 struct AwsFiles {
   std::string config_path;       ///< AWS_CONFIG_FILE or ~/.aws/config.
   std::string credentials_path;  ///< AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials.
+  std::string sso_cache_path;    ///< ~/.aws/sso/cache: tokens of `aws sso login`.
   std::string profile = "default";
   bool profile_chosen = false;     ///< By option or AWS_PROFILE: then it must exist.
   bool profile_by_option = false;  ///< By option: then keys in the environment do not count.
@@ -45,6 +46,8 @@ class AwsConfig {
   /// Both, the credentials file before the other. Nothing where neither has the profile.
   std::optional<AwsSection> profile(const std::string& name) const;
   std::vector<std::string> profiles() const;
+  /// The section "[sso-session NAME]", null if there is none.
+  const AwsSection* sso_session(const std::string& name) const;
   /// Of the section "[services NAME]": the setting of its block `service`; empty where there is
   /// none.
   std::string service_value(const std::string& services, const std::string& service,

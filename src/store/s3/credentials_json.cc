@@ -28,6 +28,13 @@ const XmlElement* credentials_of(const XmlElement& answer) {
   return nullptr;
 }
 
+/// What lies beyond the clock's range never comes: some say with the year 9999 that keys do not
+/// end.
+Clock::time_point time_at(std::chrono::seconds since_epoch) {
+  constexpr auto last = std::chrono::floor<std::chrono::seconds>(Clock::duration::max());
+  return since_epoch < last ? Clock::time_point(since_epoch) : Clock::time_point::max();
+}
+
 std::string trimmed(std::string_view text) {
   constexpr std::string_view blanks = " \t\r\n";
   const size_t first = text.find_first_not_of(blanks);
@@ -77,6 +84,32 @@ Result<Credentials> parse_sts_answer(std::string_view text) {
                  trimmed(credentials->text_of("Expiration")));
 }
 
+Result<Credentials> parse_portal_answer(std::string_view text) {
+  const nlohmann::json answer = nlohmann::json::parse(text, nullptr, false);
+  const auto keys = answer.is_object() ? answer.find("roleCredentials") : answer.end();
+  if (!answer.is_object() || keys == answer.end() || !keys->is_object())
+    return Error(Code::corrupt, "the answer has no roleCredentials");
+  auto found = checked({.access_key = text_of(*keys, "accessKeyId"),
+                        .secret_key = text_of(*keys, "secretAccessKey"),
+                        .session_token = text_of(*keys, "sessionToken")},
+                       "");
+  if (!found.has_value()) return found;
+  const auto ends = keys->find("expiration");
+  if (ends == keys->end() || !ends->is_number_unsigned())
+    return Error(Code::corrupt, "the roleCredentials have no time of expiration");
+  found->expires = time_at(std::chrono::seconds(ends->get<uint64_t>() / 1000));
+  return found;
+}
+
+std::string sso_reason(std::string_view text) {
+  const nlohmann::json answer = nlohmann::json::parse(text, nullptr, false);
+  if (!answer.is_object()) return "";
+  for (const char* name : {"message", "Message", "error_description", "error"}) {
+    if (std::string words = text_of(answer, name); !words.empty()) return words.substr(0, 500);
+  }
+  return "";
+}
+
 std::string sts_reason(std::string_view text) {
   const Result<XmlElement> answer = parse_xml(text);
   const XmlElement* const error = answer ? answer->child("Error") : nullptr;
@@ -103,10 +136,19 @@ std::optional<Clock::time_point> parse_iso_time(const std::string& text) {
   char sign = '+';
   // NOLINTNEXTLINE(cert-err34-c)
   const bool has_offset = std::sscanf(zone.c_str(), "%c%2d:%2d", &sign, &hours, &minutes) == 3;
-  if (zone != "Z" && !zone.empty() && !(has_offset && (sign == '+' || sign == '-')))
+  if (zone != "Z" && zone != "UTC" && !zone.empty() &&
+      !(has_offset && (sign == '+' || sign == '-')))
     return std::nullopt;
   const int offset = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-  return Clock::from_time_t(timegm(&when) - offset);
+  return time_at(std::chrono::seconds(timegm(&when) - offset));
+}
+
+std::string iso_time(Clock::time_point time) {
+  const std::time_t seconds = Clock::to_time_t(time);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
 }  // namespace penstock

@@ -11,6 +11,7 @@
 
 #include "store/s3/credentials_json.h"
 #include "store/s3/credentials_services.h"
+#include "store/s3/credentials_sso.h"
 
 namespace penstock {
 namespace {
@@ -169,12 +170,15 @@ class ProfileSearch : public std::enable_shared_from_this<ProfileSearch> {
   }
 
   void single_sign_on(Done<FoundCredentials> done) {
-    if (section_.value("sso_session").empty() && section_.value("sso_start_url").empty())
-      return done(FoundCredentials());
-    done(
-        refused("uses single sign-on, which Penstock cannot do; let the AWS CLI do it: "
-                "credential_process = aws configure export-credentials --profile " +
-                name_ + " --format process, in a profile of its own"));
+    const CredentialsPlaces& places = ground_->places;
+    const auto sso =
+        find_single_sign_on(places.variables, ground_->files, ground_->config, name_, section_);
+    if (!sso.has_value()) return done(sso.error());
+    if (!sso->has_value()) return done(FoundCredentials());
+    fetch_single_sign_on(places.http, **sso, places.clock,
+                         naming(fmt::format("single sign-on of profile '{}' (account {}, role {})",
+                                            name_, (*sso)->account, (*sso)->role),
+                                std::move(done)));
   }
 
   void credentials_file(Done<FoundCredentials> done) {

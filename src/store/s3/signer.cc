@@ -76,6 +76,12 @@ std::string sha256_hex(std::string_view bytes) {
   return hex(digest);
 }
 
+std::string sha1_hex(std::string_view bytes) {
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  SHA1(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  return hex(digest);
+}
+
 std::string md5_base64(std::string_view bytes) {
   return md5_base64(Body{.pieces = {std::as_bytes(std::span(bytes))}, .owner = nullptr});
 }

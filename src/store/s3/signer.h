@@ -17,6 +17,8 @@ namespace penstock {
 
 /// SHA-256 of `bytes` in lower-case hexadecimal.
 std::string sha256_hex(std::string_view bytes);
+/// SHA-1 likewise; it names files, and protects nothing.
+std::string sha1_hex(std::string_view bytes);
 /// MD5 of `bytes` in base64, as Content-MD5 carries it.
 std::string md5_base64(std::string_view bytes);
 std::string md5_base64(const Body& body);

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "store/s3/credentials_http.h"
+#include "store/s3/credentials_json.h"
 #include "store/s3/signer.h"
 #include "store/s3/uri.h"
 
@@ -37,12 +37,12 @@ class AwsServices {
   std::vector<CredentialsHttpRequest> requests;
 
   CredentialsHttp http() {
-    return [this](CredentialsHttpRequest request, Done<CredentialsHttpAnswer> done) {
-      done(answer(std::move(request)));
+    return [this](const CredentialsHttpRequest& request, Done<CredentialsHttpAnswer> done) {
+      done(answer(request));
     };
   }
 
-  CredentialsHttpAnswer answer(CredentialsHttpRequest request) {
+  CredentialsHttpAnswer answer(const CredentialsHttpRequest& request) {
     requests.push_back(request);
     const std::string path = path_of(request.url);
     if (path.starts_with("/sts")) return sts(request);
@@ -69,14 +69,6 @@ class AwsServices {
       if (same) return value;
     }
     return "";
-  }
-  static std::string iso_time(Clock::time_point time) {
-    const std::time_t seconds = Clock::to_time_t(time);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text;
   }
 
  private:

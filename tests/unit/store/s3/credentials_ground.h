@@ -17,7 +17,7 @@ struct CredentialsSearchGround {
   AwsServices services;
   Variables variables{{"AWS_CONFIG_FILE", files.path("config")},
                       {"AWS_SHARED_CREDENTIALS_FILE", files.path("credentials")},
-                      {"HOME", files.path("")},
+                      {"HOME", files.path("home")},
                       {"AWS_ENDPOINT_URL_STS", "http://aws/sts"},
                       {"AWS_ENDPOINT_URL_SSO", "http://aws/portal"},
                       {"AWS_ENDPOINT_URL_SSO_OIDC", "http://aws/oidc"},

@@ -136,5 +136,14 @@ TEST_CASE("an answer of STS is read as XML") {
   CHECK(parse_sts_answer("no XML").code() == Code::corrupt);
 }
 
+TEST_CASE("times beyond the clock's range are no times that have been") {
+  const auto never = std::chrono::system_clock::time_point::max();
+  CHECK(parse_iso_time("9999-12-31T23:59:59Z") == never);
+  CHECK(parse_iso_time("2200-01-01T00:00:00Z") < never);
+  CHECK(parse_iso_time("2200-01-01T00:00:00Z") > std::chrono::system_clock::now());
+  CHECK(iso_time(*parse_iso_time("2026-11-24T05:00:00.5+01:00")) == "2026-11-24T04:00:00Z");
+  CHECK_FALSE(parse_iso_time("tomorrow"));
+}
+
 }  // namespace
 }  // namespace penstock
