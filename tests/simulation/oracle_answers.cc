@@ -258,6 +258,8 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
       for (const std::string& name : info.paths) {
         // A rename that a crash interrupted has put another object there, too.
         if (stored_beside(node, name, version_of) != forever) return;
+        // What was opened is what the folder was believed to have when it got this name.
+        if (was_moved(node, name, {version_of, span.to})) return;
         for (std::string at = name; !at.empty(); at = parent_of(at)) {
           if (changed_by_others(node, at, version_of - options_.bound, span.to)) return;
         }
