@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -86,9 +85,6 @@ class Journal {
 
   /// What is pending at this moment. Does not block on the disk.
   virtual JournalStats stats() const = 0;
-  /// Calls `freed` from then on whenever a segment was removed, from any thread; one such call may
-  /// still be under way when the journal is gone.
-  virtual void on_space(std::function<void()> freed) = 0;
 };
 
 }  // namespace penstock

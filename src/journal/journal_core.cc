@@ -231,7 +231,6 @@ void JournalCore::let_go() {
     closed_ = true;
     broken = broken_.has_value();
   }
-  folder_->on_space(nullptr);
   if (!broken && log_file_.durable() != log_file_.end()) broken = !log_file_.sync();
   const bool unneeded = !broken && live_.empty() && !keep_folder_;
   folder_->keep_files();

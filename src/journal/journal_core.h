@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,7 +43,6 @@ class JournalCore : public std::enable_shared_from_this<JournalCore> {
   /// `done` may be empty; then nobody waits, and the record is written, but not flushed.
   void record(LogRecord record, Done<void> done) EXCLUDES(mutex_);
   JournalStats stats() const EXCLUDES(mutex_);
-  void on_space(std::function<void()> freed) { folder_->on_space(std::move(freed)); }
 
   /// Makes durable what waits, and lets go of the folder: of all of it where nothing is pending.
   void close() EXCLUDES(mutex_);

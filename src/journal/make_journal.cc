@@ -40,7 +40,6 @@ class OpenJournal final : public Journal {
     core_->record(UploadEndedRecord{.upload_id = upload_id}, nullptr);
   }
   JournalStats stats() const override { return core_->stats(); }
-  void on_space(std::function<void()> freed) override { core_->on_space(std::move(freed)); }
 
  private:
   static constexpr size_t longest_message = 1024;

@@ -16,26 +16,13 @@ std::string SegmentFolder::segment_path(uint64_t number) const {
   return fmt::format("{}/data-{}", path_, number);
 }
 
-void SegmentFolder::on_space(std::function<void()> freed) {
-  auto next = std::make_shared<const std::function<void()>>(std::move(freed));
-  const MutexLock lock(mutex_);
-  freed_.swap(next);
-}
-
 void SegmentFolder::remove(uint64_t number) {
   const std::string path = segment_path(number);
   const int result = disk_->unlink(path);
   if (result != 0 && result != -ENOENT) {
     // The segment stays until the journal is opened next, which removes it.
     log_->warning("cannot remove {}: {}", path, std::generic_category().message(-result));
-    return;
   }
-  std::shared_ptr<const std::function<void()>> freed;
-  {
-    const MutexLock lock(mutex_);
-    freed = freed_;
-  }
-  if (freed != nullptr && *freed) (*freed)();
 }
 
 JournalSegment::JournalSegment(std::shared_ptr<SegmentFolder> folder, uint64_t number,

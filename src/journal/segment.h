@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,7 +10,6 @@
 
 #include "base/disk.h"
 #include "base/log.h"
-#include "base/mutex.h"
 #include "penstock/result.h"
 
 namespace penstock {
@@ -31,14 +29,13 @@ class SegmentFolder {
   /// the log says decides about them.
   void remove_files() noexcept { removing_ = true; }
   void keep_files() noexcept { removing_ = false; }
-  void on_space(std::function<void()> freed) EXCLUDES(mutex_);
 
   uint64_t segments() const noexcept { return segments_; }
   uint64_t bytes() const noexcept { return bytes_; }
 
  private:
   friend class JournalSegment;
-  void remove(uint64_t number) EXCLUDES(mutex_);
+  void remove(uint64_t number);
 
   const std::shared_ptr<Disk> disk_;
   const std::string path_;
@@ -46,8 +43,6 @@ class SegmentFolder {
   std::atomic<bool> removing_{false};
   std::atomic<uint64_t> segments_{0};
   std::atomic<uint64_t> bytes_{0};
-  Mutex mutex_;
-  std::shared_ptr<const std::function<void()>> freed_ GUARDED_BY(mutex_);
 };
 
 /// A file with bytes of many pieces. It goes with the last one who holds it: pieces, and the

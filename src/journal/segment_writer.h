@@ -40,8 +40,8 @@ class SegmentWriter {
   };
   Unsynced take_unsynced() EXCLUDES(mutex_);
   using Segment = std::shared_ptr<JournalSegment>;
-  // `old` gets the segment that was current: letting go of it, which may call out, is for after
-  // the lock.
+  // `old` gets the segment that was current: letting go of it, which may remove its file, is for
+  // after the lock.
   int roll(Segment& old) REQUIRES(mutex_);
   void abandon_current(Segment& old) REQUIRES(mutex_);
   Result<void> write(std::span<const std::byte> bytes, Segment& old) REQUIRES(mutex_);
