@@ -98,17 +98,17 @@ void CredentialsCache::fetched(const Result<Credentials>& result, std::string fi
   {
     const MutexLock lock(mutex_);
     files_changed_ = false;
+    files_ = std::move(files);
+    looked_at_ = looked_at;
     if (result.has_value()) {
       current_ = *result;
-      files_ = std::move(files);
-      looked_at_ = looked_at;
       const auto life = current_->expires - now;
       refresh_at_ = current_->expires == Clock::time_point::max()
                         ? Clock::time_point::max()
                         : current_->expires - std::min<Clock::duration>(refresh_before, life / 4);
     } else if (is_good(now)) {
       kept_old = true;
-      refresh_at_ = std::max(refresh_at_, now + retry_after);
+      refresh_at_ = now + retry_after;
     }
     if (is_good(now)) answer = current_;
   }

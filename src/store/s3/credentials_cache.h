@@ -20,8 +20,9 @@ namespace penstock {
 ///
 /// They are fetched anew when they were refused, when the files that they may come from have
 /// changed (looked at once a second at most), and before they expire: 5 minutes, or a quarter of
-/// their life if that is less. Until they do expire, the old ones are given meanwhile, and still
-/// when the fetch fails. Thread-safe.
+/// their life if that is less. Until they do expire, the old ones are given meanwhile (but for
+/// files that have changed, whose fetch is waited for), and still when the fetch fails, which is
+/// then tried again after 10 s. Thread-safe.
 class CredentialsCache final : public CredentialsProvider {
  public:
   using Clock = std::chrono::system_clock;
@@ -67,7 +68,7 @@ class CredentialsCache final : public CredentialsProvider {
   bool fetching_ GUARDED_BY(mutex_) = false;
   std::optional<Credentials> current_ GUARDED_BY(mutex_);
   Clock::time_point refresh_at_ GUARDED_BY(mutex_) = Clock::time_point::max();
-  std::string files_ GUARDED_BY(mutex_);  ///< As they were before the last fetch that succeeded.
+  std::string files_ GUARDED_BY(mutex_);  ///< As they were before the last fetch.
   bool files_changed_ GUARDED_BY(mutex_) = false;
   Scheduler::Time looked_at_ GUARDED_BY(mutex_);
   std::vector<Done<Credentials>> waiting_ GUARDED_BY(mutex_);
