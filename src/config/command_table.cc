@@ -89,6 +89,10 @@ constexpr auto doctor_places = std::to_array<std::string_view>(
      "cache-dir", "cache-size", "cache-min-free", "journal-dir", "journal-shared", "state-dir",
      "memory-limit", "config"});
 
+constexpr auto credentials_options = std::to_array<CommandOption>({json});
+constexpr auto credentials_places =
+    std::to_array<std::string_view>({"endpoint-url", "region", "profile", "ca-bundle", "config"});
+
 constexpr auto status_options = std::to_array<CommandOption>(
     {json, {.name = "watch", .help = "show what mounts do, again each second, until Ctrl-C"}});
 constexpr auto journal_place =
@@ -171,6 +175,12 @@ constexpr auto table = std::to_array<CommandRow>({
      .about = "say what is wrong with this machine, a store or a mount, and what to do",
      .options = doctor_options,
      .mount_options = doctor_places},
+    {.name = "credentials",
+     .arguments = "",
+     .about = "say where the credentials come from that a mount would use, and until when they "
+              "hold, without showing them",
+     .options = credentials_options,
+     .mount_options = credentials_places},
     {.name = "replay",
      .arguments = "LOG DIR",
      .about = "play what --access-log has noted again, and compare how long it takes",
@@ -190,7 +200,7 @@ constexpr auto table = std::to_array<CommandRow>({
 
 constexpr auto words = std::to_array<std::string_view>(
     {"mount", "umount", "warm", "restore", "archive", "tier", "cache", "status", "stats", "doctor",
-     "replay", "config", "help", "version"});
+     "credentials", "replay", "config", "help", "version"});
 
 }  // namespace
 

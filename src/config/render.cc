@@ -23,7 +23,7 @@ constexpr std::string_view usage =
        penstock cache ls|stats|verify|evict [OPTIONS]
        penstock status [--json | --watch] | penstock stats [--json] [MOUNTPOINT]
        penstock doctor [OPTIONS] [URL|MOUNTPOINT] | penstock replay LOG DIR
-       penstock config check [FILE] | show [NAME]
+       penstock config check [FILE] | show [NAME] | penstock credentials
 
 Example: penstock mount --endpoint-url http://10.0.0.5:9000 s3://b/train /mnt/b
 

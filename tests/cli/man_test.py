@@ -46,7 +46,7 @@ class ManPages(unittest.TestCase):
         commands = set(re.findall(r"^ {3}penstock ([a-z ]+)$", self.shown("penstock.1"), re.MULTILINE))
         wanted = {"mount"}
         for word in ("umount", "warm", "restore", "archive", "tier", "cache", "status", "stats", "doctor",
-                     "replay", "config"):
+                     "credentials", "replay", "config"):
             wanted |= {name.strip() for name in re.findall(r"penstock ([a-z ]+) \[OPTIONS\]", words_of("help", word))}
         self.assertEqual(commands, wanted)
         shown = self.shown("penstock.toml.5", 132)

@@ -14,6 +14,7 @@
 #include "app/commands/archive_command.h"
 #include "app/commands/cache_command.h"
 #include "app/commands/config_command.h"
+#include "app/commands/credentials_command.h"
 #include "app/commands/doctor_command.h"
 #include "app/commands/mount_command.h"
 #include "app/commands/replay_command.h"
@@ -40,7 +41,7 @@ struct Command {
   int (*run)(Arguments arguments, const Streams& streams, const Environment& environment);
 };
 
-constexpr std::array<Command, 12> commands{{
+constexpr std::array<Command, 13> commands{{
     {"mount",
      [](Arguments arguments, const Streams& streams, const Environment& environment) {
        return mount_command(arguments, false, streams, environment);
@@ -54,6 +55,7 @@ constexpr std::array<Command, 12> commands{{
     {"status", status_command},
     {"stats", stats_command},
     {"doctor", doctor_command},
+    {"credentials", credentials_command},
     {"replay", replay_command},
     {"config", config_command},
 }};

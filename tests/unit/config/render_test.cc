@@ -96,7 +96,7 @@ TEST_CASE("completion offers every option") {
   for (const std::string& name : table_names(true))
     CHECK(script.find("--" + name) != std::string::npos);
   CHECK(script.find("compgen -W 'mount umount warm restore archive tier cache status stats doctor "
-                    "replay config "
+                    "credentials replay config "
                     "help version "
                     "--help --help-all "
                     "--version'") != std::string::npos);
