@@ -112,4 +112,15 @@ std::optional<std::string> why_file_is_unsafe(const std::string& file, uid_t use
   return fmt::format("{}, where everybody may write", owner(path, status));
 }
 
+bool everybody_may_read(const std::string& file) {
+  std::error_code failed;
+  const fs::path path = fs::canonical(file, failed);
+  struct stat status {};
+  if (failed || stat(path.c_str(), &status) != 0 || (status.st_mode & S_IROTH) == 0) return false;
+  for (fs::path folder = path.parent_path();; folder = folder.parent_path()) {
+    if (stat(folder.c_str(), &status) != 0 || (status.st_mode & S_IXOTH) == 0) return false;
+    if (folder == folder.root_path()) return true;
+  }
+}
+
 }  // namespace penstock

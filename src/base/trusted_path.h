@@ -21,4 +21,8 @@ std::optional<std::string> why_folder_is_unsafe(const std::string& folder, uid_t
 /// to `user`, is no link of others, or does not exist yet.
 std::optional<std::string> why_file_is_unsafe(const std::string& file, uid_t user);
 
+/// Whether every user of this machine may read the file: by its mode, and those of the folders on
+/// the way. To let a group read it is the owner's choice. Blocks on the disk.
+bool everybody_may_read(const std::string& file);
+
 }  // namespace penstock

@@ -54,9 +54,9 @@ class CredentialsTest(unittest.TestCase):
     def keys(self, mode=0o600):
         self.write("credentials", f"[default]\naws_access_key_id = {ACCESS}\naws_secret_access_key = {SECRET}\n", mode)
 
-    def run_it(self, *arguments):
+    def run_it(self, *arguments, **more):
         result = subprocess.run([PENSTOCK, "credentials", "--config", "/dev/null", *arguments], capture_output=True,
-                                text=True, timeout=WAIT_S, env=self.environment, check=False)
+                                text=True, timeout=WAIT_S, env=self.environment, check=False, **more)
         for secret in (SECRET, ACCESS, "rolesecret", "roletoken", "ROLEACCESSKEY"):
             self.assertNotIn(secret, result.stdout + result.stderr)
         return result
@@ -88,6 +88,25 @@ class CredentialsTest(unittest.TestCase):
         told = json.loads(self.run_it("--profile", "train", "--json").stdout)
         self.assertEqual((told["source"], told["temporary"], told["expires"]), (source, True, "2100-01-02T03:04:05Z"))
         self.assertGreater(told["seconds_left"], 3600)
+
+    def test_keys_that_everybody_may_read(self):
+        self.base.chmod(0o755)
+        self.keys(0o644)
+        warning = "every user of this machine may read the secret keys in {0}/.aws/credentials: chmod 600 {0}/.aws/credentials"
+        result = self.run_it()
+        self.assertIn(warning.format(self.base), result.stderr)
+        self.assertEqual((result.returncode, result.stderr.count("\n")), (0, 1))
+        (self.base / ".aws").chmod(0o700)
+        self.assertEqual(self.run_it().stderr, "")
+
+    def test_no_other_program_of_the_user_may_read_its_memory(self):
+        self.base.chmod(0o755)
+        (self.base / ".aws").chmod(0o755)
+        # What may be read, and be dumped, belongs to the user; the rest to root.
+        self.write("config", "[default]\ncredential_process = sh -c 'stat -c %u /proc/$PPID/environ >&2; exit 1'\n", 0o644)
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        result = self.run_it(**nobody)
+        self.assertEqual(result.stderr, "penstock: sh failed: 0 \n")
 
     def test_none(self):
         result = self.run_it()

@@ -4,10 +4,15 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "base/mutex.h"
+#include "base/trusted_path.h"
 #include "http/http_client.h"
 #include "store/s3/credentials_cache.h"
 #include "store/s3/credentials_chain.h"
@@ -21,6 +26,23 @@ std::string file_stamp(const std::string& path) {
   if (stat(path.c_str(), &status) != 0) return "none;";
   return fmt::format("{}.{}:{}:{};", status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size,
                      status.st_ino);
+}
+
+/// Of the AWS CLI's files those with secret keys that every user of this machine may read.
+std::vector<std::string> exposed_files(const AwsFiles& files) {
+  std::vector<std::string> exposed;
+  for (const std::string& path : {files.credentials_path, files.config_path}) {
+    if (!everybody_may_read(path)) continue;
+    std::ifstream file(path, std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+    const AwsSections sections = parse_aws_file(text);
+    const bool has_keys = std::ranges::any_of(sections, [](const auto& section) {
+      return !section.second.value("aws_secret_access_key").empty();
+    });
+    if (has_keys) exposed.push_back(path);
+  }
+  return exposed;
 }
 
 HttpMethod method_of(const std::string& name) {
@@ -85,6 +107,7 @@ class AwsCredentials final : public CredentialsProvider {
         files_(find_aws_files(options.profile, variables_)),
         profile_(options.profile),
         region_(options.region.empty() ? "us-east-1" : options.region),
+        log_(log),
         services_(options.ca_bundle),
         cache_({.fetch = [this](const std::stop_token& stop,
                                 Done<Credentials> done) { fetch(stop, std::move(done)); },
@@ -99,6 +122,7 @@ class AwsCredentials final : public CredentialsProvider {
 
  private:
   void fetch(const std::stop_token& stop, Done<Credentials> done) {
+    warn_once();
     fetch_credentials({.variables = variables_,
                        .profile = profile_,
                        .region = region_,
@@ -112,10 +136,19 @@ class AwsCredentials final : public CredentialsProvider {
                       std::move(done));
   }
 
+  void warn_once() {
+    if (std::exchange(warned_, true)) return;
+    for (const std::string& path : exposed_files(files_))
+      log_->warning("every user of this machine may read the secret keys in {0}: chmod 600 {0}",
+                    path);
+  }
+
   const Variables variables_;
   const AwsFiles files_;
   const std::string profile_;
   const std::string region_;
+  const std::shared_ptr<Log> log_;
+  bool warned_ = false;  ///< Only fetches touch it, which are never two at once.
   ServiceClient services_;
   CredentialsProcess process_;
   CredentialsCache cache_;  ///< Last: its destructor waits for a fetch, which uses the rest.

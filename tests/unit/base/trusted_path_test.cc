@@ -99,5 +99,28 @@ TEST_CASE("a file among everybody's is written where it is one's own") {
   CHECK(!why_file_is_unsafe("/dev/null", stranger()));
 }
 
+TEST_CASE("a file is everybody's to read where the folders on the way let them in") {
+  const TempDir dir;
+  const std::string folder = dir.path() + "/in";
+  const std::string file = folder + "/keys";
+  fs::create_directory(folder);
+  std::ofstream(file) << "x";
+  set_mode(dir.path(), 0755);
+  set_mode(folder, 0711);
+  set_mode(file, 0644);
+  CHECK(everybody_may_read(file));
+  set_mode(file, 0640);
+  CHECK_FALSE(everybody_may_read(file));
+  set_mode(file, 0644);
+  set_mode(folder, 0750);
+  CHECK_FALSE(everybody_may_read(file));
+  set_mode(folder, 0755);
+  fs::create_symlink(file, dir.path() + "/link");
+  CHECK(everybody_may_read(dir.path() + "/link"));
+  set_mode(dir.path(), 0700);
+  CHECK_FALSE(everybody_may_read(file));
+  CHECK_FALSE(everybody_may_read(dir.path() + "/none"));
+}
+
 }  // namespace
 }  // namespace penstock
