@@ -47,10 +47,11 @@ class ProfileSearch : public std::enable_shared_from_this<ProfileSearch> {
         done_(std::move(done)) {}
 
   void next() {
-    static constexpr std::array<Step, 6> steps{
+    static constexpr std::array<Step, 7> steps{
         &ProfileSearch::role,           &ProfileSearch::web_identity,
         &ProfileSearch::single_sign_on, &ProfileSearch::credentials_file,
-        &ProfileSearch::process,        &ProfileSearch::config_file};
+        &ProfileSearch::console_login,  &ProfileSearch::process,
+        &ProfileSearch::config_file};
     if (step_ == steps.size()) return done_(FoundCredentials());
     const Step step = steps[step_++];
     (this->*step)([self = shared_from_this()](Result<FoundCredentials> found) {
@@ -183,6 +184,15 @@ class ProfileSearch : public std::enable_shared_from_this<ProfileSearch> {
 
   void credentials_file(Done<FoundCredentials> done) {
     done(profile_keys(ground_->files.credentials_path, ground_->config.credentials(name_)));
+  }
+
+  void console_login(Done<FoundCredentials> done) {
+    if (section_.value("login_session").empty()) return done(FoundCredentials());
+    done(refused(fmt::format(
+        "uses aws login (login_session), which Penstock cannot do. Let the AWS CLI hand "
+        "the keys over, in a profile of its own: credential_process = aws configure "
+        "export-credentials --profile {} --format process",
+        name_)));
   }
 
   void process(Done<FoundCredentials> done) {

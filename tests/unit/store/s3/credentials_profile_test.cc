@@ -177,6 +177,56 @@ TEST_CASE("a role that cannot be assumed says why") {
         "STS at http://aws/sts answers 403: SignatureDoesNotMatch: the signature is wrong");
 }
 
+TEST_CASE("a profile of aws login says how its keys are handed over") {
+  CredentialsSearchGround ground;
+  ground.profile = "me";
+  ground.files.write("config", "[profile me]\nlogin_session = arn:aws:iam::1:user/me\n");
+  CHECK(ground.refusal() ==
+        "profile 'me' uses aws login (login_session), which Penstock cannot do. Let the AWS CLI "
+        "hand the keys over, in a profile of its own: credential_process = aws configure "
+        "export-credentials --profile me --format process");
+}
+
+TEST_CASE("EKS Pod Identity's token is read again for each fetch") {
+  CredentialsSearchGround ground;
+  ground.variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://169.254.170.23/container";
+  ground.variables["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = ground.files.path("token");
+  ground.files.write("token", "an old token");
+  CHECK(ground.refusal() ==
+        "the container's credentials service at http://169.254.170.23/container answers 403: who "
+        "are you?");
+  ground.files.write("token", AwsServices::container_token);
+  const Credentials found = ground.found();
+  CHECK(found.access_key == "AKCONTAINER");
+  CHECK(found.source == "the container's credentials service");
+  CHECK(found.expires == ground.services.now + std::chrono::hours(6));
+}
+
+TEST_CASE("ECS gives a path of its own service") {
+  CredentialsSearchGround ground;
+  ground.variables["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/container/v2";
+  ground.variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = AwsServices::container_token;
+  CHECK(ground.found().access_key == "AKCONTAINER");
+  CHECK(ground.services.requests[0].url == "http://169.254.170.2/container/v2");
+  CHECK(ground.services.requests[0].way == CredentialsHttpRequest::Way::direct);
+  // The token goes to nobody else.
+  ground.variables.erase("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+  ground.variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://elsewhere/container";
+  CHECK(ground.refusal().find("nor a host that may have the token") != std::string::npos);
+  CHECK(ground.services.requests.size() == 1);
+}
+
+TEST_CASE("an EC2 instance gives its role's credentials for a token") {
+  CredentialsSearchGround ground;
+  CHECK(ground.refusal().starts_with("no credentials found. Looked at: AWS_ACCESS_KEY_ID"));
+  ground.services.has_instance_role = true;
+  const Credentials found = ground.found();
+  CHECK(found.access_key == "AKINSTANCE");
+  CHECK(found.source == "the EC2 metadata service");
+  ground.variables["AWS_EC2_METADATA_DISABLED"] = "TRUE";
+  CHECK(ground.refusal().starts_with("no credentials found"));
+}
+
 TEST_CASE("a web identity of a profile counts before a role to assume") {
   CredentialsSearchGround ground;
   ground.variables["AWS_PROFILE"] = "pod";
