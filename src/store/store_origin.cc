@@ -50,7 +50,8 @@ Result<StoreOrigin> find_store_origin(const StoreOptions& options, const StoreUr
       .region_from = settings->region_from.empty() ? "nobody names another" : settings->region_from,
       .ca_bundle = settings->options.ca_bundle,
       .profile = find_aws_files(options.profile, variables).profile,
-      .is_signed = !options.no_sign_request};
+      .is_signed = !options.no_sign_request,
+      .exposed_files = exposed_key_files(find_aws_files(options.profile, variables))};
 }
 
 Result<std::unique_ptr<CredentialsSearch>> CredentialsSearch::make(const StoreOptions& options,

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "base/scheduler.h"
@@ -23,6 +24,7 @@ struct StoreOrigin {
   std::string ca_bundle;  ///< PEM file; empty: the system's.
   std::string profile;
   bool is_signed = true;
+  std::vector<std::string> exposed_files;  ///< See exposed_key_files().
 };
 
 /// Reads files, and asks nobody. The error is a sentence for a person.

@@ -132,6 +132,10 @@ Findings judge(const StoreOrigin& origin) {
       Finding::ok("region", fmt::format("{} ({})", origin.region, origin.region_from))};
   if (!origin.is_signed)
     findings.push_back(Finding::ok("credentials", "none are used (--no-sign-request)"));
+  for (const std::string& file : origin.exposed_files)
+    findings.push_back(Finding::wrong(
+        "credentials file", fmt::format("every user of this machine may read the keys in {}", file),
+        fmt::format("chmod 600 {}, and new keys if others may have read these", file)));
   return findings;
 }
 

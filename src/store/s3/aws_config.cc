@@ -14,6 +14,8 @@
 #include <set>
 #include <string_view>
 
+#include "base/trusted_path.h"
+
 namespace penstock {
 namespace {
 
@@ -137,6 +139,19 @@ AwsFiles find_aws_files(const std::string& profile_option, const Variables& vari
           .profile = profile.empty() ? "default" : profile,
           .profile_chosen = !profile.empty(),
           .profile_by_option = !profile_option.empty()};
+}
+
+std::vector<std::string> exposed_key_files(const AwsFiles& files) {
+  std::vector<std::string> exposed;
+  for (const std::string& path : {files.credentials_path, files.config_path}) {
+    if (!everybody_may_read(path)) continue;
+    const Result<AwsSections> sections = read_sections(path);
+    const bool has_keys = sections && std::ranges::any_of(*sections, [](const auto& section) {
+                            return !section.second.value("aws_secret_access_key").empty();
+                          });
+    if (has_keys) exposed.push_back(path);
+  }
+  return exposed;
 }
 
 Result<AwsConfig> AwsConfig::read(const AwsFiles& files) {

@@ -29,6 +29,10 @@ struct AwsFiles {
 };
 AwsFiles find_aws_files(const std::string& profile_option, const Variables& variables);
 
+/// Those of the two that hold secret keys and that every user of this machine may read. Blocks on
+/// the disk.
+std::vector<std::string> exposed_key_files(const AwsFiles& files);
+
 /// What the files hold.
 class AwsConfig {
  public:

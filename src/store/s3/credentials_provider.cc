@@ -4,15 +4,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "base/mutex.h"
-#include "base/trusted_path.h"
 #include "http/http_client.h"
 #include "store/s3/credentials_cache.h"
 #include "store/s3/credentials_chain.h"
@@ -26,23 +21,6 @@ std::string file_stamp(const std::string& path) {
   if (stat(path.c_str(), &status) != 0) return "none;";
   return fmt::format("{}.{}:{}:{};", status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size,
                      status.st_ino);
-}
-
-/// Of the AWS CLI's files those with secret keys that every user of this machine may read.
-std::vector<std::string> exposed_files(const AwsFiles& files) {
-  std::vector<std::string> exposed;
-  for (const std::string& path : {files.credentials_path, files.config_path}) {
-    if (!everybody_may_read(path)) continue;
-    std::ifstream file(path, std::ios::binary);
-    const std::string text((std::istreambuf_iterator<char>(file)),
-                           std::istreambuf_iterator<char>());
-    const AwsSections sections = parse_aws_file(text);
-    const bool has_keys = std::ranges::any_of(sections, [](const auto& section) {
-      return !section.second.value("aws_secret_access_key").empty();
-    });
-    if (has_keys) exposed.push_back(path);
-  }
-  return exposed;
 }
 
 HttpMethod method_of(const std::string& name) {
@@ -138,7 +116,7 @@ class AwsCredentials final : public CredentialsProvider {
 
   void warn_once() {
     if (std::exchange(warned_, true)) return;
-    for (const std::string& path : exposed_files(files_))
+    for (const std::string& path : exposed_key_files(files_))
       log_->warning("every user of this machine may read the secret keys in {0}: chmod 600 {0}",
                     path);
   }

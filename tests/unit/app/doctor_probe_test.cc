@@ -10,6 +10,7 @@
 
 #include "app/doctor/ability_checks.h"
 #include "app/doctor/disk_rate.h"
+#include "app/doctor/network_checks.h"
 #include "app/doctor/probe_calls.h"
 #include "app/doctor/probe_objects.h"
 #include "app/doctor/rate_checks.h"
@@ -37,6 +38,18 @@ TEST_CASE("a call that is not answered is given up at the end, and none is made 
   CHECK_FALSE(calls.settle(10ms));
   late({});
   CHECK(calls.settle(10s));
+}
+
+TEST_CASE("keys that every user may read are wrong, and said with what to do") {
+  StoreOrigin origin;
+  CHECK(judge(origin).back().verdict == Verdict::ok);
+  origin.exposed_files = {"/home/me/.aws/credentials"};
+  const Finding finding = judge(origin).back();
+  CHECK(finding == Finding::wrong("credentials file",
+                                  "every user of this machine may read the keys in "
+                                  "/home/me/.aws/credentials",
+                                  "chmod 600 /home/me/.aws/credentials, and new keys if others may "
+                                  "have read these"));
 }
 
 TEST_CASE("an interruption ends the wait for an answer") {

@@ -168,6 +168,26 @@ TEST_CASE("The CA bundle must be readable") {
         "cannot read the CA bundle /does/not/exist.pem: No such file or directory");
 }
 
+TEST_CASE("Files with keys that everybody may read are found") {
+  namespace fs = std::filesystem;
+  ConfigGround ground;
+  const AwsFiles files = find_aws_files("", ground.variables);
+  fs::permissions(ground.files.path("."), fs::perms(0755));
+  const auto write = [&](const std::string& name, const std::string& text, int mode) {
+    ground.files.write(name, text);
+    fs::permissions(ground.files.path(name), fs::perms(mode));
+  };
+  const std::string keys = "[p]\naws_access_key_id = A\naws_secret_access_key = S\n";
+  CHECK(exposed_key_files(files).empty());
+  write("credentials", keys, 0600);
+  write("config", "[default]\nregion = r\n", 0644);
+  CHECK(exposed_key_files(files).empty());
+  write("credentials", keys, 0604);
+  CHECK(exposed_key_files(files) == std::vector<std::string>{files.credentials_path});
+  write("config", keys, 0644);
+  CHECK(exposed_key_files(files).size() == 2);
+}
+
 TEST_CASE("The addressing style of the profile counts where the option leaves it open") {
   ConfigGround ground;
   using Style = StoreOptions::PathStyle;
