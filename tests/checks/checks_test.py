@@ -173,7 +173,7 @@ class Sizes(CheckTest):
         self.assert_refuses("check_sizes.py", "src/a.cc: class A has 501 lines", "1 wrong")
 
     def test_an_exception_is_for_one_class(self):
-        for name, refused in (("PendingFile", False), ("PendingFiles", True)):
+        for name, refused in (("DirTree", False), ("DirTrees", True)):
             self.write("src/a.h", f"class {name} {{\n" + "  int a();\n" * 500 + "};\n")
             (self.assert_refuses if refused else self.assert_accepts)("check_sizes.py")
 

@@ -15,6 +15,33 @@ void FileUpload::feed(std::vector<JournalRange> ranges) {
   add(std::move(steps));
 }
 
+void FileUpload::feed_contents(const ContentMap& contents, const std::vector<ByteRange>& stored,
+                               bool fresh) {
+  std::vector<JournalRange> ranges;
+  uint64_t kept = 0;  // of the base
+  const auto take = [&](ByteRange part) {
+    for (JournalRange& range : contents.ranges(part)) {
+      if (range.kind == JournalRange::Kind::base) kept = range.offset + range.length;
+      if (range.kind != JournalRange::Kind::base) ranges.push_back(std::move(range));
+    }
+  };
+  uint64_t at = 0;
+  std::vector<ByteRange> gaps;
+  for (const ByteRange& range : stored) {
+    if (range.offset > at) gaps.push_back({at, range.offset - at});
+    at = range.end();
+  }
+  if (at < contents.size()) gaps.push_back({at, contents.size() - at});
+  if (!stored.empty() && gaps.size() > 1) std::rotate(gaps.begin(), gaps.begin() + 1, gaps.end());
+  for (const ByteRange& gap : gaps) take(gap);
+  std::erase_if(ranges, [&](const JournalRange& range) {
+    return range.kind == JournalRange::Kind::hole && (!fresh || range.offset >= kept);
+  });
+  if (fresh && kept > 0) resize(kept);
+  feed(std::move(ranges));
+  resize(contents.size());
+}
+
 void FileUpload::resize(uint64_t size) {
   std::vector<Step> steps(1);
   steps[0].size = size;
@@ -49,6 +76,10 @@ void FileUpload::cancel() {
     start();
   }
   writer_->abandon([self = shared_from_this()] {});
+}
+
+void FileUpload::cancel_soon() {
+  core_.parts.scheduler.post([self = shared_from_this()] { self->cancel(); });
 }
 
 void FileUpload::start() {

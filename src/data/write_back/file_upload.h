@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "data/write_back/content_map.h"
 #include "data/write_back/write_back_core.h"
 
 namespace penstock {
@@ -25,11 +26,18 @@ class FileUpload : public std::enable_shared_from_this<FileUpload> {
   void feed(std::vector<JournalRange> ranges) EXCLUDES(mutex_);
   /// The file's size is to be this, once what was fed before is written.
   void resize(uint64_t size) EXCLUDES(mutex_);
+  /// All of `contents` that is not in `stored`, and its size: the first part last, as it may have
+  /// been left open. With a base also the holes that it has other bytes in; `fresh`: the writer has
+  /// that base's bytes, and nothing else.
+  void feed_contents(const ContentMap& contents, const std::vector<ByteRange>& stored, bool fresh)
+      EXCLUDES(mutex_);
   /// Commits when all that was fed is written. After an error another call tries again.
   void finish(CommitRequest request, Done<ObjectInfo> done) EXCLUDES(mutex_);
   /// Gives the upload up; a finish under way ends with cancelled, or with its result where the
   /// store was faster.
   void cancel() EXCLUDES(mutex_);
+  /// The same a moment later, for who holds locks.
+  void cancel_soon();
 
  private:
   struct Step {

@@ -58,7 +58,7 @@ void PendingFile::promise_flushed(CommitRequest request, Done<void> done, Deferr
 /// Whether the metadata are not those that are promised, or that were just stored.
 bool PendingFile::describes_anew(const Metadata& metadata) const {
   if (promises_.owes()) return promises_.last()->metadata != metadata;
-  return answering_ > 0 && object_.base() && object_.base()->metadata != metadata;
+  return runs_.answering() && object_.base() && object_.base()->metadata != metadata;
 }
 
 void PendingFile::promise_name(CommitRequest request, Done<void> done) {
@@ -69,7 +69,7 @@ void PendingFile::promise_name(CommitRequest request, Done<void> done) {
   const bool owes = promises_.owes();
   const bool anew = describes_anew(request.metadata) && (owes || !contents_.changed());
   if (!owes && !anew) {
-    renamed_ = false;
+    runs_.name_promised(after);
     return after.answer(std::move(done), {});
   }
   if (anew) promises_.describe(contents_, std::move(request.metadata));
@@ -83,13 +83,7 @@ void PendingFile::promise_name(CommitRequest request, Done<void> done) {
 void PendingFile::name_promised() {
   Deferred after;
   const MutexLock lock(mutex_);
-  renamed_ = false;
-  go_on(after);
-}
-
-void PendingFile::recorded(const Result<void>& kept, Deferred& after) {
-  if (!kept && !promises_.durable_owes()) fail_waiters(UINT64_MAX, kept.error(), after);
-  go_on(after);
+  runs_.name_promised(after);
 }
 
 }  // namespace penstock

@@ -34,7 +34,7 @@ void PendingFile::read_again(ByteRange range, std::stop_token cancel,
   // A copy under another key may have the same ETag.
   const auto& now = object_.base();
   const bool replaced = now && base && (now->etag != base->etag || now->key != base->key);
-  const bool uploading = run_ != nullptr;
+  const bool uploading = runs_.running();
   if (!replaced && !uploading) {
     after.call([done = std::move(done), error]() mutable { done(error); });
     return;
@@ -43,7 +43,7 @@ void PendingFile::read_again(ByteRange range, std::stop_token cancel,
                 done = std::move(done)]() mutable {
     self->read(range, std::move(cancel), std::move(done));
   };
-  replaced ? after.call(std::move(again)) : read_waiters_.push_back(std::move(again));
+  replaced ? after.call(std::move(again)) : runs_.when_ended(std::move(again));
 }
 
 void PendingFile::gather(ByteRange range, const std::stop_token& cancel, Done<Slices> done) {

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,6 +41,13 @@ struct CoreFixture : WriteFixture {
     Journal::Left left;
     REQUIRE(open(copy.path(), left));
     return left;
+  }
+  /// Whose each unfinished upload is for a later mount; 0: nobody's. What was said last counts.
+  std::map<std::string, uint64_t> upload_owners() {
+    std::map<std::string, uint64_t> owners;
+    for (const JournalUpload& upload : left_behind().uploads)
+      owners[upload.upload_id] = upload.file;
+    return owners;
   }
   /// `bytes` in the journal.
   std::shared_ptr<const JournalPiece> piece(std::string_view bytes) {

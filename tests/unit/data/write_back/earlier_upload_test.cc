@@ -28,11 +28,9 @@ struct EarlierFixture : CoreFixture {
   }
   /// Whose the upload is for a later mount; absent: it is said to have ended.
   std::optional<uint64_t> owner() {
-    const Journal::Left found = left_behind();
-    std::optional<uint64_t> file;
-    for (const JournalUpload& upload : found.uploads)
-      if (upload.upload_id == left.upload_id) file = upload.file;
-    return file;
+    const auto owners = upload_owners();
+    const auto found = owners.find(left.upload_id);
+    return found == owners.end() ? std::nullopt : std::optional(found->second);
   }
 
   JournalUpload left;

@@ -109,6 +109,23 @@ TEST_CASE("pieces of any size become the object, whole blocks and what is left o
   CHECK(fixture.memory.contents("k") == bytes);
 }
 
+TEST_CASE("contents are fed but for what the store has, and the first part comes last") {
+  UploadFixture fixture;
+  std::string bytes = pattern(6 * part + 77);
+  ContentMap contents;
+  contents.assign(0, fixture.piece(0, bytes).piece, 1);
+  contents.punch({4 * part, 100}, 1);
+  bytes.replace(4 * part, 100, 100, '\0');
+  const auto upload = fixture.begin("k");
+  // As if these had been sent before.
+  upload->feed(contents.ranges({part, 2 * part}));
+  upload->feed_contents(contents, {{part, 2 * part}}, false);
+  Finished finished;
+  upload->finish({}, finished.done());
+  REQUIRE(finished.wait());
+  CHECK((fixture.memory.contents("k") == bytes));
+}
+
 TEST_CASE("what is fed and finished while an upload runs dry is committed once") {
   UploadFixture fixture;
   const std::string bytes = pattern(300);
