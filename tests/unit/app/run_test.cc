@@ -100,9 +100,7 @@ TEST_CASE("wrong commands say what was meant") {
   CHECK(refused({"unmount", "/mnt"}) == "unknown command 'unmount'; did you mean umount?");
   CHECK(refused({"sync"}) ==
         "unknown command 'sync'; there are mount, umount, warm, restore, archive, tier, cache, "
-        "status, stats, doctor, replay, config, "
-        "help, version, see "
-        "penstock help");
+        "status, stats, doctor, credentials, replay, config, help, version, see penstock help");
   CHECK(refused({"help", "stauts"}) == "unknown command 'stauts'; did you mean status?");
   CHECK(refused({"s3://b", "/mnt"}) == "the command is missing: penstock mount s3://b MOUNTPOINT");
   CHECK(refused({"--generate", "x"}) ==
