@@ -9,12 +9,12 @@
 # shellcheck disable=SC2034  # used by scripts/test
 STEPS=(
   "packages run 1200 - installing what is missing"
-  "build build 1800 packages everything, with gcc"
+  "build build 2400 packages everything, with gcc"
   "servers run 900 packages installing the servers that others wrote"
   "checks run 300 packages layers, sizes, documentation, shell scripts"
   "format run 300 packages clang-format"
-  "asan-build build 1800 packages what is tested with AddressSanitizer and UBSan"
-  "tsan-build build 1800 packages what is tested with ThreadSanitizer"
+  "asan-build build 2400 packages what is tested with AddressSanitizer and UBSan"
+  "tsan-build build 2400 packages what is tested with ThreadSanitizer"
   "simulation build 900 build 10,000 seeds of a cluster on one thread"
   "asan build 1800 asan-build unit and contract tests with AddressSanitizer and UBSan"
   "tsan build 1800 tsan-build unit and contract tests with ThreadSanitizer"
