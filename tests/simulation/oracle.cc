@@ -477,6 +477,10 @@ void Oracle::ended() const {
     // What was an edit of bytes that are gone stays in the journal.
     for (const std::string& name : names_of(node, path)) {
       kept = kept || changed_by_others(node, name, 0, world_.now());
+      // A crash cut off a call that may have taken the file away by then.
+      const auto busy = busy_.find({node, name});
+      kept =
+          kept || (busy != busy_.end() && busy->second.now > 0 && promise.at <= busy->second.last);
       for (const auto& [stored, puts] : puts_) {
         if (without_conflict(stored) != name) continue;
         for (const Put& put : puts) kept = kept || promise.contents.contains(*put.bytes);
