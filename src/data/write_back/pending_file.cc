@@ -11,7 +11,7 @@ PendingFile::PendingFile(WriteBackCore& core, std::string key, std::optional<Wri
                   PendingContents(base ? base->object.size : 0, !base), Promises(),
                   std::move(initial), std::nullopt, false) {}
 
-PendingFile::PendingFile(WriteBackCore& core, JournalState state,
+PendingFile::PendingFile(WriteBackCore& core, const JournalState& state,
                          const std::optional<JournalUpload>& upload)
     : PendingFile(core, state.file, PendingObject(state), PendingContents(state.ranges),
                   Promises(ContentMap(state.ranges), state.metadata, state.since_ns), {}, upload,

@@ -36,7 +36,8 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile>, priv
   PendingFile(WriteBackCore& core, std::string key, std::optional<WriteBase> base,
               Metadata initial);
   /// As a dead mount left it; `upload` may be gone on with.
-  PendingFile(WriteBackCore& core, JournalState state, const std::optional<JournalUpload>& upload);
+  PendingFile(WriteBackCore& core, const JournalState& state,
+              const std::optional<JournalUpload>& upload);
 
   // As in FileWriter; `change` answers with the offset of what was written.
   void change(const Change& change, Done<uint64_t> done) EXCLUDES(mutex_) {

@@ -52,7 +52,7 @@ TEST_CASE("that the journal's disk is full is said once a minute, and not of one
   const auto log = std::make_shared<CapturedLog>();
   FullDisk disk(log);
   CHECK_FALSE(disk.may_come(began, false, began + seconds(2)));
-  CHECK(log->lines().size() == 0);
+  CHECK(log->lines().empty());
   CHECK(disk.may_come(began, true, began));
   CHECK(disk.may_come(began, true, began + seconds(59)));
   CHECK(log->lines().size() == 1);
