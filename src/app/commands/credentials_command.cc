@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <future>
 #include <memory>
 #include <utility>
 
 #include "app/commands/run_command.h"
 #include "app/human_text.h"
+#include "app/tiers/wait_for.h"
 #include "app/wrong.h"
 #include "base/worker_pool.h"
 #include "store/s3/credentials_json.h"
@@ -26,12 +26,8 @@ Result<CredentialsOrigin> find(const StoreOptions& options) {
   const Result<std::unique_ptr<CredentialsSearch>> search =
       CredentialsSearch::make(options, workers, Log::to_file("", LogLevel::warning));
   if (!search) return search.error();
-  std::promise<Result<CredentialsOrigin>> promise;
-  std::future<Result<CredentialsOrigin>> answer = promise.get_future();
-  (*search)->find([promise = std::move(promise)](Result<CredentialsOrigin> found) mutable {
-    promise.set_value(std::move(found));
-  });
-  return answer.get();
+  return wait_for<CredentialsOrigin>(
+      [&](Done<CredentialsOrigin> done) { (*search)->find(std::move(done)); });
 }
 
 bool ends(const CredentialsOrigin& found) {

@@ -2,15 +2,10 @@
 #include "data/write_back/pending_contents.h"
 
 #include "support/catch.h"
+#include "unit/data/write_back/piece_of.h"
 
 namespace penstock::test {
 namespace {
-
-std::shared_ptr<const JournalPiece> piece_of(uint64_t length) {
-  JournalPiece piece;
-  piece.length = length;
-  return std::make_shared<const JournalPiece>(piece);
-}
 
 using Kind = JournalRange::Kind;
 

@@ -2,15 +2,10 @@
 #include "data/write_back/promises.h"
 
 #include "support/catch.h"
+#include "unit/data/write_back/piece_of.h"
 
 namespace penstock::test {
 namespace {
-
-std::shared_ptr<const JournalPiece> piece_of(uint64_t length) {
-  JournalPiece piece;
-  piece.length = length;
-  return std::make_shared<const JournalPiece>(piece);
-}
 
 /// A new file of ten bytes, with what it promised.
 struct PromisesFixture {
