@@ -3,8 +3,8 @@
 # The steps of scripts/test: name, lane, time limit in seconds, the steps that must have ended before ("-": none), title.
 # The lanes run side by side, each in this order, see run_steps.py: "build" computes, "run" tests. What mounts must be in
 # the lane "run" or come after the step ctest, for tests there look at all mounts of the machine. Step a-b runs the function
-# step_a_b, in a process of its own with PENSTOCK_TEST_WORK and TMPDIR set; it succeeds or fails as a whole. Source after
-# common.sh.
+# step_a_b, in a process of its own with PENSTOCK_TEST_WORK and TMPDIR set, and as root in namespaces of its own; it
+# succeeds or fails as a whole. Source after common.sh.
 
 # shellcheck disable=SC2034  # used by scripts/test
 STEPS=(
@@ -65,13 +65,41 @@ start_server() {
   set +a
 }
 
-# end_body: when a step ends, however it ends.
+OWN_NAMESPACES=(unshare --mount --pid --fork --kill-child --propagation private)
+# Where a Penstock of this machine keeps what it knows, and its configuration.
+PLACES_OF_PENSTOCK=(/etc/penstock /run/penstock /var/cache/penstock /var/lib/penstock)
+
+# begin_body NAME: the step NAME. As root in namespaces of its own: its mounts and processes end with it however it ends,
+# also by a kill, and what this machine's mounts and earlier steps have left is not there for it.
+begin_body() {
+  [[ $(id -u) -eq 0 ]] || exec bash scripts/test --inside "$1"
+  exec "${OWN_NAMESPACES[@]}" bash scripts/test --inside "$1"
+}
+
+# empty_places: those places are empty folders of this step's own.
+empty_places() {
+  local place
+  for place in "${PLACES_OF_PENSTOCK[@]}"; do
+    mkdir -p "$place" "$PENSTOCK_TEST_WORK/machine$place" &&
+      mount --bind "$PENSTOCK_TEST_WORK/machine$place" "$place" || return 1
+  done
+}
+
+run_body() {
+  if [[ $(id -u) -eq 0 ]]; then
+    mount -t proc none /proc && rm -rf "$PENSTOCK_TEST_WORK/machine" && empty_places || return 1
+  fi
+  "step_${1//-/_}"
+}
+
+# end_body: when a step ends, however it ends. What the step itself should have taken down is told: it is a fault.
 end_body() {
   local name
   for name in "${started_servers[@]}"; do "tests/real/$name" stop "$PENSTOCK_TEST_WORK/server-$name"; done
+  sweep "$PENSTOCK_TEST_WORK"
 }
 
-# sweep WORK: takes down what a step that was killed has left: mounts first, then servers. Says so, for it is a fault.
+# sweep WORK: takes down what a step has left: mounts first, then servers. Says so, for it is a fault.
 sweep() {
   local work=$1 dir
   while read -r dir; do
