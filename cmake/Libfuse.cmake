@@ -21,4 +21,6 @@ else()
   set(PENSTOCK_LIBFUSE_VERSION ${FUSE3_VERSION})
   message(STATUS "libfuse: ${PENSTOCK_LIBFUSE_VERSION}, the distribution's")
   target_link_libraries(penstock_libfuse INTERFACE PkgConfig::FUSE3)
+  # Said here too: tests with a libfuse of their own take the headers alone.
+  target_include_directories(penstock_libfuse SYSTEM INTERFACE ${FUSE3_INCLUDE_DIRS})
 endif()
