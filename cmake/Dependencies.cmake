@@ -9,6 +9,8 @@ set(CMAKE_REQUIRED_LIBRARIES PkgConfig::XXHASH)
 check_cxx_source_compiles("#include <xxh_x86dispatch.h>
 int main() { return XXH3_64bits_withSeed_dispatch(nullptr, 0, 0) == 0; }" XXHASH_DISPATCHES)
 unset(CMAKE_REQUIRED_LIBRARIES)
+# CRCs by the processor's own instructions.
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal>=2.30)
 find_package(CURL 7.88 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(LibXml2 REQUIRED)

@@ -28,6 +28,10 @@ struct StoreOptions {
   /// nowhere.
   enum class EqualParts : uint8_t { automatic, on, off };
   EqualParts equal_parts = EqualParts::automatic;
+  /// Whether CRCs go with what is stored, and what is read is held against them: wherever the
+  /// server has them, or nowhere.
+  enum class Verify : uint8_t { automatic, off };
+  Verify verify = Verify::automatic;
   uint32_t max_connections = 128;  ///< In flight to the endpoint at once, over all event loops.
   uint32_t http_threads = 2;       ///< Event-loop threads.
   std::chrono::milliseconds response_timeout{10'000};  ///< For the first byte of an answer.

@@ -99,6 +99,20 @@ inline constexpr auto bucket_options = std::to_array<OptionRow>({
          "Where parts may differ they grow with the file.",
      .advanced = true,
      .target = [](Options& o) -> OptionTarget { return &o.store.equal_parts; }},
+    {.name = "verify",
+     .group = OptionGroup::bucket,
+     .kind = ValueKind::choice,
+     .value = "auto|off",
+     .initial = "auto",
+     .help = "check what is stored and read",
+     .paragraph =
+         "`auto`: what is stored carries its CRC32C, by which the server checks it, in one "
+         "request or in parts and as a whole; and an object up to 1 MiB that is read whole is "
+         "handed on only once it has the CRC32, CRC32C or CRC64NVME that the server has of it, "
+         "whoever stored it. What differs is sent or fetched again, counted and logged. Servers "
+         "that know no checksums are served as with `off`. See [security.md](security.md).",
+     .advanced = true,
+     .target = [](Options& o) -> OptionTarget { return &o.store.verify; }},
     {.name = "response-timeout",
      .group = OptionGroup::bucket,
      .kind = ValueKind::duration,

@@ -48,7 +48,7 @@ enum class OptionGroup : uint8_t {
 using OptionTarget =
     std::variant<bool*, std::string*, uint32_t*, uint64_t*, std::chrono::milliseconds*,
                  std::chrono::seconds*, StoreOptions::PathStyle*, StoreOptions::RenameObject*,
-                 StoreOptions::EqualParts*, MetadataOptions::Attributes*,
+                 StoreOptions::EqualParts*, StoreOptions::Verify*, MetadataOptions::Attributes*,
                  MetadataOptions::Freshness*, MountOptions::IoUring*,
                  MountOptions::ExclusiveCreate*, MountOptions::ContentType*,
                  MountOptions::HardLinks*, WriteOptions::Fsync*, WriteOptions::SharedJournal*,

@@ -31,6 +31,7 @@ Done<T> metered_call(std::shared_ptr<StoreMetrics> metrics, StoreRequest kind, D
     if (!result.has_value()) {
       if (!is_answer(result.error().code())) of_kind.failed.add();
       if (result.error().code() == Code::throttled) of_kind.throttled.add();
+      if (result.error().code() == Code::corrupt) of_kind.corrupt.add();
     } else if (sent > 0) {
       of_kind.bytes.add(sent);
     }

@@ -245,9 +245,14 @@ void RetryCall::failed(const Error& error) {
     deliver(with_history(error));
     return left();
   }
-  shared_->log->debug("{} failed, next try in {} ms: {}", name_of(subject_.operation),
-                      std::chrono::duration_cast<std::chrono::milliseconds>(*delay).count(),
-                      error.describe());
+  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(*delay).count();
+  constexpr const char* words = "{} failed, next try in {} ms: {}";
+  // Bytes that something on the way has changed: whoever owns it wants to know.
+  if (error.code() == Code::corrupt) {
+    shared_->log->warning(words, name_of(subject_.operation), wait, error.describe());
+  } else {
+    shared_->log->debug(words, name_of(subject_.operation), wait, error.describe());
+  }
   shared_->scheduler.post_after(*delay, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self == nullptr) return;

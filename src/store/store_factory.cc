@@ -112,6 +112,7 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
                                 .rename_object = options.rename_object,
                                 .equal_parts = options.equal_parts,
                                 .rename_trial_prefix = trial_prefix(url),
+                                .verify = options.verify == StoreOptions::Verify::automatic,
                                 .first_byte_limit = options.response_timeout},
                                std::move(credentials), http, log);
   if (!store.has_value()) return store.error();

@@ -40,6 +40,7 @@ struct RequestMetrics {
   Count ended;
   Count failed;     ///< Of those that ended; not by "no such object" and the like.
   Count throttled;  ///< Of those that failed: the store asked to slow down.
+  Count corrupt;    ///< Of those that failed: with other bytes than their checksum's, or absurd.
   Count retried;    ///< Tries after the first one.
   Count bytes;      ///< Of bodies: received by get, sent by put and upload_part that succeeded.
   LatencyHistogram first_byte;  ///< get only: until the store says which version it has.

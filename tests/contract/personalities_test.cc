@@ -15,8 +15,8 @@ namespace {
 
 /// A store on a server that is like another one.
 struct Ground {
-  explicit Ground(const std::string& server_like)
-      : server([&] {
+  explicit Ground(const std::string& server_like, bool with_crcs = true)
+      : verify(with_crcs), server([&] {
           ServerOptions options;
           make_like(options, server_like);
           return options;
@@ -24,9 +24,13 @@ struct Ground {
 
   uint64_t requests(const std::string& operation) { return server.stats().requests[operation]; }
 
+  const bool verify;
   TestServer server;
   std::unique_ptr<S3Store> s3 =
-      S3Store::create({.bucket = "test", .endpoint = server.endpoint(), .region = "us-east-1"},
+      S3Store::create({.bucket = "test",
+                       .endpoint = server.endpoint(),
+                       .region = "us-east-1",
+                       .verify = verify},
                       std::make_shared<FixedCredentials>(),
                       std::make_shared<HttpClient>(HttpOptions{}), Log::none())
           .value();
@@ -94,8 +98,18 @@ TEST_CASE("where there is no UploadPartCopy the limits say so") {
   CHECK_FALSE(ground.s3->limits().part_copies);
 }
 
-TEST_CASE("a bucket that wants checksums gets them from its first refusal on") {
+TEST_CASE("a bucket that wants checksums takes the CRCs that it gets") {
   Ground ground("object-lock");
+  ok(ground.session.put("first", "bytes"));
+  const std::string id = ok(ground.session.create_upload("large"));
+  const CompletedPart part = ok(ground.session.upload_part("large", id, 1, pattern(100'000)));
+  ok(ground.session.complete({.key = "large", .upload_id = id, .parts = {part}}));
+  CHECK(ground.requests("PutObject") == 1);
+  CHECK(ground.requests("UploadPart") == 1);
+}
+
+TEST_CASE("a bucket that wants checksums gets MD5s from its first refusal on, without CRCs") {
+  Ground ground("object-lock", false);
   ok(ground.session.put("first", "bytes"));
   ok(ground.session.put("empty", ""));
   CHECK(ground.requests("PutObject") == 3);

@@ -190,6 +190,29 @@ std::string Digest::finish() {
   }
 }
 
+uint32_t join_crc32c(uint32_t first, uint32_t second, uint64_t length) {
+  // What so many zero bits after it do to a CRC is linear: a matrix, a column for each of its bits.
+  using Matrix = std::array<uint32_t, 32>;
+  const auto times = [](const Matrix& matrix, uint32_t vector) {
+    uint32_t sum = 0;
+    for (uint32_t column : matrix) {
+      if ((vector & 1) != 0) sum ^= column;
+      vector >>= 1;
+    }
+    return sum;
+  };
+  Matrix zeros{};
+  zeros[0] = 0x82F63B78;
+  for (size_t i = 1; i < zeros.size(); ++i) zeros[i] = 1U << (i - 1);
+  for (uint64_t bits = length * 8; bits != 0; bits >>= 1) {
+    if ((bits & 1) != 0) first = times(zeros, first);
+    Matrix square{};
+    for (size_t i = 0; i < zeros.size(); ++i) square[i] = times(zeros, zeros[i]);
+    zeros = square;
+  }
+  return first ^ second;
+}
+
 std::string digest(DigestKind kind, std::string_view bytes) {
   Digest one(kind);
   one.update(bytes);

@@ -39,6 +39,8 @@ class Digest {
 };
 
 std::string digest(DigestKind kind, std::string_view bytes);
+/// CRC32C of a first piece and a second one of `length` bytes, from those of both.
+uint32_t join_crc32c(uint32_t first, uint32_t second, uint64_t length);
 std::string hmac_sha256(std::string_view key, std::string_view message);
 
 }  // namespace penstock::test

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -9,6 +10,7 @@
 namespace penstock::test {
 namespace {
 
+constexpr char crc32c_header[] = "x-amz-checksum-crc32c";
 constexpr uint64_t most_parts = 10000;
 constexpr uint64_t least_part = uint64_t{5} << 20;
 constexpr uint64_t largest_part = uint64_t{5} << 30;
@@ -30,6 +32,12 @@ Upload* find_upload(Bucket& bucket, const Request& request) {
                                                                            : &found->second;
 }
 
+bool is_checked(const OperationContext& context, const Request& request) {
+  const MutexLock lock(context.store.mutex);
+  const Upload* upload = find_upload(context.store.buckets[request.bucket], request);
+  return upload != nullptr && upload->checked;
+}
+
 std::optional<Response> store_part(const OperationContext& context, const Request& request,
                                    Part part) {
   const std::optional<uint64_t> number = parse_number(request.query_value("partNumber"));
@@ -44,8 +52,34 @@ std::optional<Response> store_part(const OperationContext& context, const Reques
   const MutexLock lock(context.store.mutex);
   Upload* upload = find_upload(context.store.buckets[request.bucket], request);
   if (upload == nullptr) return no_such_upload();
+  if (!upload->checked && request.has_header(crc32c_header)) {
+    return error_response(400, "InvalidRequest",
+                          "Checksum Type mismatch occurred, expected checksum Type: null, actual "
+                          "checksum Type: crc32c");
+  }
   upload->parts[*number] = std::move(part);
   return std::nullopt;
+}
+
+uint32_t as_number(const std::string& four_bytes) {
+  uint32_t number = 0;
+  for (const char byte : four_bytes) number = number << 8 | static_cast<unsigned char>(byte);
+  return number;
+}
+
+std::string as_base64(uint32_t crc) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(crc >> shift & 255);
+  return base64(bytes);
+}
+
+/// Of the bytes as they are kept.
+uint32_t crc32c(const Content& body) {
+  constexpr uint64_t piece = uint64_t{1} << 20;
+  Digest sum(DigestKind::crc32c);
+  for (uint64_t at = 0; at < body.size(); at += piece)
+    sum.update(body.read(at, std::min(piece, body.size() - at)));
+  return as_number(sum.finish());
 }
 
 struct NamedPart {
@@ -97,6 +131,7 @@ std::optional<Response> assemble(const Upload& upload, const std::vector<NamedPa
     }
   }
   std::string etags;
+  uint32_t crc = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto part = upload.parts.find(parts[i].number);
     if (part == upload.parts.end() || part->second.etag != parts[i].etag) {
@@ -113,9 +148,13 @@ std::optional<Response> assemble(const Upload& upload, const std::vector<NamedPa
     }
     object.body.append(part->second.body);
     object.part_sizes.push_back(part->second.body.size());
+    crc = join_crc32c(crc, part->second.crc32c, part->second.body.size());
     etags += raw_bytes(part->second.etag);
   }
   object.etag = hex(digest(DigestKind::md5, etags)) + "-" + std::to_string(parts.size());
+  if (upload.checked) {
+    object.checksums = {{crc32c_header, as_base64(crc)}, {"x-amz-checksum-type", "FULL_OBJECT"}};
+  }
   return std::nullopt;
 }
 
@@ -125,21 +164,37 @@ Response create_upload(const OperationContext& context, const Request& request) 
   std::array<char, 40> id = {};
   const uint64_t number = context.store.next_id++;
   std::snprintf(id.data(), id.size(), "upload-%08llx", static_cast<unsigned long long>(number));
-  Upload upload{.key = request.key, .headers = object_headers(request), .initiated = context.now};
+  const bool checked = request.header("x-amz-checksum-algorithm") == "CRC32C" &&
+                       request.header("x-amz-checksum-type") == "FULL_OBJECT";
+  Upload upload{.key = request.key,
+                .headers = object_headers(request),
+                .checked = checked,
+                .initiated = context.now};
   {
     const MutexLock lock(context.store.mutex);
     context.store.buckets[request.bucket].uploads.emplace(id.data(), std::move(upload));
   }
-  return xml_response(200, std::string("<InitiateMultipartUploadResult") + xmlns + "><Bucket>" +
-                               xml_escape(request.bucket) + "</Bucket><Key>" +
-                               xml_escape(request.key) + "</Key><UploadId>" + id.data() +
-                               "</UploadId></InitiateMultipartUploadResult>");
+  Response response = xml_response(
+      200, std::string("<InitiateMultipartUploadResult") + xmlns + "><Bucket>" +
+               xml_escape(request.bucket) + "</Bucket><Key>" + xml_escape(request.key) +
+               "</Key><UploadId>" + id.data() + "</UploadId></InitiateMultipartUploadResult>");
+  if (checked) {
+    response.add("x-amz-checksum-algorithm", "CRC32C");
+    response.add("x-amz-checksum-type", "FULL_OBJECT");
+  }
+  return response;
 }
 
 Response upload_part(const OperationContext& context, const Request& request) {
   Part part{.body = request.body, .etag = body_etag(request), .last_modified = context.now};
   Response response;
   response.add("ETag", quoted(part.etag));
+  if (is_checked(context, request)) {
+    // It was checked, or there is no other: the body is not kept.
+    const bool told = request.has_header(crc32c_header);
+    part.crc32c = told ? as_number(from_base64(request.header(crc32c_header)).value_or(""))
+                       : crc32c(part.body);
+  }
   for (const auto& [name, value] : request.headers) {
     if (name.starts_with("x-amz-checksum-")) response.add(name, value);
   }
@@ -166,9 +221,14 @@ Response upload_part_copy(const OperationContext& context, const Request& reques
   Part part{.body = source.object->body.slice(range.offset, range.length),
             .etag = copied_etag(context, *source.object, range.offset, range.length),
             .last_modified = context.now};
+  std::string checksum;
+  if (is_checked(context, request)) {
+    part.crc32c = crc32c(part.body);
+    checksum = "<ChecksumCRC32C>" + as_base64(part.crc32c) + "</ChecksumCRC32C>";
+  }
   Response response = xml_response(200, "<CopyPartResult><LastModified>" + iso_date(context.now) +
                                             "</LastModified><ETag>&quot;" + part.etag +
-                                            "&quot;</ETag></CopyPartResult>");
+                                            "&quot;</ETag>" + checksum + "</CopyPartResult>");
   response.extra_delay = copy_time(context, range.length);
   if (auto refusal = store_part(context, request, std::move(part))) return std::move(*refusal);
   return response;
@@ -195,6 +255,16 @@ Response complete_upload(const OperationContext& context, const Request& request
   }
   object->headers = upload->headers;
   object->last_modified = context.now;
+  std::string checksum;
+  if (upload->checked) {
+    const std::string& given = request.header(crc32c_header);
+    if (!given.empty() && given != object->checksums[crc32c_header]) {
+      return error_response(400, "BadDigest",
+                            "The CRC32C you specified did not match the calculated checksum.");
+    }
+    checksum = "<ChecksumCRC32C>" + object->checksums[crc32c_header] +
+               "</ChecksumCRC32C><ChecksumType>FULL_OBJECT</ChecksumType>";
+  }
   const std::string etag = object->etag;
   bucket.objects[request.key] = std::move(object);
   bucket.uploads.erase(request.query_value("uploadId"));
@@ -203,7 +273,7 @@ Response complete_upload(const OperationContext& context, const Request& request
                                uri_encode(request.key, true) + "</Location><Bucket>" +
                                xml_escape(request.bucket) + "</Bucket><Key>" +
                                xml_escape(request.key) + "</Key><ETag>&quot;" + etag +
-                               "&quot;</ETag></CompleteMultipartUploadResult>");
+                               "&quot;</ETag>" + checksum + "</CompleteMultipartUploadResult>");
 }
 
 Response abort_upload(const OperationContext& context, const Request& request) {

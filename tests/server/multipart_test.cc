@@ -11,12 +11,13 @@ namespace {
 constexpr size_t five_mib = size_t{5} << 20;
 
 struct Upload {
-  explicit Upload(const TestServer& server, std::string name = "k")
+  explicit Upload(const TestServer& server, std::string name = "k",
+                  std::map<std::string, std::string> headers = {{"x-amz-meta-mode", "1"}})
       : client(server.port()), key(std::move(name)) {
     const RawReply reply = client.send({.method = "POST",
                                         .path = "/test/" + key,
                                         .query = {{"uploads", ""}},
-                                        .headers = {{"x-amz-meta-mode", "1"}}});
+                                        .headers = std::move(headers)});
     id = xml_text(reply.body, "UploadId");
     REQUIRE_FALSE(id.empty());
   }
@@ -160,6 +161,43 @@ TEST_CASE("unfinished uploads are listed by prefix, in pages", "[server]") {
     query.emplace_back("upload-id-marker", xml_text(reply.body, "NextUploadIdMarker"));
   }
   CHECK(found == std::vector<std::string>{a.id, b.id, c.id});
+}
+
+TEST_CASE("an upload begun with a checksum of the full object has it checked", "[server]") {
+  TestServer server;
+  server.put_object("test", "source", synthetic_bytes("s", 0, five_mib));
+  const auto sum = [](const std::string& bytes) { return base64(digest(DigestKind::crc32c, bytes)); };
+  Upload upload(server, "k",
+                {{"x-amz-checksum-algorithm", "CRC32C"}, {"x-amz-checksum-type", "FULL_OBJECT"}});
+  const std::string first = synthetic_bytes("x", 0, five_mib);
+  const std::string copied = synthetic_bytes("s", 0, five_mib);
+  // With a checksum, copied, and without one.
+  const RawReply told = upload.part("1", first, {{"x-amz-checksum-crc32c", sum(first)}});
+  const RawReply copy = upload.part("2", "", {{"x-amz-copy-source", "test/source"}});
+  CHECK(xml_text(copy.body, "ChecksumCRC32C") == sum(copied));
+  const RawReply last = upload.part("3", "tail");
+  const std::vector<std::pair<std::string, std::string>> parts = {
+      {"1", told.headers.at("etag")},
+      {"2", xml_text(copy.body, "ETag")},
+      {"3", last.headers.at("etag")}};
+  CHECK(code(upload.complete(parts, {{"x-amz-checksum-crc32c", sum("other")}})) == "BadDigest");
+  CHECK_FALSE(server.object("test", "k"));
+  const std::string whole = sum(first + copied + "tail");
+  const RawReply done = upload.complete(parts, {{"x-amz-checksum-crc32c", whole}});
+  CHECK(done.status == 200);
+  CHECK(xml_text(done.body, "ChecksumCRC32C") == whole);
+  const RawReply head = upload.client.send({.method = "HEAD",
+                                            .path = "/test/k",
+                                            .headers = {{"x-amz-checksum-mode", "ENABLED"}}});
+  CHECK(head.headers.at("x-amz-checksum-crc32c") == whole);
+  CHECK(head.headers.at("x-amz-checksum-type") == "FULL_OBJECT");
+}
+
+TEST_CASE("a part with a checksum belongs to an upload that was begun with one", "[server]") {
+  TestServer server;
+  Upload upload(server);
+  const std::string sum = base64(digest(DigestKind::crc32c, "part"));
+  CHECK(code(upload.part("1", "part", {{"x-amz-checksum-crc32c", sum}})) == "InvalidRequest");
 }
 
 }  // namespace penstock::test

@@ -340,7 +340,7 @@ Response copy_object(const OperationContext& context, const Request& request) {
   object->etag = copied_etag(context, *source.object, 0, size);
   object->last_modified = context.now;
   object->headers = replace ? object_headers(request) : source.object->headers;
-  if (source.object->part_sizes.empty()) object->checksums = source.object->checksums;
+  object->checksums = source.object->checksums;
   if (!replace) {
     object->headers.storage_class = object_headers(request).storage_class;
     object->headers.website_redirect = object_headers(request).website_redirect;

@@ -48,12 +48,14 @@ struct Object {
 struct Part {
   Content body;
   std::string etag;
+  uint32_t crc32c = 0;  ///< Of a checked upload's.
   time_t last_modified = 0;
 };
 
 struct Upload {
   std::string key;
   ObjectHeaders headers;
+  bool checked = false;  ///< Begun with a CRC32C of the full object.
   time_t initiated = 0;
   std::map<uint64_t, Part> parts;
 };

@@ -233,6 +233,13 @@ const auto table = std::to_array<MetricRow>({
      .labels = "request",
      .help = "Requests that the store refused because there were too many (503 SlowDown, 429)",
      .read = of_requests<&RequestMetrics::throttled>},
+    {.name = "penstock_store_corrupt_total",
+     .type = Type::Counter,
+     .unit = "requests",
+     .labels = "request",
+     .help = "Requests that failed because bytes were not those of their checksum, or because an "
+             "answer contradicted itself",
+     .read = of_requests<&RequestMetrics::corrupt>},
     {.name = "penstock_store_retries_total",
      .type = Type::Counter,
      .unit = "requests",

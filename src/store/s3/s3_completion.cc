@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "store/s3/checksum.h"
 #include "store/s3/expected_etag.h"
 #include "store/s3/s3_operations.h"
 #include "store/s3/s3_requests.h"
@@ -55,7 +56,8 @@ class Completion : public std::enable_shared_from_this<Completion> {
 
  private:
   void complete() {
-    S3Request s3 = complete_upload_request(request_);
+    crc_ = session_.upload_sums().whole(request_.upload_id, request_.parts);
+    S3Request s3 = complete_upload_request(request_, crc_);
     auto answered = [self = shared_from_this()](Result<HttpResponse> response) {
       self->take(std::move(response));
     };
@@ -70,6 +72,8 @@ class Completion : public std::enable_shared_from_this<Completion> {
     const auto xml = parse_answer(*response, {"CompleteMultipartUploadResult", request_.key,
                                               request_.condition.if_none_match, Code::unavailable});
     if (xml) {
+      const auto told = parse_crc32c(xml->text_of("ChecksumCRC32C"));
+      if (crc_ && told && *told != *crc_) return done_(was_damaged());
       object_.etag = etag_in(*xml);
       if (!object_.etag.empty()) return done_(written_object(*response, std::move(object_)));
       return look_at_object(
@@ -80,6 +84,12 @@ class Completion : public std::enable_shared_from_this<Completion> {
     const bool no_answer = xml.error().detail().service_code.empty();
     if (no_answer && multipart_etag(request_.parts)) return look_at_object(xml.error());
     done_(xml.error());
+  }
+
+  Error was_damaged() const {
+    return Error(Code::corrupt,
+                 Error::Detail{.message = "the store has made another object of the parts",
+                               .key = request_.key});
   }
 
   /// Ceph 16.2 tells no ETag, and writes what is no XML where a key has nearly 1,024 bytes: the
@@ -115,6 +125,7 @@ class Completion : public std::enable_shared_from_this<Completion> {
   const Gate::Pass pass_;
   const CompleteUpload request_;
   ObjectInfo object_;
+  std::optional<uint32_t> crc_;  ///< Of the whole object; nothing: it is not known.
   Done<ObjectInfo> done_;
 };
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "store/s3/checksum.h"
 #include "store/s3/dates.h"
 #include "store/s3/s3_operations.h"
 #include "store/s3/s3_requests.h"
@@ -183,6 +184,8 @@ class PartCopy : public std::enable_shared_from_this<PartCopy> {
     if (!xml) return xml.error();
     auto etag = copied_etag(*xml, request_.key);
     if (!etag) return etag.error();
+    session_.upload_sums().add(request_.upload_id, request_.number,
+                               parse_crc32c(xml->text_of("ChecksumCRC32C")));
     return CompletedPart{request_.number, std::move(*etag), request_.source_range.length};
   }
 

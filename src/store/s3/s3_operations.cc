@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "store/s3/checksum.h"
 #include "store/s3/expected_etag.h"
 #include "store/s3/s3_requests.h"
 #include "store/s3/s3_responses.h"
@@ -199,6 +200,19 @@ void complete_tags(S3Session& session, Metadata metadata, const std::string& sou
   });
 }
 
+std::optional<uint32_t> add_body_sum(S3Session& session, S3Request& request,
+                                     const std::string& upload_id) {
+  if (!session.verifies()) return std::nullopt;
+  const ServerTraits& traits = session.traits();
+  const bool taken = upload_id.empty()
+                         ? !traits.no_put_sums
+                         : !traits.no_upload_sums && session.upload_sums().knows(upload_id);
+  if (!taken) return std::nullopt;
+  const uint32_t crc = crc32c_of(request.body);
+  request.sums.emplace_back("x-amz-checksum-crc32c", crc32c_text(crc));
+  return crc;
+}
+
 void head_object(S3Session& session, HeadRequest request, Done<ObjectInfo> done) {
   S3Request s3{.method = HttpMethod::head, .key = request.key, .cancel = request.cancel};
   session.send(std::move(s3), [key = std::move(request.key),
@@ -256,6 +270,7 @@ void put_if_match(S3Session& session, PutRequest request, Done<ObjectInfo> done)
   ETag if_match = request.condition.if_match;
   auto s3 = put_request(std::move(request));
   if (!s3) return done(s3.error());
+  add_body_sum(session, *s3);
   send_if_match(session, std::move(*s3), std::move(if_match),
                 [&session, pass = session.pass(), object = std::move(object), metadata, body,
                  done = std::move(done)](Result<HttpResponse> response) mutable {

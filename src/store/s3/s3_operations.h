@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,11 @@ void head_object(S3Session& session, HeadRequest request, Done<ObjectInfo> done)
 /// none.
 void complete_tags(S3Session& session, Metadata metadata, const std::string& source,
                    Done<Metadata> done);
+
+/// Lets a request that stores its body (a part: of that upload) carry the body's CRC32C, where the
+/// session verifies and the server takes it. The result is that CRC; nothing: it carries none.
+std::optional<uint32_t> add_body_sum(S3Session& session, S3Request& request,
+                                     const std::string& upload_id = {});
 
 /// Whether `condition` holds now: for writes whose conditions some servers ignore without a word.
 /// changed or already_exists where it does not.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "store/s3/checksum.h"
 #include "store/s3/s3_responses.h"
 #include "store/s3/uri.h"
 #include "store/s3/xml.h"
@@ -190,9 +191,12 @@ S3Request restore_request(const RestoreRequest& request) {
   return s3;
 }
 
-Result<S3Request> create_upload_request(const CreateUpload& request) {
+Result<S3Request> create_upload_request(const CreateUpload& request, bool checked) {
   if (auto error = check_metadata(request.metadata, request.key)) return *std::move(error);
   S3Request s3{.method = HttpMethod::post, .key = request.key, .query = {{"uploads", ""}}};
+  if (checked) {
+    s3.sums = {{"x-amz-checksum-algorithm", "CRC32C"}, {"x-amz-checksum-type", "FULL_OBJECT"}};
+  }
   add_metadata(s3, request.metadata);
   return s3;
 }
@@ -224,7 +228,7 @@ S3Request upload_part_copy_request(const UploadPartCopy& request, const std::str
   return s3;
 }
 
-S3Request complete_upload_request(const CompleteUpload& request) {
+S3Request complete_upload_request(const CompleteUpload& request, std::optional<uint32_t> crc) {
   std::string xml = R"(<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">)";
   for (const CompletedPart& part : request.parts) {
     xml += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", part.number,
@@ -237,6 +241,10 @@ S3Request complete_upload_request(const CompleteUpload& request) {
                .body = Body::of(std::move(xml)),
                .effort = Effort::changing};
   s3.headers.emplace_back("content-type", "application/xml");
+  if (crc) {
+    s3.sums = {{"x-amz-checksum-crc32c", crc32c_text(*crc)},
+               {"x-amz-checksum-type", "FULL_OBJECT"}};
+  }
   add_condition(s3, request.condition);
   return s3;
 }

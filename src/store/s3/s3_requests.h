@@ -31,14 +31,16 @@ Result<S3Request> put_request(PutRequest request);
 Result<S3Request> copy_request(const CopyRequest& request, const std::string& bucket);
 S3Request rename_request(const RenameRequest& request);
 S3Request restore_request(const RestoreRequest& request);
-Result<S3Request> create_upload_request(const CreateUpload& request);
+/// `checked`: asks the server to make a CRC32C of the whole object.
+Result<S3Request> create_upload_request(const CreateUpload& request, bool checked);
 S3Request upload_part_request(UploadPart request);
 /// How x-amz-copy-source names a key: percent-encoded once or twice, or twice with every byte of
 /// it, which no object is called by if it is decoded once.
 enum class SourceSpelling : uint8_t { once, twice, twice_in_full };
 S3Request upload_part_copy_request(const UploadPartCopy& request, const std::string& bucket,
                                    SourceSpelling spelling);
-S3Request complete_upload_request(const CompleteUpload& request);
+/// `crc`: CRC32C of the whole object, by which the server checks what it puts together.
+S3Request complete_upload_request(const CompleteUpload& request, std::optional<uint32_t> crc);
 S3Request remove_many_request(const std::vector<std::string>& keys);
 
 /// A request for a page of one of the lists of multipart uploads. Empty markers are left out.

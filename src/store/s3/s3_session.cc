@@ -120,6 +120,9 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
     signable.headers.emplace_back("host", used_endpoint_->host());
     if (request_.stores_body && session_.traits_.wants_checksums)
       signable.headers.emplace_back("content-md5", checksum());
+    sums_sent_ = !request_.sums.empty() && !sums_dropped_ && !takes_no_sums();
+    if (sums_sent_)
+      signable.headers.insert(signable.headers.end(), request_.sums.begin(), request_.sums.end());
     const std::string query = canonical_query(request_.query);
     signable.query = query;
     signable.payload_hash = request_.body.size() == 0 ? empty_payload : unsigned_payload;
@@ -137,7 +140,7 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
   void take_answer(Result<HttpResponse> response) {
     if (!response) {
       const Code code = response.code();
-      if (code == Code::unavailable || code == Code::timed_out)
+      if (code == Code::unavailable || code == Code::timed_out || code == Code::corrupt)
         session_.failed_.failed(request_.key);
       if (code == Code::timed_out) session_.failed_.timed_out(name(), doublings_);
       return finish(with_key(response.error(), request_.key));
@@ -145,12 +148,14 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
     if (session_.failed_.any_slow()) session_.failed_.answered(name());
     if (response->status >= 200 && response->status < 300) {
       learn_kind(response->headers);
+      learn_refused_sums();
+      if (tells_another_sum(response->headers)) return finish(was_damaged());
       return finish(std::move(response));
     }
     if (response->status >= 500) session_.failed_.failed(request_.key);
     const ErrorAnswer answer = read_error_answer(*response);
     if (learn_place(answer) || learn_clock(answer, *response) || renew_credentials(answer) ||
-        learn_checksum(answer))
+        learn_checksum(answer) || drop_sums(answer))
       return start();
     if (hides_reason(answer)) return ask_reason();
     finish(to_error(answer, request_.key, request_.if_none_match));
@@ -260,6 +265,44 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
     return true;
   }
 
+  std::atomic<bool>& takes_no_sums() {
+    ServerTraits& traits = session_.traits_;
+    return request_.query.empty() ? traits.no_put_sums : traits.no_upload_sums;
+  }
+
+  /// A server that does not know a header ignores it, or says one of these. Whether that was the
+  /// reason shows when the same is taken without.
+  bool drop_sums(const ErrorAnswer& answer) {
+    constexpr std::array<std::string_view, 4> words = {"", "NotImplemented", "InvalidRequest",
+                                                       "InvalidArgument"};
+    const bool refused =
+        answer.status == 501 ||
+        (answer.status == 400 && std::find(words.begin(), words.end(), answer.code) != words.end());
+    if (!refused || !sums_sent_ || sums_dropped_) return false;
+    return sums_dropped_ = true;
+  }
+
+  void learn_refused_sums() {
+    if (!sums_dropped_ || takes_no_sums().exchange(true)) return;
+    session_.log_->info("bucket '{}' takes no CRC32C with {}: they are sent without",
+                        session_.bucket_, request_.query.empty() ? "objects" : "uploads");
+  }
+
+  bool tells_another_sum(const HttpHeaders& headers) const {
+    constexpr std::string_view name = "x-amz-checksum-crc32c";
+    const std::string_view told = headers.find(name);
+    if (!sums_sent_ || told.empty()) return false;
+    return std::any_of(request_.sums.begin(), request_.sums.end(), [&](const auto& header) {
+      return header.first == name && header.second != told;
+    });
+  }
+
+  Error was_damaged() const {
+    return Error(Code::corrupt,
+                 Error::Detail{.message = "the store has received other bytes than were sent",
+                               .key = request_.key});
+  }
+
   void finish(Result<HttpResponse> result) {
     Done<HttpResponse> done = std::move(done_);
     done(std::move(result));
@@ -278,6 +321,8 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
   bool clock_learnt_ = false;
   bool credentials_renewed_ = false;
   bool reason_asked_ = false;
+  bool sums_sent_ = false;     ///< With the try that is under way.
+  bool sums_dropped_ = false;  ///< A try with them was refused.
 };
 
 S3Session::S3Session(Parts parts)
@@ -287,6 +332,7 @@ S3Session::S3Session(Parts parts)
       log_(std::move(parts.log)),
       clock_(std::move(parts.clock)),
       first_byte_limit_(parts.first_byte_limit),
+      verify_(parts.verify),
       endpoint_(std::make_shared<const Endpoint>(std::move(parts.endpoint))) {}
 
 S3Session::~S3Session() { gate_.wait(); }

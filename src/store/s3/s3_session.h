@@ -22,6 +22,7 @@
 #include "store/s3/s3_error.h"
 #include "store/s3/server_traits.h"
 #include "store/s3/signer.h"
+#include "store/s3/upload_sums.h"
 #include "store/s3/uri.h"
 
 namespace penstock {
@@ -42,7 +43,11 @@ struct S3Request {
   QueryParameters query;
   std::vector<std::pair<std::string, std::string>> headers;  ///< Names in lower case.
   Body body;
-  bool stores_body = false;  ///< PutObject and UploadPart: the server may want a checksum of it.
+  bool stores_body = false;  ///< PutObject and UploadPart: the server may want an MD5 of it.
+  /// Headers with CRCs, or about them. Not every server takes them: where one refuses, the request
+  /// is repeated without, and no other of its kind gets them. An answer that tells another CRC is
+  /// Code::corrupt.
+  std::vector<std::pair<std::string, std::string>> sums;
   std::shared_ptr<HttpSink> sink;
   Effort effort = Effort::quick;
   bool if_none_match = false;  ///< A failed condition is Code::already_exists.
@@ -65,6 +70,7 @@ class S3Session {
     std::shared_ptr<Log> log;
     Clock clock;
     std::chrono::milliseconds first_byte_limit{10'000};
+    bool verify = true;  ///< What is stored and read is checked by CRCs.
   };
 
   explicit S3Session(Parts parts);
@@ -85,6 +91,8 @@ class S3Session {
   /// Operations add to it what they learn.
   ServerTraits& traits() noexcept { return traits_; }
   Log& log() const noexcept { return *log_; }
+  bool verifies() const noexcept { return verify_; }
+  UploadSums& upload_sums() noexcept { return upload_sums_; }
 
  private:
   class Exchange;
@@ -107,7 +115,9 @@ class S3Session {
   std::atomic<int64_t> clock_offset_ns_{0};
   std::atomic<bool> clock_warned_{false};
   const std::chrono::milliseconds first_byte_limit_;
+  const bool verify_;
   ServerTraits traits_;
+  UploadSums upload_sums_;
   FailedRequests failed_;
   std::atomic<std::chrono::steady_clock::rep> denied_until_{0};
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "store/s3/get_stream.h"
+#include "store/s3/held_bodies.h"
 #include "store/s3/s3_completion.h"
 #include "store/s3/s3_copies.h"
 #include "store/s3/s3_lifecycle.h"
@@ -72,7 +73,8 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
                                                    .http = std::move(http),
                                                    .log = log,
                                                    .clock = std::move(options.clock),
-                                                   .first_byte_limit = options.first_byte_limit});
+                                                   .first_byte_limit = options.first_byte_limit,
+                                                   .verify = options.verify});
   auto renamer = std::make_unique<S3Renames>(
       *session, renames ? std::move(options.rename_trial_prefix) : std::string(), std::move(log));
   return std::unique_ptr<S3Store>(new S3Store(std::move(session), std::move(renamer), equal_parts));
@@ -81,6 +83,7 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
 S3Store::S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames,
                  bool equal_parts)
     : equal_parts_(equal_parts),
+      held_(session->verifies() ? std::make_shared<HeldBodies>() : nullptr),
       renames_(std::move(renames)),
       lifecycle_(std::make_unique<S3Lifecycle>(*session)),
       session_(std::move(session)) {}
@@ -104,7 +107,9 @@ void S3Store::get(GetRequest request, Done<ObjectInfo> done) {
     return done(Error(Code::invalid_argument, "a range of no bytes"));
   }
   S3Request s3 = get_request(request);
-  auto stream = std::make_shared<GetStream>(std::move(request));
+  // Of a part of an object the server tells no checksum.
+  if (held_ != nullptr && !request.range) s3.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
+  auto stream = std::make_shared<GetStream>(std::move(request), held_);
   s3.sink = stream;
   session_->send(std::move(s3),
                  [stream, done = std::move(done)](const Result<HttpResponse>& response) mutable {
@@ -137,6 +142,7 @@ void S3Store::put_described(PutRequest request, Done<ObjectInfo> done) {
   ObjectInfo object{.key = request.key, .size = request.body.size()};
   auto s3 = put_request(std::move(request));
   if (!s3) return done(s3.error());
+  add_body_sum(*session_, *s3);
   session_->send(std::move(*s3), [object = std::move(object),
                                   done = std::move(done)](Result<HttpResponse> response) mutable {
     if (!response) return done(response.error());
@@ -215,15 +221,20 @@ void S3Store::create_upload(CreateUpload request, Done<std::string> done) {
 }
 
 void S3Store::create_described(CreateUpload request, Done<std::string> done) {
-  auto s3 = create_upload_request(request);
+  const bool checked = session_->verifies() && !session_->traits().no_upload_sums;
+  auto s3 = create_upload_request(request, checked);
   if (!s3) return done(s3.error());
-  session_->send(std::move(*s3), [key = std::move(request.key),
+  session_->send(std::move(*s3), [this, key = std::move(request.key),
                                   done = std::move(done)](Result<HttpResponse> response) mutable {
     if (!response) return done(response.error());
     const auto xml = parse_answer(*response, {.root = "InitiateMultipartUploadResult", .key = key});
     if (!xml) return done(xml.error());
     std::string id(xml->text_of("UploadId"));
     if (id.empty()) return done(Error(Code::corrupt, "a new multipart upload has no id"));
+    // Servers that ignore checksums do not repeat what they should be of.
+    const bool checks = response->headers.find("x-amz-checksum-algorithm") == "CRC32C" &&
+                        response->headers.find("x-amz-checksum-type") == "FULL_OBJECT";
+    if (checks) session_->upload_sums().begin(id);
     done(std::move(id));
   });
 }
@@ -232,14 +243,17 @@ void S3Store::upload_part(UploadPart request, Done<CompletedPart> done) {
   if (auto error = check_key(request.key)) return done(*std::move(error));
   if (auto error = check_part_number(request.number)) return done(*std::move(error));
   CompletedPart part{.number = request.number, .size = request.body.size()};
-  session_->send(upload_part_request(std::move(request)),
-                 [part, done = std::move(done)](Result<HttpResponse> response) mutable {
-                   if (!response) return done(response.error());
-                   part.etag = unquote_etag(response->headers.find("etag"));
-                   if (part.etag.empty())
-                     return done(Error(Code::corrupt, "the answer to a part has no ETag"));
-                   done(std::move(part));
-                 });
+  const std::string upload_id = request.upload_id;
+  S3Request s3 = upload_part_request(std::move(request));
+  const auto crc = add_body_sum(*session_, s3, upload_id);
+  session_->send(std::move(s3), [this, part, upload_id, crc,
+                                 done = std::move(done)](Result<HttpResponse> response) mutable {
+    if (!response) return done(response.error());
+    session_->upload_sums().add(upload_id, part.number, crc);
+    part.etag = unquote_etag(response->headers.find("etag"));
+    if (part.etag.empty()) return done(Error(Code::corrupt, "the answer to a part has no ETag"));
+    done(std::move(part));
+  });
 }
 
 void S3Store::upload_part_copy(UploadPartCopy request, Done<CompletedPart> done) {
@@ -255,11 +269,17 @@ void S3Store::upload_part_copy(UploadPartCopy request, Done<CompletedPart> done)
 void S3Store::complete_upload(CompleteUpload request, Done<ObjectInfo> done) {
   if (auto error = check_key(request.key)) return done(*std::move(error));
   if (auto error = check_parts(request.parts)) return done(*std::move(error));
-  complete_parts(*session_, std::move(request), std::move(done));
+  const std::string upload_id = request.upload_id;
+  complete_parts(*session_, std::move(request),
+                 [this, upload_id, done = std::move(done)](Result<ObjectInfo> result) mutable {
+                   if (result) session_->upload_sums().forget(upload_id);
+                   done(std::move(result));
+                 });
 }
 
 void S3Store::abort_upload(std::string key, std::string upload_id, Done<void> done) {
   if (auto error = check_key(key)) return done(*std::move(error));
+  session_->upload_sums().forget(upload_id);
   S3Request s3{.method = HttpMethod::remove,
                .key = std::move(key),
                .query = {{"uploadId", std::move(upload_id)}}};

@@ -18,6 +18,7 @@
 
 namespace penstock {
 
+class HeldBodies;
 class S3Lifecycle;
 class S3Renames;
 class S3Session;
@@ -34,6 +35,8 @@ struct S3Options {
   StoreOptions::EqualParts equal_parts = StoreOptions::EqualParts::automatic;
   /// Keys that begin so are free for what rename() tries first; empty: it never does anything.
   std::string rename_trial_prefix;
+  /// CRCs go with what is stored, and what is read is held against them.
+  bool verify = true;
   /// How long an answer may take to begin; more for what takes servers longer (Effort).
   std::chrono::milliseconds first_byte_limit{10'000};
   /// The clock that requests are signed by; empty: the system's.
@@ -98,6 +101,7 @@ class S3Store final : public ObjectStore {
   S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> renames, bool equal_parts);
 
   const bool equal_parts_;
+  std::shared_ptr<HeldBodies> held_;  ///< Null: what is read is not checked.
   std::unique_ptr<S3Renames> renames_;
   std::unique_ptr<S3Lifecycle> lifecycle_;
   std::unique_ptr<S3Session> session_;  ///< Last: it waits for what uses the rest.

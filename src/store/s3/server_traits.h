@@ -26,6 +26,10 @@ struct ServerTraits {
   std::atomic<bool> no_batch_removal = false;
   /// A body that is stored must come with a checksum, as into buckets with a default retention.
   std::atomic<bool> wants_checksums = false;
+  /// PutObject does not take x-amz-checksum-crc32c; the requests of a multipart upload do not take
+  /// what announces checksums, or carries them.
+  std::atomic<bool> no_put_sums = false;
+  std::atomic<bool> no_upload_sums = false;
   /// How often UploadPartCopy decodes x-amz-copy-source.
   std::atomic<Decoding> part_copy_decoding = Decoding::unknown;
 };

@@ -39,7 +39,7 @@ TEST_CASE("Lists of parts that some servers would mend are refused") {
 TEST_CASE("What is large does not keep waiting what programs wait for") {
   using enum RequestClass;
   CHECK(list_request({}).request_class == small);
-  CHECK(complete_upload_request({.key = "k", .parts = {{.number = 1}}}).request_class == small);
+  CHECK(complete_upload_request({.key = "k", .parts = {{.number = 1}}}, {}).request_class == small);
   CHECK(get_request({.key = "k"}).request_class == demand);
   CHECK(get_request({.key = "k", .request_class = background}).request_class == background);
   CHECK(put_request({.key = "k"})->request_class == demand);

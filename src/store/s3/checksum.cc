@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/s3/checksum.h"
+
+#include <isa-l/crc.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstring>
+#include <string_view>
+
+namespace penstock {
+namespace {
+
+// Reflected, as the CRC is computed: RFC 3720, and the NVM Express NVM Command Set Specification.
+constexpr uint32_t crc32c_polynomial = 0x82F63B78;
+constexpr uint64_t crc64nvme_polynomial = 0x9A6C9329AC4BC9B5;
+
+struct Header {
+  std::string_view name;
+  ChecksumKind kind;
+  size_t bytes;
+};
+
+constexpr std::array<Header, 3> headers_known = {{
+    {"x-amz-checksum-crc32c", ChecksumKind::crc32c, 4},
+    {"x-amz-checksum-crc32", ChecksumKind::crc32, 4},
+    {"x-amz-checksum-crc64nvme", ChecksumKind::crc64nvme, 8},
+}};
+
+using Tables = std::array<std::array<uint64_t, 256>, 8>;
+
+/// Table n tells what a byte does to the CRC that is followed by n zero bytes.
+constexpr Tables make_tables() {
+  Tables tables{};
+  for (uint64_t byte = 0; byte < 256; ++byte) {
+    uint64_t crc = byte;
+    for (int bit = 0; bit < 8; ++bit)
+      crc = (crc >> 1) ^ ((crc & 1) != 0 ? crc64nvme_polynomial : 0);
+    tables[0][byte] = crc;
+  }
+  for (size_t n = 1; n < tables.size(); ++n) {
+    for (size_t byte = 0; byte < 256; ++byte) {
+      const uint64_t before = tables[n - 1][byte];
+      tables[n][byte] = (before >> 8) ^ tables[0][before & 0xFF];
+    }
+  }
+  return tables;
+}
+
+constexpr Tables crc64_tables = make_tables();
+
+uint64_t update_crc64(uint64_t crc, std::span<const std::byte> bytes) noexcept {
+  while (bytes.size() >= 8) {
+    uint64_t word = 0;
+    for (size_t i = 0; i < 8; ++i) word |= std::to_integer<uint64_t>(bytes[i]) << (8 * i);
+    word ^= crc;
+    crc = 0;
+    for (size_t i = 0; i < 8; ++i) crc ^= crc64_tables[7 - i][(word >> (8 * i)) & 0xFF];
+    bytes = bytes.subspan(8);
+  }
+  for (const std::byte byte : bytes)
+    crc = (crc >> 8) ^ crc64_tables[0][(crc ^ std::to_integer<uint64_t>(byte)) & 0xFF];
+  return crc;
+}
+
+/// CRC32C without its inversion at both ends, as crc32_iscsi computes it.
+uint32_t update_crc32c(uint32_t crc, std::span<const std::byte> bytes) noexcept {
+  while (!bytes.empty()) {
+    const size_t count = std::min<size_t>(bytes.size(), INT_MAX / 2 + 1);
+    // Its parameter is not const; it only reads.
+    crc = crc32_iscsi(
+        const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(bytes.data())),
+        static_cast<int>(count), crc);
+    bytes = bytes.subspan(count);
+  }
+  return crc;
+}
+
+/// The product of two polynomials modulo that of CRC32C; the highest bit is that of x^0.
+uint32_t multiply(uint32_t one, uint32_t other) noexcept {
+  uint32_t product = 0;
+  for (uint32_t bit = 1U << 31; bit != 0; bit >>= 1) {
+    if ((one & bit) != 0) product ^= other;
+    other = (other >> 1) ^ ((other & 1) != 0 ? crc32c_polynomial : 0);
+  }
+  return product;
+}
+
+std::optional<uint64_t> from_base64(std::string_view text, size_t bytes) {
+  const size_t length = (bytes + 2) / 3 * 4;
+  std::array<unsigned char, 12> raw{};
+  if (text.size() != length) return std::nullopt;
+  if (EVP_DecodeBlock(raw.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                      static_cast<int>(length)) < 0)
+    return std::nullopt;
+  uint64_t value = 0;
+  for (size_t i = 0; i < bytes; ++i) value = value << 8 | raw[i];
+  return value;
+}
+
+}  // namespace
+
+RunningChecksum::RunningChecksum(ChecksumKind kind) noexcept
+    : kind_(kind), state_(kind == ChecksumKind::crc64nvme ? ~uint64_t{0} : 0) {
+  if (kind == ChecksumKind::crc32c) state_ = ~uint32_t{0};
+}
+
+void RunningChecksum::update(std::span<const std::byte> bytes) noexcept {
+  switch (kind_) {
+    case ChecksumKind::crc32:
+      state_ = crc32_gzip_refl(static_cast<uint32_t>(state_),
+                               reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+      break;
+    case ChecksumKind::crc32c:
+      state_ = update_crc32c(static_cast<uint32_t>(state_), bytes);
+      break;
+    case ChecksumKind::crc64nvme:
+      state_ = update_crc64(state_, bytes);
+      break;
+  }
+}
+
+uint64_t RunningChecksum::value() const noexcept {
+  switch (kind_) {
+    case ChecksumKind::crc32:
+      return state_;  // crc32_gzip_refl inverts at both ends.
+    case ChecksumKind::crc32c:
+      return static_cast<uint32_t>(~state_);
+    case ChecksumKind::crc64nvme:
+      return ~state_;
+  }
+  return 0;
+}
+
+uint32_t crc32c_of(const Body& body) noexcept {
+  RunningChecksum sum(ChecksumKind::crc32c);
+  for (const auto& piece : body.pieces) sum.update(piece);
+  return static_cast<uint32_t>(sum.value());
+}
+
+uint32_t combine_crc32c(uint32_t first, uint32_t second, uint64_t length) noexcept {
+  uint32_t shift = 1U << 31;        // x^0
+  uint32_t power = 1U << (31 - 8);  // x^8: a byte
+  for (uint64_t rest = length; rest != 0; rest >>= 1) {
+    if ((rest & 1) != 0) shift = multiply(shift, power);
+    power = multiply(power, power);
+  }
+  return multiply(shift, first) ^ second;
+}
+
+std::string crc32c_text(uint32_t crc) {
+  const std::array<unsigned char, 4> raw = {
+      static_cast<unsigned char>(crc >> 24), static_cast<unsigned char>(crc >> 16),
+      static_cast<unsigned char>(crc >> 8), static_cast<unsigned char>(crc)};
+  std::array<unsigned char, 9> text{};
+  const int written = EVP_EncodeBlock(text.data(), raw.data(), static_cast<int>(raw.size()));
+  return {reinterpret_cast<const char*>(text.data()), static_cast<size_t>(written)};
+}
+
+std::optional<uint32_t> parse_crc32c(std::string_view text) {
+  const auto value = from_base64(text, 4);
+  return value ? std::optional(static_cast<uint32_t>(*value)) : std::nullopt;
+}
+
+std::optional<StoredChecksum> stored_checksum(const HttpHeaders& headers) {
+  if (headers.find("x-amz-checksum-type") == "COMPOSITE") return std::nullopt;
+  for (const Header& header : headers_known) {
+    const auto value = from_base64(headers.find(header.name), header.bytes);
+    if (value) return StoredChecksum{header.kind, *value};
+  }
+  return std::nullopt;
+}
+
+}  // namespace penstock

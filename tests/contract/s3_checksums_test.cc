@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// CRCs with what is stored and read, against the project's own server.
+#include <memory>
+#include <string>
+
+#include "base/worker_pool.h"
+#include "contract/fixed_credentials.h"
+#include "contract/session.h"
+#include "http/http_client.h"
+#include "server/test_server.h"
+#include "store/retrying_store.h"
+#include "store/s3/s3_store.h"
+
+namespace penstock::test {
+namespace {
+
+constexpr uint64_t part_size = 5 << 20;
+
+/// A store that tries once, and one that tries again, on one server.
+struct Ground {
+  explicit Ground(bool verify = true, ServerOptions options = {}) : server(std::move(options)) {
+    s3 = S3Store::create({.bucket = "test",
+                          .endpoint = server.endpoint(),
+                          .region = "us-east-1",
+                          .verify = verify},
+                         std::make_shared<FixedCredentials>(),
+                         std::make_shared<HttpClient>(HttpOptions{}), Log::none())
+             .value();
+    retrying = std::make_unique<RetryingStore>(
+        *s3, pool, RetryPolicy{.first_backoff = std::chrono::milliseconds(1)}, 1, Log::none());
+    once = std::make_unique<Session>("s3", *s3);
+    again = std::make_unique<Session>("s3", *retrying);
+  }
+
+  void damage(const std::string& operation, int times) {
+    server.add_fault({.operation = operation, .kind = "corrupt", .times = times});
+  }
+
+  TestServer server;
+  WorkerPool pool{"retries", 1};
+  std::unique_ptr<S3Store> s3;
+  std::unique_ptr<RetryingStore> retrying;
+  std::unique_ptr<Session> once;
+  std::unique_ptr<Session> again;
+};
+
+}  // namespace
+
+TEST_CASE("an object whose bytes were changed on the way is fetched again") {
+  Ground ground;
+  const std::string bytes = pattern(100'000);
+  ok(ground.once->put("own", bytes));
+  ground.damage("GetObject", 1);
+  CHECK(outcome(ground.once->get("own")) == "corrupt");
+  ground.damage("GetObject", 2);
+  ground.server.reset_stats();
+  CHECK(ok(ground.again->get("own")).bytes == bytes);
+  CHECK(ground.server.stats().requests["GetObject"] == 3);
+}
+
+TEST_CASE("nothing is handed on of a damaged object that never comes right") {
+  Ground ground;
+  ok(ground.once->put("own", pattern(1 << 20)));
+  ground.damage("GetObject", -1);
+  const Result<Fetched> fetched = ground.again->get("own");
+  CHECK(outcome(fetched) == "corrupt");
+}
+
+TEST_CASE("without verification bytes are handed on as they come") {
+  Ground ground(false);
+  const std::string bytes = pattern(100'000);
+  ok(ground.once->put("own", bytes));
+  ground.damage("GetObject", 1);
+  const Fetched fetched = ok(ground.again->get("own"));
+  CHECK(fetched.bytes.size() == bytes.size());
+  CHECK(fetched.bytes != bytes);
+}
+
+TEST_CASE("a larger object that was damaged is an error at its end") {
+  Ground ground;
+  ok(ground.once->put("large", pattern((1 << 20) + 1)));
+  ground.damage("GetObject", 1);
+  CHECK(outcome(ground.again->get("large")) == "corrupt");
+}
+
+TEST_CASE("what was changed on the way to the store is sent again") {
+  Ground ground;
+  const std::string bytes = pattern(100'000);
+  ground.damage("PutObject", 2);
+  ok(ground.again->put("k", bytes));
+  CHECK(ground.server.stats().requests["PutObject"] == 3);
+  CHECK(ground.server.object("test", "k") == bytes);
+  // Over a version, too.
+  const ETag etag = ok(ground.once->head("k")).etag;
+  ground.damage("PutObject", 1);
+  ok(ground.again->put("k", pattern(70'000), {.if_match = etag}));
+  CHECK(ground.server.object("test", "k") == pattern(70'000));
+}
+
+TEST_CASE("parts are checked one by one, and their object as a whole") {
+  Ground ground;
+  const std::string first = pattern(part_size, 1);
+  const std::string last = pattern(1'000, 2);
+  ok(ground.once->put("source", pattern(part_size, 3)));
+  const std::string id = ok(ground.again->create_upload("k"));
+  ground.damage("UploadPart", 1);
+  std::vector<CompletedPart> parts{ok(ground.again->upload_part("k", id, 1, first))};
+  CHECK(ground.server.stats().requests["UploadPart"] == 2);
+  parts.push_back(ok(ground.again->upload_part_copy({.key = "k",
+                                                     .upload_id = id,
+                                                     .number = 2,
+                                                     .source = "source",
+                                                     .source_range = {0, part_size}})));
+  parts.push_back(ok(ground.again->upload_part("k", id, 3, last)));
+
+  SECTION("whole") {
+    ok(ground.again->complete({.key = "k", .upload_id = id, .parts = parts}));
+    CHECK(ground.server.object("test", "k") == first + pattern(part_size, 3) + last);
+    // It is told the checksum of, so that it can be read with it.
+    ground.damage("GetObject", 1);
+    CHECK(outcome(ground.once->get("k")) == "corrupt");
+  }
+  SECTION("a part was replaced behind the writer's back") {
+    const auto raw = S3Store::create({.bucket = "test",
+                                      .endpoint = ground.server.endpoint(),
+                                      .region = "us-east-1",
+                                      .verify = true},
+                                     std::make_shared<FixedCredentials>(),
+                                     std::make_shared<HttpClient>(HttpOptions{}), Log::none());
+    Session stranger("s3", **raw);
+    parts[2] = ok(stranger.upload_part("k", id, 3, pattern(1'000, 9)));
+    CHECK(outcome(ground.once->complete({.key = "k", .upload_id = id, .parts = parts})) ==
+          "corrupt");
+    CHECK_FALSE(ground.server.object("test", "k"));
+  }
+}
+
+TEST_CASE("a server that refuses checksums gets none from then on") {
+  Ground ground;
+  ground.server.add_fault({.operation = "PutObject", .kind = "error:501:NotImplemented"});
+  ground.server.add_fault(
+      {.operation = "CreateMultipartUpload", .kind = "error:400:InvalidArgument"});
+  ok(ground.once->put("k", "bytes"));
+  CHECK(ground.server.stats().requests["PutObject"] == 2);
+  ok(ground.once->put("k", "bytes"));
+  CHECK(ground.server.stats().requests["PutObject"] == 3);
+  const std::string id = ok(ground.once->create_upload("m"));
+  CHECK(ground.server.stats().requests["CreateMultipartUpload"] == 2);
+  const CompletedPart part = ok(ground.once->upload_part("m", id, 1, "part"));
+  ok(ground.once->complete({.key = "m", .upload_id = id, .parts = {part}}));
+  CHECK(ground.server.stats().requests["UploadPart"] == 1);
+  CHECK(ground.server.object("test", "m") == "part");
+}
+
+TEST_CASE("a refusal for another reason says nothing of checksums") {
+  Ground ground;
+  ground.server.add_fault(
+      {.operation = "PutObject", .kind = "error:400:InvalidArgument", .times = 2});
+  CHECK(outcome(ground.once->put("k", "bytes")) == "invalid_argument");
+  CHECK(ground.server.stats().requests["PutObject"] == 2);
+  ground.damage("PutObject", 1);
+  CHECK(outcome(ground.once->put("k", "bytes")) == "corrupt");
+}
+
+}  // namespace penstock::test
