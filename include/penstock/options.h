@@ -32,6 +32,9 @@ struct StoreOptions {
   /// server has them, or nowhere.
   enum class Verify : uint8_t { automatic, off };
   Verify verify = Verify::automatic;
+  /// Whether reads whose answer is slow to begin are sent a second time.
+  enum class Hedge : uint8_t { automatic, off };
+  Hedge hedge = Hedge::automatic;
   uint32_t max_connections = 128;  ///< In flight to the endpoint at once, over all event loops.
   uint32_t http_threads = 2;       ///< Event-loop threads.
   std::chrono::milliseconds response_timeout{10'000};  ///< For the first byte of an answer.

@@ -113,6 +113,20 @@ inline constexpr auto bucket_options = std::to_array<OptionRow>({
          "that know no checksums are served as with `off`. See [security.md](security.md).",
      .advanced = true,
      .target = [](Options& o) -> OptionTarget { return &o.store.verify; }},
+    {.name = "hedge",
+     .group = OptionGroup::bucket,
+     .kind = ValueKind::choice,
+     .value = "auto|off",
+     .initial = "auto",
+     .help = "send slow reads a second time",
+     .paragraph =
+         "`auto`: a read, a lookup or a page of a listing that a program waits for, and whose "
+         "answer begins later than those of 19 in 20 before it, is sent once more over another "
+         "connection; the first answer counts and the other request is cancelled. At most one "
+         "request in twenty is sent so, and none for ten seconds after the server has asked to "
+         "slow down.",
+     .advanced = true,
+     .target = [](Options& o) -> OptionTarget { return &o.store.hedge; }},
     {.name = "response-timeout",
      .group = OptionGroup::bucket,
      .kind = ValueKind::duration,

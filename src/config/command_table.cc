@@ -84,10 +84,12 @@ constexpr auto doctor_options = std::to_array<CommandOption>(
       .is_path = true,
       .help = "also write all of it, without secrets, to FILE, for others to read"}});
 constexpr auto doctor_places = std::to_array<std::string_view>(
-    {"endpoint-url",    "region",         "profile",     "no-sign-request", "ca-bundle",
-     "path-style",      "rename-object",  "equal-parts", "verify",          "response-timeout",
-     "max-connections", "http-threads",   "cache-dir",   "cache-size",      "cache-min-free",
-     "journal-dir",     "journal-shared", "state-dir",   "memory-limit",    "config"});
+    {"endpoint-url", "region",         "profile",          "no-sign-request",
+     "ca-bundle",    "path-style",     "rename-object",    "equal-parts",
+     "verify",       "hedge",          "response-timeout", "max-connections",
+     "http-threads", "cache-dir",      "cache-size",       "cache-min-free",
+     "journal-dir",  "journal-shared", "state-dir",        "memory-limit",
+     "config"});
 
 constexpr auto credentials_options = std::to_array<CommandOption>({json});
 constexpr auto credentials_places =

@@ -48,8 +48,8 @@ enum class OptionGroup : uint8_t {
 using OptionTarget =
     std::variant<bool*, std::string*, uint32_t*, uint64_t*, std::chrono::milliseconds*,
                  std::chrono::seconds*, StoreOptions::PathStyle*, StoreOptions::RenameObject*,
-                 StoreOptions::EqualParts*, StoreOptions::Verify*, MetadataOptions::Attributes*,
-                 MetadataOptions::Freshness*, MountOptions::IoUring*,
+                 StoreOptions::EqualParts*, StoreOptions::Verify*, StoreOptions::Hedge*,
+                 MetadataOptions::Attributes*, MetadataOptions::Freshness*, MountOptions::IoUring*,
                  MountOptions::ExclusiveCreate*, MountOptions::ContentType*,
                  MountOptions::HardLinks*, WriteOptions::Fsync*, WriteOptions::SharedJournal*,
                  DiskSpace*, ArchiveOptions::OnArchived*, RestoreTier*>;

@@ -11,6 +11,7 @@
 
 #include "http/http_client.h"
 #include "store/dir/dir_store.h"
+#include "store/hedging_store.h"
 #include "store/metered_store.h"
 #include "store/retrying_lifecycle.h"
 #include "store/retrying_store.h"
@@ -21,7 +22,7 @@
 namespace penstock {
 namespace {
 
-/// Retries around meters around the store, so that every try is counted.
+/// Retries around hedges around meters around the store, so that every try is counted.
 class Opened final : public OpenedStore {
  public:
   /// A store with what only some of them have.
@@ -29,6 +30,7 @@ class Opened final : public OpenedStore {
     std::unique_ptr<ObjectStore> store;
     std::shared_ptr<const HttpClient> http = nullptr;  ///< What it talks through.
     LifecycleRules* rules = nullptr;                   ///< A part of it.
+    bool hedges = false;                               ///< Slow reads are sent a second time.
   };
 
   Opened(Parts parts, bool ordered, Scheduler& scheduler, const std::shared_ptr<Log>& log,
@@ -37,7 +39,10 @@ class Opened final : public OpenedStore {
         http_(std::move(parts.http)),
         ordered_(ordered),
         metered_(*inner_, metrics_),
-        retrying_(metered_, scheduler, retries, std::random_device()(), log, metrics_) {
+        hedging_(parts.hedges ? std::make_unique<HedgingStore>(metered_, scheduler, metrics_)
+                              : nullptr),
+        retrying_(hedging_ ? static_cast<ObjectStore&>(*hedging_) : metered_, scheduler, retries,
+                  std::random_device()(), log, metrics_) {
     if (parts.rules == nullptr) return;
     lifecycle_ = std::make_unique<RetryingLifecycle>(
         *parts.rules, std::make_shared<RetryShared>(*inner_, scheduler, retries,
@@ -64,6 +69,7 @@ class Opened final : public OpenedStore {
   const bool ordered_;
   const std::shared_ptr<StoreMetrics> metrics_ = std::make_shared<StoreMetrics>();
   MeteredStore metered_;
+  const std::unique_ptr<HedgingStore> hedging_;  ///< Null: slow reads are waited for.
   RetryingStore retrying_;
   std::unique_ptr<RetryingLifecycle> lifecycle_;
 };
@@ -117,7 +123,10 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
                                std::move(credentials), http, log);
   if (!store.has_value()) return store.error();
   LifecycleRules& rules = store.value()->lifecycle();
-  return Opened::Parts{.store = std::move(store).value(), .http = std::move(http), .rules = &rules};
+  return Opened::Parts{.store = std::move(store).value(),
+                       .http = std::move(http),
+                       .rules = &rules,
+                       .hedges = options.hedge == StoreOptions::Hedge::automatic};
 }
 
 /// A request that times out is to be repeated a few times before it is given up.

@@ -42,6 +42,7 @@ struct RequestMetrics {
   Count throttled;  ///< Of those that failed: the store asked to slow down.
   Count corrupt;    ///< Of those that failed: with other bytes than their checksum's, or absurd.
   Count retried;    ///< Tries after the first one.
+  Count hedged;     ///< Of those begun: beside one whose answer was slow to begin.
   Count bytes;      ///< Of bodies: received by get, sent by put and upload_part that succeeded.
   LatencyHistogram first_byte;  ///< get only: until the store says which version it has.
   LatencyHistogram whole;       ///< Until the request was answered as a whole, or had failed.

@@ -240,6 +240,12 @@ const auto table = std::to_array<MetricRow>({
      .help = "Requests that failed because bytes were not those of their checksum, or because an "
              "answer contradicted itself",
      .read = of_requests<&RequestMetrics::corrupt>},
+    {.name = "penstock_store_hedged_total",
+     .type = Type::Counter,
+     .unit = "requests",
+     .labels = "request",
+     .help = "Requests that were sent beside one whose answer was slow to begin",
+     .read = of_requests<&RequestMetrics::hedged>},
     {.name = "penstock_store_retries_total",
      .type = Type::Counter,
      .unit = "requests",
