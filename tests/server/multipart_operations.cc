@@ -39,7 +39,7 @@ bool is_checked(const OperationContext& context, const Request& request) {
 }
 
 std::optional<Response> store_part(const OperationContext& context, const Request& request,
-                                   Part part) {
+                                   Part& part) {
   const std::optional<uint64_t> number = parse_number(request.query_value("partNumber"));
   if (!number || *number == 0 || *number > most_parts) {
     return error_response(400, "InvalidArgument",
@@ -57,7 +57,14 @@ std::optional<Response> store_part(const OperationContext& context, const Reques
                           "Checksum Type mismatch occurred, expected checksum Type: null, actual "
                           "checksum Type: crc32c");
   }
-  upload->parts[*number] = std::move(part);
+  const bool same_key = encryption_asked(request, "").key_md5 == upload->encryption.key_md5;
+  if (!same_key) {
+    return error_response(400, "InvalidRequest",
+                          "The multipart upload initiate requested encryption. Subsequent part "
+                          "requests must include the appropriate encryption parameters.");
+  }
+  if (upload->encryption.is_opaque()) part.etag = opaque_etag(context);
+  upload->parts[*number] = part;
   return std::nullopt;
 }
 
@@ -169,7 +176,9 @@ Response create_upload(const OperationContext& context, const Request& request) 
   Upload upload{.key = request.key,
                 .headers = object_headers(request),
                 .checked = checked,
-                .initiated = context.now};
+                .initiated = context.now,
+                .encryption = encryption_asked(request, context.options.default_encryption)};
+  const Encryption encryption = upload.encryption;
   {
     const MutexLock lock(context.store.mutex);
     context.store.buckets[request.bucket].uploads.emplace(id.data(), std::move(upload));
@@ -182,23 +191,24 @@ Response create_upload(const OperationContext& context, const Request& request) 
     response.add("x-amz-checksum-algorithm", "CRC32C");
     response.add("x-amz-checksum-type", "FULL_OBJECT");
   }
+  tell(response, encryption);
   return response;
 }
 
 Response upload_part(const OperationContext& context, const Request& request) {
   Part part{.body = request.body, .etag = body_etag(request), .last_modified = context.now};
-  Response response;
-  response.add("ETag", quoted(part.etag));
   if (is_checked(context, request)) {
     // It was checked, or there is no other: the body is not kept.
     const bool told = request.has_header(crc32c_header);
     part.crc32c = told ? as_number(from_base64(request.header(crc32c_header)).value_or(""))
                        : crc32c(part.body);
   }
+  if (auto refusal = store_part(context, request, part)) return std::move(*refusal);
+  Response response;
+  response.add("ETag", quoted(part.etag));
   for (const auto& [name, value] : request.headers) {
     if (name.starts_with("x-amz-checksum-")) response.add(name, value);
   }
-  if (auto refusal = store_part(context, request, std::move(part))) return std::move(*refusal);
   return response;
 }
 
@@ -226,11 +236,11 @@ Response upload_part_copy(const OperationContext& context, const Request& reques
     part.crc32c = crc32c(part.body);
     checksum = "<ChecksumCRC32C>" + as_base64(part.crc32c) + "</ChecksumCRC32C>";
   }
+  if (auto refusal = store_part(context, request, part)) return std::move(*refusal);
   Response response = xml_response(200, "<CopyPartResult><LastModified>" + iso_date(context.now) +
                                             "</LastModified><ETag>&quot;" + part.etag +
                                             "&quot;</ETag>" + checksum + "</CopyPartResult>");
   response.extra_delay = copy_time(context, range.length);
-  if (auto refusal = store_part(context, request, std::move(part))) return std::move(*refusal);
   return response;
 }
 
@@ -254,6 +264,9 @@ Response complete_upload(const OperationContext& context, const Request& request
     return std::move(*refusal);
   }
   object->headers = upload->headers;
+  object->encryption = upload->encryption;
+  if (object->encryption.is_opaque())
+    object->etag = opaque_etag(context) + "-" + std::to_string(parts->size());
   object->last_modified = context.now;
   std::string checksum;
   if (upload->checked) {

@@ -42,6 +42,7 @@ void add_object_headers(Response& response, const Object& object) {
     response.add("x-amz-tagging-count", std::to_string(object.headers.tags.size()));
   if (!object.part_sizes.empty())
     response.add("x-amz-mp-parts-count", std::to_string(object.part_sizes.size()));
+  tell(response, object.encryption);
 }
 
 bool names_etag(const std::string& header, const std::string& etag) {
@@ -139,6 +140,10 @@ std::string body_etag(const Request& request) {
   return md5 == request.digests.end() ? std::string(32, '0') : hex(md5->second);
 }
 
+std::string opaque_etag(const OperationContext& context) {
+  return hex(digest(DigestKind::md5, "opaque " + std::to_string(context.store.next_id++)));
+}
+
 std::string copied_etag(const OperationContext& context, const Object& source, uint64_t offset,
                         uint64_t length) {
   if (length <= small_body || context.options.md5_etags) {
@@ -180,6 +185,7 @@ RangeAnswer resolve_range(const std::string& header, uint64_t size) {
 Response get_object(const OperationContext& context, const Request& request) {
   const std::shared_ptr<const Object> object = find_object(context, request.bucket, request.key);
   if (object == nullptr) return no_such_key();
+  if (auto refusal = wrong_key(request, object->encryption)) return std::move(*refusal);
   if (auto refusal = failed_read_condition(request, *object)) return std::move(*refusal);
   const bool head = request.method == "HEAD";
   if (!head) {
@@ -225,8 +231,11 @@ Response put_object(const OperationContext& context, const Request& request) {
   object->etag = body_etag(request);
   object->last_modified = context.now;
   object->headers = object_headers(request);
+  object->encryption = encryption_asked(request, context.options.default_encryption);
+  if (object->encryption.is_opaque()) object->etag = opaque_etag(context);
   Response response;
   response.add("ETag", quoted(object->etag));
+  tell(response, object->encryption);
   for (const auto& [name, value] : request.headers) {
     if (!name.starts_with("x-amz-checksum-") || name == "x-amz-checksum-type") continue;
     object->checksums[name] = value;
@@ -300,6 +309,8 @@ CopySource find_copy_source(const OperationContext& context, const Request& requ
     source.refusal = no_such_key();
     return source;
   }
+  source.refusal = wrong_key(request, source.object->encryption, true);
+  if (source.refusal) return source;
   const std::string match = request.header("x-amz-copy-source-if-match");
   const std::string none_match = request.header("x-amz-copy-source-if-none-match");
   if ((!match.empty() && !names_etag(match, source.object->etag)) ||
@@ -337,7 +348,9 @@ Response copy_object(const OperationContext& context, const Request& request) {
   }
   auto object = std::make_shared<Object>();
   object->body = source.object->body;
-  object->etag = copied_etag(context, *source.object, 0, size);
+  object->encryption = encryption_asked(request, context.options.default_encryption);
+  object->etag = object->encryption.is_opaque() ? opaque_etag(context)
+                                                : copied_etag(context, *source.object, 0, size);
   object->last_modified = context.now;
   object->headers = replace ? object_headers(request) : source.object->headers;
   object->checksums = source.object->checksums;
@@ -349,6 +362,7 @@ Response copy_object(const OperationContext& context, const Request& request) {
                              ? object_headers(request).tags
                              : source.object->headers.tags;
   Response response = xml_response(200, copy_result("CopyObjectResult", object->etag, context.now));
+  tell(response, object->encryption);
   response.extra_delay = copy_time(context, size);
   const MutexLock lock(context.store.mutex);
   auto& objects = context.store.buckets[request.bucket].objects;

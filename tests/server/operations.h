@@ -40,6 +40,8 @@ Response list_parts(const OperationContext& context, const Request& request);
 Response list_uploads(const OperationContext& context, const Request& request);
 /// Not nullopt: what a server that is unlike AWS says instead of doing it.
 std::optional<Response> refusal_by_server(const Request& request, const ServerOptions& options);
+/// Not nullopt: the bucket's policy denies it.
+std::optional<Response> refusal_by_policy(const Request& request, const ServerOptions& options);
 /// ListBuckets, HeadBucket, GetBucketLocation, CreateBucket, DeleteBucket.
 Response bucket_operation(const OperationContext& context, const Request& request);
 
@@ -56,6 +58,8 @@ std::vector<std::pair<std::string, std::string>> parse_tags(const std::string& t
 std::optional<Response> failed_condition(const Request& request, const Object* present);
 /// The ETag of a body that came with `request`.
 std::string body_etag(const Request& request);
+/// One that no bytes have; for what is encrypted so that its ETag is opaque.
+std::string opaque_etag(const OperationContext& context);
 /// The ETag of `length` bytes from `offset` of `source` when they are copied.
 std::string copied_etag(const OperationContext& context, const Object& source, uint64_t offset,
                         uint64_t length);

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "server/encryption.h"
 #include "server/sigv4.h"
 #include "server/text.h"
 
@@ -110,9 +111,16 @@ time_t Service::now(const ServerOptions& options) const {
   return time(nullptr) + static_cast<time_t>(options.clock_skew.count());
 }
 
-void Service::count(const std::string& operation) {
+std::map<std::string, std::string> Service::last_headers(const std::string& operation) const {
   const MutexLock lock(mutex_);
-  ++requests_[operation];
+  const auto found = last_headers_.find(operation);
+  return found == last_headers_.end() ? std::map<std::string, std::string>() : found->second;
+}
+
+void Service::count(const Request& request) {
+  const MutexLock lock(mutex_);
+  ++requests_[request.operation];
+  if (options_->keep_headers) last_headers_[request.operation] = request.headers;
 }
 
 std::optional<Response> Service::refuse(const Request& request, const ServerOptions& options) {
@@ -144,6 +152,8 @@ std::optional<Response> Service::refuse(const Request& request, const ServerOpti
     }
   }
   if (auto refusal = refusal_by_server(request, options)) return refusal;
+  if (auto refusal = refusal_by_policy(request, options)) return refusal;
+  if (auto refusal = wrong_encryption(request)) return refusal;
   size_t metadata_bytes = 0;
   for (const auto& [name, value] : request.headers) {
     if (name.starts_with("x-amz-meta-")) metadata_bytes += name.size() - 11 + value.size();
@@ -186,7 +196,7 @@ Exchange Service::begin(Request request) {
   exchange.refusal = route(exchange.request);
   const std::string& operation = exchange.request.operation;
   if (operation == "Control") return exchange;
-  count(operation);
+  count(exchange.request);
   exchange.fault = faults_.take(operation, exchange.request.key);
   if (exchange.fault.kind == FaultKind::error) {
     exchange.refusal = error_response(static_cast<int>(exchange.fault.number.value_or(500)),

@@ -47,6 +47,8 @@ class Service {
                        const std::string& session_token) EXCLUDES(mutex_);
   ServerStats stats() const EXCLUDES(mutex_);
   void reset_stats() EXCLUDES(mutex_);
+  std::map<std::string, std::string> last_headers(const std::string& operation) const
+      EXCLUDES(mutex_);
 
   Store& store() { return store_; }
   FaultTable& faults() { return faults_; }
@@ -58,7 +60,7 @@ class Service {
  private:
   time_t now(const ServerOptions& options) const;
   void change_options(const std::function<void(ServerOptions&)>& change) EXCLUDES(mutex_);
-  void count(const std::string& operation) EXCLUDES(mutex_);
+  void count(const Request& request) EXCLUDES(mutex_);
   std::optional<Response> refuse(const Request& request, const ServerOptions& options)
       EXCLUDES(mutex_);
   void roll_dice(Exchange& exchange, const ServerOptions& options) EXCLUDES(mutex_);
@@ -70,6 +72,7 @@ class Service {
   std::shared_ptr<const ServerOptions> options_ GUARDED_BY(mutex_);
   std::mt19937_64 random_ GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> requests_ GUARDED_BY(mutex_);
+  std::map<std::string, std::map<std::string, std::string>> last_headers_ GUARDED_BY(mutex_);
   std::atomic<uint64_t> bytes_in_ = 0;
   std::atomic<uint64_t> bytes_out_ = 0;
   std::atomic<uint64_t> bad_signatures_ = 0;

@@ -13,6 +13,7 @@
 
 #include "base/mutex.h"
 #include "server/content.h"
+#include "server/encryption.h"
 
 namespace penstock::test {
 
@@ -43,6 +44,7 @@ struct Object {
   std::vector<uint64_t> part_sizes;              ///< Of a multipart upload.
   std::string archive_tier;  ///< Of INTELLIGENT_TIERING: ARCHIVE_ACCESS and the like, or none.
   std::optional<RestoredCopy> restored;
+  Encryption encryption;
 };
 
 struct Part {
@@ -58,6 +60,7 @@ struct Upload {
   bool checked = false;  ///< Begun with a CRC32C of the full object.
   time_t initiated = 0;
   std::map<uint64_t, Part> parts;
+  Encryption encryption;
 };
 
 /// A RenameObject that was done, by its x-amz-client-token.

@@ -98,6 +98,9 @@ void TestServer::add_fault(Fault fault) { impl_->service.faults().add(std::move(
 void TestServer::clear_faults() { impl_->service.faults().clear(); }
 ServerStats TestServer::stats() const { return impl_->service.stats(); }
 void TestServer::reset_stats() { impl_->service.reset_stats(); }
+std::map<std::string, std::string> TestServer::last_headers(const std::string& operation) const {
+  return impl_->service.last_headers(operation);
+}
 void TestServer::set_timing(const ServerOptions& timing) { impl_->service.set_timing(timing); }
 void TestServer::set_credentials(const std::string& access_key, const std::string& secret_key,
                                  const std::string& session_token) {

@@ -50,6 +50,14 @@ struct ServerOptions {
   /// bytes that it came with, none.
   bool renames_are_puts = false;
 
+  /// The bucket's policy: what is stored or copied must come with these headers (names in lower
+  /// case) and values, or is denied.
+  std::map<std::string, std::string> required_of_writes;
+  /// How the bucket encrypts what asks for nothing: "aws:kms"; empty: not at all.
+  std::string default_encryption;
+  /// The headers of each operation's last request are kept for last_headers().
+  bool keep_headers = false;
+
   // What other servers do otherwise than AWS S3; see make_like.
   /// Complete refuses parts of different sizes, or a last one that is larger.
   bool equal_parts = false;
@@ -125,6 +133,8 @@ class TestServer {
   void clear_faults();
   ServerStats stats() const;
   void reset_stats();
+  /// Of the last request of that operation, names in lower case; see ServerOptions::keep_headers.
+  std::map<std::string, std::string> last_headers(const std::string& operation) const;
   /// Takes first_byte, list_latency, the rates, the tail, error_probability, clock_skew,
   /// object_age and the times of restores from `timing`, for requests that begin later.
   void set_timing(const ServerOptions& timing);
