@@ -9,6 +9,15 @@
 
 namespace penstock {
 
+/// What the owner of a bucket asks of requests. Empty: nothing is said of it.
+struct BucketTermsOptions {
+  std::string sse;              ///< "AES256", "aws:kms" or "aws:kms:dsse", for all that is stored.
+  std::string sse_kms_key_id;   ///< Needs a kind with KMS, as the next two do.
+  std::string sse_kms_context;  ///< A JSON object of texts, or that in base64.
+  bool sse_bucket_key = false;
+  std::string sse_c_key_file;  ///< 32 bytes, or those in base64. Instead of `sse`.
+};
+
 /// How to reach the store. Empty strings mean "as the AWS CLI would find it": environment, then
 /// files.
 struct StoreOptions {
@@ -38,6 +47,7 @@ struct StoreOptions {
   uint32_t max_connections = 128;  ///< In flight to the endpoint at once, over all event loops.
   uint32_t http_threads = 2;       ///< Event-loop threads.
   std::chrono::milliseconds response_timeout{10'000};  ///< For the first byte of an answer.
+  BucketTermsOptions terms;
 };
 
 struct ReadOptions {

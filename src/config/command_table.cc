@@ -12,12 +12,13 @@ constexpr auto cache_limits =
     std::to_array<std::string_view>({"cache-dir", "cache-size", "cache-min-free", "config"});
 constexpr auto warm_places = std::to_array<std::string_view>(
     {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
-     "response-timeout", "max-connections", "http-threads", "cache-dir", "cache-size",
-     "cache-min-free", "memory-limit", "config"});
+     "response-timeout", "max-connections", "http-threads", "sse-c-key-file", "cache-dir",
+     "cache-size", "cache-min-free", "memory-limit", "config"});
 
 constexpr auto store_places = std::to_array<std::string_view>(
     {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
-     "response-timeout", "max-connections", "http-threads", "config"});
+     "response-timeout", "max-connections", "http-threads", "sse", "sse-kms-key-id",
+     "sse-kms-context", "sse-bucket-key", "sse-c-key-file", "config"});
 
 constexpr CommandOption store{.name = "store",
                               .value = "URL",
@@ -83,13 +84,20 @@ constexpr auto doctor_options = std::to_array<CommandOption>(
       .value = "FILE",
       .is_path = true,
       .help = "also write all of it, without secrets, to FILE, for others to read"}});
-constexpr auto doctor_places = std::to_array<std::string_view>(
-    {"endpoint-url", "region",         "profile",          "no-sign-request",
-     "ca-bundle",    "path-style",     "rename-object",    "equal-parts",
-     "verify",       "hedge",          "response-timeout", "max-connections",
-     "http-threads", "cache-dir",      "cache-size",       "cache-min-free",
-     "journal-dir",  "journal-shared", "state-dir",        "memory-limit",
-     "config"});
+constexpr auto doctor_places =
+    std::to_array<std::string_view>({"endpoint-url",     "region",
+                                     "profile",          "no-sign-request",
+                                     "ca-bundle",        "path-style",
+                                     "rename-object",    "equal-parts",
+                                     "verify",           "hedge",
+                                     "response-timeout", "max-connections",
+                                     "http-threads",     "cache-dir",
+                                     "cache-size",       "cache-min-free",
+                                     "journal-dir",      "journal-shared",
+                                     "state-dir",        "memory-limit",
+                                     "config",           "sse",
+                                     "sse-kms-key-id",   "sse-kms-context",
+                                     "sse-bucket-key",   "sse-c-key-file"});
 
 constexpr auto credentials_options = std::to_array<CommandOption>({json});
 constexpr auto credentials_places =

@@ -6,6 +6,7 @@
 
 #include "config/bucket_options.h"
 #include "config/reading_options.h"
+#include "config/terms_options.h"
 
 namespace penstock {
 namespace {
@@ -476,7 +477,8 @@ constexpr auto joined(const std::array<OptionRow, sizes>&... parts) {
   return all;
 }
 
-constexpr auto table = joined(bucket_options, first_rows, reading_options, last_rows);
+constexpr auto table =
+    joined(bucket_options, terms_options, first_rows, reading_options, last_rows);
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/trusted_path.h"
 #include "http/http_client.h"
 #include "store/dir/dir_store.h"
 #include "store/hedging_store.h"
@@ -90,6 +91,21 @@ std::string trial_prefix(const StoreUrl& url) {
   return fmt::format("{}.penstock/trials/{:08x}{:08x}", url.prefix, random(), random());
 }
 
+void warn_of_exposed_key(const BucketTermsOptions& terms, Log& log) {
+  if (terms.sse_c_key_file.empty() || !everybody_may_read(terms.sse_c_key_file)) return;
+  log.warning("every user of this machine may read the encryption key in {}: chmod 600 it",
+              terms.sse_c_key_file);
+}
+
+/// What is asked for must not be left out without a word.
+Result<void> check_directory_terms(const BucketTermsOptions& terms) {
+  if (terms.sse.empty() && terms.sse_c_key_file.empty()) return {};
+  return Error(Code::invalid_argument,
+               fmt::format("--{} encrypts in a bucket (s3://); a folder (file://) would be "
+                           "written as it is",
+                           terms.sse.empty() ? "sse-c-key-file" : "sse"));
+}
+
 Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Scheduler& scheduler,
                               const std::shared_ptr<Log>& log) {
   Variables variables = process_variables();
@@ -111,6 +127,9 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
   if (!options.no_sign_request) {
     credentials = make_credentials_provider(options, std::move(variables), scheduler, log);
   }
+  Result<BucketTerms> terms = BucketTerms::make(options.terms);
+  if (!terms) return terms.error();
+  warn_of_exposed_key(options.terms, *log);
   auto store = S3Store::create({.bucket = url.bucket,
                                 .endpoint = options.endpoint_url,
                                 .region = options.region,
@@ -119,7 +138,8 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
                                 .equal_parts = options.equal_parts,
                                 .rename_trial_prefix = trial_prefix(url),
                                 .verify = options.verify == StoreOptions::Verify::automatic,
-                                .first_byte_limit = options.response_timeout},
+                                .first_byte_limit = options.response_timeout,
+                                .terms = std::move(*terms)},
                                std::move(credentials), http, log);
   if (!store.has_value()) return store.error();
   LifecycleRules& rules = store.value()->lifecycle();
@@ -146,6 +166,10 @@ Result<std::unique_ptr<OpenedStore>> open_store(const StoreOptions& options, con
                                                 const std::shared_ptr<Log>& log,
                                                 const RetryPolicy& retries) {
   const bool s3 = url.kind == StoreUrl::Kind::s3;
+  if (!s3) {
+    if (Result<void> checked = check_directory_terms(options.terms); !checked)
+      return checked.error();
+  }
   auto parts = s3 ? open_s3(options, url, scheduler, log) : open_directory(url, scheduler, log);
   if (!parts.has_value()) return parts.error();
   return std::unique_ptr<OpenedStore>(

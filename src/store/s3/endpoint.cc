@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/s3/endpoint.h"
 
+#include <arpa/inet.h>
 #include <fmt/core.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <cctype>
@@ -88,6 +90,13 @@ bool is_amazon(std::string_view authority) {
 
 }  // namespace
 
+Error would_show_key(const Endpoint& endpoint) {
+  return Error(Code::invalid_argument,
+               fmt::format("the key of --sse-c-key-file is not sent to {}: without https everybody "
+                           "on the way could read it, and with it the objects; use https://",
+                           endpoint.base_url()));
+}
+
 bool is_dns_label(std::string_view bucket) {
   const auto is_alnum = [](unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -141,6 +150,17 @@ Result<Endpoint> Endpoint::choose(const Choice& choice) {
                     choice.bucket));
   }
   return endpoint;
+}
+
+bool Endpoint::is_unobserved() const {
+  if (is_encrypted()) return true;
+  const std::string host = authority_.starts_with('[')
+                               ? authority_.substr(0, authority_.find(']') + 1)
+                               : authority_.substr(0, authority_.find(':'));
+  in_addr address{};
+  const bool is_loopback = inet_pton(AF_INET, host.c_str(), &address) == 1 &&
+                           (ntohl(address.s_addr) >> IN_CLASSA_NSHIFT) == IN_LOOPBACKNET;
+  return is_loopback || host == "[::1]" || host == "localhost";
 }
 
 std::string Endpoint::base_url() const { return scheme_ + "://" + authority_ + base_path_; }

@@ -26,6 +26,10 @@ class Endpoint {
 
   const std::string& region() const noexcept { return region_; }
   bool path_style() const noexcept { return path_style_; }
+  /// https.
+  bool is_encrypted() const noexcept { return scheme_ == "https"; }
+  /// What is sent there nobody on the way can read: over https, or to this machine.
+  bool is_unobserved() const;
   /// "http://host:port", without the bucket.
   std::string base_url() const;
   /// The Host header that goes with url().
@@ -53,6 +57,9 @@ class Endpoint {
   bool path_style_ = true;
   bool aws_ = false;  ///< The host follows from the region.
 };
+
+/// The refusal to send a key of --sse-c-key-file there, where it could be read on the way.
+Error would_show_key(const Endpoint& endpoint);
 
 /// True for a name that AWS accepts as one label of a host name: 3 to 63 of a-z 0-9 -, no dots.
 bool is_dns_label(std::string_view bucket);

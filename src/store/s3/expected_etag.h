@@ -9,7 +9,7 @@
 namespace penstock {
 
 /// The ETag that S3 gives an object of one PUT, its MD5, unless it is encrypted with keys of its
-/// own (SSE-KMS, SSE-C) or the server makes other ones. Reads all bytes.
+/// own (SSE-KMS, SSE-C: S3Session::etags_are_md5s) or the server makes other ones. Reads all bytes.
 ETag put_etag(const Body& body);
 
 /// The ETag that S3 gives an object made of these parts: the MD5 of the parts' MD5s, "-", and their

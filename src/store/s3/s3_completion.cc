@@ -78,11 +78,11 @@ class Completion : public std::enable_shared_from_this<Completion> {
       if (!object_.etag.empty()) return done_(written_object(*response, std::move(object_)));
       return look_at_object(
           Error(Code::unavailable,
-                Error::Detail{.message = "the answer has no ETag, and the object is another",
+                Error::Detail{.message = "the answer has no ETag: it may not have happened",
                               .key = request_.key}));
     }
     const bool no_answer = xml.error().detail().service_code.empty();
-    if (no_answer && multipart_etag(request_.parts)) return look_at_object(xml.error());
+    if (no_answer && own_etag()) return look_at_object(xml.error());
     done_(xml.error());
   }
 
@@ -95,6 +95,7 @@ class Completion : public std::enable_shared_from_this<Completion> {
   /// Ceph 16.2 tells no ETag, and writes what is no XML where a key has nearly 1,024 bytes: the
   /// object itself shows whether it is made of the parts.
   void look_at_object(const Error& otherwise) {
+    if (!session_.etags_are_md5s()) return done_(otherwise);
     head_object(session_, {.key = request_.key},
                 [self = shared_from_this(), otherwise](Result<ObjectInfo> found) {
                   if (!found || !is_made_of(*found, self->request_.parts))
@@ -104,9 +105,14 @@ class Completion : public std::enable_shared_from_this<Completion> {
                 });
   }
 
+  /// What the object's ETag will be; nothing where that cannot be foretold.
+  std::optional<ETag> own_etag() const {
+    return session_.etags_are_md5s() ? multipart_etag(request_.parts) : std::nullopt;
+  }
+
   /// An earlier request of the same may have made the object, and its answer was lost.
   void refused(const Error& error) {
-    const std::optional<ETag> own = multipart_etag(request_.parts);
+    const std::optional<ETag> own = own_etag();
     const bool doubtful = error.code() == Code::changed || error.code() == Code::not_found;
     if (!doubtful || !own) return done_(error);
     object_.etag = *own;

@@ -66,6 +66,28 @@ constexpr std::array<Row, 43> rows = {{
     Row{"XNotImplemented", Code::not_supported},
 }};
 
+/// Refusals that are about how an object is encrypted, by their words: S3 calls them all
+/// InvalidRequest. What a person can do follows in brackets.
+struct EncryptionRow {
+  std::string_view words;
+  std::string_view advice;
+};
+constexpr std::array<EncryptionRow, 3> encryption_rows = {{
+    {"stored using a form of Server Side Encryption", "mount with --sse-c-key-file and its key"},
+    {"encryption parameters are not applicable",
+     "it is not encrypted with a key of yours, see --sse-c-key-file"},
+    {"did not match the ones used originally",
+     "it is encrypted with another key than that of --sse-c-key-file"},
+}};
+
+std::string_view encryption_advice(const ErrorAnswer& answer) {
+  if (answer.status != 400 && answer.status != 403) return {};
+  const auto row = std::find_if(
+      encryption_rows.begin(), encryption_rows.end(),
+      [&](const EncryptionRow& r) { return answer.message.find(r.words) != std::string::npos; });
+  return row == encryption_rows.end() ? std::string_view() : row->advice;
+}
+
 Code code_of_status(int status) {
   switch (status) {
     case 401:
@@ -171,8 +193,12 @@ Error to_error(const ErrorAnswer& answer, std::string_view key, bool if_none_mat
     code = Code::invalid_argument;
   }
   if (code == Code::changed && if_none_match) code = Code::already_exists;
-  return Error(code, Error::Detail{.message = answer.message.empty() ? fallback_message(answer)
-                                                                     : answer.message,
+  std::string message = answer.message.empty() ? fallback_message(answer) : answer.message;
+  if (const std::string_view advice = encryption_advice(answer); !advice.empty()) {
+    code = Code::access_denied;
+    message += fmt::format(" ({})", advice);
+  }
+  return Error(code, Error::Detail{.message = std::move(message),
                                    .key = std::string(key),
                                    .request_id = answer.request_id,
                                    .service_code = answer.code,

@@ -214,7 +214,10 @@ std::optional<uint32_t> add_body_sum(S3Session& session, S3Request& request,
 }
 
 void head_object(S3Session& session, HeadRequest request, Done<ObjectInfo> done) {
-  S3Request s3{.method = HttpMethod::head, .key = request.key, .cancel = request.cancel};
+  S3Request s3{.method = HttpMethod::head,
+               .key = request.key,
+               .use = ObjectUse::reads,
+               .cancel = request.cancel};
   session.send(std::move(s3), [key = std::move(request.key),
                                done = std::move(done)](Result<HttpResponse> response) mutable {
     if (!response) return done(response.error());
@@ -275,7 +278,9 @@ void put_if_match(S3Session& session, PutRequest request, Done<ObjectInfo> done)
                 [&session, pass = session.pass(), object = std::move(object), metadata, body,
                  done = std::move(done)](Result<HttpResponse> response) mutable {
                   if (response) return done(written_object(*response, std::move(object)));
-                  if (response.code() != Code::changed) return done(response.error());
+                  // With other ETags whoever is above compares the bytes.
+                  if (response.code() != Code::changed || !session.etags_are_md5s())
+                    return done(response.error());
                   object.metadata = metadata;
                   object.etag = put_etag(body);
                   finish_if_stored(session, std::move(object), response.error(), std::move(done));

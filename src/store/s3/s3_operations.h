@@ -42,7 +42,7 @@ void send_if_match(S3Session& session, S3Request request, ETag if_match, Done<Ht
 
 /// PutObject over the version `request.condition.if_match`, which is not empty, as send_if_match.
 /// An object that is there already as the request would make it, from a try whose answer was lost,
-/// is no refusal.
+/// is no refusal where its ETag shows that (S3Session::etags_are_md5s).
 void put_if_match(S3Session& session, PutRequest request, Done<ObjectInfo> done);
 
 /// Calls `done` with the object of that key if it has the size and the ETag of `wanted`, and where

@@ -111,6 +111,7 @@ std::optional<Error> check_parts(const std::vector<CompletedPart>& parts) {
 S3Request get_request(const GetRequest& request) {
   S3Request s3{.method = HttpMethod::get,
                .key = request.key,
+               .use = ObjectUse::reads,
                .cancel = request.cancel,
                .request_class = request.request_class,
                .awaited = request.awaited};
@@ -141,6 +142,7 @@ Result<S3Request> put_request(PutRequest request) {
                .key = std::move(request.key),
                .body = std::move(request.body),
                .stores_body = true,
+               .use = ObjectUse::stores,
                .effort = Effort::storing,
                .request_class = RequestClass::demand};
   add_metadata(s3, request.metadata);
@@ -151,6 +153,7 @@ Result<S3Request> put_request(PutRequest request) {
 Result<S3Request> copy_request(const CopyRequest& request, const std::string& bucket) {
   S3Request s3{.method = HttpMethod::put,
                .key = request.target,
+               .use = ObjectUse::copies,
                .effort = Effort::copying,
                .request_class = RequestClass::background};
   s3.headers.emplace_back("x-amz-copy-source",
@@ -193,7 +196,10 @@ S3Request restore_request(const RestoreRequest& request) {
 
 Result<S3Request> create_upload_request(const CreateUpload& request, bool checked) {
   if (auto error = check_metadata(request.metadata, request.key)) return *std::move(error);
-  S3Request s3{.method = HttpMethod::post, .key = request.key, .query = {{"uploads", ""}}};
+  S3Request s3{.method = HttpMethod::post,
+               .key = request.key,
+               .query = {{"uploads", ""}},
+               .use = ObjectUse::stores};
   if (checked) {
     s3.sums = {{"x-amz-checksum-algorithm", "CRC32C"}, {"x-amz-checksum-type", "FULL_OBJECT"}};
   }
@@ -208,6 +214,7 @@ S3Request upload_part_request(UploadPart request) {
                     {"uploadId", std::move(request.upload_id)}},
           .body = std::move(request.body),
           .stores_body = true,
+          .use = ObjectUse::stores_part,
           .effort = Effort::storing,
           .request_class = RequestClass::background};
 }
@@ -218,6 +225,7 @@ S3Request upload_part_copy_request(const UploadPartCopy& request, const std::str
       .method = HttpMethod::put,
       .key = request.key,
       .query = {{"partNumber", std::to_string(request.number)}, {"uploadId", request.upload_id}},
+      .use = ObjectUse::copies_part,
       .effort = Effort::copying,
       .request_class = RequestClass::background};
   s3.headers.emplace_back("x-amz-copy-source", copy_source(bucket, request.source, spelling));
@@ -239,6 +247,7 @@ S3Request complete_upload_request(const CompleteUpload& request, std::optional<u
                .key = request.key,
                .query = {{"uploadId", request.upload_id}},
                .body = Body::of(std::move(xml)),
+               .use = ObjectUse::stores_part,
                .effort = Effort::changing};
   s3.headers.emplace_back("content-type", "application/xml");
   if (crc) {

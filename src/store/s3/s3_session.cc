@@ -12,6 +12,7 @@
 namespace penstock {
 namespace {
 
+constexpr int bad_request = 400;
 // Servers refuse requests that are 15 minutes off; a clock that is less than 5 minutes off is not
 // why.
 constexpr int64_t suspicious_skew_ns = 300LL * 1'000'000'000;
@@ -99,6 +100,9 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
 
   void transmit() {
     used_endpoint_ = moved_once_ ? moved_once_ : session_.endpoint();
+    // Also where a redirect has led.
+    if (session_.terms_.has_key() && !used_endpoint_->is_unobserved())
+      return finish(with_key(would_show_key(*used_endpoint_), request_.key));
     doublings_ = session_.failed_.any_slow() ? session_.failed_.doublings(name()) : 0;
     const auto patience = session_.patience(request_.effort, doublings_);
     const bool silent = request_.effort == Effort::changing || request_.effort == Effort::copying;
@@ -113,10 +117,13 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
     const std::string path = used_endpoint_->path(request_.key);
     http.url = used_endpoint_->origin() + path;
     if (!request_.query.empty()) http.url += '?' + request_query(request_.query);
+    // A proxy would see it where the server is this machine, without TLS.
+    http.direct = session_.terms_.has_key() && !used_endpoint_->is_encrypted();
     http.fresh_connection = session_.failed_.take(request_.key);
 
     SignableRequest signable{
         .method = method_name(request_.method), .path = path, .headers = request_.headers};
+    session_.terms_.add_headers(request_.use, signable.headers);
     signable.headers.emplace_back("host", used_endpoint_->host());
     if (request_.stores_body && session_.traits_.wants_checksums)
       signable.headers.emplace_back("content-md5", checksum());
@@ -148,6 +155,7 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
     if (session_.failed_.any_slow()) session_.failed_.answered(name());
     if (response->status >= 200 && response->status < 300) {
       learn_kind(response->headers);
+      learn_etags(response->headers);
       learn_refused_sums();
       if (tells_another_sum(response->headers)) return finish(was_damaged());
       return finish(std::move(response));
@@ -164,7 +172,7 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
   /// The answer to a HEAD has no body to tell whether the credentials have expired or do not
   /// suffice.
   bool hides_reason(const ErrorAnswer& answer) {
-    const bool refused = answer.status == 400 || answer.status == 403;
+    const bool refused = answer.status == bad_request || answer.status == 403;
     return request_.method == HttpMethod::head && !request_.key.empty() && !answer.has_body &&
            refused && session_.credentials_ && !std::exchange(reason_asked_, true) &&
            session_.asks_reasons();
@@ -172,14 +180,20 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
 
   /// A GET of the object is refused for the same reason, in words, and learns from them.
   void ask_reason() {
-    S3Request same{.method = HttpMethod::get, .key = request_.key, .cancel = request_.cancel};
+    S3Request same{.method = HttpMethod::get,
+                   .key = request_.key,
+                   .use = request_.use,
+                   .cancel = request_.cancel};
     same.headers.emplace_back("range", "bytes=0-0");
     same.sink = std::make_shared<NoBody>();
     session_.send(std::move(same), [self = shared_from_this()](const Result<HttpResponse>& told) {
       const bool works = told || NoBody::refused(told.error()) ||
                          told.error().detail().http_status == 416 || told.code() == Code::archived;
       if (works) return self->start();
-      if (told.code() == Code::access_denied) self->session_.note_denial();
+      // That an object is encrypted with a key (400) is the matter of that object alone.
+      const bool rights =
+          told.code() == Code::access_denied && told.error().detail().http_status != bad_request;
+      if (rights) self->session_.note_denial();
       self->finish(told.error());
     });
   }
@@ -192,6 +206,14 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
         !request_.key.empty() && request_.query.empty();
     if (!of_object || session_.traits_.kind != Kind::unknown) return;
     session_.traits_.kind = headers.contains("x-rgw-object-type") ? Kind::radosgw : Kind::other;
+  }
+
+  /// The bucket may encrypt by itself.
+  void learn_etags(const HttpHeaders& headers) {
+    if (session_.traits_.opaque_etags) return;
+    const bool opaque = headers.find("x-amz-server-side-encryption").starts_with("aws:kms") ||
+                        headers.contains("x-amz-server-side-encryption-customer-algorithm");
+    if (opaque) session_.traits_.opaque_etags = true;
   }
 
   /// Another region or endpoint.
@@ -331,9 +353,12 @@ S3Session::S3Session(Parts parts)
       http_(std::move(parts.http)),
       log_(std::move(parts.log)),
       clock_(std::move(parts.clock)),
+      terms_(std::move(parts.terms)),
       first_byte_limit_(parts.first_byte_limit),
       verify_(parts.verify),
-      endpoint_(std::make_shared<const Endpoint>(std::move(parts.endpoint))) {}
+      endpoint_(std::make_shared<const Endpoint>(std::move(parts.endpoint))) {
+  traits_.opaque_etags = terms_.opaque_etags();
+}
 
 S3Session::~S3Session() { gate_.wait(); }
 

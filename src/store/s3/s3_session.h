@@ -16,6 +16,7 @@
 #include "base/mutex.h"
 #include "http/http_client.h"
 #include "penstock/result.h"
+#include "store/s3/bucket_terms.h"
 #include "store/s3/credentials.h"
 #include "store/s3/endpoint.h"
 #include "store/s3/failed_requests.h"
@@ -49,6 +50,7 @@ struct S3Request {
   /// Code::corrupt.
   std::vector<std::pair<std::string, std::string>> sums;
   std::shared_ptr<HttpSink> sink;
+  ObjectUse use = ObjectUse::none;
   Effort effort = Effort::quick;
   bool if_none_match = false;  ///< A failed condition is Code::already_exists.
   std::stop_token cancel;
@@ -71,6 +73,7 @@ class S3Session {
     Clock clock;
     std::chrono::milliseconds first_byte_limit{10'000};
     bool verify = true;  ///< What is stored and read is checked by CRCs.
+    BucketTerms terms;
   };
 
   explicit S3Session(Parts parts);
@@ -85,6 +88,10 @@ class S3Session {
   std::string base_url() const EXCLUDES(mutex_);
   /// By the server's clock, as far as it is known.
   std::chrono::system_clock::time_point now() const;
+  const BucketTerms& terms() const noexcept { return terms_; }
+  /// False where objects are known to be encrypted so that their ETags, and those of parts, are no
+  /// MD5s: because requests ask for that, or by what answers have said.
+  bool etags_are_md5s() const noexcept { return !traits_.opaque_etags; }
   /// Keeps the session alive for an operation of several requests.
   Gate::Pass pass() { return gate_.pass(); }
 
@@ -111,6 +118,7 @@ class S3Session {
   const std::shared_ptr<HttpClient> http_;
   const std::shared_ptr<Log> log_;
   const Clock clock_;
+  const BucketTerms terms_;
   RequestSigner signer_;
   std::atomic<int64_t> clock_offset_ns_{0};
   std::atomic<bool> clock_warned_{false};

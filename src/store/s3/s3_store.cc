@@ -64,6 +64,7 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
                                     .region = options.region,
                                     .path_style = options.path_style});
   if (!endpoint) return endpoint.error();
+  if (options.terms.has_key() && !endpoint->is_unobserved()) return would_show_key(*endpoint);
   const bool renames = may_rename(options);
   const bool equal_parts = wants_equal_parts(options, *endpoint);
   auto session =
@@ -74,7 +75,8 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
                                                    .log = log,
                                                    .clock = std::move(options.clock),
                                                    .first_byte_limit = options.first_byte_limit,
-                                                   .verify = options.verify});
+                                                   .verify = options.verify,
+                                                   .terms = std::move(options.terms)});
   auto renamer = std::make_unique<S3Renames>(
       *session, renames ? std::move(options.rename_trial_prefix) : std::string(), std::move(log));
   return std::unique_ptr<S3Store>(new S3Store(std::move(session), std::move(renamer), equal_parts));

@@ -14,6 +14,7 @@
 #include "penstock/object_store.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
+#include "store/s3/bucket_terms.h"
 #include "store/s3/credentials.h"
 
 namespace penstock {
@@ -39,6 +40,7 @@ struct S3Options {
   bool verify = true;
   /// How long an answer may take to begin; more for what takes servers longer (Effort).
   std::chrono::milliseconds first_byte_limit{10'000};
+  BucketTerms terms;  ///< With a key of its own over plain HTTP only to this machine.
   /// The clock that requests are signed by; empty: the system's.
   std::function<std::chrono::system_clock::time_point()> clock;
 };

@@ -30,6 +30,8 @@ struct ServerTraits {
   /// what announces checksums, or carries them.
   std::atomic<bool> no_put_sums = false;
   std::atomic<bool> no_upload_sums = false;
+  /// ETags are no MD5s, for objects are encrypted by SSE-KMS or SSE-C.
+  std::atomic<bool> opaque_etags = false;
   /// How often UploadPartCopy decodes x-amz-copy-source.
   std::atomic<Decoding> part_copy_decoding = Decoding::unknown;
 };

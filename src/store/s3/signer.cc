@@ -12,6 +12,8 @@
 #include <new>
 #include <span>
 
+#include "store/s3/base64.h"
+
 namespace penstock {
 namespace {
 
@@ -96,9 +98,7 @@ std::string md5_base64(const Body& body) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int length = 0;
   if (EVP_DigestFinal_ex(context.get(), digest.data(), &length) != 1) return {};
-  std::array<unsigned char, size_t{2} * EVP_MAX_MD_SIZE> text{};
-  const int written = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(length));
-  return {reinterpret_cast<const char*>(text.data()), static_cast<size_t>(written)};
+  return base64_encode({reinterpret_cast<const char*>(digest.data()), length});
 }
 
 RequestSigner::Digest RequestSigner::signing_key(const std::string& secret, const std::string& day,

@@ -92,8 +92,8 @@ TEST_CASE("every option of the table can stand in a file, with its value as one 
                              : row.kind == ValueKind::count   ? value
                              : row.kind == ValueKind::path    ? "'/x'"
                              : row.kind == ValueKind::address ? "'127.0.0.1:9464'"
-                             : row.name == "preset"
-                                 ? "'shared'"
+                             : row.kind == ValueKind::choice && value.empty()
+                                 ? fmt::format("'{}'", row.value.substr(0, row.value.find('|')))
                                  : fmt::format("'{}'", value.empty() ? "x" : value);
     for (const std::string_view table : {"defaults", "mounts.m"}) {
       const ConfigFile file = parsed(fmt::format("[{}]\n{} = {}\n", table, row.name, text));

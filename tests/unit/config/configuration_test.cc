@@ -123,13 +123,13 @@ TEST_CASE("a mount that is not there says what is") {
 }
 
 TEST_CASE("nothing is taken from files with problems") {
-  std::vector<ConfigFile> files{parse_config("[defaults]\na = 1\n", "/sys", ""),
+  std::vector<ConfigFile> files{parse_config("[defaults]\nqqqq = 1\n", "/sys", ""),
                                 parse_config("[defaults]\nb = 1\nc = 1\n", "/user", "")};
   const Result<Configuration> refused = Configuration::of(files);
   REQUIRE_FALSE(refused);
   CHECK(refused.code() == Code::invalid_argument);
   CHECK(refused.error().message() ==
-        "/sys:2:1: unknown option 'a'; see penstock --help-all for all there are (and 2 more: "
+        "/sys:2:1: unknown option 'qqqq'; see penstock --help-all for all there are (and 2 more: "
         "penstock config check)");
 }
 
