@@ -16,6 +16,10 @@ struct BucketTermsOptions {
   std::string sse_kms_context;  ///< A JSON object of texts, or that in base64.
   bool sse_bucket_key = false;
   std::string sse_c_key_file;  ///< 32 bytes, or those in base64. Instead of `sse`.
+  std::string expected_owner;  ///< Of the bucket: an account's id.
+  bool requester_pays = false;
+  std::string acl;   ///< A canned one, for all that is stored.
+  std::string tags;  ///< "name=value&...", percent-encoded, for all that is stored.
 };
 
 /// How to reach the store. Empty strings mean "as the AWS CLI would find it": environment, then

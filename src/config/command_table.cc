@@ -12,13 +12,15 @@ constexpr auto cache_limits =
     std::to_array<std::string_view>({"cache-dir", "cache-size", "cache-min-free", "config"});
 constexpr auto warm_places = std::to_array<std::string_view>(
     {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
-     "response-timeout", "max-connections", "http-threads", "sse-c-key-file", "cache-dir",
-     "cache-size", "cache-min-free", "memory-limit", "config"});
+     "response-timeout", "max-connections", "http-threads", "sse-c-key-file",
+     "expected-bucket-owner", "requester-pays", "cache-dir", "cache-size", "cache-min-free",
+     "memory-limit", "config"});
 
 constexpr auto store_places = std::to_array<std::string_view>(
     {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
      "response-timeout", "max-connections", "http-threads", "sse", "sse-kms-key-id",
-     "sse-kms-context", "sse-bucket-key", "sse-c-key-file", "config"});
+     "sse-kms-context", "sse-bucket-key", "sse-c-key-file", "expected-bucket-owner",
+     "requester-pays", "acl", "tags", "config"});
 
 constexpr CommandOption store{.name = "store",
                               .value = "URL",
@@ -84,20 +86,36 @@ constexpr auto doctor_options = std::to_array<CommandOption>(
       .value = "FILE",
       .is_path = true,
       .help = "also write all of it, without secrets, to FILE, for others to read"}});
-constexpr auto doctor_places =
-    std::to_array<std::string_view>({"endpoint-url",     "region",
-                                     "profile",          "no-sign-request",
-                                     "ca-bundle",        "path-style",
-                                     "rename-object",    "equal-parts",
-                                     "verify",           "hedge",
-                                     "response-timeout", "max-connections",
-                                     "http-threads",     "cache-dir",
-                                     "cache-size",       "cache-min-free",
-                                     "journal-dir",      "journal-shared",
-                                     "state-dir",        "memory-limit",
-                                     "config",           "sse",
-                                     "sse-kms-key-id",   "sse-kms-context",
-                                     "sse-bucket-key",   "sse-c-key-file"});
+constexpr auto doctor_places = std::to_array<std::string_view>({"endpoint-url",
+                                                                "region",
+                                                                "profile",
+                                                                "no-sign-request",
+                                                                "ca-bundle",
+                                                                "path-style",
+                                                                "rename-object",
+                                                                "equal-parts",
+                                                                "verify",
+                                                                "hedge",
+                                                                "response-timeout",
+                                                                "max-connections",
+                                                                "http-threads",
+                                                                "cache-dir",
+                                                                "cache-size",
+                                                                "cache-min-free",
+                                                                "journal-dir",
+                                                                "journal-shared",
+                                                                "state-dir",
+                                                                "memory-limit",
+                                                                "sse",
+                                                                "sse-kms-key-id",
+                                                                "sse-kms-context",
+                                                                "sse-bucket-key",
+                                                                "sse-c-key-file",
+                                                                "expected-bucket-owner",
+                                                                "requester-pays",
+                                                                "acl",
+                                                                "tags",
+                                                                "config"});
 
 constexpr auto credentials_options = std::to_array<CommandOption>({json});
 constexpr auto credentials_places =
@@ -153,8 +171,8 @@ constexpr auto table = std::to_array<CommandRow>({
      .mount_options = warm_places},
     {.name = "restore",
      .arguments = "PATH...",
-     .about =
-         "restore archived files of a mount, or s3://BUCKET/KEY, and wait until all can be read",
+     .about = "restore archived files of a mount, or s3://BUCKET/KEY, and wait until all can "
+              "be read",
      .options = restore_options,
      .mount_options = store_places},
     {.name = "archive",
@@ -164,8 +182,8 @@ constexpr auto table = std::to_array<CommandRow>({
      .mount_options = store_places},
     {.name = "tier",
      .arguments = "PATH...",
-     .about =
-         "show objects and bytes by storage class, below paths of a mount or s3://BUCKET/PREFIX",
+     .about = "show objects and bytes by storage class, below paths of a mount or "
+              "s3://BUCKET/PREFIX",
      .options = tier_options,
      .mount_options = store_places},
     {.name = "status",

@@ -65,6 +65,49 @@ inline constexpr auto terms_options = std::to_array<OptionRow>({
          "machine. See [security.md](security.md).",
      .advanced = true,
      .target = [](Options& o) -> OptionTarget { return &o.store.terms.sse_c_key_file; }},
+    {.name = "expected-bucket-owner",
+     .group = OptionGroup::bucket,
+     .kind = ValueKind::text,
+     .value = "ID",
+     .initial_words = "anybody",
+     .help = "refuse a bucket of another account",
+     .paragraph = "The id of the AWS account that the bucket must belong to, such as "
+                  "`111122223333`. The server denies each request where it belongs to another: "
+                  "nothing is read from, or stored in, a stranger's bucket of that name.",
+     .advanced = true,
+     .target = [](Options& o) -> OptionTarget { return &o.store.terms.expected_owner; }},
+    {.name = "requester-pays",
+     .group = OptionGroup::bucket,
+     .help = "pay for requests instead of the owner",
+     .paragraph = "For buckets whose owner does not pay for what others ask: your account is "
+                  "charged for requests and for what is read. Such buckets deny all requests that "
+                  "do not say so.",
+     .advanced = true,
+     .target = [](Options& o) -> OptionTarget { return &o.store.terms.requester_pays; }},
+    {.name = "acl",
+     .group = OptionGroup::bucket,
+     .kind = ValueKind::text,
+     .value = "ACL",
+     .initial_words = "the store's default",
+     .help = "who else may use what is stored",
+     .paragraph = "A canned ACL for everything that is stored: `private`, `public-read`, "
+                  "`public-read-write`, `authenticated-read`, `aws-exec-read`, "
+                  "`bucket-owner-read` or `bucket-owner-full-control`. Buckets of other accounts "
+                  "often demand the last; buckets without ACLs, as new ones of AWS are, take no "
+                  "other.",
+     .advanced = true,
+     .target = [](Options& o) -> OptionTarget { return &o.store.terms.acl; }},
+    {.name = "tags",
+     .group = OptionGroup::bucket,
+     .kind = ValueKind::text,
+     .value = "TAGS",
+     .initial_words = "none",
+     .help = "tags of what is stored",
+     .paragraph = "Up to 10 tags for everything that is stored, as `NAME=VALUE&NAME=VALUE`, "
+                  "percent-encoded. An object keeps those that it has besides. Needs the right "
+                  "s3:PutObjectTagging, and for renames s3:GetObjectTagging.",
+     .advanced = true,
+     .target = [](Options& o) -> OptionTarget { return &o.store.terms.tags; }},
 });
 
 }  // namespace penstock

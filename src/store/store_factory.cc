@@ -97,6 +97,29 @@ void warn_of_exposed_key(const BucketTermsOptions& terms, Log& log) {
               terms.sse_c_key_file);
 }
 
+/// What can never work, with a reason.
+Result<void> check_terms(const StoreOptions& options, const std::string& bucket) {
+  const BucketTermsOptions& terms = options.terms;
+  if (terms.requester_pays && options.no_sign_request) {
+    return Error(Code::invalid_argument,
+                 "--requester-pays and --no-sign-request exclude one another: who pays is known by "
+                 "the signature");
+  }
+  if (!is_directory_bucket(bucket)) return {};
+  // The API reference of S3, per header: "not supported for directory buckets".
+  for (const auto& [option, given] :
+       {std::pair("--sse=aws:kms:dsse", terms.sse == "aws:kms:dsse"),
+        std::pair("--sse-c-key-file", !terms.sse_c_key_file.empty()),
+        std::pair("--requester-pays", terms.requester_pays), std::pair("--acl", !terms.acl.empty()),
+        std::pair("--tags", !terms.tags.empty())}) {
+    if (!given) continue;
+    return Error(
+        Code::invalid_argument,
+        fmt::format("{}: directory buckets, as {} is one, do not have that", option, bucket));
+  }
+  return {};
+}
+
 /// What is asked for must not be left out without a word.
 Result<void> check_directory_terms(const BucketTermsOptions& terms) {
   if (terms.sse.empty() && terms.sse_c_key_file.empty()) return {};
@@ -127,6 +150,7 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
   if (!options.no_sign_request) {
     credentials = make_credentials_provider(options, std::move(variables), scheduler, log);
   }
+  if (Result<void> checked = check_terms(options, url.bucket); !checked) return checked.error();
   Result<BucketTerms> terms = BucketTerms::make(options.terms);
   if (!terms) return terms.error();
   warn_of_exposed_key(options.terms, *log);

@@ -158,4 +158,55 @@ TEST_CASE("an ETag that is no MD5 proves nothing of a write whose answer was los
   CHECK(server.stats().requests["HeadObject"] == 0);
 }
 
+TEST_CASE("every request names the owner that it expects, and another one's bucket is not used") {
+  const TestServer server(watched({.requester_pays = true}));
+  Ground ground(server, {.expected_owner = "111122223333", .requester_pays = true});
+  do_everything(ground.session);
+  CHECK(ground.session.keys().size() == 4);
+  const std::string left = ok(ground.session.create_upload("left"));
+  CHECK(ok(ground.session.list_parts("left", left)).empty());
+  ok(ground.session.abort("left", left));
+  ok(ground.session.remove("whole"));
+  ok(ground.session.remove_many({"copy", "large"}));
+  for (const auto& [operation, count] : server.stats().requests) {
+    CAPTURE(operation);
+    auto headers = server.last_headers(operation);
+    CHECK(headers["x-amz-expected-bucket-owner"] == "111122223333");
+    CHECK(headers["x-amz-request-payer"] == "requester");
+    const bool copies = operation == "CopyObject" || operation == "UploadPartCopy";
+    CHECK(headers.contains("x-amz-source-expected-bucket-owner") == copies);
+  }
+
+  Ground stranger(server, {.expected_owner = "444455556666", .requester_pays = true});
+  const auto refused = stranger.session.put("whole", "bytes");
+  CHECK(outcome(refused) == "access_denied");
+  CHECK(refused.error().message().find("(or the bucket's owner is not 444455556666") !=
+        std::string_view::npos);
+  Ground free_rider(server, {.expected_owner = "111122223333"});
+  CHECK(outcome(free_rider.session.get("parts")) == "access_denied");
+}
+
+TEST_CASE("what is stored gets an ACL and tags, and an object keeps its own tags") {
+  const TestServer server(
+      watched({.required_of_writes = {{"x-amz-acl", "bucket-owner-full-control"}}}));
+  Ground without(server, {.acl = "bucket-owner-full-control"});
+  Ground with(server, {.acl = "bucket-owner-full-control", .tags = "team=a"});
+  do_everything(with.session);
+  for (const char* operation : {"PutObject", "CopyObject", "CreateMultipartUpload"}) {
+    CAPTURE(operation);
+    CHECK(server.last_headers(operation)["x-amz-tagging"] == "team=a");
+  }
+  CHECK(server.last_headers("CopyObject")["x-amz-tagging-directive"] == "REPLACE");
+
+  ok(without.session.put(
+      {.key = "theirs", .body = Body::of("x"), .metadata = {{header::tagging, "owner=c&team=b"}}}));
+  ok(with.session.copy({.source = "theirs", .target = "copy"}));
+  CHECK(server.last_headers("CopyObject")["x-amz-tagging"] == "owner=c&team=a");
+  ok(with.session.put(
+      {.key = "theirs", .body = Body::of("y"), .metadata = {{header::tagging_count, "2"}}}));
+  CHECK(server.last_headers("PutObject")["x-amz-tagging"] == "owner=c&team=a");
+  ok(with.session.copy({.source = "theirs", .target = "copy", .metadata = Metadata{{"a", "b"}}}));
+  CHECK(server.last_headers("CopyObject")["x-amz-tagging"] == "owner=c&team=a");
+}
+
 }  // namespace penstock::test

@@ -15,6 +15,12 @@ bool stores_object(const std::string& operation) {
 }  // namespace
 
 std::optional<Response> refusal_by_policy(const Request& request, const ServerOptions& options) {
+  for (const char* name : {"x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"}) {
+    if (request.has_header(name) && request.header(name) != options.owner)
+      return denied("Access Denied");
+  }
+  if (options.requester_pays && request.header("x-amz-request-payer") != "requester")
+    return denied("Access Denied");
   if (!stores_object(request.operation)) return std::nullopt;
   for (const auto& [name, value] : options.required_of_writes) {
     if (request.header(name) != value) {

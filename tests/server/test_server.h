@@ -53,6 +53,10 @@ struct ServerOptions {
   /// The bucket's policy: what is stored or copied must come with these headers (names in lower
   /// case) and values, or is denied.
   std::map<std::string, std::string> required_of_writes;
+  /// The account that the buckets belong to: requests that expect another one are denied.
+  std::string owner = "111122223333";
+  /// Requests that do not say that the requester pays are denied.
+  bool requester_pays = false;
   /// How the bucket encrypts what asks for nothing: "aws:kms"; empty: not at all.
   std::string default_encryption;
   /// The headers of each operation's last request are kept for last_headers().

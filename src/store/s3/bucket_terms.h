@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -39,13 +40,23 @@ class BucketTerms {
   void add_headers(ObjectUse use, Headers& headers) const;
   /// A key goes with requests, which nobody on the way may see.
   bool has_key() const noexcept { return !key_.empty(); }
+  /// Every object that is stored gets tags.
+  bool has_tags() const noexcept { return !tags_.empty(); }
+  /// The tags of an object that has `own` ("name=value&...", percent-encoded) when it is stored
+  /// again: with these, which count where both have a name.
+  std::string tags_beside(std::string_view own) const;
+  /// Empty: nobody in particular.
+  const std::string& expected_owner() const noexcept { return expected_owner_; }
   /// Objects get an ETag that is no MD5: by SSE-KMS or SSE-C.
   bool opaque_etags() const noexcept { return opaque_etags_; }
 
  private:
-  Headers stored_;      ///< With what settles how an object is kept.
-  Headers key_;         ///< With what touches its bytes.
-  Headers source_key_;  ///< Where these are copied.
+  Headers always_;
+  Headers stored_;  ///< With what settles how an object is kept.
+  Headers key_;     ///< With what touches its bytes.
+  Headers source_;  ///< Where these are copied.
+  std::vector<std::pair<std::string, std::string>> tags_;  ///< Not encoded.
+  std::string expected_owner_;
   bool opaque_etags_ = false;
 };
 

@@ -77,7 +77,20 @@ class ObjectCopy : public std::enable_shared_from_this<ObjectCopy> {
                 });
   }
 
+  /// S3 takes the source's tags, or others instead of them.
   void send() {
+    if (!session_.terms().has_tags()) return send_copy();
+    Metadata metadata = std::move(*request_.metadata);
+    metadata.try_emplace(header::tagging_count);  // Whoever gave it may not have been told.
+    complete_tags(session_, std::move(metadata), request_.source,
+                  [self = shared_from_this()](Result<Metadata> whole) {
+                    if (!whole) return self->done_(whole.error());
+                    self->request_.metadata = std::move(*whole);
+                    self->send_copy();
+                  });
+  }
+
+  void send_copy() {
     auto s3 = copy_request(request_, session_.bucket());
     if (!s3) return done_(s3.error());
     // Ceph's gateway reads this condition by a name of its own, and AWS's name not at all.

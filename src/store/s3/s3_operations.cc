@@ -186,16 +186,23 @@ bool is_described(const Metadata& found, const Metadata& wanted) {
 
 void complete_tags(S3Session& session, Metadata metadata, const std::string& source,
                    Done<Metadata> done) {
-  if (metadata.erase(header::tagging_count) == 0 || metadata.contains(header::tagging))
+  const BucketTerms& terms = session.terms();
+  const auto add_tags = [&terms](Metadata& to) {
+    if (terms.has_tags()) to[header::tagging] = terms.tags_beside(to[header::tagging]);
+  };
+  if (metadata.erase(header::tagging_count) == 0 || metadata.contains(header::tagging)) {
+    add_tags(metadata);
     return done(std::move(metadata));
+  }
   S3Request s3{.method = HttpMethod::get, .key = source, .query = {{"tagging", ""}}};
-  session.send(std::move(s3), [source, metadata = std::move(metadata),
+  session.send(std::move(s3), [source, add_tags, metadata = std::move(metadata),
                                done = std::move(done)](Result<HttpResponse> response) mutable {
     auto tags = response ? parse_tags(*response, source) : Result<std::string>(response.error());
     const bool none =
         !tags && (tags.code() == Code::not_found || tags.code() == Code::not_supported);
     if (!tags && !none) return done(tags.error());
     if (tags && !tags->empty()) metadata[header::tagging] = std::move(*tags);
+    add_tags(metadata);
     done(std::move(metadata));
   });
 }

@@ -18,8 +18,8 @@ namespace penstock {
 void head_object(S3Session& session, HeadRequest request, Done<ObjectInfo> done);
 
 /// `metadata` with the tags of the object `source` in place of their number
-/// (header::tagging_count). Where there is no such object, or the server knows no tags, there are
-/// none.
+/// (header::tagging_count), and those that every object is to have (BucketTerms). Where there is no
+/// such object, or the server knows no tags, there are no others.
 void complete_tags(S3Session& session, Metadata metadata, const std::string& source,
                    Done<Metadata> done);
 

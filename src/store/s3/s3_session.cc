@@ -166,7 +166,17 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
         learn_checksum(answer) || drop_sums(answer))
       return start();
     if (hides_reason(answer)) return ask_reason();
-    finish(to_error(answer, request_.key, request_.if_none_match));
+    finish(name_owner(to_error(answer, request_.key, request_.if_none_match)));
+  }
+
+  /// S3 says no more than that access is denied where the owner is another.
+  Error name_owner(const Error& error) const {
+    const std::string& owner = session_.terms_.expected_owner();
+    if (owner.empty() || error.detail().service_code != "AccessDenied") return error;
+    Error::Detail detail = error.detail();
+    detail.message +=
+        fmt::format(" (or the bucket's owner is not {}, as --expected-bucket-owner says)", owner);
+    return Error(error.code(), std::move(detail));
   }
 
   /// The answer to a HEAD has no body to tell whether the credentials have expired or do not

@@ -34,19 +34,20 @@ Sent terms_of(const BucketTerms& terms, ObjectUse use) {
 std::map<std::string, Sent> with_each(const BucketTerms& terms) {
   const CompleteUpload complete{.key = "k", .parts = {{.number = 1}}};
   const UploadPartCopy part{.key = "k", .number = 1, .source = "s", .source_range = {0, 1}};
-  return {{"GetObject", terms_of(terms, get_request({.key = "k"}).use)},
-          {"PutObject", terms_of(terms, put_request({.key = "k"})->use)},
-          {"CopyObject", terms_of(terms, copy_request({.source = "k", .target = "l"}, "b")->use)},
-          {"CreateMultipartUpload", terms_of(terms, create_upload_request({.key = "k"}, true)->use)},
-          {"UploadPart", terms_of(terms, upload_part_request({.key = "k", .number = 1}).use)},
-          {"UploadPartCopy",
-           terms_of(terms, upload_part_copy_request(part, "b", SourceSpelling::once).use)},
-          {"CompleteMultipartUpload", terms_of(terms, complete_upload_request(complete, {}).use)},
-          {"ListObjectsV2", terms_of(terms, list_request({}).use)},
-          {"RenameObject", terms_of(terms, rename_request({.source = "k", .target = "l"}).use)},
-          {"RestoreObject", terms_of(terms, restore_request({.key = "k"}).use)},
-          {"ListParts", terms_of(terms, list_parts_request("k", "id", {}).use)},
-          {"DeleteObjects", terms_of(terms, remove_many_request({"k"}).use)}};
+  return {
+      {"GetObject", terms_of(terms, get_request({.key = "k"}).use)},
+      {"PutObject", terms_of(terms, put_request({.key = "k"})->use)},
+      {"CopyObject", terms_of(terms, copy_request({.source = "k", .target = "l"}, "b")->use)},
+      {"CreateMultipartUpload", terms_of(terms, create_upload_request({.key = "k"}, true)->use)},
+      {"UploadPart", terms_of(terms, upload_part_request({.key = "k", .number = 1}).use)},
+      {"UploadPartCopy",
+       terms_of(terms, upload_part_copy_request(part, "b", SourceSpelling::once).use)},
+      {"CompleteMultipartUpload", terms_of(terms, complete_upload_request(complete, {}).use)},
+      {"ListObjectsV2", terms_of(terms, list_request({}).use)},
+      {"RenameObject", terms_of(terms, rename_request({.source = "k", .target = "l"}).use)},
+      {"RestoreObject", terms_of(terms, restore_request({.key = "k"}).use)},
+      {"ListParts", terms_of(terms, list_parts_request("k", "id", {}).use)},
+      {"DeleteObjects", terms_of(terms, remove_many_request({"k"}).use)}};
 }
 
 std::string refusal(const BucketTermsOptions& options) {
@@ -165,6 +166,61 @@ TEST_CASE("an encryption context is a JSON object of texts, or that in base64") 
     CAPTURE(wrong);
     CHECK(context(wrong).empty());
   }
+}
+
+TEST_CASE("the owner and who pays go with every request, the owner also for the source of a copy") {
+  const BucketTerms terms =
+      BucketTerms::make({.expected_owner = "111122223333", .requester_pays = true}).value();
+  const Sent always = {{"x-amz-expected-bucket-owner", "111122223333"},
+                       {"x-amz-request-payer", "requester"}};
+  Sent copied = always;
+  copied["x-amz-source-expected-bucket-owner"] = "111122223333";
+  for (const auto& [operation, sent] : with_each(terms)) {
+    CAPTURE(operation);
+    CHECK(sent == (operation.ends_with("Copy") || operation == "CopyObject" ? copied : always));
+  }
+  CHECK(terms.expected_owner() == "111122223333");
+  CHECK_FALSE(terms.opaque_etags());
+  CHECK(says(refusal({.expected_owner = "11 22"}), "is no account's id"));
+}
+
+TEST_CASE("an ACL goes where an object is made") {
+  const BucketTerms terms = BucketTerms::make({.acl = "bucket-owner-full-control"}).value();
+  for (const auto& [operation, sent] : with_each(terms)) {
+    CAPTURE(operation);
+    const bool makes = operation == "PutObject" || operation == "CopyObject" ||
+                       operation == "CreateMultipartUpload";
+    CHECK(sent == (makes ? Sent{{"x-amz-acl", "bucket-owner-full-control"}} : Sent()));
+  }
+}
+
+TEST_CASE("an ACL that S3 does not have is refused") {
+  CHECK(says(refusal({.acl = "bucket-owner"}), "none of S3's canned ACLs, which are private"));
+}
+
+TEST_CASE("tags are added to those that an object has, and count where both have a name") {
+  const BucketTerms terms = BucketTerms::make({.tags = "team=a%20b&stage=raw%26new"}).value();
+  CHECK(terms.has_tags());
+  CHECK_FALSE(BucketTerms().has_tags());
+  CHECK(terms.tags_beside("") == "team=a%20b&stage=raw%26new");
+  CHECK(terms.tags_beside("owner=c&te%61m=x") == "owner=c&team=a%20b&stage=raw%26new");
+}
+
+TEST_CASE("tags that S3 would not take are refused") {
+  const auto with = [](const std::string& tags) { return refusal({.tags = tags}); };
+  CHECK(says(with("team"), "a tag without a value"));
+  CHECK(says(with("=a"), "a tag without a name"));
+  CHECK(says(with("a=%zz"), "is not percent-encoded"));
+  CHECK(says(with("a=1&%61=2"), "has a name twice"));
+  CHECK(says(with("a=" + std::string(257, 'v')), "more than 256"));
+  CHECK(says(with(std::string(129, 'n') + "=v"), "more than 128"));
+  std::string many = "t0=";
+  for (int i = 1; i < 10; ++i) many += "&t" + std::to_string(i) + '=';
+  CHECK(with(many).empty());
+  CHECK(says(with(many + "&t10="), "1 to 10 tags"));
+  std::string wide = "a=";
+  for (int i = 0; i < 256; ++i) wide += "%C3%A9";
+  CHECK(with(wide).empty());
 }
 
 TEST_CASE("base64 is taken only as it is written") {
