@@ -9,6 +9,15 @@
 
 namespace penstock {
 
+/// How connections to a server are made. Empty: as libcurl makes them.
+struct ConnectionOptions {
+  std::string proxy;  ///< A URL; whatever the environment says.
+  bool no_verify_ssl = false;
+  std::string client_cert;      ///< PEM file.
+  std::string client_key;       ///< PEM file; empty: in that of `client_cert`.
+  std::string tls_min_version;  ///< "1.2" or "1.3".
+};
+
 /// What the owner of a bucket asks of requests. Empty: nothing is said of it.
 struct BucketTermsOptions {
   std::string sse;              ///< "AES256", "aws:kms" or "aws:kms:dsse", for all that is stored.
@@ -51,6 +60,10 @@ struct StoreOptions {
   uint32_t max_connections = 128;  ///< In flight to the endpoint at once, over all event loops.
   uint32_t http_threads = 2;       ///< Event-loop threads.
   std::chrono::milliseconds response_timeout{10'000};  ///< For the first byte of an answer.
+  ConnectionOptions connection;
+  bool dual_stack = false;  ///< These three choose among AWS's servers.
+  bool fips = false;
+  bool accelerate = false;
   BucketTermsOptions terms;
 };
 

@@ -7,20 +7,34 @@
 namespace penstock {
 namespace {
 
+template <size_t... sizes>
+constexpr auto joined(const std::array<std::string_view, sizes>&... parts) {
+  std::array<std::string_view, (sizes + ...)> all{};
+  auto end = all.begin();
+  ((end = std::copy(parts.begin(), parts.end(), end)), ...);
+  return all;
+}
+
 constexpr auto cache_place = std::to_array<std::string_view>({"cache-dir", "config"});
 constexpr auto cache_limits =
     std::to_array<std::string_view>({"cache-dir", "cache-size", "cache-min-free", "config"});
-constexpr auto warm_places = std::to_array<std::string_view>(
-    {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
-     "response-timeout", "max-connections", "http-threads", "sse-c-key-file",
-     "expected-bucket-owner", "requester-pays", "cache-dir", "cache-size", "cache-min-free",
-     "memory-limit", "config"});
+/// How a server is reached.
+constexpr auto way_there = std::to_array<std::string_view>(
+    {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style", "verify",
+     "hedge", "response-timeout", "max-connections", "http-threads", "proxy", "no-verify-ssl",
+     "client-cert", "client-key", "tls-min-version", "dual-stack", "fips", "accelerate"});
+/// What the owner of a bucket asks of all requests, and of those that store.
+constexpr auto terms =
+    std::to_array<std::string_view>({"sse-c-key-file", "expected-bucket-owner", "requester-pays"});
+constexpr auto terms_of_writes = std::to_array<std::string_view>(
+    {"sse", "sse-kms-key-id", "sse-kms-context", "sse-bucket-key", "acl", "tags"});
 
-constexpr auto store_places = std::to_array<std::string_view>(
-    {"endpoint-url", "region", "profile", "no-sign-request", "ca-bundle", "path-style",
-     "response-timeout", "max-connections", "http-threads", "sse", "sse-kms-key-id",
-     "sse-kms-context", "sse-bucket-key", "sse-c-key-file", "expected-bucket-owner",
-     "requester-pays", "acl", "tags", "config"});
+constexpr auto warm_places =
+    joined(way_there, terms,
+           std::to_array<std::string_view>(
+               {"cache-dir", "cache-size", "cache-min-free", "memory-limit", "config"}));
+constexpr auto store_places =
+    joined(way_there, terms, terms_of_writes, std::to_array<std::string_view>({"config"}));
 
 constexpr CommandOption store{.name = "store",
                               .value = "URL",
@@ -86,40 +100,15 @@ constexpr auto doctor_options = std::to_array<CommandOption>(
       .value = "FILE",
       .is_path = true,
       .help = "also write all of it, without secrets, to FILE, for others to read"}});
-constexpr auto doctor_places = std::to_array<std::string_view>({"endpoint-url",
-                                                                "region",
-                                                                "profile",
-                                                                "no-sign-request",
-                                                                "ca-bundle",
-                                                                "path-style",
-                                                                "rename-object",
-                                                                "equal-parts",
-                                                                "verify",
-                                                                "hedge",
-                                                                "response-timeout",
-                                                                "max-connections",
-                                                                "http-threads",
-                                                                "cache-dir",
-                                                                "cache-size",
-                                                                "cache-min-free",
-                                                                "journal-dir",
-                                                                "journal-shared",
-                                                                "state-dir",
-                                                                "memory-limit",
-                                                                "sse",
-                                                                "sse-kms-key-id",
-                                                                "sse-kms-context",
-                                                                "sse-bucket-key",
-                                                                "sse-c-key-file",
-                                                                "expected-bucket-owner",
-                                                                "requester-pays",
-                                                                "acl",
-                                                                "tags",
-                                                                "config"});
+constexpr auto doctor_places =
+    joined(way_there, terms, terms_of_writes,
+           std::to_array<std::string_view>(
+               {"rename-object", "equal-parts", "cache-dir", "cache-size", "cache-min-free",
+                "journal-dir", "journal-shared", "state-dir", "memory-limit", "config"}));
 
 constexpr auto credentials_options = std::to_array<CommandOption>({json});
-constexpr auto credentials_places =
-    std::to_array<std::string_view>({"endpoint-url", "region", "profile", "ca-bundle", "config"});
+constexpr auto credentials_places = std::to_array<std::string_view>(
+    {"endpoint-url", "region", "profile", "ca-bundle", "proxy", "config"});
 
 constexpr auto status_options = std::to_array<CommandOption>(
     {json, {.name = "watch", .help = "show what mounts do, again each second, until Ctrl-C"}});

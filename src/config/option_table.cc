@@ -5,6 +5,7 @@
 #include <array>
 
 #include "config/bucket_options.h"
+#include "config/connection_options.h"
 #include "config/reading_options.h"
 #include "config/terms_options.h"
 
@@ -477,8 +478,8 @@ constexpr auto joined(const std::array<OptionRow, sizes>&... parts) {
   return all;
 }
 
-constexpr auto table =
-    joined(bucket_options, terms_options, first_rows, reading_options, last_rows);
+constexpr auto table = joined(bucket_options, connection_options, terms_options, first_rows,
+                              reading_options, last_rows);
 
 }  // namespace
 

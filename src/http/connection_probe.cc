@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "http/connection_settings.h"
 #include "http/curl_library.h"
 
 namespace penstock {
@@ -172,10 +173,9 @@ void set_up(CURL* easy, const ProbeRequest& request, bool verify, Probe& probe) 
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &probe.facts);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &on_body);
-  if (!request.ca_bundle.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, request.ca_bundle.c_str());
-  if (verify) return;
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  ConnectionOptions connection = request.connection;
+  if (!verify) connection.no_verify_ssl = true;
+  set_connection(easy, request.ca_bundle, connection);
 }
 
 /// False where the certificate was refused.
@@ -209,6 +209,7 @@ ConnectionFacts probe_connection(const ProbeRequest& request) {
     initialise_curl();
     facts.host = host_of(request.url);
     facts.tls = request.url.starts_with("https://");
+    if (!request.connection.proxy.empty()) facts.proxy_variable = "--proxy";
     facts.trusted = perform(request, true, facts);
     if (!facts.trusted) {
       // What the certificate says that was not accepted.

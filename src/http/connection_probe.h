@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "penstock/options.h"
+
 namespace penstock {
 
 /// Asks for `url` once, over a connection of its own: HEAD, unsigned, so that nothing secret is
@@ -14,6 +16,7 @@ namespace penstock {
 struct ProbeRequest {
   std::string url;
   std::string ca_bundle;  ///< PEM file; empty: the system's.
+  ConnectionOptions connection;
   std::chrono::milliseconds connect_limit{3'000};
   std::chrono::milliseconds limit{10'000};  ///< For all of it.
   std::stop_token cancel;
@@ -28,7 +31,8 @@ struct ConnectionFacts {
   std::string host;
   std::vector<std::string> addresses;  ///< Of the host, or what the name of a proxy leads to.
   std::string address;                 ///< That was connected to.
-  std::string proxy_variable;          ///< Of the environment, that names a proxy which was used.
+  /// What names a proxy which was used: a variable of the environment, or "--proxy".
+  std::string proxy_variable;
   std::chrono::microseconds name_time{0};
   std::chrono::microseconds connect_time{0};
   std::chrono::microseconds tls_time{0};

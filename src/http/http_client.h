@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "http/http_message.h"
+#include "penstock/options.h"
 #include "penstock/result.h"
 
 namespace penstock {
@@ -23,7 +24,7 @@ struct HttpOptions {
   uint32_t threads = 2;            ///< Event loops, each with its own connections.
   uint32_t max_connections = 128;  ///< Requests in flight over all loops; more wait in line.
   std::string ca_bundle;           ///< PEM file; empty: the system's.
-  bool verify_tls = true;
+  ConnectionOptions connection;
   std::chrono::milliseconds connect_timeout{3'000};
   std::chrono::milliseconds first_byte_timeout{
       10'000};  ///< From the last byte sent to the first received.

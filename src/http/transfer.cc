@@ -11,6 +11,8 @@
 #include <cstring>
 #include <new>
 
+#include "http/connection_settings.h"
+
 namespace penstock {
 namespace {
 
@@ -117,11 +119,7 @@ void Transfer::set_fixed_options() {
   set(easy_, CURLOPT_HEADERDATA, this);
   set(easy_, CURLOPT_WRITEFUNCTION, &Transfer::on_write);
   set(easy_, CURLOPT_WRITEDATA, this);
-  if (!options_.ca_bundle.empty()) set(easy_, CURLOPT_CAINFO, options_.ca_bundle.c_str());
-  if (!options_.verify_tls) {
-    set(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
-    set(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
+  set_connection(easy_, options_.ca_bundle, options_.connection);
 }
 
 // libcurl says nowhere how many connections it keeps.

@@ -11,6 +11,7 @@
 
 #include "base/trusted_path.h"
 #include "http/http_client.h"
+#include "store/connection_check.h"
 #include "store/dir/dir_store.h"
 #include "store/hedging_store.h"
 #include "store/metered_store.h"
@@ -110,7 +111,9 @@ Result<void> check_terms(const StoreOptions& options, const std::string& bucket)
   for (const auto& [option, given] :
        {std::pair("--sse=aws:kms:dsse", terms.sse == "aws:kms:dsse"),
         std::pair("--sse-c-key-file", !terms.sse_c_key_file.empty()),
-        std::pair("--requester-pays", terms.requester_pays), std::pair("--acl", !terms.acl.empty()),
+        std::pair("--requester-pays", terms.requester_pays),
+        std::pair("--dual-stack", options.dual_stack),
+        std::pair("--accelerate", options.accelerate), std::pair("--acl", !terms.acl.empty()),
         std::pair("--tags", !terms.tags.empty())}) {
     if (!given) continue;
     return Error(
@@ -131,6 +134,7 @@ Result<void> check_directory_terms(const BucketTermsOptions& terms) {
 
 Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Scheduler& scheduler,
                               const std::shared_ptr<Log>& log) {
+  if (Result<void> checked = check_connection(given); !checked) return checked.error();
   Variables variables = process_variables();
   auto resolved = resolve_aws_options(given, variables);
   if (!resolved.has_value()) return resolved.error();
@@ -141,6 +145,7 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
         std::make_shared<HttpClient>(HttpOptions{.threads = options.http_threads,
                                                  .max_connections = options.max_connections,
                                                  .ca_bundle = options.ca_bundle,
+                                                 .connection = options.connection,
                                                  .first_byte_timeout = options.response_timeout});
   } catch (const std::runtime_error& failure) {
     return Error(Code::unavailable,
@@ -154,6 +159,11 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
   Result<BucketTerms> terms = BucketTerms::make(options.terms);
   if (!terms) return terms.error();
   warn_of_exposed_key(options.terms, *log);
+  if (options.connection.no_verify_ssl) {
+    log->warning(
+        "certificates are not checked (--no-verify-ssl): whoever is on the way can read and change "
+        "what is sent");
+  }
   auto store = S3Store::create({.bucket = url.bucket,
                                 .endpoint = options.endpoint_url,
                                 .region = options.region,
@@ -163,6 +173,9 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
                                 .rename_trial_prefix = trial_prefix(url),
                                 .verify = options.verify == StoreOptions::Verify::automatic,
                                 .first_byte_limit = options.response_timeout,
+                                .dual_stack = options.dual_stack,
+                                .fips = options.fips,
+                                .accelerate = options.accelerate,
                                 .terms = std::move(*terms)},
                                std::move(credentials), http, log);
   if (!store.has_value()) return store.error();

@@ -39,7 +39,10 @@ Result<StoreOrigin> find_store_origin(const StoreOptions& options, const StoreUr
   const Result<Endpoint> endpoint = Endpoint::choose({.bucket = url.bucket,
                                                       .url = settings->options.endpoint_url,
                                                       .region = settings->options.region,
-                                                      .path_style = settings->options.path_style});
+                                                      .path_style = settings->options.path_style,
+                                                      .dual_stack = settings->options.dual_stack,
+                                                      .fips = settings->options.fips,
+                                                      .accelerate = settings->options.accelerate});
   if (!endpoint) return endpoint.error();
   return StoreOrigin{
       .bucket_url = endpoint->origin() + endpoint->path(""),
@@ -49,6 +52,7 @@ Result<StoreOrigin> find_store_origin(const StoreOptions& options, const StoreUr
       .region = endpoint->region(),
       .region_from = settings->region_from.empty() ? "nobody names another" : settings->region_from,
       .ca_bundle = settings->options.ca_bundle,
+      .connection = settings->options.connection,
       .profile = find_aws_files(options.profile, variables).profile,
       .is_signed = !options.no_sign_request,
       .exposed_files = exposed_key_files(find_aws_files(options.profile, variables))};

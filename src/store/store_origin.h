@@ -22,6 +22,7 @@ struct StoreOrigin {
   std::string region;
   std::string region_from;
   std::string ca_bundle;  ///< PEM file; empty: the system's.
+  ConnectionOptions connection;
   std::string profile;
   bool is_signed = true;
   std::vector<std::string> exposed_files;  ///< See exposed_key_files().

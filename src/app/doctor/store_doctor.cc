@@ -69,6 +69,7 @@ class Examination {
     }
     append(findings, judge(probe_connection({.url = origin->bucket_url,
                                              .ca_bundle = origin->ca_bundle,
+                                             .connection = origin->connection,
                                              .cancel = calls_.stop()})));
     const bool usable = !has_wrong(findings) || only_skewed(findings);
     tell_({"store: the way there", std::move(findings)});

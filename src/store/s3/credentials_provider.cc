@@ -32,7 +32,8 @@ HttpMethod method_of(const std::string& name) {
 /// most mounts never do.
 class ServiceClient {
  public:
-  explicit ServiceClient(std::string ca_bundle) : ca_bundle_(std::move(ca_bundle)) {}
+  ServiceClient(std::string ca_bundle, std::string proxy)
+      : ca_bundle_(std::move(ca_bundle)), proxy_(std::move(proxy)) {}
 
   void send(const CredentialsHttpRequest& request, std::stop_token cancel,
             Done<CredentialsHttpAnswer> done) {
@@ -65,6 +66,7 @@ class ServiceClient {
           HttpOptions{.threads = 1,
                       .max_connections = 4,
                       .ca_bundle = ca_bundle_,
+                      .connection = {.proxy = proxy_},
                       .connect_timeout = std::chrono::milliseconds(1000)});
     } catch (const std::runtime_error&) {
       return nullptr;
@@ -73,6 +75,7 @@ class ServiceClient {
   }
 
   const std::string ca_bundle_;
+  const std::string proxy_;
   Mutex mutex_;
   std::unique_ptr<HttpClient> client_ GUARDED_BY(mutex_);
 };
@@ -86,7 +89,7 @@ class AwsCredentials final : public CredentialsProvider {
         profile_(options.profile),
         region_(options.region.empty() ? "us-east-1" : options.region),
         log_(log),
-        services_(options.ca_bundle),
+        services_(options.ca_bundle, options.connection.proxy),
         cache_({.fetch = [this](const std::stop_token& stop,
                                 Done<Credentials> done) { fetch(stop, std::move(done)); },
                 .files =

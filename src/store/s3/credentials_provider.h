@@ -12,10 +12,10 @@
 namespace penstock {
 
 /// Credentials from where the AWS CLI would take them (see fetch_credentials), kept and refreshed
-/// (see CredentialsCache). Of `options` profile, region and ca_bundle count. `scheduler` must
-/// outlive it; it must not be destroyed in a continuation of its own. Nothing is looked up before
-/// the first get; then a file with secret keys that
-/// every user of the machine may read is warned of, once.
+/// (see CredentialsCache). Of `options` profile, region, ca_bundle and the proxy count. `scheduler`
+/// must outlive it; it must not be destroyed in a continuation of its own. Nothing is looked up
+/// before the first get; then a file with secret keys that every user of the machine may read is
+/// warned of, once.
 std::shared_ptr<CredentialsProvider> make_credentials_provider(const StoreOptions& options,
                                                                Variables variables,
                                                                Scheduler& scheduler,

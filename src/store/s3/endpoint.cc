@@ -60,8 +60,45 @@ Result<Parts> split(std::string_view url) {
   return parts;
 }
 
-std::string aws_host(const std::string& region) {
-  return fmt::format("s3.{}.amazonaws.com{}", region, region.starts_with("cn-") ? ".cn" : "");
+/// As the endpoint rules of AWS's own clients have it.
+std::string aws_host(const std::string& region, bool dual_stack, bool fips, bool accelerate) {
+  const std::string_view dual = dual_stack ? ".dualstack" : "";
+  if (accelerate) return fmt::format("s3-accelerate{}.amazonaws.com", dual);
+  return fmt::format("s3{}{}.{}.amazonaws.com{}", fips ? "-fips" : "", dual, region,
+                     region.starts_with("cn-") ? ".cn" : "");
+}
+
+/// Which of AWS's servers there are not.
+Result<void> check_aws_servers(const Endpoint::Choice& choice) {
+  const char* option = choice.dual_stack   ? "--dual-stack"
+                       : choice.fips       ? "--fips"
+                       : choice.accelerate ? "--accelerate"
+                                           : nullptr;
+  if (option == nullptr) return {};
+  const auto refuse = [](std::string why) { return Error(Code::invalid_argument, std::move(why)); };
+  if (!choice.url.empty()) {
+    return refuse(
+        fmt::format("{} chooses among AWS's servers, but the endpoint {} is given: use "
+                    "one of them, or have the endpoint's name say it",
+                    option, choice.url));
+  }
+  const bool china = choice.region.starts_with("cn-");
+  if (choice.fips && china)
+    return refuse(fmt::format("--fips: there are no such servers in {}", choice.region));
+  if (!choice.accelerate) return {};
+  if (choice.fips)
+    return refuse("--accelerate and --fips exclude one another: AWS has no server of both");
+  if (china)
+    return refuse(fmt::format("--accelerate: there are no such servers in {}", choice.region));
+  if (choice.path_style == StoreOptions::PathStyle::always)
+    return refuse("--accelerate needs the bucket in the host's name, not --path-style=always");
+  if (!is_dns_label(choice.bucket)) {
+    return refuse(
+        fmt::format("--accelerate: '{}' cannot be accelerated, for its name has dots or "
+                    "cannot be part of a host's name",
+                    choice.bucket));
+  }
+  return {};
 }
 
 bool is_region(std::string_view text) {
@@ -117,14 +154,12 @@ Result<Endpoint> Endpoint::choose(const Choice& choice) {
     return Error(Code::invalid_argument,
                  fmt::format("'{}' cannot be the name of a region", choice.region));
   }
+  if (Result<void> checked = check_aws_servers(choice); !checked) return checked.error();
   Endpoint endpoint;
   endpoint.bucket_ = choice.bucket;
   endpoint.region_ = choice.region;
   if (choice.url.empty()) {
-    if (endpoint.region_.empty()) endpoint.region_ = "us-east-1";
-    endpoint.aws_ = true;
-    endpoint.scheme_ = "https";
-    endpoint.authority_ = aws_host(endpoint.region_);
+    endpoint.choose_aws(choice);
   } else {
     auto parts = split(choice.url);
     if (!parts) return parts.error();
@@ -163,6 +198,16 @@ bool Endpoint::is_unobserved() const {
   return is_loopback || host == "[::1]" || host == "localhost";
 }
 
+void Endpoint::choose_aws(const Choice& choice) {
+  if (region_.empty()) region_ = "us-east-1";
+  aws_ = true;
+  dual_stack_ = choice.dual_stack;
+  fips_ = choice.fips;
+  accelerate_ = choice.accelerate;
+  scheme_ = "https";
+  authority_ = aws_host(region_, dual_stack_, fips_, accelerate_);
+}
+
 std::string Endpoint::base_url() const { return scheme_ + "://" + authority_ + base_path_; }
 
 std::string Endpoint::host() const { return path_style_ ? authority_ : bucket_ + '.' + authority_; }
@@ -182,7 +227,7 @@ Endpoint Endpoint::in_region(const std::string& region) const {
   Endpoint moved = *this;
   if (!is_region(region)) return moved;
   moved.region_ = region;
-  if (aws_) moved.authority_ = aws_host(region);
+  if (aws_) moved.authority_ = aws_host(region, dual_stack_, fips_, accelerate_);
   return moved;
 }
 

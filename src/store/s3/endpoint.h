@@ -17,6 +17,9 @@ class Endpoint {
     std::string url;     ///< "http(s)://host[:port][/path]"; empty: AWS.
     std::string region;  ///< Empty: the one in an AWS endpoint's name, else us-east-1.
     StoreOptions::PathStyle path_style = StoreOptions::PathStyle::automatic;
+    bool dual_stack = false;  ///< AWS's servers with IPv6, with validated cryptography, or near by;
+    bool fips = false;        ///< only where `url` is empty.
+    bool accelerate = false;
   };
 
   /// Virtual-host style where it is asked for, or with `automatic` on AWS if the bucket's name can
@@ -49,6 +52,8 @@ class Endpoint {
   Result<Endpoint> at_host(std::string_view host) const;
 
  private:
+  void choose_aws(const Choice& choice);
+
   std::string bucket_;
   std::string region_;
   std::string scheme_;     ///< "http" or "https"
@@ -56,6 +61,9 @@ class Endpoint {
   std::string base_path_;  ///< Empty or "/path" without slash at its end.
   bool path_style_ = true;
   bool aws_ = false;  ///< The host follows from the region.
+  bool dual_stack_ = false;
+  bool fips_ = false;
+  bool accelerate_ = false;
 };
 
 /// The refusal to send a key of --sse-c-key-file there, where it could be read on the way.

@@ -62,7 +62,10 @@ Result<std::unique_ptr<S3Store>> S3Store::create(S3Options options,
   auto endpoint = Endpoint::choose({.bucket = options.bucket,
                                     .url = options.endpoint,
                                     .region = options.region,
-                                    .path_style = options.path_style});
+                                    .path_style = options.path_style,
+                                    .dual_stack = options.dual_stack,
+                                    .fips = options.fips,
+                                    .accelerate = options.accelerate});
   if (!endpoint) return endpoint.error();
   if (options.terms.has_key() && !endpoint->is_unobserved()) return would_show_key(*endpoint);
   const bool renames = may_rename(options);

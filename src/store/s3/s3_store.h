@@ -40,6 +40,9 @@ struct S3Options {
   bool verify = true;
   /// How long an answer may take to begin; more for what takes servers longer (Effort).
   std::chrono::milliseconds first_byte_limit{10'000};
+  bool dual_stack = false;  ///< As in Endpoint::Choice, and so are the next two.
+  bool fips = false;
+  bool accelerate = false;
   BucketTerms terms;  ///< With a key of its own over plain HTTP only to this machine.
   /// The clock that requests are signed by; empty: the system's.
   std::function<std::chrono::system_clock::time_point()> clock;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests through a proxy: what it says itself is no answer of the server's.
+// Requests through a proxy, whose own words are no answer of the server's, and over TLS to order.
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
@@ -107,8 +107,17 @@ class TlsServer {
     FILE* file = std::fopen(bundle().c_str(), "w");
     REQUIRE(file != nullptr);
     PEM_write_X509(file, certificate.get());
+    PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
     std::fclose(file);
   }
+  /// Speaks no newer version.
+  void speak_at_most(int version) { SSL_CTX_set_max_proto_version(context_.get(), version); }
+  /// Serves only who has the server's own certificate.
+  void want_certificate() {
+    REQUIRE(SSL_CTX_load_verify_locations(context_.get(), bundle().c_str(), nullptr) == 1);
+    SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  }
+  /// Its certificate, and the key.
   std::string bundle() const { return folder_.path() + "/ca.pem"; }
   std::string url() const { return "https://localhost:" + std::to_string(listener_.port()); }
 
@@ -247,6 +256,56 @@ TEST_CASE("a direct request takes no proxy") {
   const auto other = send(client, {.url = server.url() + "/"});
   REQUIRE(other);
   CHECK(other->body == "proxy");
+}
+
+TEST_CASE("a proxy that is given counts, whatever the environment says") {
+  test::ScriptedServer server(
+      [](const auto&) { return test::ScriptedServer::answer(200, "here"); });
+  test::ScriptedServer given(
+      [](const auto&) { return test::ScriptedServer::answer(200, "given"); });
+  const ProxyVariables variables("no_proxy", "*");
+  HttpClient client({.threads = 1, .connection = {.proxy = given.url()}});
+  const auto sent = send(client, {.url = server.url() + "/"});
+  REQUIRE(sent);
+  CHECK(sent->body == "given");
+  const auto direct = send(client, {.url = server.url() + "/", .direct = true});
+  REQUIRE(direct);
+  CHECK(direct->body == "here");
+}
+
+TEST_CASE("a certificate is checked unless that is not wanted") {
+  const TlsServer server;
+  HttpClient strict({.threads = 1});
+  const auto refused = send(strict, {.url = server.url() + "/"});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.code() == Code::access_denied);
+  HttpClient careless({.threads = 1, .connection = {.no_verify_ssl = true}});
+  CHECK(send(careless, {.url = server.url() + "/"})->body == "hello");
+}
+
+TEST_CASE("an older TLS than is wanted is not spoken") {
+  TlsServer server;
+  server.speak_at_most(TLS1_2_VERSION);
+  for (const char* version : {"", "1.2"}) {
+    HttpClient client(
+        {.threads = 1, .ca_bundle = server.bundle(), .connection = {.tls_min_version = version}});
+    CHECK(send(client, {.url = server.url() + "/"}));
+  }
+  HttpClient newer(
+      {.threads = 1, .ca_bundle = server.bundle(), .connection = {.tls_min_version = "1.3"}});
+  CHECK_FALSE(send(newer, {.url = server.url() + "/"}));
+}
+
+TEST_CASE("a server that wants to see a certificate is shown the client's") {
+  TlsServer server;
+  server.want_certificate();
+  HttpClient without({.threads = 1, .ca_bundle = server.bundle()});
+  CHECK_FALSE(send(without, {.url = server.url() + "/"}));
+  HttpClient with(
+      {.threads = 1, .ca_bundle = server.bundle(), .connection = {.client_cert = server.bundle()}});
+  const auto sent = send(with, {.url = server.url() + "/"});
+  REQUIRE(sent);
+  CHECK(sent->body == "hello");
 }
 
 }  // namespace
