@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "base/word.h"
-#include "fs/lease.h"
 
 namespace penstock {
 namespace {
@@ -105,17 +104,6 @@ Result<Intent> parse_intent(std::string_view text) {
   }
   if (intent.mount.empty() || intent.step >= intent.moves.size()) return unreadable;
   return intent;
-}
-
-void write_intent(FsCore& core, const std::shared_ptr<HeldIntent>& held, Done<void> done) {
-  Precondition condition{.if_match = held->etag, .if_none_match = held->etag.empty()};
-  put_own(core, core.own.intent(held->intent.id), to_text(held->intent), std::move(condition),
-          [held, done = std::move(done)](const Result<ObjectInfo>& written) mutable {
-            if (!written) return done(written.error());
-            held->etag = written->etag;
-            if (held->intent.since_ns == 0) held->intent.since_ns = written->last_modified_ns;
-            done({});
-          });
 }
 
 }  // namespace penstock
