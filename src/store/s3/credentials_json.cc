@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -29,9 +30,11 @@ const XmlElement* credentials_of(const XmlElement& answer) {
 }
 
 /// What lies beyond the clock's range never comes: some say with the year 9999 that keys do not
-/// end.
+/// end. What lies before it is over, whenever it was: programs in Go write the year 1 for no time.
 Clock::time_point time_at(std::chrono::seconds since_epoch) {
   constexpr auto last = std::chrono::floor<std::chrono::seconds>(Clock::duration::max());
+  // The clock could count some of these, but not for how long they are over.
+  since_epoch = std::max(since_epoch, std::chrono::seconds(0));
   return since_epoch < last ? Clock::time_point(since_epoch) : Clock::time_point::max();
 }
 

@@ -151,7 +151,8 @@ int64_t read_retry_after(const HttpResponse& response) {
   const auto until = parse_http_date(text);
   const auto now = parse_http_date(response.headers.find("date"));
   if (!until || !now) return 0;
-  return std::clamp<int64_t>((*until - *now) / 1'000'000, 0, 3'600'000);
+  // Milliseconds: the nanoseconds between two dates of a server can be more than 64 bits count.
+  return std::clamp<int64_t>(*until / 1'000'000 - *now / 1'000'000, 0, 3'600'000);
 }
 
 }  // namespace

@@ -143,6 +143,10 @@ TEST_CASE("times beyond the clock's range are no times that have been") {
   CHECK(parse_iso_time("2200-01-01T00:00:00Z") > std::chrono::system_clock::now());
   CHECK(iso_time(*parse_iso_time("2026-11-24T05:00:00.5+01:00")) == "2026-11-24T04:00:00Z");
   CHECK_FALSE(parse_iso_time("tomorrow"));
+  // What programs in Go write for "no time", and what a clock of ours cannot count: long ago.
+  const std::chrono::system_clock::time_point long_ago;
+  CHECK(parse_iso_time("0001-01-01T00:00:00Z") == long_ago);
+  CHECK(parse_iso_time("-999-01-01T00:00:00Z") == long_ago);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/s3/s3_responses.h"
 
+#include "store/s3/s3_error.h"
 #include "support/catch.h"
 
 namespace penstock {
@@ -72,6 +73,20 @@ TEST_CASE("a page of a listing that leads to itself is refused") {
           "</NextContinuationToken></ListBucketResult>"};
   CHECK(parse_list_page(page, {.continuation = "there"})->continuation == "here");
   CHECK(parse_list_page(page, {.continuation = "here"}).code() == Code::corrupt);
+}
+
+TEST_CASE("for how long the server wants to be left alone has bounds, whatever it says") {
+  const auto wait = [](const char* retry_after, const char* date) {
+    HttpResponse answer{.status = 503};
+    answer.headers.add("retry-after", retry_after);
+    answer.headers.add("date", date);
+    return read_error_answer(answer).retry_after_ms;
+  };
+  CHECK(wait("Sun, 06 Nov 1994 08:50:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT") == 60'000);
+  CHECK(wait("Sun, 06 Nov 2261 08:50:37 GMT", "Sun, 06 Nov 1701 08:49:37 GMT") == 3'600'000);
+  CHECK(wait("Sun, 06 Nov 1701 08:50:37 GMT", "Sun, 06 Nov 2261 08:49:37 GMT") == 0);
+  CHECK(wait("-5", "") == 0);
+  CHECK(wait("99999999999", "") == 3'600'000);
 }
 
 TEST_CASE("an object is archived by its class or its tier, until it is restored") {
