@@ -124,11 +124,10 @@ void read_filter(const XmlElement& filter, LifecycleRule& rule) {
 }
 
 LifecycleRule read_rule(const XmlElement& element) {
-  LifecycleRule rule{.whole = one_spelling(element)};
+  LifecycleRule rule{.id = std::string(element.text_of("ID")), .whole = one_spelling(element)};
   for (const XmlElement& part : element.children) {
-    if (part.name == "ID") {
-      rule.id = part.text;
-    } else if (part.name == "Status") {
+    if (part.name == "ID") continue;
+    if (part.name == "Status") {
       rule.enabled = trimmed(part.text) == "Enabled";
     } else if (part.name == "Prefix") {
       rule.prefix = part.text;
@@ -150,6 +149,21 @@ LifecycleRule read_rule(const XmlElement& element) {
   return rule;
 }
 
+/// False where the characters are not those of the bytes: the parser reads more encodings than the
+/// outline does.
+bool is_plain(std::string_view document) {
+  if (document.find('\0') != std::string_view::npos) return false;
+  if (document.starts_with("\xEF\xBB\xBF")) document.remove_prefix(3);
+  if (!trimmed(document).starts_with('<')) return false;
+  if (!document.starts_with("<?xml")) return true;
+  std::string declaration(document.substr(0, document.find("?>")));
+  std::ranges::transform(declaration, declaration.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return declaration.find("ENCODING") == std::string::npos ||
+         declaration.find("UTF-8") != std::string::npos;
+}
+
 /// A document as a tree and as text: the same children in both.
 struct Document {
   XmlElement root;
@@ -166,7 +180,7 @@ Result<Document> read_document(std::string_view document) {
         fmt::format("asked for lifecycle rules, the server answers with <{}>", root->name));
   }
   Outline text = outline(document);
-  if (text.children.size() != root->children.size())
+  if (!is_plain(document) || text.children.size() != root->children.size())
     return Error(Code::corrupt, "the server's lifecycle configuration is in no known encoding");
   return Document{.root = std::move(*root), .text = std::move(text)};
 }

@@ -139,6 +139,30 @@ TEST_CASE("what is no lifecycle configuration is never changed") {
   CHECK(parse_lifecycle("<LifecycleConfiguration><Rule>").code() == Code::corrupt);
 }
 
+TEST_CASE("a document in another encoding than UTF-8 is not changed: its text is not its bytes") {
+  const std::string plain =
+      "<LifecycleConfiguration><Rule><ID>o</ID></Rule></LifecycleConfiguration>";
+  std::string utf16 = "\xFF\xFE";
+  for (const char c : plain) utf16 += {c, '\0'};
+  const std::string utf7 =
+      "<?xml version='1.0' encoding = 'UTF-7'?><LifecycleConfiguration>+ADw-Rule+AD4-"
+      "</Rule></LifecycleConfiguration>";
+  for (const std::string& document : {utf16, utf7}) {
+    CHECK(parse_lifecycle(document).code() == Code::corrupt);
+    CHECK(with_rule(document, checkpoints).code() == Code::corrupt);
+  }
+  CHECK(with_rule("\xEF\xBB\xBF<?xml version=\"1.0\" encoding='utf-8'?>" + plain, checkpoints));
+  CHECK(with_rule("<?xml version=\"1.0\"?>" + plain, checkpoints));
+}
+
+TEST_CASE("a rule with two ids has the first one, wherever it is asked for") {
+  const std::string twice =
+      "<LifecycleConfiguration><Rule><ID>o</ID><ID>p</ID></Rule></LifecycleConfiguration>";
+  CHECK(parse_lifecycle(twice)->at(0).id == "o");
+  CHECK(without_rules(twice, {"o"}).value().empty());
+  CHECK(without_rules(twice, {"p"}).value() == twice);
+}
+
 TEST_CASE("rules are equal where only blanks between elements differ") {
   const auto whole = [](const std::string& rule) {
     return parse_lifecycle("<LifecycleConfiguration>" + rule + "</LifecycleConfiguration>")
