@@ -59,6 +59,8 @@ std::optional<int64_t> parse_rfc3339(const std::string& text) {
   const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &fields);
   if (rest == nullptr || !text.ends_with('Z')) return std::nullopt;
   const std::string_view fraction(rest, static_cast<size_t>(&text.back() - rest));
+  // Digits alone would be read as more of the seconds since the epoch.
+  if (!fraction.empty() && !fraction.starts_with('.')) return std::nullopt;
   return parse_time(fmt::format("{}{}", timegm(&fields), fraction));
 }
 

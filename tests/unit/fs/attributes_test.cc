@@ -85,7 +85,8 @@ TEST_CASE("the conventions of gcsfuse, gsutil and GeeseFS are read, and ours com
   CHECK(to_metadata(geese, FileType::file).at("--symlink-target") == "d%C3%A9j%25");
   CHECK(parse_attributes({{"gcsfuse_mtime", "2023-11-14T22:13:20Z"}, {"mtime", "5"}}).mtime_ns ==
         5'000'000'000);
-  for (const char* odd : {"", "2023-11-14", "2023-11-14T22:13:20", "2023-11-14T22:13:20.Z", "xZ"}) {
+  for (const char* odd : {"", "2023-11-14", "2023-11-14T22:13:20", "2023-11-14T22:13:20.Z", "xZ",
+                          "2023-11-14T22:13:205Z", "2023-11-14T22:13:20.-5Z"}) {
     CAPTURE(odd);
     CHECK_FALSE(parse_attributes({{"gcsfuse_mtime", odd}}).mtime_ns);
   }
