@@ -31,6 +31,16 @@ class TextSink final : public BodySink {
 /// "MOUNT-N…" and "MOUNT" → "MOUNT"
 std::string mount_of(const std::string& name) { return name.substr(0, name.find_first_of("-/")); }
 
+/// No mount writes anything else. But whoever may write below the prefix can: he must not have this
+/// mount, which may be allowed more than he is, delete and copy elsewhere.
+bool is_about_own_keys(const Intent& intent, const std::string& prefix) {
+  const auto own = [&](const std::string& key) {
+    return key.size() > prefix.size() && key.starts_with(prefix);
+  };
+  return std::ranges::all_of(intent.moves,
+                             [&](const Move& move) { return own(move.from) && own(move.to); });
+}
+
 }  // namespace
 
 /// What lies there, in the words of own_names.h.
@@ -176,6 +186,8 @@ void Recovery::take_intent(const std::shared_ptr<Look>& look, const std::string&
         if (!got) return skip(got.error());
         Result<Intent> intent = parse_intent(sink->text);
         if (!intent) return skip(intent.error());
+        if (!is_about_own_keys(*intent, core_.own.prefix))
+          return skip(Error(Code::corrupt, "it is about keys that are not this mount's"));
         const std::string mount = intent->mount;
         const bool own = mount == core_.parts.identity.id;
         // Written by the mount that it names, not always the one that its key names.

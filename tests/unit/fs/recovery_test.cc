@@ -257,6 +257,31 @@ TEST_CASE("what is no intent is left alone") {
   }
 }
 
+TEST_CASE("an intent about keys that are not the mount's is left alone") {
+  MemoryStore bucket({.content_etags = true});
+  const std::string key = "data/.penstock/renames/first-1";
+  bucket.set("data/a/f", "1");
+  bucket.set("other/f", "1");
+  bucket.set("database/f", "1");
+  for (const char* move :
+       {"other/ data/a/ 0", "database/ data/a/ 0", "data/a/ other/ 0", "data/ other/ 0"}) {
+    CAPTURE(move);
+    for (const char* phase : {"copying", "deleting", "renaming"}) {
+      const std::string text =
+          std::string("penstock-rename 1\nmount first\nsince 1\nstep 0\nphase ") + phase +
+          "\nmove " + move + "\n";
+      bucket.set(key, text);
+      World second({.ttl = milliseconds(10'000)}, "data/",
+                   {.id = "second", .known_dead = [](const std::string&) { return true; }},
+                   &bucket);
+      second.file_system->recover();
+      for (int i = 0; i < 200; ++i) second.scheduler.advance(milliseconds(1));
+      CHECK(bucket.keys() == std::vector<std::string>{key, "data/a/f", "database/f", "other/f"});
+      CHECK(bucket.contents(key) == text);
+    }
+  }
+}
+
 TEST_CASE("an intent is read as it was written") {
   Intent intent;
   intent.mount = "m";
