@@ -201,6 +201,8 @@ std::optional<MountProcess> MountProcess::read(const std::string& path) {
   std::string mountpoint;
   if (!(lines >> pid) || lines.get() != '\n' || !std::getline(lines, mountpoint))
     return std::nullopt;
+  // To kill(2), which root calls for other users' mounts too, these mean many processes, or all.
+  if (pid <= 0) return std::nullopt;
   return MountProcess(path, std::move(fd), pid, std::move(mountpoint));
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "support/catch.h"
@@ -175,6 +176,18 @@ TEST_CASE_METHOD(
   CHECK(MountProcess::find({directory}, "/mnt").empty());
   const Holder next(directory, true);
   CHECK(MountProcess::find({directory}, "/mnt").at(0).pid() == next.pid);
+}
+
+TEST_CASE_METHOD(PidFileTest, "a number that means several processes is no process") {
+  for (const char* number : {"0", "-1", "-4711"}) {
+    CAPTURE(number);
+    const auto file = PidFile::create(directory, "/mnt");
+    REQUIRE(file);
+    REQUIRE(MountProcess::find({directory}, "/mnt").size() == 1);
+    std::ofstream((*file)->path()) << number << "\n/mnt\n";
+    CHECK(MountProcess::find({directory}, "/mnt").empty());
+    CHECK(MountProcess::all({directory}).empty());
+  }
 }
 
 }  // namespace
