@@ -18,11 +18,9 @@
 #include <utility>
 
 #include "config/suggest.h"
+#include "config/toml.h"
+#include "config/toml_letters.h"
 #include "config/values.h"
-
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
 
 namespace penstock {
 namespace {
@@ -124,6 +122,9 @@ class Reader {
         folder_(std::filesystem::path(file.path).parent_path().string()) {}
 
   void read(std::string_view text) {
+    if (const std::optional<TomlPlace> at = bare_letter(text))
+      return file_.problems.push_back(
+          fmt::format("{}: {}", place({at->line, at->column}).text(), bare_letter_fault));
     const toml::parse_result parsed = toml::parse(text);
     if (parsed) {
       for (const auto& [key, node] : parsed.table()) read_top(key, node);

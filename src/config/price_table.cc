@@ -12,9 +12,8 @@
 #include <optional>
 #include <sstream>
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
+#include "config/toml.h"
+#include "config/toml_letters.h"
 
 namespace penstock {
 namespace {
@@ -64,6 +63,8 @@ Error wrong_at(const std::string& place, const toml::source_position& at, std::s
 }  // namespace
 
 Result<PriceTable> parse_price_table(std::string_view text, const std::string& place) {
+  if (const std::optional<TomlPlace> at = bare_letter(text))
+    return wrong_at(place, {at->line, at->column}, bare_letter_fault);
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     return wrong_at(place, parsed.error().source().begin,

@@ -185,6 +185,21 @@ TEST_CASE("what is not TOML is said with its place, and all problems in their or
   CHECK(problem("[defaults]\nregion = ").starts_with("2:"));
   CHECK(problem("[defaults]\nregion = 'a'\nregion = 'b'").starts_with("3:"));
   CHECK(problem("[defaults]\nregion = 'a\xff'").find("this is not TOML: ") != std::string::npos);
+  for (const char* header :
+       {"[$]", "[[=]]", "[\x01", "[a.$]", "a.$ = 1", "[defaults]\na = {$=1}"}) {
+    CAPTURE(header);
+    CHECK(problem(header).find("this is not TOML: ") != std::string::npos);
+  }
+  // A letter outside of quotes; those in strings and comments are as good as others.
+  for (const char* bare : {"\xCF\x9A = 1", "a = \xC3\xA9", "a = 'x'\xC3\xA9", "[\xC2\xA0]",
+                           "a = \"\"\"x\\\n \xC3\xA9\"\"\"", "a = '''x'''\xC3\xA9"}) {
+    CAPTURE(bare);
+    CHECK(problem(bare).find("stands outside of quotes") != std::string::npos);
+  }
+  CHECK(problem("# \xC3\xA9\n[defaults]\na = \"\xC3\xA9\\\"\" \xC3\xA9").starts_with("3:11:"));
+  CHECK(parsed("# \xC3\xA9\n[mounts.\"\xC3\xA9\"]\nsource = 's3://bucket/\xC3\xA9' # \xC3\xA9\n"
+               "mountpoint = '''/\xC3\xA9\"\\'''\nregion = \"\"\"\\\n  a\xC3\xA9\"\"\"")
+            .problems.empty());
   const ConfigFile file = parsed("[mounts.x]\nb = 1\na = 2\n[defaults]\nz = 1\ny = 1");
   REQUIRE(file.problems.size() == 4);
   CHECK(file.problems[0].find(":2:1:") != std::string::npos);
