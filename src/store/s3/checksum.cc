@@ -2,13 +2,13 @@
 #include "store/s3/checksum.h"
 
 #include <isa-l/crc.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <cstring>
 #include <string_view>
+
+#include "store/s3/base64.h"
 
 namespace penstock {
 namespace {
@@ -89,14 +89,10 @@ uint32_t multiply(uint32_t one, uint32_t other) noexcept {
 }
 
 std::optional<uint64_t> from_base64(std::string_view text, size_t bytes) {
-  const size_t length = (bytes + 2) / 3 * 4;
-  std::array<unsigned char, 12> raw{};
-  if (text.size() != length) return std::nullopt;
-  if (EVP_DecodeBlock(raw.data(), reinterpret_cast<const unsigned char*>(text.data()),
-                      static_cast<int>(length)) < 0)
-    return std::nullopt;
+  const std::optional<std::string> raw = base64_decode(text);
+  if (!raw || raw->size() != bytes) return std::nullopt;
   uint64_t value = 0;
-  for (size_t i = 0; i < bytes; ++i) value = value << 8 | raw[i];
+  for (const char byte : *raw) value = value << 8 | static_cast<unsigned char>(byte);
   return value;
 }
 
@@ -151,12 +147,9 @@ uint32_t combine_crc32c(uint32_t first, uint32_t second, uint64_t length) noexce
 }
 
 std::string crc32c_text(uint32_t crc) {
-  const std::array<unsigned char, 4> raw = {
-      static_cast<unsigned char>(crc >> 24), static_cast<unsigned char>(crc >> 16),
-      static_cast<unsigned char>(crc >> 8), static_cast<unsigned char>(crc)};
-  std::array<unsigned char, 9> text{};
-  const int written = EVP_EncodeBlock(text.data(), raw.data(), static_cast<int>(raw.size()));
-  return {reinterpret_cast<const char*>(text.data()), static_cast<size_t>(written)};
+  std::string raw;
+  for (int shift = 24; shift >= 0; shift -= 8) raw += static_cast<char>(crc >> shift);
+  return base64_encode(raw);
 }
 
 std::optional<uint32_t> parse_crc32c(std::string_view text) {
