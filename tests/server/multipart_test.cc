@@ -166,7 +166,9 @@ TEST_CASE("unfinished uploads are listed by prefix, in pages", "[server]") {
 TEST_CASE("an upload begun with a checksum of the full object has it checked", "[server]") {
   TestServer server;
   server.put_object("test", "source", synthetic_bytes("s", 0, five_mib));
-  const auto sum = [](const std::string& bytes) { return base64(digest(DigestKind::crc32c, bytes)); };
+  const auto sum = [](const std::string& bytes) {
+    return base64(digest(DigestKind::crc32c, bytes));
+  };
   Upload upload(server, "k",
                 {{"x-amz-checksum-algorithm", "CRC32C"}, {"x-amz-checksum-type", "FULL_OBJECT"}});
   const std::string first = synthetic_bytes("x", 0, five_mib);
@@ -186,9 +188,8 @@ TEST_CASE("an upload begun with a checksum of the full object has it checked", "
   const RawReply done = upload.complete(parts, {{"x-amz-checksum-crc32c", whole}});
   CHECK(done.status == 200);
   CHECK(xml_text(done.body, "ChecksumCRC32C") == whole);
-  const RawReply head = upload.client.send({.method = "HEAD",
-                                            .path = "/test/k",
-                                            .headers = {{"x-amz-checksum-mode", "ENABLED"}}});
+  const RawReply head = upload.client.send(
+      {.method = "HEAD", .path = "/test/k", .headers = {{"x-amz-checksum-mode", "ENABLED"}}});
   CHECK(head.headers.at("x-amz-checksum-crc32c") == whole);
   CHECK(head.headers.at("x-amz-checksum-type") == "FULL_OBJECT");
 }
