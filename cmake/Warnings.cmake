@@ -27,5 +27,8 @@ if(PENSTOCK_SANITIZE)
     add_compile_definitions(PENSTOCK_SHAKE)  # src/base/shake.h
   endif()
 endif()
+if(PENSTOCK_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 # Line numbers are all that a stack trace needs; whole debug information takes a third of the compiler's time.
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-g1>)

@@ -17,6 +17,7 @@ STEPS=(
   "tsan-build build 2400 packages what is tested with ThreadSanitizer"
   "simulation build 900 build 10,000 seeds of a cluster on one thread"
   "asan build 1800 asan-build unit and contract tests with AddressSanitizer and UBSan"
+  "fuzz build 600 asan-build parsers of what others wrote, on kept inputs and changes of them"
   "tsan build 1800 tsan-build unit and contract tests with ThreadSanitizer"
   "tidy build 1800 packages clang-tidy, and the locks by clang"
   "contract build 900 build,servers every store: memory, folder, own server, radosgw, s3proxy"
@@ -224,7 +225,7 @@ step_quickstart() {
   grep -q '1797 were there' "$second" && grep -q 'after epoch 16' "$second"
 }
 
-sanitized_labels='^(unit|contract|model)$'
+sanitized_labels='^(unit|contract|model|fuzz)$'
 
 # build_sanitized PRESET PROOFS...: what has those labels. PROOFS are the tests that the sanitizers are on: without them
 # there is nothing to build, and it fails.
@@ -243,6 +244,7 @@ print(*{test["name"] for test in json.load(sys.stdin)["tests"]}, "penstock")') |
 step_asan_build() { build_sanitized asan address_sanitizer_test undefined_sanitizer_test; }
 step_tsan_build() { build_sanitized tsan thread_sanitizer_test; }
 step_asan() { run_ctest build/asan -L '^(unit|contract)$'; }
+step_fuzz() { run_ctest build/asan -L '^fuzz$'; }
 step_asan_model() { run_ctest build/asan -L '^model$'; }
 
 # Without randomised addresses: the sanitizer of gcc 12 and clang 14 does not know where newer kernels put things.
