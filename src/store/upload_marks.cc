@@ -29,6 +29,7 @@ std::string UploadMarks::find(const std::string& upload_id) const {
 void UploadMarks::forget(const std::string& upload_id) {
   const MutexLock lock(mutex_);
   marks_.erase(upload_id);
+  std::erase(order_, upload_id);
 }
 
 }  // namespace penstock

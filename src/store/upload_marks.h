@@ -21,7 +21,7 @@ class UploadMarks {
  private:
   mutable Mutex mutex_;
   std::unordered_map<std::string, std::string> marks_ GUARDED_BY(mutex_);
-  std::deque<std::string> order_ GUARDED_BY(mutex_);  ///< May have some that are forgotten.
+  std::deque<std::string> order_ GUARDED_BY(mutex_);  ///< The same, the oldest first.
 };
 
 }  // namespace penstock

@@ -53,6 +53,7 @@ std::optional<uint32_t> UploadSums::whole(const std::string& upload_id,
 void UploadSums::forget(const std::string& upload_id) {
   const MutexLock lock(mutex_);
   uploads_.erase(upload_id);
+  std::erase(order_, upload_id);
 }
 
 }  // namespace penstock

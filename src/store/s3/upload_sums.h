@@ -37,7 +37,7 @@ class UploadSums {
 
   mutable Mutex mutex_;
   std::unordered_map<std::string, Parts> uploads_ GUARDED_BY(mutex_);
-  std::deque<std::string> order_ GUARDED_BY(mutex_);  ///< May have some that are forgotten.
+  std::deque<std::string> order_ GUARDED_BY(mutex_);  ///< The same, the oldest first.
 };
 
 }  // namespace penstock

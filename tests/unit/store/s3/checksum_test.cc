@@ -122,4 +122,14 @@ TEST_CASE("uploads that nobody ends are forgotten in the end") {
   CHECK(sums.knows("upload 1000"));
 }
 
+TEST_CASE("an upload that goes on is not forgotten for many that came and ended") {
+  UploadSums sums;
+  sums.begin("checkpoint");
+  for (int i = 0; i < 2'000; ++i) {
+    sums.begin("small");
+    sums.forget("small");
+  }
+  CHECK(sums.knows("checkpoint"));
+}
+
 }  // namespace penstock
