@@ -11,6 +11,8 @@ int main() { return XXH3_64bits_withSeed_dispatch(nullptr, 0, 0) == 0; }" XXHASH
 unset(CMAKE_REQUIRED_LIBRARIES)
 # CRCs by the processor's own instructions.
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal>=2.30)
+# Sorted sets of small values in few bytes.
+find_package(absl REQUIRED)
 find_package(CURL 7.88 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(LibXml2 REQUIRED)

@@ -131,7 +131,9 @@ struct MetadataOptions {
   Freshness freshness = Freshness::adaptive;
   static constexpr std::chrono::milliseconds forever = std::chrono::hours(24'000);
   std::chrono::milliseconds ttl{60'000};  ///< At most so long; `forever` and more: for ever.
-  uint64_t max_entries = 1'000'000;       ///< Cached names and attributes; evicted beyond.
+  /// Bytes for what is known of names: unused ones are forgotten beyond. 0: derived from the cgroup
+  /// and the machine.
+  uint64_t memory = 0;
 };
 
 struct MountOptions {

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2034
 {
   PACKAGES_BUILD=(g++ cmake ninja-build pkg-config ccache libfuse3-dev fuse3 libcurl4-openssl-dev libssl-dev
-    libxml2-dev libisal-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev prometheus-cpp-dev)
+    libxml2-dev libisal-dev libabsl-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev prometheus-cpp-dev)
   PACKAGES_LIBFUSE=(dpkg-dev xz-utils meson ninja-build pkg-config liburing-dev libnuma-dev)
   PACKAGES_PACKAGE=(cmake ninja-build binutils dpkg-dev rpm)
   PACKAGES_DEMO=(python3 python3-torch python3-torchvision python3-sklearn python3-pil python3-numpy)

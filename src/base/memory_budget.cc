@@ -15,6 +15,13 @@ namespace {
 
 constexpr size_t index(MemoryBudget::Use use) { return static_cast<size_t>(use); }
 
+/// By the machine and by the limits of this process's control groups.
+uint64_t usable_memory(const std::string& root) {
+  const uint64_t ram =
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return std::min(ram, cgroup_memory_limit(root));
+}
+
 }  // namespace
 
 Reservation::Reservation(Reservation&& other) noexcept
@@ -156,10 +163,11 @@ void MemoryBudget::remove_reclaimer(const std::shared_ptr<Reclaimer>& reclaimer)
 }
 
 uint64_t default_memory_limit(const std::string& root) {
-  const uint64_t ram =
-      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  return std::clamp<uint64_t>(std::min(ram, cgroup_memory_limit(root)) / 4, 64ULL << 20,
-                              1ULL << 30);
+  return std::clamp<uint64_t>(usable_memory(root) / 4, 64ULL << 20, 1ULL << 30);
+}
+
+uint64_t default_metadata_memory(const std::string& root) {
+  return std::clamp<uint64_t>(usable_memory(root) / 16, 64ULL << 20, 4ULL << 30);
 }
 
 }  // namespace penstock

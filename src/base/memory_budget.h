@@ -107,4 +107,8 @@ class MemoryBudget {
 /// cgroup_memory_limit.
 uint64_t default_memory_limit(const std::string& root = "");
 
+/// The default of --metadata-memory: a sixteenth of the same, between 64 MiB and 4 GiB: some ten
+/// million names for each GiB.
+uint64_t default_metadata_memory(const std::string& root = "");
+
 }  // namespace penstock

@@ -183,17 +183,22 @@ constexpr auto first_rows = std::to_array<OptionRow>({
          "were copied with their times.",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.metadata.attributes; }},
-    {.name = "metadata-entries",
+    {.name = "metadata-memory",
      .group = caching,
-     .kind = Kind::count,
-     .value = "N",
-     .initial = "1000000",
-     .help = "names and attributes kept in memory",
-     .paragraph = "Beyond this many the ones unused for longest are forgotten, and asked for again "
-                  "when needed.",
+     .kind = Kind::size,
+     .value = "SIZE",
+     .initial = "auto",
+     .initial_words = "1/16 of RAM, max 4GiB",
+     .help = "memory for names and attributes",
+     .paragraph =
+         "Beyond this the names unused for longest are forgotten, and asked for again when "
+         "needed. A name that was listed takes about 100 bytes beside its own, one that "
+         "programs have looked up about a kilobyte. `auto` is a sixteenth of the machine's "
+         "memory or of the cgroup's limit, whichever is less, between 64 MiB and 4 GiB.",
      .advanced = true,
-     .least = 1000,
-     .target = [](Options& o) -> Target { return &o.metadata.max_entries; }},
+     .zero_is_auto = true,
+     .least = mib,
+     .target = [](Options& o) -> Target { return &o.metadata.memory; }},
 });
 
 constexpr auto last_rows = std::to_array<OptionRow>({

@@ -7,6 +7,8 @@
 #include <functional>
 #include <utility>
 
+#include "fs/inode_record.h"
+
 namespace penstock {
 namespace {
 
@@ -99,7 +101,7 @@ void ArchivedReads::look(const InodePtr& inode, Callback<void()> then) {
                            if (info) {
                              const MutexLock lock(core_.tree.mutex);
                              if (!tell_apart(info->etag, inode->etag))
-                               Tree::note_archive(*inode, *info);
+                               inode->archive = archive_of(*info);
                            }
                            then();
                          }));
@@ -196,7 +198,7 @@ void ArchivedReads::looked(const CasePtr& known, const Result<ObjectInfo>& info)
   {
     const MutexLock lock(core_.tree.mutex);
     Inode& inode = *known->inode;
-    if (!tell_apart(info->etag, inode.etag)) Tree::note_archive(inode, *info);
+    if (!tell_apart(info->etag, inode.etag)) inode.archive = archive_of(*info);
   }
   // Another version can be tried as well: the read finds out that it is one.
   if (!is_archived(*info)) return finish(known, {});

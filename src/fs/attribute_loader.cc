@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "fs/inode_record.h"
+
 namespace penstock {
 namespace {
 
@@ -20,6 +22,10 @@ constexpr uint32_t most_skipped = 16;
 bool known(const Inode& inode) {
   return inode.stored_known || inode.local_only || inode.deleted() || inode.vanished() ||
          (inode.writer != nullptr && Tree::changing(inode));
+}
+
+bool known(NameTable::Slot slot) {
+  return slot.node() != nullptr ? known(inode_at(slot)) : slot.record()->stored_known;
 }
 
 /// Some files of the inode's directory are being looked at: when that has ended it is known whether
@@ -49,6 +55,13 @@ bool AttributeLoader::may_carry(const Inode& inode) const {
   const bool marked = inode.directory != nullptr && inode.directory->has_marker;
   if (core_.attributes == Mode::full || marked || !inode.named()) return true;
   return inode.parent->directory->carried == Carried::some;
+}
+
+bool AttributeLoader::settled(const Inode& directory, const NameRecord& record) const {
+  if (record.stored_known || core_.attributes == Mode::none) return true;
+  if (core_.attributes == Mode::full || record.has_marker) return false;
+  const DirectoryState& state = *directory.directory;
+  return state.carried != Carried::some && state.sampling == 0;
 }
 
 bool AttributeLoader::settled(const Inode& inode) const {
@@ -145,25 +158,30 @@ void AttributeLoader::ensure(const InodePtr& inode, Done<void> done) {
 /// The files behind this one that are worth asking for now: none for a lone question, more and more
 /// while they come in order.
 std::vector<InodePtr> AttributeLoader::neighbours(const InodePtr& inode) {
-  DirectoryState& state = *inode->parent->directory;
-  auto at = state.children.upper_bound(state.last_asked);
+  const InodePtr directory = inode->parent;
+  DirectoryState& state = *directory->directory;
   // What was known already may have been passed over.
-  for (uint32_t skipped = 0; skipped < most_skipped && at != state.children.end() &&
-                             at->second != inode && known(*at->second);
-       ++skipped) {
-    ++at;
-  }
-  const bool in_order = at != state.children.end() && at->second == inode;
+  uint32_t skipped = 0;
+  bool in_order = false;
+  state.children.visit(state.last_asked, [&](NameTable::Slot slot) {
+    in_order = slot.node() == inode.get();
+    return !in_order && ++skipped <= most_skipped && known(slot);
+  });
   state.asked_in_order = in_order ? state.asked_in_order + 1 : 0;
   state.last_asked = inode->name;
   std::vector<InodePtr> ahead;
   if (!in_order || state.asked_in_order < 2) return ahead;
   const uint32_t window = std::min(most_ahead, 4U << std::min(state.asked_in_order, 4U));
-  uint32_t counted = 0;
-  for (++at; at != state.children.end() && counted < window; ++at) {
-    ++counted;
-    if (at->second->attribute_waiters == nullptr && may_carry(*at->second))
-      ahead.push_back(at->second);
+  std::vector<std::string> names;
+  state.children.visit(inode->name, [&](NameTable::Slot slot) {
+    if (names.size() == window) return false;
+    names.emplace_back(slot.name());
+    return true;
+  });
+  for (const std::string& name : names) {
+    if (known(state.children.find(name))) continue;
+    InodePtr next = core_.tree.child(*directory, name);
+    if (next->attribute_waiters == nullptr && may_carry(*next)) ahead.push_back(std::move(next));
   }
   return ahead;
 }
@@ -176,16 +194,20 @@ void AttributeLoader::listed(const InodePtr& directory) {
     if (core_.attributes != Mode::automatic || state.carried != Carried::unknown) return;
     // The first and the last one: what was put there at different times is seldom alike at both
     // ends.
-    const auto pick = [&](FileType type, auto begin, auto end) {
-      const auto found = std::find_if(begin, end, [type](const auto& child) {
-        return child.second->type == type && !known(*child.second);
-      });
-      if (found == end || std::count(sample.begin(), sample.end(), found->second) > 0) return;
-      sample.push_back(found->second);
+    const auto pick = [&](FileType type, bool last) REQUIRES(core_.tree.mutex) {
+      NameTable::Slot found;
+      const auto look = [&](NameTable::Slot slot) {
+        if (slot.type() == type && !known(slot)) found = slot;
+        return !found;
+      };
+      last ? state.children.each_backwards(look) : state.children.each(look);
+      InodePtr inode = core_.tree.inode_of(*directory, found);
+      if (inode == nullptr || std::count(sample.begin(), sample.end(), inode) > 0) return;
+      sample.push_back(std::move(inode));
     };
     for (const FileType type : {FileType::file, FileType::directory}) {
-      pick(type, state.children.begin(), state.children.end());
-      pick(type, state.children.rbegin(), state.children.rend());
+      pick(type, false);
+      pick(type, true);
     }
     // What it says of them itself; those of others are read when their names are looked up.
     if (directory->binding == Binding::root && !known(*directory) && !has_no_object(*directory))

@@ -38,6 +38,8 @@ class AttributeLoader {
   /// True where the attributes that the tree has may be shown without asking first. Tree::mutex is
   /// held; clang cannot know that the caller's tree is the one of `core_`.
   bool settled(const Inode& inode) const NO_THREAD_SAFETY_ANALYSIS;
+  /// The same of a name in `directory` that has a record.
+  bool settled(const Inode& directory, const NameRecord& record) const NO_THREAD_SAFETY_ANALYSIS;
 
   /// Calls `ready` once the directory's sample, if one is under way, has been answered.
   void when_sampled(const InodePtr& directory, Callback<void()> ready) EXCLUDES(core_.tree.mutex);

@@ -153,6 +153,12 @@ void AttributeOperations::read_link(const InodePtr& inode, Done<std::string> don
       {0, size}, {},
       core_.tracked<Slices>([this, inode, reader = std::move(reader),
                              done = std::move(done)](Result<Slices> slices) mutable {
+        // Where this mount is deleting or renaming the link, what becomes of the name tells more.
+        if (!slices && core_.is_leaving(inode)) {
+          return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
+            read_link(inode, std::move(done));
+          });
+        }
         if (!slices) return done(slices.error());
         std::string text = to_text(*slices);
         if (text.find('\0') != std::string::npos)

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "fs/inode_record.h"
+
 namespace penstock {
 namespace {
 
@@ -19,6 +21,10 @@ struct DirectoryHandle {
 };
 
 DirectoryHandle* handle_of(HandleId id) { return reinterpret_cast<DirectoryHandle*>(id); }
+
+uint64_t object_size(NameTable::Slot slot) {
+  return slot.node() != nullptr ? inode_at(slot).size : slot.record()->size;
+}
 
 /// Of a name that is not known any more: it exists, and who wants to know more looks it up.
 DirectoryEntry dropped_entry(const Listing::Entry& name, uint64_t next_cookie) {
@@ -94,20 +100,26 @@ DirectoryEntry DirectoryReads::dot_entry(const InodePtr& directory, uint64_t coo
           .attributes = core_.tree.attributes(*inode)};
 }
 
-DirectoryEntry DirectoryReads::known_entry(const InodePtr& inode, uint64_t next_cookie, bool plus) {
-  DirectoryEntry entry{.name = inode->name,
-                       .next_cookie = next_cookie,
-                       .attributes = core_.tree.attributes(*inode),
-                       .ttl = core_.tree.left(*inode)};
-  const bool settled = attributes_.settled(*inode);
-  // A symbolic link is short, and what has no contents is empty: others are regular files.
-  entry.attributes.type_known =
-      settled || inode->type == FileType::directory || inode->size > longest_link_target;
+DirectoryEntry DirectoryReads::known_entry(const Inode& directory, NameTable::Slot slot,
+                                           uint64_t next_cookie, bool plus) {
+  const bool settled = slot.node() != nullptr ? attributes_.settled(inode_at(slot))
+                                              : attributes_.settled(directory, *slot.record());
+  DirectoryEntry entry{
+      .name = std::string(slot.name()), .next_cookie = next_cookie, .attributes = {}};
   if (plus && settled) {
+    const InodePtr inode = core_.tree.inode_of(directory, slot);
+    entry.ttl = core_.tree.left(*inode);
     entry.attributes = core_.tree.show(*inode);
+    entry.attributes.type_known = true;
     Tree::give_reference(*inode);
     entry.referenced = true;
+    return entry;
   }
+  entry.attributes = slot.node() != nullptr ? core_.tree.attributes(inode_at(slot))
+                                            : core_.tree.attributes(*slot.record());
+  // A symbolic link is short, and what has no contents is empty: others are regular files.
+  entry.attributes.type_known =
+      settled || slot.type() == FileType::directory || object_size(slot) > longest_link_target;
   return entry;
 }
 
@@ -122,8 +134,9 @@ void DirectoryReads::take_names(const Read& read, std::vector<DirectoryEntry>& e
     const Listing::Entry& name = listing.entries[i];
     const uint64_t next_cookie = i + 1 + first_entry_cookie;
     // What has the name by now: since the walk came by it may have been replaced.
-    if (const InodePtr inode = core_.tree.child(directory, name.name)) {
-      entries.push_back(known_entry(inode, next_cookie, read.request.plus));
+    const NameTable::Slot slot = directory.directory->children.find(name.name);
+    if (slot) {
+      entries.push_back(known_entry(directory, slot, next_cookie, read.request.plus));
     } else if (directory.directory->evictions != listing.evictions_at_start) {
       entries.push_back(dropped_entry(name, next_cookie));
     }

@@ -39,8 +39,8 @@ class DirectoryReads {
       REQUIRES(core_.tree.mutex);
   DirectoryEntry dot_entry(const InodePtr& directory, uint64_t cookie) const
       REQUIRES(core_.tree.mutex);
-  DirectoryEntry known_entry(const InodePtr& inode, uint64_t next_cookie, bool plus)
-      REQUIRES(core_.tree.mutex);
+  DirectoryEntry known_entry(const Inode& directory, NameTable::Slot slot, uint64_t next_cookie,
+                             bool plus) REQUIRES(core_.tree.mutex);
 
   FsCore& core_;
   AttributeLoader& attributes_;

@@ -10,12 +10,27 @@ namespace {
 
 /// How many names are looked at under the lock at once: a tenth of a millisecond.
 constexpr uint64_t names_at_once = 500;
+/// How many names the kernel is asked to let go at once, at most.
+constexpr size_t most_asked_for = 100'000;
+
+/// Nothing but the kernel's memory of it keeps the file.
+bool may_be_let_go(NameTable::Slot slot) {
+  const auto* inode = static_cast<const Inode*>(slot.node());
+  return inode != nullptr && inode->type == FileType::file && inode->handles == 0 &&
+         inode->references > 0;
+}
 
 }  // namespace
 
-bool Tree::disposable(const InodePtr& inode) {
-  // Beside the two of the tree itself, a pointer is somebody's who has just looked it up.
+bool Tree::disposable(const DirectoryState& in, NameTable::Slot slot) {
+  // A listing under way takes from its pages no name that was changed here since it began: it finds
+  // that name here when it ends.
+  if (!in.changed.empty() && in.changed.contains(std::string(slot.name()))) return false;
+  if (slot.record() != nullptr) return true;
+  // Beside the two of the tree and of this function, a pointer is somebody's who has just looked it
+  // up.
   constexpr long own_pointers = 2;
+  const InodePtr inode = find(slot.id());
   const DirectoryState* directory = inode->directory.get();
   return inode.use_count() == own_pointers && inode->references == 0 && inode->handles == 0 &&
          inode->writer == nullptr && inode->busy == 0 && inode->leaving == 0 &&
@@ -35,9 +50,7 @@ void Tree::erase(const Inode& inode) {
 }
 
 /// A tenth less than allowed, so that this does not run for every new name.
-uint64_t Tree::eviction_target() const {
-  return metadata_.max_entries - metadata_.max_entries / 10;
-}
+uint64_t Tree::eviction_target() const { return metadata_.memory - metadata_.memory / 10; }
 
 Tree::Eviction Tree::begin_eviction() {
   Eviction eviction;
@@ -47,7 +60,7 @@ Tree::Eviction Tree::begin_eviction() {
 
 bool Tree::evict_some(Eviction& eviction) {
   uint64_t looked_at = 0;
-  while (inodes_.size() > eviction_target() && looked_at < names_at_once) {
+  while (bytes() > eviction_target() && looked_at < names_at_once) {
     if (eviction.directory == nullptr) {
       if (eviction.directories_left == 0) return false;
       --eviction.directories_left;
@@ -58,47 +71,53 @@ bool Tree::evict_some(Eviction& eviction) {
     }
     looked_at += 1 + evict_children(eviction, names_at_once - looked_at);
   }
-  return inodes_.size() > eviction_target();
+  return bytes() > eviction_target();
 }
 
 uint64_t Tree::evict_children(Eviction& eviction, uint64_t most) {
   const InodePtr directory = eviction.directory;
-  DirectoryState& state = *directory->directory;
-  const uint64_t target = eviction_target();
+  const NameTable& names = directory->directory->children;
   uint64_t looked_at = 0;
-  auto it = state.children.upper_bound(eviction.after);
-  while (state.tree_walks == 0 && it != state.children.end() && inodes_.size() > target) {
-    if (++looked_at > most) {
-      // What is before it in the map has been looked at and stays.
-      eviction.after = it == state.children.begin() ? "" : std::prev(it)->first;
-      return looked_at;
+  bool ended = directory->directory->tree_walks > 0;
+  while (!ended && bytes() > eviction_target()) {
+    if (looked_at == most) return looked_at;
+    ++looked_at;
+    NameTable::Slot next;
+    ended = names.visit(eviction.after, [&next](NameTable::Slot slot) {
+      next = slot;
+      return false;
+    });
+    if (ended) break;
+    eviction.after = next.name();
+    if (disposable(*directory->directory, next)) {
+      drop(directory, eviction.after);
+    } else if (may_be_let_go(next) && eviction.kernel_holds.size() < most_asked_for) {
+      eviction.kernel_holds.emplace_back(directory->id, eviction.after);
     }
-    if (!disposable(it->second)) {
-      const Inode& kept = *it->second;
-      if (kept.type == FileType::file && kept.handles == 0 && kept.references > 0 &&
-          eviction.kernel_holds.size() < inodes_.size() - target)
-        eviction.kernel_holds.emplace_back(directory->id, it->first);
-      ++it;
-      continue;
-    }
-    const InodePtr inode = std::move(it->second);
-    it = state.children.erase(it);
-    if (inode->directory != nullptr) --state.subdirectories;
-    inode->parent.reset();
-    inode->binding = Binding::vanished;
-    erase(*inode);
-    state.doubt_absences();
-    ++state.evictions;
   }
   eviction.directory.reset();
   return looked_at;
 }
 
+void Tree::drop(const InodePtr& directory, const std::string& name) {
+  DirectoryState& state = *directory->directory;
+  if (const NamedNode* node = state.children.find(name).node()) {
+    const InodePtr inode = find(node->id);
+    inode->parent.reset();
+    inode->binding = Binding::vanished;
+    state.children.erase(name);
+    erase(*inode);
+  } else {
+    state.children.erase(name);
+  }
+  state.doubt_absences();
+  ++state.evictions;
+}
+
 std::vector<std::pair<InodeId, std::string>> Tree::end_eviction(Eviction eviction) {
-  const bool kept = inodes_.size() <= eviction_target();
+  const bool kept = bytes() <= eviction_target();
   // Where all of it is in use, the next try is worth its while when there is notably more.
-  crowded_at_ = kept ? metadata_.max_entries
-                     : std::max(metadata_.max_entries, inodes_.size() + inodes_.size() / 20);
+  crowded_at_ = kept ? metadata_.memory : std::max(metadata_.memory, bytes() + bytes() / 20);
   if (kept) eviction.kernel_holds.clear();
   return std::move(eviction.kernel_holds);
 }

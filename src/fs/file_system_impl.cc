@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "base/memory_budget.h"
 #include "fs/attribute_loader.h"
 #include "fs/attribute_operations.h"
 #include "fs/committer.h"
@@ -95,9 +96,9 @@ class FileSystemImpl final : public MountedFileSystem {
     if (found == nullptr || !core_->tree.name_key(*found)) return std::nullopt;
     return core_->tree.path_of(*found);
   }
-  uint64_t known_names() override {
+  Known known() override {
     const MutexLock lock(core_->tree.mutex);
-    return core_->tree.size();
+    return {.names = core_->tree.size(), .bytes = core_->tree.bytes()};
   }
 
   void lookup(InodeId parent, std::string name, Done<Entry> done) override {
@@ -433,7 +434,9 @@ class FileSystemImpl final : public MountedFileSystem {
 
 std::unique_ptr<MountedFileSystem> make_file_system(FileSystemParts parts, std::string prefix,
                                                     const MountOptions& mount,
-                                                    const MetadataOptions& metadata) {
+                                                    const MetadataOptions& asked) {
+  MetadataOptions metadata = asked;
+  if (metadata.memory == 0) metadata.memory = default_metadata_memory();
   std::string& id = parts.identity.id;
   std::random_device random;
   if (id.empty()) id = fmt::format("{:08x}{:08x}", random(), random());

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <list>
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -14,8 +13,9 @@
 #include "base/scheduler.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
-#include "fs/attributes.h"
-#include "fs/freshness.h"
+#include "fs/names/attributes.h"
+#include "fs/names/freshness.h"
+#include "fs/names/name_table.h"
 #include "penstock/file_system.h"
 
 namespace penstock {
@@ -27,8 +27,7 @@ using InodePtr = std::shared_ptr<Inode>;
 /// What a directory knows of its children. A directory is a prefix; it may or may not have a marker
 /// object "dir/".
 struct DirectoryState {
-  std::map<std::string, InodePtr, std::less<>> children;  ///< In byte order, as listings are.
-  uint32_t subdirectories = 0;                            ///< Of `children`.
+  NameTable children;      ///< A node among them is an Inode, see Tree::find.
   bool complete = false;   ///< `children` held every name when it was `listed`.
   Told listed;             ///< For as long as its newest name says.
   bool own = false;        ///< Made by this mount: its emptiness was its own doing.
@@ -91,6 +90,9 @@ struct DirectoryState {
   uint64_t doubts = 0;              ///< How often doubt_absences was called.
   uint64_t evictions = 0;   ///< How often names were dropped from `children` for their number.
   uint32_t tree_walks = 0;  ///< Walks over `children` that are under way: none is dropped.
+
+  /// Nothing is known of its names and nothing of it is under way: what a NameRecord has is all.
+  bool pristine() const;
 };
 
 /// What an inode stands for.
@@ -104,19 +106,17 @@ enum class Binding : uint8_t {
              ///< meets it fails with Code::changed.
 };
 
-/// One file or directory. Every field is guarded by Tree::mutex, except the constant ones.
-struct Inode {
-  Inode(InodeId the_id, FileType the_type) : id(the_id), type(the_type) {
+/// One file or directory while the kernel refers to it, programs have it open, or something of it
+/// is under way; of other names a NameRecord is kept. Every field is guarded by Tree::mutex, except
+/// the constant ones.
+struct Inode : NamedNode {
+  Inode(InodeId the_id, FileType the_type) : NamedNode(the_id, the_type) {
     if (type == FileType::directory) directory = std::make_unique<DirectoryState>();
   }
-
-  const InodeId id;
-  const FileType type;  ///< What the key tells: a directory, or a file for everything else.
 
   InodeId number = 0;  ///< Of a hard link: Attributes::number.
   Binding binding = Binding::named;
   InodePtr parent;          ///< While `named`; else null.
-  std::string name;         ///< In `parent`, or the last one that it had.
   InodeId was_in = 0;       ///< The directory that it had that name in.
   uint64_t references = 0;  ///< Lookups that the kernel has not forgotten yet.
   uint32_t handles = 0;     ///< Open handles of any kind.
@@ -132,9 +132,7 @@ struct Inode {
   int64_t modified_s = 0;
   bool modified_told = false;
   std::optional<FileType> shown_as;  ///< What programs were told it is: that does not change.
-  /// Whether its object must be restored before it can be read, as far as was told; unknown: it is
-  /// one of Intelligent-Tiering, which a listing does not say it of.
-  enum class Archive : uint8_t { no, unknown, yes };
+  using Archive = NameRecord::Archive;
   Archive archive = Archive::no;
   std::string link_target;  ///< Of a symbolic link, for `etag`; empty: not read yet.
   bool stored_known =

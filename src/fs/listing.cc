@@ -148,13 +148,17 @@ void DirectoryLoader::end_tree_walk(const Inode& directory, Listing& walk) {
 }
 
 void DirectoryLoader::copy_names(const Inode& directory, Listing& walk, size_t index) {
-  const auto& children = directory.directory->children;
+  const NameTable& names = directory.directory->children;
   while (!walk.done && walk.entries.size() <= index) {
-    auto next =
-        walk.entries.empty() ? children.begin() : children.upper_bound(walk.entries.back().name);
-    for (size_t i = 0; i < names_at_a_time && next != children.end(); ++i, ++next)
-      walk.entries.push_back({next->first, next->second->type});
-    if (next == children.end()) end_tree_walk(directory, walk);
+    size_t copied = 0;
+    const auto copy = [&](NameTable::Slot slot) {
+      if (++copied > names_at_a_time) return false;
+      walk.entries.push_back({std::string(slot.name()), slot.type()});
+      return true;
+    };
+    // The walk's own strings may move while names are added to it.
+    const std::string last = walk.entries.empty() ? "" : walk.entries.back().name;
+    if (last.empty() ? names.each(copy) : names.visit(last, copy)) end_tree_walk(directory, walk);
   }
 }
 
@@ -172,18 +176,25 @@ void DirectoryLoader::note_opened(const InodePtr& directory) {
     // data are read on for longer than that.
     if (parent == nullptr || !parent->directory->complete) return;
     DirectoryState& walk = *parent->directory;
-    auto next = walk.last_opened.empty() ? walk.children.begin()
-                                         : walk.children.upper_bound(walk.last_opened);
-    while (next != walk.children.end() && next->second->type != FileType::directory) ++next;
-    const bool in_order = next != walk.children.end() && next->second == directory;
+    // Only names are asked for their kind: what is listed ahead gets an inode.
+    const auto next_after = [&walk](const std::string& name) {
+      NameTable::Slot found;
+      walk.children.visit(name, [&found](NameTable::Slot slot) {
+        if (slot.type() == FileType::directory) found = slot;
+        return !found;
+      });
+      return found;
+    };
+    NameTable::Slot next = next_after(walk.last_opened);
+    const bool in_order = next && next.node() == directory.get();
     walk.walk_length = in_order ? walk.walk_length + 1 : 0;
     walk.last_opened = directory->name;
     if (walk.walk_length < 2) return;
     const uint32_t ahead = std::min(max_walk_ahead, 4U << std::min(walk.walk_length, 3U));
     uint32_t counted = 0;
-    for (++next; next != walk.children.end() && counted < ahead; ++next) {
-      const InodePtr& sibling = next->second;
-      if (sibling->type != FileType::directory) continue;
+    while (counted < ahead && (next = next_after(std::string(next.name())))) {
+      const InodePtr sibling = core_.tree.inode_of(*parent, next);
+      next = NameTable::Slot(sibling.get());
       ++counted;
       const bool known = core_.tree.listing_fresh(*sibling) || may_go_on(*sibling);
       if (known || sibling->directory->listing != nullptr) continue;

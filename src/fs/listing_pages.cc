@@ -2,6 +2,7 @@
 // The pages of listings: what is asked for, and what they tell of a directory's names.
 #include <algorithm>
 
+#include "fs/inode_record.h"
 #include "fs/listing.h"
 
 namespace penstock {
@@ -139,54 +140,60 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const A
         std::string_view(common).substr(prefix, common.size() - prefix - 1));
     if (!shown || overtaken(*shown) || core_.tree.is_own(*directory, *shown)) continue;
     // Where a file of this name came first, its entry becomes the directory's.
-    listing.add(*shown, core_.tree.learn_directory(directory, *shown, asked.at)->type);
+    listing.add(*shown, core_.tree.learn_listed_directory(directory, *shown, asked.at));
   }
 }
 
 void DirectoryLoader::apply_file(const InodePtr& directory, Listing& listing,
                                  const std::string& name, const ObjectInfo& object,
                                  Scheduler::Time asked) {
-  const InodePtr known = core_.tree.child(*directory, name);
+  const NameTable::Slot known = directory->directory->children.find(name);
   // A directory of this name hides the file; this listing has it too, unless it has gone.
-  if (known != nullptr && known->type == FileType::directory) {
+  if (known && known.type() == FileType::directory) {
     listing.hidden.push_back({name, object, asked});
     return;
   }
   listing.add(name, FileType::file);
   // While the page was under way another answer told of another version of this name. Which of the
   // two is newer nobody can say: whoever needs to know asks.
-  if (known != nullptr && known->etag != object.etag && known->told.at > asked) {
-    known->told = {};
+  if (known && told_of(known).at > asked && etag_of(known) != object.etag) {
+    told_of(known) = {};
     return;
   }
-  core_.tree.learn_file(directory, name, object, asked);
+  core_.tree.learn_listed_file(directory, name, object, asked);
 }
 
 void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
   DirectoryState& state = *directory->directory;
-  std::vector<InodePtr> gone;
+  std::vector<std::string> gone;
   // What is missing may have been renamed already, with the directory.
   const bool moving = core_.leaving(*directory) || listing.moved;
-  for (const auto& [name, inode] : state.children) {
-    if (listing.has(name)) continue;
+  state.children.each([&](NameTable::Slot slot) REQUIRES(core_.tree.mutex) {
+    const std::string name(slot.name());
+    if (listing.has(name)) return true;
     const auto changed = state.changed.find(name);
     const bool own_change =
         changed != state.changed.end() && changed->second > listing.changes_at_start;
     // A name that somebody has looked up since the listing began may be younger than its page.
-    const bool seen_since = inode->told.at > listing.started;
-    if (own_change || moving || seen_since || core_.tree.keeps(*inode)) {
-      listing.add(name, inode->type);
+    const bool seen_since = told_of(slot).at > listing.started;
+    const bool kept = slot.node() != nullptr && core_.tree.keeps(inode_at(slot));
+    if (own_change || moving || seen_since || kept) {
+      listing.add(name, slot.type());
     } else {
-      gone.push_back(inode);
+      gone.push_back(name);
     }
-  }
-  for (const InodePtr& inode : gone) core_.tree.detach(inode, Binding::vanished);
+    return true;
+  });
+  for (const std::string& name : gone) core_.tree.displace(*directory, name, Binding::vanished);
   for (const Listing::Hidden& file : listing.hidden) {
     if (!listing.has(file.name)) apply_file(directory, listing, file.name, file.object, file.asked);
   }
   // Of a directory no listing tells an age, but what is known to lie below it does.
-  for (const auto& [name, inode] : state.children) {
-    if (inode->directory != nullptr) listing.note_age(inode->directory->oldest_ns);
+  if (state.children.subdirectories() > 0) {
+    state.children.each([&listing](NameTable::Slot slot) {
+      if (slot.type() == FileType::directory) listing.note_age(oldest_below(slot));
+      return true;
+    });
   }
   state.oldest_ns = listing.oldest_ns;
   if (directory->named() && !listing.entries.empty())
@@ -247,7 +254,7 @@ void DirectoryLoader::refresh_around(const InodePtr& directory, const std::strin
             note_page(directory, *page_names, asked.at, component.substr(0, shorter),
                       page->continuation.empty() ? "" : last_of(*page).substr(asked.prefix.size()));
             if (covers(*page, asked.prefix + component) && !core_.leaving(*directory) &&
-                core_.tree.child(*directory, name) == nullptr) {
+                !directory->directory->children.contains(name)) {
               core_.tree.note_absent(*directory, name, asked.at);
             }
           }

@@ -72,8 +72,12 @@ class MountedFileSystem : public FileSystem {
   virtual std::vector<UnstoredFile> unstored() = 0;
   /// Where an inode is, from the mountpoint; nothing where it has no name any more. Thread-safe.
   virtual std::optional<std::string> path_of(InodeId inode) = 0;
-  /// Names that are kept in memory. Thread-safe.
-  virtual uint64_t known_names() = 0;
+  /// Names that are kept in memory, and the bytes that they take there. Thread-safe.
+  struct Known {
+    uint64_t names = 0;
+    uint64_t bytes = 0;
+  };
+  virtual Known known() = 0;
 };
 
 /// The file system of the keys under `prefix` (empty or ending in "/"). The parts must outlive it;

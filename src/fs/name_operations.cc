@@ -117,8 +117,7 @@ void NameOperations::check_empty(const InodePtr& directory, Done<void> done) {
     Result<std::string> prefix = core_.tree.key_of(*directory);
     if (prefix) request.prefix = std::move(*prefix);
     if (!prefix) gone = prefix.error();
-    for (const auto& [name, inode] : directory->directory->children)
-      busy |= core_.tree.keeps(*inode);
+    busy = core_.tree.keeps_below(*directory);
   }
   if (gone) return done(*gone);
   if (busy) return done(Error(Code::not_empty));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "fs/core.h"
+#include "fs/inode_record.h"
 
 namespace penstock {
 namespace {
@@ -30,7 +31,14 @@ void forget_age(Inode& inode) {
   inode.told = {};
   if (inode.directory == nullptr) return;
   inode.directory->doubt_absences();
-  for (const auto& [name, child] : inode.directory->children) forget_age(*child);
+  inode.directory->children.each([](NameTable::Slot slot) {
+    if (slot.node() != nullptr) {
+      forget_age(inode_at(slot));
+    } else {
+      slot.record()->told = {};
+    }
+    return true;
+  });
 }
 
 }  // namespace

@@ -375,7 +375,7 @@ std::vector<InodePtr> NameOperations::files_below(const InodePtr& above) {
     InodePtr inode = std::move(look.back());
     look.pop_back();
     if (inode->directory != nullptr) {
-      for (const auto& [name, child] : inode->directory->children) look.push_back(child);
+      core_.tree.each_inode(*inode, [&look](const InodePtr& child) { look.push_back(child); });
     } else {
       found.push_back(std::move(inode));
     }
@@ -383,7 +383,7 @@ std::vector<InodePtr> NameOperations::files_below(const InodePtr& above) {
   return found;
 }
 
-std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) const {
+std::vector<InodePtr> NameOperations::dirty_below(const InodePtr& above) {
   std::vector<InodePtr> found = files_below(above);
   std::erase_if(found, [](const InodePtr& inode) {
     const bool dirty = inode->stored_dirty || (inode->writer != nullptr && inode->writer->dirty());
@@ -481,7 +481,14 @@ void NameOperations::forget_markers(const InodePtr& above) {
     look.pop_back();
     if (inode->directory == nullptr) continue;
     inode->etag.clear();
-    for (const auto& [name, child] : inode->directory->children) look.push_back(child);
+    inode->directory->children.each([&](NameTable::Slot slot) REQUIRES(core_.tree.mutex) {
+      if (slot.node() != nullptr) {
+        look.push_back(core_.tree.find(slot.id()));
+      } else if (slot.type() == FileType::directory) {
+        slot.record()->set_etag("");
+      }
+      return true;
+    });
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/wall_clock.h"
 #include "fs/content_types.h"
+#include "fs/inode_record.h"
 #include "fs/lock_name.h"
 #include "fs/own_names.h"
 
@@ -50,7 +51,7 @@ Tree::Tree(std::string prefix, const MountOptions& mount, const MetadataOptions&
       kernel_(kernel),
       mounted_at_ns_(wall_clock_ns()) {
   const MutexLock lock(mutex);
-  crowded_at_ = metadata_.max_entries;
+  crowded_at_ = metadata_.memory;
   root_ = make(FileType::directory);
   root_->binding = Binding::root;
   root_->references = 1;
@@ -65,16 +66,15 @@ Tree::~Tree() {
   }
 }
 
-InodePtr Tree::make(FileType type) {
-  auto inode = std::make_shared<Inode>(next_id_++, type);
+InodePtr Tree::make(FileType type, InodeId id) {
+  auto inode = std::make_shared<Inode>(id, type);
   inode->mtime_ns = inode->ctime_ns = mounted_at_ns_;
-  if (type == FileType::directory)
+  if (type == FileType::directory) {
     inode->directory->use = by_use_.insert(by_use_.end(), inode.get());
-  inodes_.emplace(inode->id, inode);
-  if (inodes_.size() > crowded_at_ && crowded_) {
-    crowded_at_ = std::numeric_limits<uint64_t>::max();  // until that has been done
-    crowded_();
+    inode->directory->children.count_into(names_, record_bytes_);
   }
+  inodes_.emplace(inode->id, inode);
+  check_bound();
   return inode;
 }
 
@@ -157,22 +157,16 @@ bool Tree::is_own(const Inode& directory, std::string_view name) const {
   return &directory == root_.get() && name == own_name;
 }
 
-InodePtr Tree::child(const Inode& directory, std::string_view name) const {
-  const auto it = directory.directory->children.find(name);
-  return it == directory.directory->children.end() ? nullptr : it->second;
-}
-
 InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, FileType type) {
   InodePtr inode = make(type);
-  if (const InodePtr old = child(*directory, name)) {
-    inode->unseen = old->references > 0;
-    detach(old, Binding::vanished);
-  }
+  NameTable& names = directory->directory->children;
+  if (const NamedNode* old = names.find(name).node())
+    inode->unseen = static_cast<const Inode*>(old)->references > 0;
+  displace(*directory, name, Binding::vanished);
   inode->parent = directory;
   inode->name = name;
   told_own(*inode, scheduler_.now());
-  directory->directory->children.emplace(name, inode);
-  if (type == FileType::directory) ++directory->directory->subdirectories;
+  names.insert(*inode);
   directory->directory->absent.erase(name);
   directory->directory->taken.erase(name);
   return inode;
@@ -207,18 +201,16 @@ void Tree::detach(const InodePtr& inode, Binding how) {
   if (!inode->named()) return;
   if (how == Binding::vanished && inode->references > 0)
     kernel_.forget_entry(inode->parent->id, inode->name);
-  auto& siblings = inode->parent->directory->children;
-  const auto it = siblings.find(inode->name);
-  if (it != siblings.end() && it->second == inode) {
-    siblings.erase(it);
-    if (inode->directory) --inode->parent->directory->subdirectories;
-  }
+  NameTable& siblings = inode->parent->directory->children;
+  if (siblings.find(inode->name).node() == inode.get()) siblings.erase(inode->name);
   inode->was_in = inode->parent->id;
   inode->parent.reset();
   inode->binding = how;
   if (inode->directory) {
-    while (!inode->directory->children.empty())
-      detach(InodePtr(inode->directory->children.begin()->second), Binding::vanished);
+    std::vector<InodePtr> below;
+    each_inode(*inode, [&below](const InodePtr& child) { below.push_back(child); });
+    for (const InodePtr& child : below) detach(child, Binding::vanished);
+    inode->directory->children.clear();
   }
   drop_if_unused(inode);
 }
@@ -240,41 +232,36 @@ bool Tree::changing(const Inode& inode) {
 }
 
 bool Tree::keeps(const Inode& inode) const {
-  if (changing(inode)) return true;
-  if (inode.directory == nullptr) return false;
-  const auto& children = inode.directory->children;
-  return std::any_of(children.begin(), children.end(),
-                     [this](const auto& child) REQUIRES(mutex) { return keeps(*child.second); });
+  return changing(inode) || (inode.directory != nullptr && keeps_below(inode));
+}
+
+bool Tree::keeps_below(const Inode& directory) const {
+  const NameTable& children = directory.directory->children;
+  if (children.nodes() == 0) return false;
+  return !children.each([this](NameTable::Slot slot) REQUIRES(mutex) {
+    return slot.node() == nullptr || !keeps(static_cast<const Inode&>(*slot.node()));
+  });
 }
 
 void Tree::move(const InodePtr& inode, const InodePtr& directory, const std::string& name) {
-  if (const InodePtr old = child(*directory, name); old && old != inode)
-    detach(old, Binding::deleted);
+  if (directory->directory->children.find(name).node() != inode.get())
+    displace(*directory, name, Binding::deleted);
   inode->parent->directory->children.erase(inode->name);
-  if (inode->directory) --inode->parent->directory->subdirectories;
-  if (inode->directory) ++directory->directory->subdirectories;
   inode->parent = directory;
   inode->name = name;
-  directory->directory->children[name] = inode;
+  directory->directory->children.insert(*inode);
   directory->directory->absent.erase(name);
 }
 
 void Tree::exchange(const InodePtr& one, const InodePtr& other) {
-  const auto move_count = [](const InodePtr& from, const InodePtr& to) {
-    if (from->directory == nullptr) return;
-    --from->parent->directory->subdirectories;
-    ++to->parent->directory->subdirectories;
-  };
-  move_count(one, other);
-  move_count(other, one);
   for (const InodePtr& each : {one, other}) {
     names_changed(*each->parent);
     each->ctime_ns = wall_clock_ns();
+    each->parent->directory->children.erase(each->name);
   }
-  one->parent->directory->children[one->name] = other;
-  other->parent->directory->children[other->name] = one;
   std::swap(one->parent, other->parent);
   std::swap(one->name, other->name);
+  for (const InodePtr& each : {one, other}) each->parent->directory->children.insert(*each);
 }
 
 InodePtr Tree::learn_file(const InodePtr& directory, const std::string& name,
@@ -299,7 +286,7 @@ InodePtr Tree::restore(RestoredFile file) {
     path.remove_prefix(slash + 1);
   }
   const auto name = keys.name_of(path);
-  if (path.empty() || !name || child(*directory, *name) != nullptr) return nullptr;
+  if (path.empty() || !name || directory->directory->children.contains(*name)) return nullptr;
   InodePtr inode = add_child(directory, *name, FileType::file);
   inode->stored = parse_attributes(file.metadata);
   inode->stored_known = true;
@@ -346,7 +333,7 @@ void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler
     return learn_object(add_child(directory, name, FileType::file), info, asked);
   }
   told(*inode, info.last_modified_ns, asked);
-  note_archive(*inode, info);
+  inode->archive = archive_of(info);
   if (other) {
     inode->etag = info.etag;
     inode->size = info.size;
@@ -366,17 +353,6 @@ void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler
     learn_metadata(inode, info, asked);
   } else if (!inode->stored_known && inode->type == FileType::file) {
     inode->mtime_ns = info.last_modified_ns;
-  }
-}
-
-void Tree::note_archive(Inode& inode, const ObjectInfo& info) {
-  using enum Inode::Archive;
-  if (info.metadata) {  // a HEAD or a GET: it says what there is to say
-    inode.archive = is_archived(info) ? yes : no;
-  } else if (is_archive_class(info.storage_class)) {
-    inode.archive = yes;
-  } else {
-    inode.archive = is_tiering_class(info.storage_class) ? unknown : no;
   }
 }
 
@@ -450,7 +426,7 @@ void Tree::note_absent(Inode& directory, const std::string& name, Scheduler::Tim
 void Tree::note_taken(Inode& directory, const std::string& name) {
   DirectoryState& state = *directory.directory;
   state.absent.erase(name);
-  if (child(directory, name) == nullptr) {
+  if (!state.children.contains(name)) {
     if (state.taken.size() >= max_absent) state.taken.clear();
     state.taken.insert(name);
     // No listing that began before has it.
@@ -463,11 +439,15 @@ bool Tree::taken(const Inode& directory, const std::string& name) {
   return directory.directory->taken.contains(name);
 }
 
-void Tree::told(Inode& inode, int64_t last_modified_ns, Scheduler::Time asked) {
+Told Tree::told_of(int64_t last_modified_ns, Scheduler::Time asked) const {
   // The answer may have been long on its way, and the object changed meanwhile.
   const Scheduler::Time now = scheduler_.now();
   const std::chrono::nanoseconds lasts = freshness.of_age(age_now(last_modified_ns));
-  inode.told = {now, std::max(lasts - (now - asked), std::chrono::nanoseconds(0))};
+  return {now, std::max(lasts - (now - asked), std::chrono::nanoseconds(0))};
+}
+
+void Tree::told(Inode& inode, int64_t last_modified_ns, Scheduler::Time asked) {
+  inode.told = told_of(last_modified_ns, asked);
 }
 
 void Tree::told_directory(Inode& directory, Scheduler::Time asked) {
@@ -554,7 +534,7 @@ Attributes Tree::attributes(const Inode& inode) const {
   // A directory's own, "." and the ".." of each below, where it was listed; else 1, which programs
   // take for "unknown" as Btrfs has it too.
   if (directory && has_place && inode.directory->complete)
-    result.links = 2 + inode.directory->subdirectories;
+    result.links = 2 + inode.directory->children.subdirectories();
   result.device = inode.stored.device.value_or(0);
   result.mtime_ns = inode.mtime_ns;
   result.ctime_ns = inode.ctime_ns;
@@ -580,6 +560,7 @@ InodePtr Tree::forget(InodeId id, uint64_t count) {
   inode->references -= std::min(inode->references, count);
   if (inode->references == 0) inode->shown_as.reset();
   drop_if_unused(inode);
+  fold(inode);
   return inode;
 }
 

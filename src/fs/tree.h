@@ -14,10 +14,10 @@
 #include "base/mutex.h"
 #include "base/scheduler.h"
 #include "data/write_back/write_back_engine.h"
-#include "fs/freshness.h"
 #include "fs/inode.h"
 #include "fs/kernel_view.h"
 #include "fs/key_names.h"
+#include "fs/names/freshness.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
 
@@ -63,7 +63,13 @@ class Tree {
   /// Whether the name is that of what mounts keep for themselves, and hidden.
   bool is_own(const Inode& directory, std::string_view name) const;
 
-  InodePtr child(const Inode& directory, std::string_view name) const REQUIRES(mutex);
+  /// What has the name, as an inode; null where nothing is known to.
+  InodePtr child(const Inode& directory, std::string_view name) REQUIRES(mutex);
+  /// The same of a slot of the directory's.
+  InodePtr inode_of(const Inode& directory, NameTable::Slot slot) REQUIRES(mutex);
+  /// Calls `visit` for the inodes in the directory, not for names that have a record only.
+  void each_inode(const Inode& directory, const std::function<void(const InodePtr&)>& visit)
+      REQUIRES(mutex);
   /// Puts a new inode under the name (replacing what was there).
   InodePtr add_child(const InodePtr& directory, const std::string& name, FileType type)
       REQUIRES(mutex);
@@ -77,6 +83,8 @@ class Tree {
   /// Takes the inode out of its directory, and what lies below it: `how` is deleted, which the
   /// kernel knows by itself, or vanished, which it is told.
   void detach(const InodePtr& inode, Binding how) REQUIRES(mutex);
+  /// The same of whatever has the name, if anything does.
+  void displace(const Inode& directory, const std::string& name, Binding how) REQUIRES(mutex);
   /// The store has refused a change of the inode's object, which has gone or is another version by
   /// now. What has its name is not known: the name is neither the inode's nor absent.
   void lose(const InodePtr& inode) REQUIRES(mutex);
@@ -92,6 +100,7 @@ class Tree {
   static bool changing(const Inode& inode);
   /// Whether it, or something below it, is changing: then its name stays, whatever the store tells.
   bool keeps(const Inode& inode) const REQUIRES(mutex);
+  bool keeps_below(const Inode& directory) const REQUIRES(mutex);
 
   /// Takes in what the store says of a name: makes the inode or brings it up to date. The kind
   /// decides: a directory hides a file of the same name. An inode that the kernel refers to is one
@@ -100,6 +109,12 @@ class Tree {
   /// Here and below `asked` is when the mount asked: the store may have changed since.
   InodePtr learn_file(const InodePtr& directory, const std::string& name, const ObjectInfo& info,
                       Scheduler::Time asked) REQUIRES(mutex);
+  /// The same of what a listing tells, which makes no inode.
+  void learn_listed_file(const InodePtr& directory, const std::string& name, const ObjectInfo& info,
+                         Scheduler::Time asked) REQUIRES(mutex);
+  /// Returns the type of what has the name then.
+  FileType learn_listed_directory(const InodePtr& directory, const std::string& name,
+                                  Scheduler::Time asked) REQUIRES(mutex);
   /// The file that an earlier mount promised, with the directories above it; null where another
   /// promised name is in the way.
   InodePtr restore(RestoredFile file) REQUIRES(mutex);
@@ -109,9 +124,6 @@ class Tree {
   /// told that it is of another type, another inode takes its name, as above.
   void learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler::Time asked)
       REQUIRES(mutex);
-  /// Inode::archive, by what a listing or an answer tells.
-  static void note_archive(Inode& inode, const ObjectInfo& info);
-
   /// What the store says of the object's age: a change of its metadata alone, by another mount,
   /// shows nowhere else.
   static void compare_modified(Inode& inode, int64_t last_modified_ns);
@@ -169,12 +181,17 @@ class Tree {
   Attributes attributes(const Inode& inode) const REQUIRES(mutex);
   /// For a program, which is told the type for good.
   Attributes show(Inode& inode) const REQUIRES(mutex);
+  /// What a listing shows of a name that has a record; what only its object's metadata tell is not
+  /// all in it.
+  Attributes attributes(const NameRecord& record) const REQUIRES(mutex);
   Entry entry(const InodePtr& inode) REQUIRES(mutex);  ///< Takes a reference.
 
   /// Returns the inode, which may have been the last of it: with it go a writer and readers, whose
   /// ends take locks, so it is to be let go of without the lock.
   [[nodiscard]] InodePtr forget(InodeId id, uint64_t count) REQUIRES(mutex);
-  uint64_t size() const REQUIRES(mutex) { return inodes_.size(); }
+  /// How many names are known, and what they take in memory.
+  uint64_t size() const REQUIRES(mutex) { return names_; }
+  uint64_t bytes() const REQUIRES(mutex);
 
   // eviction.cc: the bound on what is known
 
@@ -206,14 +223,23 @@ class Tree {
   std::vector<InodePtr> writing() REQUIRES(mutex);
 
  private:
-  InodePtr make(FileType type) REQUIRES(mutex);
+  InodePtr make(FileType type, InodeId id) REQUIRES(mutex);
+  InodePtr make(FileType type) REQUIRES(mutex) { return make(type, next_id_++); }
+  /// More is known than before.
+  void check_bound() REQUIRES(mutex);
+  NameRecord& add_record(const InodePtr& directory, const std::string& name, FileType type)
+      REQUIRES(mutex);
+  /// Keeps a record of the inode instead where nobody else has a pointer to it than the caller.
+  void fold(const InodePtr& inode) REQUIRES(mutex);
+  Told told_of(int64_t last_modified_ns, Scheduler::Time asked) const;
   void learn_metadata(const InodePtr& inode, const ObjectInfo& info, Scheduler::Time asked)
       REQUIRES(mutex);
   void drop_if_unused(const InodePtr& inode) REQUIRES(mutex);
   /// Forgets the inode's number; no other inode ever gets it.
   void erase(const Inode& inode) REQUIRES(mutex);
-  static bool disposable(const InodePtr& inode);
+  bool disposable(const DirectoryState& in, NameTable::Slot slot) REQUIRES(mutex);
   uint64_t evict_children(Eviction& eviction, uint64_t most) REQUIRES(mutex);
+  void drop(const InodePtr& directory, const std::string& name) REQUIRES(mutex);
   uint64_t eviction_target() const;
 
   const std::string prefix_;
@@ -223,11 +249,14 @@ class Tree {
   KernelView& kernel_;
   const int64_t mounted_at_ns_;
   InodeId next_id_ GUARDED_BY(mutex) = root_inode;
+  uint64_t names_ GUARDED_BY(mutex) = 0;
+  uint64_t record_bytes_ GUARDED_BY(mutex) = 0;
+  /// After the counts that the tables of names in them add to.
   std::unordered_map<InodeId, InodePtr> inodes_ GUARDED_BY(mutex);
   InodePtr root_;
   std::list<Inode*> by_use_ GUARDED_BY(mutex);  ///< Directories, the last used at the end.
   std::function<void()> crowded_ GUARDED_BY(mutex);
-  uint64_t crowded_at_ GUARDED_BY(mutex) = 0;  ///< How many inodes are too many.
+  uint64_t crowded_at_ GUARDED_BY(mutex) = 0;  ///< How many bytes are too many.
   std::unordered_map<InodeId, std::weak_ptr<Inode>> writing_ GUARDED_BY(mutex);
 };
 

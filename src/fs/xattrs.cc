@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "fs/attributes.h"
+#include "fs/names/attributes.h"
 
 namespace penstock {
 namespace {

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "base/word.h"
-#include "fs/attributes.h"
 #include "fs/intent.h"
 #include "fs/key_names.h"
+#include "fs/names/attributes.h"
 #include "fs/utf8.h"
 #include "fuzz/parsers.h"
 #include "fuzz/target.h"

@@ -196,11 +196,12 @@ class Kernel final : public KernelBoundary {
     KNodePtr node_;
   };
   struct Found {
-    explicit Found(Kernel& kernel) : pinned(kernel) {}
+    explicit Found(Kernel& kernel) : pinned(kernel), held(kernel) {}
     KNodePtr directory;  ///< Of the last name.
     Pin pinned;          ///< The directory, while it is walked to and then.
     std::string name;    ///< Empty: the start itself.
     KNodePtr node;       ///< Null: no such name.
+    Pin held;            ///< That node.
   };
 
   // kernel_requests.cc
@@ -224,6 +225,7 @@ class Kernel final : public KernelBoundary {
   int walk(Process& process, const KNodePtr& start, const std::string& path, Walk how, Found& out);
   int look_up(Process& process, const KNodePtr& directory, const std::string& name, Walk how,
               KNodePtr& out, bool directory_locked);
+  int look_up_last(Process& process, Found& found, Walk how, bool directory_locked);
   int permission(Process& process, const KNodePtr& node);
   int make(Process& process, const Found& where, const char* operation,
            std::vector<std::string> paths, Send send);

@@ -71,7 +71,8 @@ int Kernel::look_up(Process& process, const KNodePtr& directory, const std::stri
         if (still != directory->children.end() && still->second.node == node)
           still->second.expires =
               world.now() + static_cast<Nanos>(answer.entry.entry_timeout * 1e9);
-        unuse(node);
+        // Its dentry may have been dropped meanwhile: then who gets it here is the last who has it.
+        --node->users;
         out = node;
         return 0;
       }
@@ -123,12 +124,18 @@ int Kernel::walk(Process& process, const KNodePtr& start, const std::string& pat
   return names.empty() ? 0 : permission(process, at);
 }
 
+int Kernel::look_up_last(Process& process, Found& found, Walk how, bool directory_locked) {
+  const int error =
+      look_up(process, found.directory, found.name, how, found.node, directory_locked);
+  found.held.set(found.node);
+  return error;
+}
+
 int Kernel::last(Process& process, const KNodePtr& start, const std::string& path, Walk how,
                  Found& out) {
   if (const int error = walk(process, start, path, how, out)) return error;
   if (out.name.empty()) return 0;
-  if (const int error = look_up(process, out.directory, out.name, how, out.node, false))
-    return error;
+  if (const int error = look_up_last(process, out, how, false)) return error;
   return out.node == nullptr ? ENOENT : 0;
 }
 
@@ -163,8 +170,7 @@ int Kernel::open(Process& process, const KNodePtr& start, const std::string& pat
     const Walk final = (flags & O_EXCL) != 0 ? Walk::reval : how;
     {
       const FiberGuard guard(found.directory->lock);
-      if (const int error = look_up(process, found.directory, found.name, final, found.node, true))
-        return error;
+      if (const int error = look_up_last(process, found, final, true)) return error;
       if (found.node == nullptr) return create(process, found, flags, out);
     }
     if ((flags & O_EXCL) != 0) return EEXIST;
@@ -179,8 +185,7 @@ int Kernel::unlink(Process& process, const KNodePtr& start, const std::string& p
     if (const int error = walk(process, start, path, how, found)) return error;
     if (found.name.empty()) return EBUSY;
     const FiberGuard guard(found.directory->lock);
-    if (const int error = look_up(process, found.directory, found.name, how, found.node, true))
-      return error;
+    if (const int error = look_up_last(process, found, how, true)) return error;
     if (found.node == nullptr) return ENOENT;
     if (directory != found.node->directory()) return directory ? ENOTDIR : EISDIR;
     const fuse_ino_t parent = found.directory->id;
@@ -220,9 +225,7 @@ int Kernel::mkdir(Process& process, const KNodePtr& start, const std::string& pa
     if (const int error = walk(process, start, path, how, found)) return error;
     if (found.name.empty()) return EEXIST;
     const FiberGuard guard(found.directory->lock);
-    if (const int error =
-            look_up(process, found.directory, found.name, Walk::reval, found.node, true))
-      return error;
+    if (const int error = look_up_last(process, found, Walk::reval, true)) return error;
     if (found.node != nullptr) return EEXIST;
     return make(process, found, "mkdir", {path_of(*found.directory, found.name)},
                 [this, parent = found.directory->id, name = found.name](fuse_req* r) {
@@ -238,9 +241,7 @@ int Kernel::symlink(Process& process, const KNodePtr& start, const std::string& 
     if (const int error = walk(process, start, path, how, found)) return error;
     if (found.name.empty()) return EEXIST;
     const FiberGuard guard(found.directory->lock);
-    if (const int error =
-            look_up(process, found.directory, found.name, Walk::reval, found.node, true))
-      return error;
+    if (const int error = look_up_last(process, found, Walk::reval, true)) return error;
     if (found.node != nullptr) return EEXIST;
     return make(process, found, "symlink", {path_of(*found.directory, found.name)},
                 [this, target, parent = found.directory->id, name = found.name](fuse_req* r) {
@@ -260,9 +261,7 @@ int Kernel::link(Process& process, const KNodePtr& start, const std::string& fro
     if (const int error = walk(process, start, to, how, target)) return error;
     if (target.name.empty()) return EEXIST;
     const FiberGuard guard(target.directory->lock);
-    if (const int error =
-            look_up(process, target.directory, target.name, Walk::reval, target.node, true))
-      return error;
+    if (const int error = look_up_last(process, target, Walk::reval, true)) return error;
     if (target.node != nullptr) return EEXIST;
     if (source.node->directory()) return EPERM;
     const FiberGuard linked(source.node->lock);
@@ -304,12 +303,9 @@ int Kernel::rename(Process& process, const KNodePtr& start, const std::string& f
     const FiberGuard one(lower->lock);
     std::optional<FiberGuard> two;
     if (higher != lower) two.emplace(higher->lock);
-    if (const int error = look_up(process, source.directory, source.name, how, source.node, true))
-      return error;
+    if (const int error = look_up_last(process, source, how, true)) return error;
     if (source.node == nullptr) return ENOENT;
-    if (const int error =
-            look_up(process, target.directory, target.name, Walk::reval, target.node, true))
-      return error;
+    if (const int error = look_up_last(process, target, Walk::reval, true)) return error;
     for (KNodePtr above = source.directory; above != nullptr && above != root_;
          above = above->parent.lock()) {
       if (above == target.node) return ENOTEMPTY;

@@ -78,6 +78,8 @@ class Maker {
     script_.node.write_back = dice_.one_in(4);
     script_.node.direct_writes = dice_.one_in(2);
     if (dice_.one_in(2)) script_.node.freshness = MetadataOptions::Freshness::adaptive;
+    // Less than what is in use alone: whatever may be forgotten is.
+    if (dice_.one_in(4)) script_.node.names_memory = 1000;
     script_.preempt_one_in = std::vector<uint64_t>{0, 4, 16, 64}[dice_.below(4)];
     CloudOptions& cloud = script_.cloud;
     switch (dice_.below(4)) {

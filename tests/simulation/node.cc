@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation/node.h"
 
-#include "fs/freshness.h"
+#include "fs/names/freshness.h"
 
 namespace penstock::sim {
 namespace {
@@ -73,7 +73,7 @@ Node::Node(World& world, Cloud& cloud, int the_number, GroupPtr the_group,
   context_->processes = &programs;
   MetadataOptions metadata;
   metadata.ttl = options.ttl;
-  metadata.max_entries = options.max_entries;
+  metadata.memory = options.names_memory;
   metadata.freshness = options.freshness;
   context_->features.direct_writes_show = options.direct_writes;
   context_->negative_ttl = Freshness(metadata).kernel_absence();

@@ -23,12 +23,13 @@
 namespace penstock::sim {
 
 struct NodeOptions {
+  static constexpr uint64_t plenty = 1ULL << 30;
   std::chrono::milliseconds ttl{2000};
   MetadataOptions::Freshness freshness = MetadataOptions::Freshness::ttl;
   bool write_back = false;
   /// A kernel that drops the pages of a file that is written to directly: Linux from 6.6 on.
   bool direct_writes = false;
-  uint64_t max_entries = 1'000'000;
+  uint64_t names_memory = plenty;
   uint64_t single_put_size = 16 << 10;
   uint64_t memory = 64ULL << 20;
   std::string prefix;

@@ -118,9 +118,12 @@ void Oracle::check_bytes(int node, const StoreChange& change, const std::string&
       return local.first.first == node && holds(local.second);
     });
   };
-  // While a call is under way that stores the file, writes may come before it or after it.
+  // While a call is under way that stores the file, writes may come before it or after it. One that
+  // names the file (a link, a rename) takes what that has at a moment of its own, and stores it
+  // later.
   const bool now = any_local([&](const LocalFilePtr& local) {
-    return being_stored(node, local) && possible(*local).contains(bytes);
+    return (being_stored(node, local) && possible(*local).contains(bytes)) ||
+           (named_by_a_call(node, local) && local->ever.contains(bytes));
   });
   if (now) {
     commit_points_[node].insert(bytes);
@@ -260,7 +263,10 @@ std::vector<std::string> Oracle::renamed_since(int node, const std::string& path
 }
 
 bool Oracle::being_stored(int node, const LocalFilePtr& local) const {
-  if (!local->commits.empty()) return true;
+  return !local->commits.empty() || named_by_a_call(node, local);
+}
+
+bool Oracle::named_by_a_call(int node, const LocalFilePtr& local) const {
   const auto under_way = [&](const std::string& path) {
     for (std::string at = path; !at.empty(); at = parent_of(at)) {
       const auto busy = busy_.find({node, at});
@@ -270,9 +276,13 @@ bool Oracle::being_stored(int node, const LocalFilePtr& local) const {
     }
     return false;
   };
-  return std::ranges::any_of(open_, [&](const auto& open) {
-    return open.second.local == local && std::ranges::any_of(open.second.paths, under_way);
+  const bool open = std::ranges::any_of(open_, [&](const auto& each) {
+    return each.second.local == local && std::ranges::any_of(each.second.paths, under_way);
   });
+  return open || std::ranges::any_of(names_, [&](const auto& each) {
+           return each.first.first == node && each.second.file == local &&
+                  under_way(each.first.second);
+         });
 }
 
 /// With write-back: what was promised of the path last is not in the bucket yet, or is, and the

@@ -128,7 +128,7 @@ std::string describe(const Script& script) {
   const CloudOptions& cloud = script.cloud;
   std::string text = fmt::format(
       "seed {}; {} mounts, --metadata-ttl {} ms{}{}, prefix '{}'; the store takes {} to {} ms one "
-      "way{}{}; lists {} to {} keys a page\n",
+      "way{}{}{}; lists {} to {} keys a page\n",
       script.seed, script.nodes, script.node.ttl.count(),
       script.node.write_back ? ", --write-back" : "",
       script.node.direct_writes ? ", direct writes" : "", script.node.prefix, cloud.fastest / 1e6,
@@ -136,7 +136,9 @@ std::string describe(const Script& script) {
       cloud.slow_one_in != 0
           ? fmt::format(", one in {} up to {} ms", cloud.slow_one_in, cloud.slow / 1e6)
           : "",
-      cloud.refuse_one_in != 0 ? ", with faults" : "", cloud.list_page_least, cloud.page);
+      cloud.refuse_one_in != 0 ? ", with faults" : "",
+      script.node.names_memory != NodeOptions::plenty ? "; names are forgotten" : "",
+      cloud.list_page_least, cloud.page);
   text += "in the bucket:";
   for (const auto& [key, bytes] : script.objects) text += fmt::format(" {}({})", key, bytes);
   text += "\n";

@@ -277,7 +277,7 @@ WORKLOADS = [
              ("--list-ms", 60, "--synthetic-tree", "bench/:1:50000:10")),
     Workload("ls -l, 1,000,000 names", "12 s", "≥ 1", long_listing(1_000_000, 12.0),
              ("--list-ms", 60, "--synthetic-tree", "bench/:1:1000000:10"), on_request=True,
-             mount=("--metadata-entries", "1100000")),
+             mount=("--metadata-memory", "1GiB")),
     Workload("stat, warm, 4 processes", "40,000/s", "", stat_storm, ("--synthetic-tree", "bench/:100:100:10")),
     Workload("500 creates, 16 threads", "16/30 ms", "≥ 0.9", creates(500, 16 * KIB, 16)),
     Workload("rename of 10,000 objects", "raw copies and deletes", "≥ 0.5", rename_directory(10_000),

@@ -367,10 +367,18 @@ const auto table = std::to_array<MetricRow>({
     {.name = "penstock_known_names",
      .type = Type::Gauge,
      .unit = "names",
-     .help = "Names and attributes of files and directories in memory (`--metadata-entries`)",
+     .help = "Names and attributes of files and directories in memory",
      .read =
          [](Source source, Samples samples) {
-           samples.add(static_cast<double>(source.mount.file_system().known_names()));
+           samples.add(static_cast<double>(source.mount.file_system().known().names));
+         }},
+    {.name = "penstock_metadata_bytes",
+     .type = Type::Gauge,
+     .unit = "bytes",
+     .help = "What these take in memory (of `--metadata-memory`)",
+     .read =
+         [](Source source, Samples samples) {
+           samples.add(static_cast<double>(source.mount.file_system().known().bytes));
          }},
 
     {.name = "penstock_unstored_files",

@@ -141,11 +141,13 @@ std::string state_text(const MetricReading& reading) {
   };
   const double cpu = reading.sum("process_cpu_seconds_total");
   std::string text = fmt::format(
-      "\nmemory    {} of {}: read ahead {}, on demand {}, dirty {}; {:.0f} names; the process has "
+      "\nmemory    {} of {}: read ahead {}, on demand {}, dirty {}; {:.0f} names in {}; the "
+      "process has "
       "{} and used {:.1f} s of CPUs\n",
       size_of(reading.sum("penstock_memory_used_bytes")),
       size_of(reading.sum("penstock_memory_limit_bytes")), use("read_ahead"), use("demand"),
       use("dirty"), reading.sum("penstock_known_names"),
+      size_of(reading.sum("penstock_metadata_bytes")),
       size_of(reading.sum("process_resident_memory_bytes")), cpu);
   const double unstored = reading.sum("penstock_unstored_files");
   const double pending = reading.sum("penstock_pending_files");

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "fs/freshness.h"
+#include "fs/names/freshness.h"
 #include "journal/journal_report.h"
 #include "journal/shared_folder.h"
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "app/tiers/wait_for.h"
-#include "fs/attributes.h"
+#include "fs/names/attributes.h"
 
 namespace penstock {
 namespace {

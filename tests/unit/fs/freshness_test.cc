@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // For how long the mount, and the kernel, believe what the store told.
-#include "fs/freshness.h"
+#include "fs/names/freshness.h"
 
 #include <fmt/format.h>
 

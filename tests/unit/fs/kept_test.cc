@@ -2,7 +2,7 @@
 // What other clients put on their objects, and into them, is kept by every change.
 #include <chrono>
 
-#include "fs/attributes.h"
+#include "fs/names/attributes.h"
 #include "support/catch.h"
 #include "unit/fs/world.h"
 

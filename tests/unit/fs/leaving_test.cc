@@ -318,5 +318,26 @@ TEST_CASE("a directory's rename waits for names in it that are past their check"
   world.file_system->release(world.handle);
 }
 
+TEST_CASE("who reads a link while it is deleted is answered by what became of the name") {
+  OpenFile world;
+  world.memory.set("link", "target", {{"mode", "41471"}});  // 0120777, by another node
+  const InodeId link = world.World::inode("link");
+  world.World::store.hold("Get");
+  const auto read = begin<std::string>(
+      world, [&](Done<std::string> done) { world.file_system->read_link(link, std::move(done)); });
+  world.World::store.hold("Remove");
+  const auto deleted = world.begin_unlink("link");
+  world.memory.erase("link");
+  REQUIRE(world.World::store.release_one("Get"));
+  world.scheduler.run();
+  CHECK_FALSE(read->has_value());
+  let_go_on(world);
+  CHECK(succeeded(deleted));
+  REQUIRE(read->has_value());
+  // The kernel looks the name up again, and finds none.
+  CHECK((*read)->code() == Code::changed);
+  CHECK(world.lookup(root_inode, "link").code() == Code::not_found);
+}
+
 }  // namespace
 }  // namespace penstock::test

@@ -211,7 +211,7 @@ TEST_CASE("a directory that hides a file listed before it shifts no cookie") {
 }
 
 TEST_CASE("the bound on names holds while a listing is under way, and the listing is whole") {
-  World world({.ttl = milliseconds(1'000'000), .max_entries = 1000});
+  World world({.ttl = milliseconds(1'000'000), .memory = 110'000});
   for (int i = 0; i < 900; ++i) world.memory.set(fmt::format("before/n{:04}", i), "x");
   for (int i = 0; i < 3500; ++i) world.memory.set(fmt::format("large/n{:04}", i), "x");
   const auto referenced = [&](const std::string& name) {
@@ -249,11 +249,14 @@ TEST_CASE("the bound on names holds while a listing is under way, and the listin
 }
 
 TEST_CASE("the bound on names holds for names that were looked up one by one") {
-  World world({.ttl = std::chrono::hours(80), .max_entries = 1000});
+  World world({.ttl = std::chrono::hours(80), .memory = 110'000});
   for (int i = 0; i < 1500; ++i) world.memory.set(fmt::format("d{:04}/f", i), "x");
   const auto file = [&](int i) {
     const InodeId directory = world.inode(fmt::format("d{:04}", i));
-    return world.lookup(directory, "f").has_value();
+    const Result<Entry> found = world.lookup(directory, "f");
+    if (found) world.file_system->forget(found->attributes.inode, 1);
+    world.file_system->forget(directory, 1);
+    return found.has_value();
   };
   int found = 0;
   for (int i = 0; i < 1500; ++i) {
@@ -269,6 +272,35 @@ TEST_CASE("the bound on names holds for names that were looked up one by one") {
   world.memory.clear_requests();
   CHECK(file(1499));
   CHECK(world.memory.count("") == 0);
+}
+
+TEST_CASE("what a listing under way leaves to this mount, which changed it, is not forgotten") {
+  World world({.ttl = std::chrono::hours(80), .memory = 110'000});
+  for (int i = 0; i < 1500; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
+  for (int i = 0; i < 1000; ++i) world.memory.set(fmt::format("other/n{:04}", i), "x");
+  const InodeId directory = world.inode("d");
+  const InodeId other = world.inode("other");
+  const InodeId changed = world.lookup(directory, "n1400")->attributes.inode;
+  world.scheduler.advance(std::chrono::seconds(11));
+  world.store.hold("List");
+  Walk walk(world, directory);
+  walk.ask();
+  REQUIRE(world.store.release_one("List"));
+  walk.take();
+  const auto saved = world.run<Attributes>([&](Done<Attributes> done) {
+    world.file_system->setattr(changed, {.mode = 0600}, std::move(done));
+  });
+  REQUIRE(saved);
+  world.file_system->forget(changed, 1);
+  // So many other names that all of the directory's are forgotten.
+  Walk filling(world, other);
+  filling.ask();
+  REQUIRE(world.store.release_last("List"));
+  world.scheduler.run();
+  world.store.release_all();
+  walk.finish();
+  CHECK(walk.names.size() == 1500);
+  CHECK(walk.names.contains("n1400"));
 }
 
 }  // namespace

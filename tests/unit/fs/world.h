@@ -63,11 +63,10 @@ struct World {
     return *std::move(result);
   }
 
+  /// The kernel refers to what it finds from then on.
   Result<Entry> lookup(InodeId parent, const std::string& name) {
-    Result<Entry> found =
-        run<Entry>([&](Done<Entry> done) { file_system->lookup(parent, name, std::move(done)); });
-    if (found) file_system->forget(found->attributes.inode, 1);
-    return found;
+    return run<Entry>(
+        [&](Done<Entry> done) { file_system->lookup(parent, name, std::move(done)); });
   }
   InodeId inode(const std::string& name) {
     return lookup(root_inode, name).value().attributes.inode;

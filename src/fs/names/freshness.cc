@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/freshness.h"
+#include "fs/names/freshness.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/attributes.h"
+#include "fs/names/attributes.h"
 
 #include <fmt/core.h>
 #include <sys/stat.h>

@@ -30,6 +30,7 @@ struct StoredAttributes {
   bool children_carry = false;
   Metadata other;
 
+  bool operator==(const StoredAttributes&) const = default;
   /// True where any of them is there.
   bool any() const noexcept { return mode || type || uid || gid || mtime_ns || atime_ns || target; }
 };
