@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "fs/core.h"
+#include "fs/inode_record.h"
 
 namespace penstock {
 namespace {
@@ -15,9 +16,8 @@ constexpr size_t most_asked_for = 100'000;
 
 /// Nothing but the kernel's memory of it keeps the file.
 bool may_be_let_go(NameTable::Slot slot) {
-  const auto* inode = static_cast<const Inode*>(slot.node());
-  return inode != nullptr && inode->type == FileType::file && inode->handles == 0 &&
-         inode->references > 0;
+  if (slot.type() != FileType::file || references_of(slot) == 0) return false;
+  return slot.node() == nullptr || inode_at(slot).handles == 0;
 }
 
 }  // namespace
@@ -26,11 +26,11 @@ bool Tree::disposable(const DirectoryState& in, NameTable::Slot slot) {
   // A listing under way takes from its pages no name that was changed here since it began: it finds
   // that name here when it ends.
   if (!in.changed.empty() && in.changed.contains(std::string(slot.name()))) return false;
-  if (slot.record() != nullptr) return true;
+  if (slot.record() != nullptr) return slot.record()->references == 0;
   // Beside the two of the tree and of this function, a pointer is somebody's who has just looked it
   // up.
   constexpr long own_pointers = 2;
-  const InodePtr inode = find(slot.id());
+  const InodePtr inode = by_number(slot.id());
   const DirectoryState* directory = inode->directory.get();
   return inode.use_count() == own_pointers && inode->references == 0 && inode->handles == 0 &&
          inode->writer == nullptr && inode->busy == 0 && inode->leaving == 0 &&
@@ -65,7 +65,7 @@ bool Tree::evict_some(Eviction& eviction) {
       if (eviction.directories_left == 0) return false;
       --eviction.directories_left;
       // What stays in it has been looked at as all others will be before it comes again.
-      eviction.directory = find(by_use_.front()->id);
+      eviction.directory = by_number(by_use_.front()->id);
       eviction.after.clear();
       touch(*eviction.directory);
     }
@@ -102,7 +102,7 @@ uint64_t Tree::evict_children(Eviction& eviction, uint64_t most) {
 void Tree::drop(const InodePtr& directory, const std::string& name) {
   DirectoryState& state = *directory->directory;
   if (const NamedNode* node = state.children.find(name).node()) {
-    const InodePtr inode = find(node->id);
+    const InodePtr inode = by_number(node->id);
     inode->parent.reset();
     inode->binding = Binding::vanished;
     state.children.erase(name);

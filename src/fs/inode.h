@@ -106,8 +106,8 @@ enum class Binding : uint8_t {
              ///< meets it fails with Code::changed.
 };
 
-/// One file or directory while the kernel refers to it, programs have it open, or something of it
-/// is under way; of other names a NameRecord is kept. Every field is guarded by Tree::mutex, except
+/// One file or directory while a program has it open, something of it is under way, or it was used
+/// a moment ago; of other names a NameRecord is kept. Every field is guarded by Tree::mutex, except
 /// the constant ones.
 struct Inode : NamedNode {
   Inode(InodeId the_id, FileType the_type) : NamedNode(the_id, the_type) {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/inode_record.h"
 
+#include <limits>
+
 namespace penstock {
 namespace {
 
 constexpr int64_t ns_per_second = 1'000'000'000;
 
 bool busy(const Inode& inode) {
-  const bool used = inode.references > 0 || inode.handles > 0 || inode.writer != nullptr;
+  const bool used = inode.handles > 0 || inode.writer != nullptr ||
+                    inode.references > std::numeric_limits<uint32_t>::max();
   const bool changing = inode.busy > 0 || inode.leaving > 0 || inode.commits_running > 0 ||
                         inode.local_only || inode.stored_dirty || inode.retry_planned;
   const bool awaited = inode.attribute_waiters != nullptr || !inode.after_commits.empty();
@@ -44,6 +47,7 @@ bool DirectoryState::pristine() const {
 
 bool fits_record(const Inode& inode) {
   if (!inode.named() || busy(inode)) return false;
+  if (!inode.cached_pages.empty() && inode.cached_pages != inode.etag) return false;
   return inode.directory == nullptr || inode.directory->pristine();
 }
 
@@ -54,6 +58,9 @@ NameRecord::Ptr to_record(const Inode& inode, int64_t mounted_at_ns) {
   record->told = inode.told;
   record->stored_known = inode.stored_known;
   record->unseen = inode.unseen;
+  record->references = static_cast<uint32_t>(inode.references);
+  record->shown_as = inode.shown_as;
+  record->pages_cached = !inode.cached_pages.empty();
   record->archive = inode.archive;
   record->modified_ns = inode.mtime_ns;
   if (inode.directory != nullptr) {
@@ -79,6 +86,9 @@ void take_record(Inode& inode, const NameRecord& record) {
   inode.told = record.told;
   inode.stored_known = record.stored_known;
   inode.unseen = record.unseen;
+  inode.references = record.references;
+  inode.shown_as = record.shown_as;
+  if (record.pages_cached) inode.cached_pages = inode.etag;
   inode.archive = record.archive;
   if (inode.directory != nullptr) {
     inode.directory->has_marker = record.has_marker;

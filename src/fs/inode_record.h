@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two forms of what is known of a name: an Inode while somebody holds it, else a NameRecord.
+// The two forms of what is known of a name: an Inode while a program has it open or something of it
+// is under way, else a NameRecord.
 // Which has it says Tree; under Tree::mutex.
 #pragma once
 
@@ -13,6 +14,9 @@ inline Inode& inode_at(NameTable::Slot slot) { return static_cast<Inode&>(*slot.
 inline Told& told_of(NameTable::Slot slot) {
   return slot.node() != nullptr ? inode_at(slot).told : slot.record()->told;
 }
+inline uint64_t references_of(NameTable::Slot slot) {
+  return slot.node() != nullptr ? inode_at(slot).references : slot.record()->references;
+}
 inline ETag etag_of(NameTable::Slot slot) {
   return slot.node() != nullptr ? inode_at(slot).etag : slot.record()->etag();
 }
@@ -21,8 +25,8 @@ inline int64_t oldest_below(NameTable::Slot slot) {
   return slot.node() != nullptr ? inode_at(slot).directory->oldest_ns : slot.record()->modified_ns;
 }
 
-/// Whether a record can hold all that the inode has: it is named, and nobody uses it or waits for
-/// something of it. Who has a pointer to it, this does not see.
+/// Whether a record can hold all that the inode has: it is named, and no program uses it or waits
+/// for something of it. Who has a pointer to it, this does not see.
 bool fits_record(const Inode& inode);
 
 /// What the inode has; `mounted_at_ns` is the time of directories of which no other is known.

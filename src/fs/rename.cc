@@ -483,7 +483,7 @@ void NameOperations::forget_markers(const InodePtr& above) {
     inode->etag.clear();
     inode->directory->children.each([&](NameTable::Slot slot) REQUIRES(core_.tree.mutex) {
       if (slot.node() != nullptr) {
-        look.push_back(core_.tree.find(slot.id()));
+        look.push_back(core_.tree.inode_of(*inode, slot));
       } else if (slot.type() == FileType::directory) {
         slot.record()->set_etag("");
       }

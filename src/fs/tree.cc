@@ -67,6 +67,8 @@ Tree::~Tree() {
 }
 
 InodePtr Tree::make(FileType type, InodeId id) {
+  fold_oldest();
+  recent_.push_back(id);
   auto inode = std::make_shared<Inode>(id, type);
   inode->mtime_ns = inode->ctime_ns = mounted_at_ns_;
   if (type == FileType::directory) {
@@ -76,11 +78,6 @@ InodePtr Tree::make(FileType type, InodeId id) {
   inodes_.emplace(inode->id, inode);
   check_bound();
   return inode;
-}
-
-InodePtr Tree::find(InodeId id) {
-  const auto it = inodes_.find(id);
-  return it == inodes_.end() ? nullptr : it->second;
 }
 
 std::string Tree::path_of(const Inode& inode) const {
@@ -160,8 +157,7 @@ bool Tree::is_own(const Inode& directory, std::string_view name) const {
 InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, FileType type) {
   InodePtr inode = make(type);
   NameTable& names = directory->directory->children;
-  if (const NamedNode* old = names.find(name).node())
-    inode->unseen = static_cast<const Inode*>(old)->references > 0;
+  if (const NameTable::Slot old = names.find(name)) inode->unseen = references_of(old) > 0;
   displace(*directory, name, Binding::vanished);
   inode->parent = directory;
   inode->name = name;
@@ -207,9 +203,12 @@ void Tree::detach(const InodePtr& inode, Binding how) {
   inode->parent.reset();
   inode->binding = how;
   if (inode->directory) {
-    std::vector<InodePtr> below;
-    each_inode(*inode, [&below](const InodePtr& child) { below.push_back(child); });
-    for (const InodePtr& child : below) detach(child, Binding::vanished);
+    std::vector<std::string> held;
+    inode->directory->children.each([&held](NameTable::Slot slot) {
+      if (slot.node() != nullptr || references_of(slot) > 0) held.emplace_back(slot.name());
+      return true;
+    });
+    for (const std::string& name : held) detach(child(*inode, name), Binding::vanished);
     inode->directory->children.clear();
   }
   drop_if_unused(inode);
@@ -555,10 +554,22 @@ Attributes Tree::show(Inode& inode) const {
 }
 
 InodePtr Tree::forget(InodeId id, uint64_t count) {
-  InodePtr inode = find(id);
+  if (const auto held = held_.find(id); held != held_.end()) {
+    NameRecord& record = *held->second.record;
+    record.references -= static_cast<uint32_t>(std::min<uint64_t>(record.references, count));
+    if (record.references > 0) return nullptr;
+    record.shown_as.reset();
+    record.pages_cached = false;
+    held_.erase(held);
+    return nullptr;
+  }
+  InodePtr inode = by_number(id);
   if (inode == nullptr || inode == root_) return inode;
   inode->references -= std::min(inode->references, count);
-  if (inode->references == 0) inode->shown_as.reset();
+  if (inode->references == 0) {
+    inode->shown_as.reset();
+    inode->cached_pages.clear();
+  }
   drop_if_unused(inode);
   fold(inode);
   return inode;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <list>
 #include <memory>
@@ -38,7 +39,8 @@ class Tree {
   const Freshness freshness;
 
   InodePtr root() const { return root_; }
-  /// Null where the kernel asks for a number that it has forgotten (a bug of somebody's).
+  /// What the kernel refers to by the number. Null where it has forgotten that (a bug of
+  /// somebody's).
   InodePtr find(InodeId id) REQUIRES(mutex);
 
   /// The object key of a file ("p/a/b") or the key prefix of a directory ("p/a/b/"; the mount's
@@ -67,7 +69,7 @@ class Tree {
   InodePtr child(const Inode& directory, std::string_view name) REQUIRES(mutex);
   /// The same of a slot of the directory's.
   InodePtr inode_of(const Inode& directory, NameTable::Slot slot) REQUIRES(mutex);
-  /// Calls `visit` for the inodes in the directory, not for names that have a record only.
+  /// Calls `visit` for the inodes in the directory, not for names that have a record.
   void each_inode(const Inode& directory, const std::function<void(const InodePtr&)>& visit)
       REQUIRES(mutex);
   /// Puts a new inode under the name (replacing what was there).
@@ -186,8 +188,8 @@ class Tree {
   Attributes attributes(const NameRecord& record) const REQUIRES(mutex);
   Entry entry(const InodePtr& inode) REQUIRES(mutex);  ///< Takes a reference.
 
-  /// Returns the inode, which may have been the last of it: with it go a writer and readers, whose
-  /// ends take locks, so it is to be let go of without the lock.
+  /// Returns the inode, if it is one, which may have been the last of it: with it go a writer and
+  /// readers, whose ends take locks, so it is to be let go of without the lock.
   [[nodiscard]] InodePtr forget(InodeId id, uint64_t count) REQUIRES(mutex);
   /// How many names are known, and what they take in memory.
   uint64_t size() const REQUIRES(mutex) { return names_; }
@@ -229,8 +231,13 @@ class Tree {
   void check_bound() REQUIRES(mutex);
   NameRecord& add_record(const InodePtr& directory, const std::string& name, FileType type)
       REQUIRES(mutex);
-  /// Keeps a record of the inode instead where nobody else has a pointer to it than the caller.
-  void fold(const InodePtr& inode) REQUIRES(mutex);
+  /// The inode of that number; null where there is none, or a record.
+  InodePtr by_number(InodeId id) const REQUIRES(mutex);
+  /// Keeps a record of the inode instead where that can be, and nobody else has a pointer to it than
+  /// the caller. Whether it did.
+  bool fold(const InodePtr& inode) REQUIRES(mutex);
+  /// The same of inodes that were made longest ago.
+  void fold_oldest() REQUIRES(mutex);
   Told told_of(int64_t last_modified_ns, Scheduler::Time asked) const;
   void learn_metadata(const InodePtr& inode, const ObjectInfo& info, Scheduler::Time asked)
       REQUIRES(mutex);
@@ -253,6 +260,12 @@ class Tree {
   uint64_t record_bytes_ GUARDED_BY(mutex) = 0;
   /// After the counts that the tables of names in them add to.
   std::unordered_map<InodeId, InodePtr> inodes_ GUARDED_BY(mutex);
+  struct Held {
+    NameRecord* record = nullptr;
+    InodeId directory = 0;
+  };
+  std::unordered_map<InodeId, Held> held_ GUARDED_BY(mutex);  ///< Records the kernel refers to.
+  std::deque<InodeId> recent_ GUARDED_BY(mutex);  ///< Inodes in the order in which they were made.
   InodePtr root_;
   std::list<Inode*> by_use_ GUARDED_BY(mutex);  ///< Directories, the last used at the end.
   std::function<void()> crowded_ GUARDED_BY(mutex);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names that nobody holds: records instead of inodes, and how the one becomes the other.
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -13,13 +14,35 @@ namespace {
 /// map of all (libstdc++: a node of three words, and a bucket), and a longer name's memory.
 constexpr uint64_t inode_bytes = allocated(sizeof(Inode) + 16) + allocated(32) + 8 + 32;
 
+/// A record's place in the map of those that the kernel refers to.
+constexpr uint64_t held_bytes = allocated(32) + 8;
+
+/// How many inodes may stay what they are beside those in use: a thousandth of the memory, and no
+/// more than are worth their while.
+constexpr uint64_t most_recent = 1000;
+constexpr uint64_t memory_per_recent = 1ULL << 20;
+/// How many are looked at for each inode that is made: more than one, so that they grow fewer.
+constexpr int looked_at_once = 2;
+
 }  // namespace
+
+InodePtr Tree::by_number(InodeId id) const {
+  const auto found = inodes_.find(id);
+  return found == inodes_.end() ? nullptr : found->second;
+}
+
+InodePtr Tree::find(InodeId id) {
+  const auto held = held_.find(id);
+  if (held == held_.end()) return by_number(id);
+  const Held record = held->second;
+  return inode_of(*by_number(record.directory), NameTable::Slot(record.record));
+}
 
 uint64_t Tree::bytes() const {
   // A slot of the table of names: 8 bytes, in nodes that are filled by three quarters.
   constexpr uint64_t slot_bytes = 11;
   return record_bytes_ + names_ * slot_bytes + inodes_.size() * inode_bytes +
-         by_use_.size() * allocated(sizeof(DirectoryState));
+         by_use_.size() * allocated(sizeof(DirectoryState)) + held_.size() * held_bytes;
 }
 
 void Tree::check_bound() {
@@ -35,9 +58,10 @@ InodePtr Tree::child(const Inode& directory, std::string_view name) {
 InodePtr Tree::inode_of(const Inode& directory, NameTable::Slot slot) {
   if (!slot) return nullptr;
   const NameRecord* record = slot.record();
-  if (record == nullptr) return find(slot.id());
+  if (record == nullptr) return by_number(slot.id());
+  if (record->references > 0) held_.erase(record->id());
   const InodePtr inode = make(record->type(), record->id());
-  inode->parent = find(directory.id);
+  inode->parent = by_number(directory.id);
   inode->name = record->name();
   take_record(*inode, *record);
   directory.directory->children.replace(*inode);
@@ -48,24 +72,39 @@ void Tree::each_inode(const Inode& directory, const std::function<void(const Ino
   const NameTable& names = directory.directory->children;
   if (names.nodes() == 0) return;
   names.each([&](NameTable::Slot slot) REQUIRES(mutex) {
-    if (slot.node() != nullptr) visit(find(slot.id()));
+    if (slot.node() != nullptr) visit(by_number(slot.id()));
     return true;
   });
 }
 
-void Tree::fold(const InodePtr& inode) {
+bool Tree::fold(const InodePtr& inode) {
   // The caller's, and the map's of all inodes.
   constexpr long pointers = 2;
-  if (inode.use_count() != pointers || !fits_record(*inode)) return;
-  inode->parent->directory->children.replace(to_record(*inode, mounted_at_ns_));
+  if (inode.use_count() != pointers || !fits_record(*inode)) return false;
+  NameRecord::Ptr record = to_record(*inode, mounted_at_ns_);
+  if (record->references > 0)
+    held_[inode->id] = {.record = record.get(), .directory = inode->parent->id};
+  inode->parent->directory->children.replace(std::move(record));
   inode->parent.reset();
   erase(*inode);
+  return true;
+}
+
+void Tree::fold_oldest() {
+  const uint64_t most = std::min(most_recent, metadata_.memory / memory_per_recent);
+  for (int i = 0; i < looked_at_once && recent_.size() > most; ++i) {
+    const InodeId id = recent_.front();
+    recent_.pop_front();
+    const InodePtr inode = by_number(id);
+    if (inode != nullptr && !fold(inode)) recent_.push_back(id);
+  }
 }
 
 void Tree::displace(const Inode& directory, const std::string& name, Binding how) {
   const NameTable::Slot slot = directory.directory->children.find(name);
   if (!slot) return;
-  if (slot.node() != nullptr) return detach(find(slot.id()), how);
+  if (slot.node() != nullptr || references_of(slot) > 0)
+    return detach(inode_of(directory, slot), how);
   directory.directory->children.erase(name);
 }
 
@@ -83,8 +122,10 @@ void Tree::learn_listed_file(const InodePtr& directory, const std::string& name,
   NameTable& names = directory->directory->children;
   const NameTable::Slot slot = names.find(name);
   NameRecord* record = slot ? slot.record() : &add_record(directory, name, FileType::file);
+  // What the kernel refers to is one version for good.
   const bool listed_only = record != nullptr && record->type() == FileType::file &&
-                           (record->rest == nullptr || !record->rest->times);
+                           (record->rest == nullptr || !record->rest->times) &&
+                           (record->references == 0 || record->is_version(info.etag, info.size));
   if (!listed_only) {
     const InodePtr inode = learn_file(directory, name, info, asked);
     if (inode != nullptr) fold(inode);

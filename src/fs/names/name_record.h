@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,9 +15,9 @@
 
 namespace penstock {
 
-/// What is known of a name that neither the kernel nor a program holds: what a listing says of an
-/// object, in one piece of memory together with the name itself. What few names have is in `Rest`.
-/// Not thread-safe.
+/// What is known of a name that no program has open and of which nothing is under way: what a
+/// listing says of an object, in one piece of memory together with the name itself. What few names
+/// have is in `Rest`. Not thread-safe.
 class NameRecord {
  public:
   struct Free {
@@ -65,9 +66,12 @@ class NameRecord {
                             ///< object known below it.
   Told told;
   std::unique_ptr<Rest> rest;
+  uint32_t references = 0;  ///< See Inode::references.
+  std::optional<FileType> shown_as;  ///< See Inode::shown_as.
   bool stored_known = false;  ///< The object's metadata are known: those of `rest`, or none.
   bool unseen = false;        ///< See Inode::unseen.
   bool has_marker = false;    ///< See DirectoryState::has_marker.
+  bool pages_cached = false;  ///< The kernel may hold pages of this version.
   Archive archive = Archive::no;
 
  private:

@@ -52,6 +52,9 @@ void check_same(const Inode& one, const Inode& other) {
   CHECK(one.link_target == other.link_target);
   CHECK(one.number == other.number);
   CHECK(one.unseen == other.unseen);
+  CHECK(one.references == other.references);
+  CHECK(one.shown_as == other.shown_as);
+  CHECK(one.cached_pages == other.cached_pages);
 }
 
 InodePtr file() {
@@ -93,6 +96,11 @@ TEST_CASE("an inode comes back from its record as it was") {
   SECTION("a symbolic link") { inode->link_target = "there"; }
   SECTION("a link's number") { inode->number = 3; }
   SECTION("not seen by the kernel") { inode->unseen = true; }
+  SECTION("the kernel refers to it") {
+    inode->references = 3;
+    inode->shown_as = FileType::fifo;
+    inode->cached_pages = inode->etag;
+  }
   SECTION("with nothing to know of its metadata") { inode->stored_known = true; }
   check_same(through_a_record(*inode), *inode);
 }
@@ -121,7 +129,8 @@ TEST_CASE("a directory comes back from its record as it was") {
 TEST_CASE("what somebody uses, or what has more than a record holds, fits none") {
   const InodePtr inode = file();
   REQUIRE(fits_record(*inode));
-  SECTION("the kernel refers to it") { inode->references = 1; }
+  SECTION("the kernel may hold pages of another version") { inode->cached_pages = "f9"; }
+  SECTION("so often that it cannot be counted") { inode->references = 1ULL << 32; }
   SECTION("open") { inode->handles = 1; }
   SECTION("not stored") { inode->local_only = true; }
   SECTION("leaving") { inode->leaving = 1; }
