@@ -27,11 +27,11 @@ uint64_t object_size(NameTable::Slot slot) {
 }
 
 /// Of a name that is not known any more: it exists, and who wants to know more looks it up.
-DirectoryEntry dropped_entry(const Listing::Entry& name, uint64_t next_cookie) {
-  DirectoryEntry entry{.name = name.name, .next_cookie = next_cookie, .attributes = {}};
+DirectoryEntry dropped_entry(std::string_view name, FileType type, uint64_t next_cookie) {
+  DirectoryEntry entry{.name = std::string(name), .next_cookie = next_cookie, .attributes = {}};
   entry.attributes.inode = unknown_inode;
-  entry.attributes.type = name.type;
-  entry.attributes.type_known = name.type == FileType::directory;
+  entry.attributes.type = type;
+  entry.attributes.type_known = type == FileType::directory;
   return entry;
 }
 
@@ -131,14 +131,14 @@ void DirectoryReads::take_names(const Read& read, std::vector<DirectoryEntry>& e
     entries.push_back(dot_entry(read.directory, cookie));
   for (size_t i = cookie - first_entry_cookie; i < listing.entries.size(); ++i) {
     if (entries.size() >= read.request.max_entries) break;
-    const Listing::Entry& name = listing.entries[i];
+    const std::string_view name = listing.entries.name(i);
     const uint64_t next_cookie = i + 1 + first_entry_cookie;
     // What has the name by now: since the walk came by it may have been replaced.
-    const NameTable::Slot slot = directory.directory->children.find(name.name);
+    const NameTable::Slot slot = directory.directory->children.find(name);
     if (slot) {
       entries.push_back(known_entry(directory, slot, next_cookie, read.request.plus));
     } else if (directory.directory->evictions != listing.evictions_at_start) {
-      entries.push_back(dropped_entry(name, next_cookie));
+      entries.push_back(dropped_entry(name, listing.entries.type(i), next_cookie));
     }
   }
 }

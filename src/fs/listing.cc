@@ -153,12 +153,13 @@ void DirectoryLoader::copy_names(const Inode& directory, Listing& walk, size_t i
     size_t copied = 0;
     const auto copy = [&](NameTable::Slot slot) {
       if (++copied > names_at_a_time) return false;
-      walk.entries.push_back({std::string(slot.name()), slot.type()});
+      walk.entries.append(slot.name(), slot.type());
       return true;
     };
-    // The walk's own strings may move while names are added to it.
-    const std::string last = walk.entries.empty() ? "" : walk.entries.back().name;
-    if (last.empty() ? names.each(copy) : names.visit(last, copy)) end_tree_walk(directory, walk);
+    const bool ended = walk.entries.empty()
+                           ? names.each(copy)
+                           : names.visit(walk.entries.name(walk.entries.size() - 1), copy);
+    if (ended) end_tree_walk(directory, walk);
   }
 }
 

@@ -3,19 +3,18 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "fs/attribute_loader.h"
 #include "fs/core.h"
 #include "fs/listing_ranges.h"
+#include "fs/names/walked_names.h"
 
 namespace penstock {
 
@@ -27,11 +26,7 @@ namespace penstock {
 /// field is guarded by Tree::mutex.
 class Listing {
  public:
-  struct Entry {
-    std::string name;
-    FileType type = FileType::file;  ///< As in Inode::type, when the walk came by.
-  };
-  std::deque<Entry> entries;  ///< Entries never move: `seen` refers to their names.
+  WalkedNames entries;  ///< With their types as in Inode::type, when the walk came by.
   bool done = false;
   std::optional<Error> error;
   std::vector<Callback<void()>>
@@ -64,14 +59,12 @@ class Listing {
   ListingRanges ranges;   ///< What is still to be asked for.
   std::stop_source stop;  ///< Of the requests under way; used without the lock.
 
+  /// Every page is there, and what the tree has beside them is being compared: up to this name.
+  bool comparing = false;
+  std::string compared_to;
+
   explicit Listing(bool ordered) : ranges(ordered) {}
 
-  /// Adds the name unless this walk has seen it before.
-  void add(const std::string& name, FileType type) {
-    entries.push_back({name, type});
-    if (!seen_.insert(entries.back().name).second) entries.pop_back();
-  }
-  bool has(std::string_view name) const { return seen_.contains(name); }
   void note_age(int64_t last_modified_ns) {
     if (last_modified_ns == 0) return;
     newest_ns = std::max(newest_ns, last_modified_ns);
@@ -89,11 +82,8 @@ class Listing {
   /// No more names are added.
   void end() {
     done = true;
-    seen_ = {};
+    entries.end();
   }
-
- private:
-  std::unordered_set<std::string_view> seen_;  ///< The names of `entries`.
 };
 
 /// Lists directories: one listing per directory at a time, whose pages fill the tree, and ahead of
@@ -174,6 +164,11 @@ class DirectoryLoader {
   /// A page of its own has told of all names between these two.
   void note_page(const InodePtr& directory, const Listing& walk, Scheduler::Time asked,
                  std::string from, std::string to) REQUIRES(core_.tree.mutex);
+  /// After the last page: what the tree has beside the listing's names has gone, or is added to
+  /// them. A few names at a time; false when the listing has ended.
+  bool compare_some(const InodePtr& directory, Listing& listing) EXCLUDES(core_.tree.mutex);
+  /// The next of these; true when all were compared.
+  bool compare_names(const InodePtr& directory, Listing& listing) REQUIRES(core_.tree.mutex);
   void finish(const InodePtr& directory, Listing& listing) REQUIRES(core_.tree.mutex);
 
   FsCore& core_;

@@ -8,6 +8,9 @@
 namespace penstock {
 namespace {
 
+/// How many names are compared under the lock at once: less than a millisecond.
+constexpr size_t names_compared_at_once = 1000;
+
 /// The largest key or common prefix of a page that is not the last one.
 std::string last_of(const ListPage& page) {
   const std::string object = page.objects.empty() ? "" : page.objects.back().key;
@@ -62,11 +65,12 @@ void DirectoryLoader::take_page(const InodePtr& directory, const std::shared_ptr
   std::vector<Callback<void()>> waiters;
   Requests requests;
   bool ended = false;
+  bool comparing = false;
   {
     const MutexLock lock(core_.tree.mutex);
     // The listing is whole without this page, or has ended otherwise; or the directory was renamed,
     // and it goes on under the new key.
-    if (listing->done || asked.prefix != listing->prefix.value_or("")) return;
+    if (listing->done || listing->comparing || asked.prefix != listing->prefix.value_or("")) return;
     const Result<std::string> present = core_.tree.key_of(*directory);
     if (page && !present) page = present.error();
     if (page && *present != asked.prefix) {
@@ -79,11 +83,18 @@ void DirectoryLoader::take_page(const InodePtr& directory, const std::shared_ptr
       end(*directory->directory, *listing);
     }
     ended = listing->done;
-    waiters.swap(listing->waiters);
+    comparing = listing->comparing;
+    if (!comparing) waiters.swap(listing->waiters);
   }
-  if (ended) listing->stop.request_stop();
+  if (ended || comparing) listing->stop.request_stop();
   // The next pages are asked for before readers are served, so that the two overlap.
   request_pages(directory, listing, std::move(requests));
+  while (comparing && compare_some(directory, *listing)) {
+  }
+  if (comparing) {
+    const MutexLock lock(core_.tree.mutex);
+    waiters.swap(listing->waiters);
+  }
   attributes_.listed(directory);
   for (auto& waiter : waiters) waiter();
 }
@@ -95,8 +106,7 @@ DirectoryLoader::Requests DirectoryLoader::take(const InodePtr& directory,
   apply(directory, *listing, asked, page);
   listing->ranges.take(asked.walker, page, asked.prefix.size());
   if (listing->ranges.done()) {
-    finish(directory, *listing);
-    end(state, *listing);
+    listing->comparing = true;
     return {};
   }
   state.spans_pages = true;
@@ -140,7 +150,7 @@ void DirectoryLoader::apply(const InodePtr& directory, Listing& listing, const A
         std::string_view(common).substr(prefix, common.size() - prefix - 1));
     if (!shown || overtaken(*shown) || core_.tree.is_own(*directory, *shown)) continue;
     // Where a file of this name came first, its entry becomes the directory's.
-    listing.add(*shown, core_.tree.learn_listed_directory(directory, *shown, asked.at));
+    listing.entries.add(*shown, core_.tree.learn_listed_directory(directory, *shown, asked.at));
   }
 }
 
@@ -153,7 +163,7 @@ void DirectoryLoader::apply_file(const InodePtr& directory, Listing& listing,
     listing.hidden.push_back({name, object, asked});
     return;
   }
-  listing.add(name, FileType::file);
+  listing.entries.add(name, FileType::file);
   // While the page was under way another answer told of another version of this name. Which of the
   // two is newer nobody can say: whoever needs to know asks.
   if (known && told_of(known).at > asked && etag_of(known) != object.etag) {
@@ -163,43 +173,58 @@ void DirectoryLoader::apply_file(const InodePtr& directory, Listing& listing,
   core_.tree.learn_listed_file(directory, name, object, asked);
 }
 
-void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
-  DirectoryState& state = *directory->directory;
-  std::vector<std::string> gone;
+bool DirectoryLoader::compare_some(const InodePtr& directory, Listing& listing) {
+  const MutexLock lock(core_.tree.mutex);
+  if (listing.done) return false;  // nobody reads it any more
+  if (!compare_names(directory, listing)) return true;
+  finish(directory, listing);
+  end(*directory->directory, listing);
+  return false;
+}
+
+bool DirectoryLoader::compare_names(const InodePtr& directory, Listing& listing) {
+  const DirectoryState& state = *directory->directory;
   // What is missing may have been renamed already, with the directory.
-  const bool moving = core_.leaving(*directory) || listing.moved;
-  state.children.each([&](NameTable::Slot slot) REQUIRES(core_.tree.mutex) {
-    const std::string name(slot.name());
-    if (listing.has(name)) return true;
-    const auto changed = state.changed.find(name);
+  const Result<std::string> present = core_.tree.key_of(*directory);
+  listing.moved |= core_.leaving(*directory) || !present || *present != listing.prefix;
+  size_t compared = 0;
+  std::vector<std::string> gone;
+  const auto compare = [&](NameTable::Slot slot) REQUIRES(core_.tree.mutex) {
+    if (++compared > names_compared_at_once) return false;
+    listing.compared_to = slot.name();
+    if (slot.type() == FileType::directory) listing.note_age(oldest_below(slot));
+    if (listing.entries.has(slot.name())) return true;
+    const auto changed = state.changed.find(listing.compared_to);
     const bool own_change =
         changed != state.changed.end() && changed->second > listing.changes_at_start;
     // A name that somebody has looked up since the listing began may be younger than its page.
     const bool seen_since = told_of(slot).at > listing.started;
     const bool kept = slot.node() != nullptr && core_.tree.keeps(inode_at(slot));
-    if (own_change || moving || seen_since || kept) {
-      listing.add(name, slot.type());
+    if (own_change || listing.moved || seen_since || kept) {
+      listing.entries.add(slot.name(), slot.type());
     } else {
-      gone.push_back(name);
+      gone.push_back(listing.compared_to);
     }
     return true;
-  });
+  };
+  const std::string from = listing.compared_to;
+  const bool ended =
+      from.empty() ? state.children.each(compare) : state.children.visit(from, compare);
   for (const std::string& name : gone) core_.tree.displace(*directory, name, Binding::vanished);
+  return ended;
+}
+
+void DirectoryLoader::finish(const InodePtr& directory, Listing& listing) {
+  DirectoryState& state = *directory->directory;
   for (const Listing::Hidden& file : listing.hidden) {
-    if (!listing.has(file.name)) apply_file(directory, listing, file.name, file.object, file.asked);
-  }
-  // Of a directory no listing tells an age, but what is known to lie below it does.
-  if (state.children.subdirectories() > 0) {
-    state.children.each([&listing](NameTable::Slot slot) {
-      if (slot.type() == FileType::directory) listing.note_age(oldest_below(slot));
-      return true;
-    });
+    if (!listing.entries.has(file.name))
+      apply_file(directory, listing, file.name, file.object, file.asked);
   }
   state.oldest_ns = listing.oldest_ns;
   if (directory->named() && !listing.entries.empty())
     core_.tree.told_directory(*directory, listing.told_at);
   core_.tree.told_listing(*directory, listing.started, listing.newest_ns);
-  if (moving || state.evictions != listing.evictions_at_start ||
+  if (listing.moved || state.evictions != listing.evictions_at_start ||
       state.doubts != listing.doubts_at_start)
     state.complete = false;
   // What was new to this listing has not been looked at.
