@@ -19,9 +19,6 @@ constexpr uint32_t most_own_changes = 200;
 /// A read that was told that the object can be read, and was refused, asks again: so often.
 constexpr uint32_t most_restored = 3;
 
-/// An open for reading asks the store again about what was heard of longer ago.
-constexpr std::chrono::seconds long_ago{1};
-
 /// Bytes of a deleted file that is surely in memory alone: less than the smallest part.
 constexpr uint64_t largest_unleased = 4ULL << 20;
 
@@ -183,15 +180,15 @@ void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> d
           open(inode, flags, std::move(done));
         });
   }
-  resolver_.refresh_to_open(
-      inode, [this, inode, flags, done = std::move(done)](const Result<void>& fresh) mutable {
-        if (!fresh) return done(look_up_again(fresh.error()));
-        if (flags.write || !archived_.must_look(*inode))
-          return open_fresh(inode, flags, std::move(done));
-        archived_.look(inode, [this, inode, flags, done = std::move(done)]() mutable {
-          open_fresh(inode, flags, std::move(done));
-        });
-      });
+  ask_to_open(inode, flags,
+              [this, inode, flags, done = std::move(done)](const Result<void>& fresh) mutable {
+                if (!fresh) return done(look_up_again(fresh.error()));
+                if (flags.write || !archived_.must_look(*inode))
+                  return open_fresh(inode, flags, std::move(done));
+                archived_.look(inode, [this, inode, flags, done = std::move(done)]() mutable {
+                  open_fresh(inode, flags, std::move(done));
+                });
+              });
 }
 
 void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done) {
@@ -281,55 +278,37 @@ void FileOperations::find_backing(const InodePtr& inode, ObjectReader& reader, O
       }));
 }
 
-void FileOperations::ask_first(const InodePtr& inode, ObjectReader& reader, Opened opened,
-                               Done<Opened> done) {
-  Result<std::string> key = Error(Code::changed);
-  {
-    const MutexLock lock(core_.tree.mutex);
-    const bool heard_lately = core_.parts.scheduler.now() - inode->told.at < long_ago;
-    // What the kernel has may be all that is read.
-    const bool archived = inode->archive == Inode::Archive::yes;
-    if (inode->named() && !heard_lately && !opened.keep_page_cache && !archived)
-      key = core_.tree.key_of(*inode);
-  }
-  if (!key) return done(std::move(opened));
-  reader.begin(core_.tracked<void>([this, key = std::move(*key), opened = std::move(opened),
-                                    done = std::move(done)](const Result<void>& asked) mutable {
-    // Any other failure is the read's to tell.
-    if (asked || asked.code() != Code::changed) return done(std::move(opened));
-    release(reinterpret_cast<FileHandle*>(opened.handle));
-    core_.look_anew(key);
-    done(asked.error());
-  }));
-}
-
 Result<std::shared_ptr<ObjectReader>> FileOperations::reader_for(
     FileHandle& handle, std::shared_ptr<ObjectReader>& dropped) {
   Inode& inode = *handle.inode;
   if (handle.reader != nullptr && handle.reader_version == inode.local_version)
     return handle.reader;
-  std::shared_ptr<ObjectReader> reader = inode.reader.lock();
-  if (reader == nullptr) {
-    Result<std::string> key = core_.tree.key_of(inode);
-    if (!key) return key.error();
-    ObjectVersion version{.key = std::move(*key), .etag = inode.etag, .size = inode.size};
-    // A get may end after the file system has: it must not keep either alive.
-    reader = core_.parts.reads.open(
-        std::move(version),
-        [weak_core = core_.weak_from_this(), weak = std::weak_ptr<Inode>(handle.inode),
-         asked = core_.parts.scheduler.now()](const ObjectInfo& info) {
-          const std::shared_ptr<FsCore> core = weak_core.lock();
-          const InodePtr known = weak.lock();
-          if (core == nullptr || known == nullptr) return;
-          const MutexLock lock(core->tree.mutex);
-          if (known->etag == info.etag && !known->stored_known)
-            core->tree.learn_object(known, info, asked);
-        });
-    inode.reader = reader;
-  }
-  dropped = std::exchange(handle.reader, reader);
+  Result<std::shared_ptr<ObjectReader>> reader = present_reader(handle.inode);
+  if (!reader) return reader;
+  dropped = std::exchange(handle.reader, *reader);
   handle.reader_version = inode.local_version;
   handle.delivered = false;
+  return reader;
+}
+
+Result<std::shared_ptr<ObjectReader>> FileOperations::present_reader(const InodePtr& inode) {
+  std::shared_ptr<ObjectReader> reader = inode->reader.lock();
+  if (reader != nullptr) return reader;
+  Result<std::string> key = core_.tree.key_of(*inode);
+  if (!key) return key.error();
+  ObjectVersion version{.key = std::move(*key), .etag = inode->etag, .size = inode->size};
+  // A get may end after the file system has: it must not keep either alive.
+  reader = core_.parts.reads.open(
+      std::move(version), [weak_core = core_.weak_from_this(), weak = std::weak_ptr<Inode>(inode),
+                           asked = core_.parts.scheduler.now()](const ObjectInfo& info) {
+        const std::shared_ptr<FsCore> core = weak_core.lock();
+        const InodePtr known = weak.lock();
+        if (core == nullptr || known == nullptr) return;
+        const MutexLock lock(core->tree.mutex);
+        if (known->etag == info.etag && !known->stored_known)
+          core->tree.learn_object(known, info, asked);
+      });
+  inode->reader = reader;
   return reader;
 }
 

@@ -79,6 +79,11 @@ class FileOperations {
       REQUIRES(core_.tree.mutex);
   void open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done)
       EXCLUDES(core_.tree.mutex);
+  // file_asking.cc
+  /// Before an open. Where each asks the store, one that reads what nothing is cached of asks by
+  /// the GET that the first read needs anyway; others by a HEAD.
+  void ask_to_open(const InodePtr& inode, OpenFlags flags, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
   void find_backing(const InodePtr& inode, ObjectReader& reader, Opened opened, Done<Opened> done)
       EXCLUDES(core_.tree.mutex);
   /// Makes sure that the store still has what is about to be read, where that was not heard lately.
@@ -96,6 +101,9 @@ class FileOperations {
   /// end reads of it, whose answers take the lock.
   Result<std::shared_ptr<ObjectReader>> reader_for(FileHandle& handle,
                                                    std::shared_ptr<ObjectReader>& dropped)
+      REQUIRES(core_.tree.mutex);
+  /// Of the inode's present version, shared by all who read it.
+  Result<std::shared_ptr<ObjectReader>> present_reader(const InodePtr& inode)
       REQUIRES(core_.tree.mutex);
   /// Not older than what this mount has stored by then.
   void read_present(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,

@@ -88,7 +88,7 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
   if (gone) return done(*gone);
   if (known != nullptr) return done(std::move(known));
   if (denied) return done(no_such_name());
-  if (!list) return resolve_single(directory, name, std::move(done));
+  if (!list) return resolve_single(directory, name, Ask::any, std::move(done));
   auto listed = [this, pass = core_.gate.pass(), directory, name, asked,
                  done = std::move(done)]() mutable {
     InodePtr found;
@@ -101,13 +101,13 @@ void Resolver::resolve(const InodePtr& directory, const std::string& name, Done<
     }
     if (found != nullptr) return done(std::move(found));
     if (absent) return done(no_such_name());
-    resolve_single(directory, name, std::move(done));
+    resolve_single(directory, name, Ask::any, std::move(done));
   };
   if (large) return loader_.refresh_around(directory, name, std::move(listed));
   loader_.probe(directory, std::move(listed));
 }
 
-void Resolver::resolve_single(const InodePtr& directory, const std::string& name,
+void Resolver::resolve_single(const InodePtr& directory, const std::string& name, Ask ask,
                               Done<InodePtr> done) {
   auto single = std::make_shared<Single>();
   single->directory = directory;
@@ -130,6 +130,11 @@ void Resolver::resolve_single(const InodePtr& directory, const std::string& name
     }
   }
   if (gone) return single->done(*gone);
+  if (ask == Ask::file) {
+    const MutexLock lock(single->mutex);
+    single->missing = 1;
+    single->below = ListPage();
+  }
   core_.parts.store.head({.key = single->key},
                          core_.tracked<ObjectInfo>([this, single](Result<ObjectInfo> info) {
                            {
@@ -138,6 +143,7 @@ void Resolver::resolve_single(const InodePtr& directory, const std::string& name
                            }
                            single_answered(single);
                          }));
+  if (ask == Ask::file) return;
   first_keys(core_, {.prefix = single->key + "/", .max_keys = 1},
              [this, single](Result<ListPage> page) {
                {
@@ -281,7 +287,7 @@ void Resolver::refresh_to_open(const InodePtr& inode, Done<void> done) {
       return done(Error(Code::changed, "the file has got another version"));
     done(std::move(found));
   };
-  resolve_single(parent, name, same(inode, std::move(asked)));
+  resolve_single(parent, name, Ask::file, same(inode, std::move(asked)));
 }
 
 void Resolver::revalidate(const InodePtr& inode, Done<void> done) {

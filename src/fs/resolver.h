@@ -28,7 +28,8 @@ class Resolver {
   /// name was gone before.
   void refresh(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
-  /// The same before an open: with close-to-open the store is asked in any case.
+  /// The same before an open of a file: with close-to-open the store is asked in any case, by a
+  /// HEAD.
   void refresh_to_open(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
   /// Asks the store about this file now, whatever is cached: its version turned out to be old.
@@ -38,8 +39,10 @@ class Resolver {
   struct Single;
   /// The done of a refresh of `inode`, for what its name turned out to stand for.
   static Done<InodePtr> same(const InodePtr& inode, Done<void> done);
-  void resolve_single(const InodePtr& directory, const std::string& name, Done<InodePtr> done)
-      EXCLUDES(core_.tree.mutex);
+  /// A file's name may also turn out to be a directory's by now: `file` does not ask for that.
+  enum class Ask : uint8_t { any, file };
+  void resolve_single(const InodePtr& directory, const std::string& name, Ask ask,
+                      Done<InodePtr> done) EXCLUDES(core_.tree.mutex);
   /// What a lone lookup's answer is worth by now: all; nothing, since this mount has changed the
   /// name, or renamed the directory, meanwhile; or the directory is no more. Once for each lookup.
   enum class Standing : uint8_t { holds, old, gone };

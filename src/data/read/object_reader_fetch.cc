@@ -65,6 +65,7 @@ void ObjectReaderImpl::get(const std::shared_ptr<Fetch>& fetch) {
     const MutexLock lock(mutex_);
     if (!fetch->pinned()) request.request_class = RequestClass::background;
   }
+  asked_.store(true);
   core_->parts.store.get(std::move(request),
                          [weak = weak_from_this(), fetch](Result<ObjectInfo> result) {
                            const std::shared_ptr<ObjectReaderImpl> reader = weak.lock();

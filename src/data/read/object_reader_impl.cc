@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/deferred.h"
+
 namespace penstock {
 namespace {
 
@@ -62,33 +64,32 @@ void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices
   run(std::move(after));
 }
 
-void ObjectReaderImpl::begin(Done<void> done) {
-  if (version_.size == 0) return done({});
+void ObjectReaderImpl::begin(Done<bool> done) {
+  if (version_.size == 0) return done(false);
   if (cache_ == nullptr) return fetch_first(std::move(done));
   cache_->find_share(CacheLink::Patience::open, [self = shared_from_this(), done = std::move(done)](
                                                     const CacheShare& share) mutable {
-    share.present + share.coming > 0 ? done({}) : self->fetch_first(std::move(done));
+    share.present + share.coming > 0 ? done(false) : self->fetch_first(std::move(done));
   });
 }
 
-void ObjectReaderImpl::fetch_first(Done<void> done) {
+void ObjectReaderImpl::fetch_first(Done<bool> done) {
   Aftermath after;
-  auto answer = [done = std::move(done)](const Result<Slices>& slices) mutable {
-    done(slices ? Result<void>() : Result<void>(slices.error()));
-  };
   {
+    Deferred known;
     const MutexLock lock(mutex_);
-    if (closed_ || changed_ || !fetches_.all().empty()) {
-      Result<Slices> known = Slices{};
-      if (closed_) known = closed_error();
-      if (changed_) known = *changed_;
-      after.answers.push_back(Answer{std::move(answer), std::move(known)});
-    } else {
-      const ByteRange first{0, whole() ? 1 : std::min(version_.size, first_read)};
-      auto pending = std::make_shared<PendingRead>(first, std::move(answer));
-      pending->spot = true;
-      admit(pending, nullptr, after);
-    }
+    if (closed_) return known.answer(std::move(done), Result<bool>(closed_error()));
+    if (changed_) return known.answer(std::move(done), Result<bool>(*changed_));
+    if (!fetches_.all().empty()) return known.answer(std::move(done), Result<bool>(false));
+    // A cache that was slow to say what it has may turn out to have these bytes.
+    asked_.store(false);
+    auto answer = [this, done = std::move(done)](const Result<Slices>& slices) mutable {
+      done(slices ? Result<bool>(asked_.load()) : Result<bool>(slices.error()));
+    };
+    const ByteRange first{0, whole() ? 1 : std::min(version_.size, first_read)};
+    auto pending = std::make_shared<PendingRead>(first, std::move(answer));
+    pending->spot = true;
+    admit(pending, nullptr, after);
   }
   run(std::move(after));
 }

@@ -39,7 +39,7 @@ class ObjectReaderImpl final : public ObjectReader,
                    std::function<void(const ObjectInfo&)> learned);
 
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done) override EXCLUDES(mutex_);
-  void begin(Done<void> done) override EXCLUDES(mutex_);
+  void begin(Done<bool> done) override EXCLUDES(mutex_);
   void find_backing(Done<std::shared_ptr<const BackingFile>> done) override;
   void cache_share(Done<CacheShare> done) override;
   /// Cancels what is on its way and answers everyone who waits with Code::cancelled.
@@ -79,7 +79,7 @@ class ObjectReaderImpl final : public ObjectReader,
   // Answering (object_reader_impl.cc).
   bool whole() const noexcept { return version_.size <= core_->options.whole_object_size; }
   bool arrived(ByteRange range) const REQUIRES(mutex_);
-  void fetch_first(Done<void> done) EXCLUDES(mutex_);
+  void fetch_first(Done<bool> done) EXCLUDES(mutex_);
   Slices collect(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void tidy(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void complete(PendingRead& read, Aftermath& after) REQUIRES(mutex_);
@@ -127,6 +127,7 @@ class ObjectReaderImpl final : public ObjectReader,
   const std::shared_ptr<CacheLink> cache_;
   const uint64_t granule_;  ///< Random reads are widened to this alignment.
   std::atomic<Scheduler::Time> last_use_;
+  std::atomic<bool> asked_ = false;  ///< The store, since fetch_first began last.
 
   Mutex mutex_;
   bool closed_ GUARDED_BY(mutex_) = false;

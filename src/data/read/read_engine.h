@@ -43,10 +43,10 @@ class ObjectReader {
   virtual void read(ByteRange range, std::stop_token cancel, Done<Slices> done) = 0;
 
   /// For an open that wants to know whether the object is this version still: asks by the GET that
-  /// the first read needs anyway, of a small object by that of all of it. Where something of the
-  /// object is in memory or in the cache it does not ask. Done with the first bytes; changed as for
-  /// a read.
-  virtual void begin(Done<void> done) = 0;
+  /// the first read needs anyway, of a small object by that of all of it. True with the first
+  /// bytes; changed as for a read. False where the store was not asked, since something of the
+  /// object is in memory or in the cache.
+  virtual void begin(Done<bool> done) = 0;
 
   /// The local file that has all of the object's bytes, for the kernel to read by itself; null
   /// where there is none (now). Never an error.

@@ -31,8 +31,9 @@ struct NoUploads final : UploadRegistry {
 struct World {
   explicit World(MetadataOptions metadata = {.ttl = milliseconds(10'000)}, std::string prefix = "",
                  MountIdentity identity = {}, MemoryStore* bucket = nullptr,
-                 bool ordered_listings = true)
-      : store(bucket != nullptr ? *bucket : memory) {
+                 bool ordered_listings = true, DiskCache* cache = nullptr)
+      : store(bucket != nullptr ? *bucket : memory),
+        reads(make_read_engine({store, budget, buffers, scheduler, log, cache}, {})) {
     memory.turn_clock(-old);
     MountOptions mount;
     file_system = make_file_system({.store = store,
@@ -121,8 +122,7 @@ struct World {
   std::shared_ptr<Log> log = Log::none();
   NoUploads uploads;
   ObjectCopier copier{store, uploads};
-  std::unique_ptr<ReadEngine> reads =
-      make_read_engine({store, budget, buffers, scheduler, log}, {});
+  std::unique_ptr<ReadEngine> reads;
   std::unique_ptr<WriteEngine> writes =
       make_write_engine({store, budget, buffers, scheduler, log, uploads}, {});
   std::unique_ptr<MountedFileSystem> file_system;

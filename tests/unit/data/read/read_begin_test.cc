@@ -5,9 +5,9 @@
 namespace penstock::test {
 namespace {
 
-std::shared_ptr<std::optional<Result<void>>> begin(ObjectReader& reader) {
-  auto answer = std::make_shared<std::optional<Result<void>>>();
-  reader.begin([answer](Result<void> result) { *answer = std::move(result); });
+std::shared_ptr<std::optional<Result<bool>>> begin(ObjectReader& reader) {
+  auto answer = std::make_shared<std::optional<Result<bool>>>();
+  reader.begin([answer](Result<bool> result) { *answer = std::move(result); });
   return answer;
 }
 
