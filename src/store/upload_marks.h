@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <deque>
 #include <string>
-#include <unordered_map>
 
+#include "base/bounded_map.h"
 #include "base/mutex.h"
 
 namespace penstock {
@@ -20,8 +19,7 @@ class UploadMarks {
 
  private:
   mutable Mutex mutex_;
-  std::unordered_map<std::string, std::string> marks_ GUARDED_BY(mutex_);
-  std::deque<std::string> order_ GUARDED_BY(mutex_);  ///< The same, the oldest first.
+  BoundedMap<std::string, std::string> marks_ GUARDED_BY(mutex_){10'000};
 };
 
 }  // namespace penstock

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "base/bounded_map.h"
 #include "base/mutex.h"
 #include "penstock/object_store.h"
 
@@ -36,8 +35,7 @@ class UploadSums {
   using Parts = std::map<uint32_t, uint32_t>;
 
   mutable Mutex mutex_;
-  std::unordered_map<std::string, Parts> uploads_ GUARDED_BY(mutex_);
-  std::deque<std::string> order_ GUARDED_BY(mutex_);  ///< The same, the oldest first.
+  BoundedMap<std::string, Parts> uploads_ GUARDED_BY(mutex_){1'000};
 };
 
 }  // namespace penstock
