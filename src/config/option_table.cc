@@ -192,8 +192,8 @@ constexpr auto first_rows = std::to_array<OptionRow>({
      .help = "memory for names and attributes",
      .paragraph =
          "Beyond this the names unused for longest are forgotten, and asked for again when "
-         "needed. A name that was listed takes about 100 bytes beside its own, one that "
-         "programs have looked up about a kilobyte. `auto` is a sixteenth of the machine's "
+         "needed. A name that was listed takes about 100 bytes beside its own, one that the "
+         "kernel remembers some 60 more. `auto` is a sixteenth of the machine's "
          "memory or of the cgroup's limit, whichever is less, between 64 MiB and 4 GiB.",
      .advanced = true,
      .zero_is_auto = true,

@@ -6,7 +6,7 @@
 
 #include "fs/attribute_loader.h"
 #include "fs/core.h"
-#include "fs/listing.h"
+#include "fs/directory_loader.h"
 
 namespace penstock {
 

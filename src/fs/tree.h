@@ -233,8 +233,8 @@ class Tree {
       REQUIRES(mutex);
   /// The inode of that number; null where there is none, or a record.
   InodePtr by_number(InodeId id) const REQUIRES(mutex);
-  /// Keeps a record of the inode instead where that can be, and nobody else has a pointer to it than
-  /// the caller. Whether it did.
+  /// Keeps a record of the inode instead where that can be, and nobody else has a pointer to it
+  /// than the caller. Whether it did.
   bool fold(const InodePtr& inode) REQUIRES(mutex);
   /// The same of inodes that were made longest ago.
   void fold_oldest() REQUIRES(mutex);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/listing.h"
+#include "fs/directory_loader.h"
 
 #include <algorithm>
 
@@ -91,23 +91,9 @@ std::shared_ptr<Listing> DirectoryLoader::begin(const DirectoryState& state) con
   return listing;
 }
 
-void DirectoryLoader::leave(DirectoryState& state, const Listing& listing) {
-  if (state.listing.get() == &listing) {
-    state.listing.reset();
-  } else {
-    --state.partial_listings;
-  }
-  if (state.listing == nullptr && state.partial_listings == 0) state.changed.clear();
-}
-
-void DirectoryLoader::end(DirectoryState& state, Listing& listing) {
-  listing.end();
-  leave(state, listing);
-}
-
 void DirectoryLoader::pause(DirectoryState& state, const std::shared_ptr<Listing>& listing) {
   state.begun = listing;
-  leave(state, *listing);
+  ListedNames::leave(state, *listing);
 }
 
 void DirectoryLoader::wait(const InodePtr& directory, const std::shared_ptr<Listing>& listing,
@@ -134,7 +120,7 @@ void DirectoryLoader::close(const InodePtr& directory, const std::shared_ptr<Lis
     if (--walk->readers > 0 || walk->done) return;
     walk->wanted_whole = false;
     if (walk->pages == 0) return;  // that one may be of use to who looks names up
-    end(*directory->directory, *walk);
+    ListedNames::end(*directory->directory, *walk);
     waiters.swap(walk->waiters);
   }
   walk->stop.request_stop();
