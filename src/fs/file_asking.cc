@@ -14,7 +14,6 @@ constexpr std::chrono::seconds long_ago{1};
 
 void FileOperations::ask_to_open(const InodePtr& inode, OpenFlags flags, Done<void> done) {
   std::shared_ptr<ObjectReader> reader;
-  std::string key;
   {
     const MutexLock lock(core_.tree.mutex);
     const bool stored = inode->named() && inode->writer == nullptr && !inode->local_only;
@@ -23,20 +22,20 @@ void FileOperations::ask_to_open(const InodePtr& inode, OpenFlags flags, Done<vo
                        inode->archive == Inode::Archive::no;
     if (core_.tree.freshness.asks_at_open() && stored && reads) {
       auto present = present_reader(inode);
-      if (present) {
-        reader = std::move(*present);
-        key = core_.tree.key_of(*inode).value();
-      }
+      if (present) reader = std::move(*present);
     }
   }
   if (reader == nullptr) return resolver_.refresh_to_open(inode, std::move(done));
   ObjectReader& asking = *reader;
   // What it fetches is there for the handle, which gets the same reader.
-  asking.begin(core_.tracked<bool>([this, inode, key = std::move(key), reader = std::move(reader),
+  asking.begin(core_.tracked<bool>([this, inode, reader = std::move(reader),
                                     done = std::move(done)](const Result<bool>& asked) mutable {
-    if (asked && !*asked) return resolver_.refresh_to_open(inode, std::move(done));
-    if (!asked && asked.code() == Code::changed) core_.look_anew(key);
-    done(asked ? Result<void>() : Result<void>(asked.error()));
+    if (asked && *asked) return done({});
+    // Nothing was asked; or another version is there, which may be this mount's own, of a rename
+    // under way: a HEAD tells.
+    if (asked || asked.code() == Code::changed)
+      return resolver_.refresh_to_open(inode, std::move(done));
+    done(asked.error());
   }));
 }
 
