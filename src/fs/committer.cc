@@ -17,7 +17,7 @@ constexpr std::chrono::seconds rename_patience{5};
 
 }  // namespace
 
-std::shared_ptr<FileWriter> Committer::dirty_writer(const Inode& inode) const {
+std::shared_ptr<FileDurability> Committer::dirty_writer(const Inode& inode) const {
   const bool dirty = !inode.deleted() && inode.writer != nullptr && inode.writer->dirty();
   return dirty ? inode.writer : nullptr;
 }
@@ -27,19 +27,11 @@ void Committer::begin_commit(Inode& inode) {
   core_.begin_work(inode);
 }
 
-CommitRequest Committer::take_request(Inode& inode) const {
-  CommitRequest request{.metadata = to_metadata(inode.stored, inode.type), .condition = {}};
-  if (inode.writer->persistent()) {
-    // The object is written some time after the promise. If another client has made or changed the
-    // object in between, the condition fails, and the promise becomes a conflict instead of
-    // overwriting that.
-    request.condition.if_match = inode.local_only ? inode.replaces : inode.etag;
-  }
-  // Another client removed the file while it was open here: it is stored under its old name only if
-  // nothing has that name by now.
-  if (inode.vanished()) request.condition = {.if_match = {}, .if_none_match = true};
+NextObject Committer::take_request(Inode& inode) const {
   inode.stored_dirty = false;
-  return request;
+  return {.metadata = to_metadata(inode.stored, inode.type),
+          .before = {.version = inode.local_only ? inode.replaces : inode.etag,
+                     .removed = inode.vanished()}};
 }
 
 void Committer::commit(const InodePtr& inode, Done<void> done) {
@@ -51,8 +43,62 @@ void Committer::commit_leaving(const InodePtr& inode, Done<void> done) {
 }
 
 void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) {
-  std::shared_ptr<FileWriter> writer;
-  CommitRequest request;
+  promise(inode, leaving,
+          [this, inode, leaving, done = std::move(done)](Result<Kept> kept) mutable {
+            if (!kept) return done(kept.error());
+            if (*kept == Kept::promised) return upload(inode, leaving, std::move(done));
+            store(inode, leaving, *kept, std::move(done));
+          });
+}
+
+void Committer::close(const InodePtr& inode, Done<void> done) {
+  promise(inode, Leaving::waits, [this, inode, done = std::move(done)](Result<Kept> kept) mutable {
+    if (!kept) return done(kept.error());
+    if (*kept != Kept::promised) return store(inode, Leaving::waits, *kept, std::move(done));
+    done({});
+    plan_upload(inode);
+  });
+}
+
+void Committer::promise(const InodePtr& inode, Leaving leaving, Done<Kept> done) {
+  std::shared_ptr<FileDurability> writer;
+  NextObject request;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    auto again = [this, inode](Leaving how, Done<Kept> waiting) {
+      return [this, inode, how, waiting = std::move(waiting)]() mutable {
+        promise(inode, how, std::move(waiting));
+      };
+    };
+    if (waits(*inode, leaving))
+      return core_.wait_for_name(inode, again(Leaving::waits, std::move(done)));
+    if (inode->saving_attributes) {
+      inode->after_commits.emplace_back(again(leaving, std::move(done)));
+      return;
+    }
+    writer = dirty_writer(*inode);
+    if (writer != nullptr) request = take_request(*inode);
+  }
+  if (writer == nullptr) return done(Kept::clean);
+  writer->persist(
+      std::move(request),
+      core_.tracked<bool>([this, inode, done = std::move(done)](Result<bool> promised) mutable {
+        if (promised) return done(*promised ? Kept::promised : Kept::by_store);
+        bool unattended = false;
+        {
+          const MutexLock lock(core_.tree.mutex);
+          inode->stored_dirty = true;
+          unattended = inode->write_handles == 0;
+        }
+        log_failure(inode, promised.error());
+        if (unattended) retry_later(inode);
+        done(promised.error());
+      }));
+}
+
+void Committer::store(const InodePtr& inode, Leaving leaving, Kept kept, Done<void> done) {
+  std::shared_ptr<FileDurability> writer;
+  bool anew = false;
   bool save = false;
   {
     const MutexLock lock(core_.tree.mutex);
@@ -69,53 +115,15 @@ void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) 
       });
       return;
     }
-    if (writer != nullptr) request = take_request(*inode);
-    inode->saving_attributes = save;
-    if (save || (writer != nullptr && !writer->persistent())) begin_commit(*inode);
+    // Another thread has written to the file, or has stored it, since the promise was asked for.
+    anew = (writer != nullptr) != (kept == Kept::by_store);
+    if (!anew) inode->saving_attributes = save;
+    if (!anew && (save || writer != nullptr)) begin_commit(*inode);
   }
+  if (anew) return commit(inode, leaving, std::move(done));
   if (save) return store_attributes(inode, std::move(done));
   if (writer == nullptr) return done({});
-  if (writer->persistent()) {
-    return promise(inode, writer, std::move(request),
-                   [this, inode, leaving, done = std::move(done)](Result<void> promised) mutable {
-                     if (!promised) return done(std::move(promised));
-                     upload(inode, leaving, std::move(done));
-                   });
-  }
-  const Scheduler::Time sent = core_.parts.scheduler.now();
-  writer->commit(std::move(request),
-                 core_.tracked<ObjectInfo>(
-                     [this, inode, sent, done = std::move(done)](Result<ObjectInfo> info) mutable {
-                       committed(inode, 0, sent, std::move(info), std::move(done));
-                     }));
-}
-
-void Committer::close(const InodePtr& inode, Done<void> done) {
-  std::shared_ptr<FileWriter> writer;
-  CommitRequest request;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    if (core_.leaving(*inode)) {
-      return core_.wait_for_name(inode, [this, inode, done = std::move(done)]() mutable {
-        close(inode, std::move(done));
-      });
-    }
-    if (inode->saving_attributes) {
-      inode->after_commits.emplace_back(
-          [this, inode, done = std::move(done)]() mutable { close(inode, std::move(done)); });
-      return;
-    }
-    writer = dirty_writer(*inode);
-    if (writer != nullptr && !writer->persistent()) writer = nullptr;
-    if (writer != nullptr) request = take_request(*inode);
-  }
-  if (writer == nullptr) return commit(inode, std::move(done));
-  promise(inode, writer, std::move(request),
-          [this, inode, done = std::move(done)](Result<void> promised) mutable {
-            const bool kept = promised.has_value();
-            done(std::move(promised));
-            if (kept) plan_upload(inode);
-          });
+  run_commit(inode, writer, std::move(done));
 }
 
 void Committer::sync(const InodePtr& inode, Done<void> done) {
@@ -128,8 +136,7 @@ void Committer::sync_below(const InodePtr& directory, Done<void> done) {
   {
     const MutexLock lock(core_.tree.mutex);
     for (const InodePtr& inode : core_.tree.writing()) {
-      const std::shared_ptr<FileWriter> writer = dirty_writer(*inode);
-      if (writer == nullptr || !writer->persistent()) continue;
+      if (dirty_writer(*inode) == nullptr) continue;
       const Inode* at = inode.get();
       while (at != nullptr && at != directory.get()) at = at->parent.get();
       if (at != nullptr) below.push_back(inode);
@@ -137,48 +144,40 @@ void Committer::sync_below(const InodePtr& directory, Done<void> done) {
   }
   if (below.empty()) return done({});
   const auto all = std::make_shared<Join>(below.size(), std::move(done));
-  for (const InodePtr& inode : below) sync(inode, all->part());
+  for (const InodePtr& inode : below) {
+    promise(inode, Leaving::waits, [this, inode, part = all->part()](Result<Kept> kept) mutable {
+      if (!kept) return part(kept.error());
+      // What only the store keeps is not waited for: its close stores it.
+      if (*kept != Kept::promised) return part({});
+      if (core_.parts.sync_to_store) return upload(inode, Leaving::waits, std::move(part));
+      part({});
+      plan_upload(inode);
+    });
+  }
 }
 
 void Committer::renew_promise(const InodePtr& inode, Done<void> done) {
-  std::shared_ptr<FileWriter> writer;
-  CommitRequest request;
+  std::shared_ptr<FileDurability> writer;
+  NextObject request;
   {
     const MutexLock lock(core_.tree.mutex);
     // A writer counts although the journal refused its last promise: what it holds has the new
     // name, too, and a later promise shall say so.
     writer = dirty_writer(*inode);
-    if (writer != nullptr && !writer->persistent()) writer = nullptr;
     if (writer != nullptr) request = take_request(*inode);
   }
   if (writer == nullptr) return done({});
   writer->persist_name(
       std::move(request),
       core_.tracked<void>([this, inode, done = std::move(done)](Result<void> kept) mutable {
-        if (!kept) {
-          const MutexLock lock(core_.tree.mutex);
-          inode->stored_dirty = true;
-        }
-        done(std::move(kept));
-        plan_upload(inode);
-      }));
-}
-
-void Committer::promise(const InodePtr& inode, const std::shared_ptr<FileWriter>& writer,
-                        CommitRequest request, Done<void> done) {
-  writer->persist(
-      std::move(request),
-      core_.tracked<void>([this, inode, done = std::move(done)](Result<void> promised) mutable {
-        if (promised) return done({});
-        bool unattended = false;
+        bool owes = false;
         {
           const MutexLock lock(core_.tree.mutex);
-          inode->stored_dirty = true;
-          unattended = inode->write_handles == 0;
+          if (!kept) inode->stored_dirty = true;
+          owes = promised(*inode);
         }
-        log_failure(inode, promised.error());
-        if (unattended) retry_later(inode);
-        done(std::move(promised));
+        done(std::move(kept));
+        if (owes) plan_upload(inode);
       }));
 }
 
@@ -199,8 +198,7 @@ void Committer::plan_upload(const InodePtr& inode) {
 }
 
 void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) {
-  std::shared_ptr<FileWriter> writer;
-  uint64_t promises = 0;
+  std::shared_ptr<FileDurability> writer;
   {
     const MutexLock lock(core_.tree.mutex);
     if (waits(*inode, leaving)) {
@@ -215,15 +213,19 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) 
       return;
     }
     if (!inode->deleted() && promised(*inode)) writer = inode->writer;
-    if (writer != nullptr) promises = writer->promises();
     if (writer != nullptr) begin_commit(*inode);
   }
   if (writer == nullptr) return done({});
+  run_commit(inode, writer, std::move(done));
+}
+
+void Committer::run_commit(const InodePtr& inode, const std::shared_ptr<FileDurability>& writer,
+                           Done<void> done) {
+  const uint64_t asked = writer->owed();
   const Scheduler::Time sent = core_.parts.scheduler.now();
-  writer->commit(
-      {}, core_.tracked<ObjectInfo>([this, inode, promises, sent,
-                                     done = std::move(done)](Result<ObjectInfo> info) mutable {
-        committed(inode, promises, sent, std::move(info), std::move(done));
+  writer->commit(core_.tracked<ObjectInfo>(
+      [this, inode, asked, sent, done = std::move(done)](Result<ObjectInfo> info) mutable {
+        committed(inode, asked, sent, std::move(info), std::move(done));
       }));
 }
 
@@ -251,26 +253,27 @@ void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info, Sche
   if (!info.key.empty() && (!key || info.key != *key)) core_.tree.lose(stored);
 }
 
-void Committer::committed(const InodePtr& inode, uint64_t promises, Scheduler::Time sent,
+void Committer::committed(const InodePtr& inode, uint64_t asked, Scheduler::Time sent,
                           Result<ObjectInfo> result, Done<void> done) {
   Ended ended;
   bool save = false;
   {
     const MutexLock lock(core_.tree.mutex);
     --inode->commits_running;
-    const bool keeps = inode->writer != nullptr && inode->writer->persistent();
-    ended.unattended = inode->write_handles == 0 || keeps;
+    const uint64_t owes = owed(*inode);
+    // A close makes a promise; only a commit, again, brings what was promised to the store.
+    ended.unattended = inode->write_handles == 0 || owes > 0;
     if (result) {
       note_stored(inode, *result, sent);
       if (inode->vanished()) ended.look_anew = result->key;
       save = inode->stored_dirty && inode->named() && inode->commits_running == 0 &&
              dirty_writer(*inode) == nullptr;
-      ended.more = promised(*inode);
-    } else if (!keeps) {
+      ended.more = owes > 0;
+    } else if (owes == 0) {
       inode->stored_dirty = true;
     } else {
-      // A refusal of what was promised before says nothing of it.
-      ended.more = promised(*inode) && inode->writer->promises() != promises;
+      // A refusal of what was promised before says nothing of what was promised since.
+      ended.more = owes != asked;
     }
     inode->saving_attributes = save;
     if (save) ++inode->commits_running;
@@ -423,7 +426,7 @@ void Committer::log_failure(const InodePtr& inode, const Error& error) {
 }
 
 void Committer::writing_ended(const InodePtr& inode) {
-  std::shared_ptr<FileWriter> drop;
+  std::shared_ptr<FileDurability> drop;
   {
     const MutexLock lock(core_.tree.mutex);
     if (inode->writer == nullptr || inode->write_handles > 0 || inode->commits_running > 0) return;
@@ -436,7 +439,7 @@ void Committer::writing_ended(const InodePtr& inode) {
   if (drop == nullptr) return retry_later(inode);
   if (drop->pending()) drop->disclaim([](const Result<void>&) {});
   // abandon keeps what it needs alive itself; nobody waits for it but the gate.
-  FileWriter& writer = *drop;
+  FileDurability& writer = *drop;
   writer.abandon([pass = core_.gate.pass(), drop = std::move(drop)] {});
 }
 

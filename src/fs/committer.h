@@ -10,8 +10,8 @@
 namespace penstock {
 
 /// Turns what was written into objects: at close and fsync, again in the background after a
-/// failure, and for every open file when the mount ends. Where the writer keeps promises
-/// (FileWriter::persistent) close is done when the promise is made, and the object follows in the
+/// failure, and for every open file when the mount ends. Where a promise keeps the contents
+/// (FileDurability::persist) close is done when that is made, and the object follows in the
 /// background.
 class Committer {
  public:
@@ -57,19 +57,30 @@ class Committer {
  private:
   struct Shutdown;
 
-  CommitRequest take_request(Inode& inode) const REQUIRES(core_.tree.mutex);
+  NextObject take_request(Inode& inode) const REQUIRES(core_.tree.mutex);
   /// Null where nothing is to be committed.
-  std::shared_ptr<FileWriter> dirty_writer(const Inode& inode) const REQUIRES(core_.tree.mutex);
-  /// Whether something of it was promised and is not in the store.
-  static bool promised(const Inode& inode) {
-    return inode.writer != nullptr && inode.writer->pending();
+  std::shared_ptr<FileDurability> dirty_writer(const Inode& inode) const REQUIRES(core_.tree.mutex);
+  /// Which promise of it is not in the store; 0: none.
+  static uint64_t owed(const Inode& inode) {
+    return inode.writer == nullptr ? 0 : inode.writer->owed();
   }
-  void promise(const InodePtr& inode, const std::shared_ptr<FileWriter>& writer,
-               CommitRequest request, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// Whether something of it was promised and is not in the store.
+  static bool promised(const Inode& inode) { return owed(inode) > 0; }
   /// Whether a name that is about to go stops it.
   enum class Leaving : uint8_t { waits, goes };
+  /// What keeps the contents: nothing need to, a promise, or the store alone.
+  enum class Kept : uint8_t { clean, promised, by_store };
+  /// Promises the contents, where that keeps them.
+  void promise(const InodePtr& inode, Leaving leaving, Done<Kept> done) EXCLUDES(core_.tree.mutex);
   void commit(const InodePtr& inode, Leaving leaving, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// Stores the contents that no promise keeps, or attributes alone. `kept` is what promise said.
+  void store(const InodePtr& inode, Leaving leaving, Kept kept, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
+  /// Stores what was promised, if anything is owed.
   void upload(const InodePtr& inode, Leaving leaving, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// After begin_commit.
+  void run_commit(const InodePtr& inode, const std::shared_ptr<FileDurability>& writer,
+                  Done<void> done) EXCLUDES(core_.tree.mutex);
   bool waits(const Inode& inode, Leaving leaving) const REQUIRES(core_.tree.mutex) {
     return leaving == Leaving::waits && core_.leaving(inode);
   }
@@ -82,8 +93,8 @@ class Committer {
   /// loses its name.
   void note_stored(const InodePtr& stored, const ObjectInfo& info, Scheduler::Time sent)
       REQUIRES(core_.tree.mutex);
-  /// `promises`: FileWriter::promises when the commit began, which was `sent` then.
-  void committed(const InodePtr& inode, uint64_t promises, Scheduler::Time sent,
+  /// `asked`: FileDurability::owed when the commit began, which was `sent` then.
+  void committed(const InodePtr& inode, uint64_t asked, Scheduler::Time sent,
                  Result<ObjectInfo> result, Done<void> done) EXCLUDES(core_.tree.mutex);
   struct Ended {
     bool unattended = false;  ///< Nobody will commit it again by closing it.

@@ -6,18 +6,38 @@
 
 namespace penstock {
 
-void NameOperations::keep_open(const InodePtr& inode, Callback<void()> done) {
-  std::shared_ptr<FileWriter> writer;
+void NameOperations::end_storing(const InodePtr& inode, Done<Stopped> done) {
+  std::shared_ptr<FileDurability> writer;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    writer = inode->writer;
+  }
+  if (writer == nullptr)
+    return core_.quiesce(inode, [done = std::move(done)]() mutable { done(Stopped{}); });
+  // An upload that is held ends by itself, and what is under way is not waited for: a write may
+  // wait for room on the journal's disk, which this deletion is to make. But opens wait at once: a
+  // handle that was opened after keep_open looked would get no copy to go on with.
+  core_.quiesce(inode, [] {});
+  writer->hold(core_.tracked<Held>(
+      [this, inode, writer, done = std::move(done)](const Result<Held>& held) mutable {
+        if (*held != Held::no)
+          return done(Stopped{.held = writer, .may_be_sent = *held == Held::maybe_sent});
+        core_.quiesce(inode, [done = std::move(done)]() mutable { done(Stopped{}); });
+        core_.resume(inode);
+      }));
+}
+
+void NameOperations::keep_open(const InodePtr& inode, const FileDurability* held,
+                               Callback<void()> done) {
   bool open = false;
   {
     const MutexLock lock(core_.tree.mutex);
     open = inode->handles > 0 && inode->type == FileType::file && inode->named();
-    writer = inode->writer;
   }
   if (!open) return done();
-  if (writer != nullptr && writer->persistent()) {
-    // What the journal has needs no copy; its base does.
-    std::optional<ObjectInfo> base = writer->base();
+  if (held != nullptr) {
+    // What was promised needs no copy; its base does.
+    std::optional<ObjectInfo> base = held->base();
     if (!base) return done();
     return copy_for_handles(
         inode, {.source = std::move(base->key), .size = base->size, .etag = std::move(base->etag)},
@@ -89,11 +109,10 @@ void NameOperations::keep_name(const InodePtr& inode) {
     inode->kept_key.clear();
     const std::string key = core_.tree.key_of(*inode).value();
     if (inode->local_only && inode->writer != nullptr) {
-      inode->writer->rename(key, after);  // never stored
+      inode->writer->rename({.key = key}, nullptr, after);  // never stored
       return;
     }
-    if (inode->writer != nullptr && inode->writer->persistent())
-      inode->writer->base_moved(key, inode->name_etag);
+    if (inode->writer != nullptr) inode->writer->base_moved(key, inode->name_etag);
     old = follow_copy(*inode, std::exchange(inode->name_etag, {}));
   }
   abandon(std::move(old));

@@ -61,7 +61,7 @@ void FileOperations::copy_range(const Copy& request, std::stop_token cancel, Don
 /// Has the store copy what it can.
 void FileOperations::copy_parts(const CopyRunPtr& run) {
   const InodePtr source = run->source->inode;
-  std::shared_ptr<FileWriter> writer;
+  std::shared_ptr<FileBytes> writer;
   CopySource object;
   std::shared_ptr<ObjectReader> present;  // let go of without the lock, see reader_for
   {

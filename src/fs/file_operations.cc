@@ -93,9 +93,9 @@ Result<Created> FileOperations::make_new(const Create& request, const ObjectInfo
   inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
   core_.tree.note_change(*request.parent, request.name);
   Tree::names_changed(*request.parent);
-  const Result<void> writing = open_writer(inode, stored == nullptr);
+  const Result<void> writing =
+      open_writer(inode, stored == nullptr, request.exclusive && stored == nullptr);
   if (!writing) return writing.error();
-  inode->writer->set_exclusive(request.exclusive && stored == nullptr);
   return Created{.entry = core_.tree.entry(inode),
                  .opened = make_handle(inode, request.flags, true)};
 }
@@ -121,7 +121,7 @@ void FileOperations::note_time_alone(Inode& inode) {
   inode.stored_dirty = true;
 }
 
-Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate) {
+Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate, bool exclusive) {
   if (inode->writer != nullptr) return {};
   const Result<std::string> key = core_.tree.key_of(*inode);
   if (!key) return key.error();
@@ -131,7 +131,8 @@ Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate) {
     base = WriteBase{
         ObjectInfo{.key = *key, .size = inode->size, .etag = inode->etag, .metadata = metadata}};
   }
-  inode->writer = core_.parts.writes.open(*key, std::move(base), metadata);
+  inode->writer =
+      core_.parts.writes.open({.key = *key, .exclusive = exclusive}, std::move(base), metadata);
   // Of those who have it open some may read.
   if (inode->handles > 0) inode->writer->expect_reads();
   core_.tree.note_writer(inode);
@@ -208,7 +209,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
           });
     }
   }
-  std::shared_ptr<FileWriter> truncate;
+  std::shared_ptr<FileBytes> truncate;
   std::shared_ptr<ObjectReader> reader;
   std::shared_ptr<ObjectReader> dropped;
   Opened opened;
@@ -228,7 +229,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
       possible = Tree::gone(*inode);
     if (possible && flags.write) {
       if (inode->writer != nullptr && flags.truncate) truncate = inode->writer;
-      possible = open_writer(inode, flags.truncate);
+      possible = open_writer(inode, flags.truncate, false);
     }
     if (possible && flags.write) {
       if (truncate != nullptr) core_.begin_work(*inode);
@@ -354,7 +355,7 @@ void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
 
 void FileOperations::read_once(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
                                Done<Slices> done) {
-  std::shared_ptr<FileWriter> writer;
+  std::shared_ptr<FileBytes> writer;
   {
     const MutexLock lock(core_.tree.mutex);
     const Inode& inode = *handle->inode;
@@ -471,7 +472,7 @@ void FileOperations::write(const FileHandlePtr& handle, const WriteAt& at,
 /// handle is gone.
 void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offset,
                               std::span<const std::byte> data, Done<void> done) {
-  std::shared_ptr<FileWriter> writer;
+  std::shared_ptr<FileBytes> writer;
   bool waits = false;
   bool lease = false;
   {
@@ -515,7 +516,7 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
        [this, inode, size, drop_ids, done = std::move(done)](Result<Opened> opened) mutable {
          if (!opened) return done(opened.error());
          auto* handle = reinterpret_cast<FileHandle*>(opened->handle);
-         std::shared_ptr<FileWriter> writer;
+         std::shared_ptr<FileBytes> writer;
          bool others = false;
          {
            const MutexLock lock(core_.tree.mutex);

@@ -124,10 +124,12 @@ class FileOperations {
   /// nothing is known here yet.
   static bool is_replaced(const Error& error, const Inode& inode);
   bool has_name(const InodePtr& inode) const EXCLUDES(core_.tree.mutex);
-  Result<void> open_writer(const InodePtr& inode, bool truncate) REQUIRES(core_.tree.mutex);
+  /// `exclusive`: as NewName::exclusive.
+  Result<void> open_writer(const InodePtr& inode, bool truncate, bool exclusive)
+      REQUIRES(core_.tree.mutex);
   void write_to(const InodePtr& inode, bool append, uint64_t offset,
                 std::span<const std::byte> data, Done<void> done) EXCLUDES(core_.tree.mutex);
-  using ContentChange = Callback<void(FileWriter&, Done<void>)>;
+  using ContentChange = Callback<void(FileBytes&, Done<void>)>;
   void change(const InodePtr& inode, ContentChange apply, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   struct CopyRun;

@@ -8,7 +8,7 @@ namespace penstock {
 
 /// Has `apply` change the contents, as a write does.
 void FileOperations::change(const InodePtr& inode, ContentChange apply, Done<void> done) {
-  std::shared_ptr<FileWriter> writer;
+  std::shared_ptr<FileBytes> writer;
   bool waits = false;
   {
     Deferred after;
@@ -53,7 +53,7 @@ void FileOperations::allocate(FileHandle& handle, const Allocation& request, Don
   }
   change(
       handle.inode,
-      [request, range](FileWriter& writer, Done<void> changed) {
+      [request, range](FileBytes& writer, Done<void> changed) {
         if (request.zero) {
           writer.zero(range, !request.keep_size, std::move(changed));
         } else {
@@ -65,7 +65,7 @@ void FileOperations::allocate(FileHandle& handle, const Allocation& request, Don
 
 void FileOperations::seek(FileHandle& handle, uint64_t offset, bool hole,
                           Done<std::optional<uint64_t>> done) {
-  std::shared_ptr<FileWriter> writer;
+  std::shared_ptr<FileBytes> writer;
   uint64_t size = 0;
   {
     const MutexLock lock(core_.tree.mutex);

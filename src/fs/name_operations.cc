@@ -270,16 +270,14 @@ void NameOperations::remove_name(const InodePtr& parent, const std::string& name
 }
 
 void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
-  std::shared_ptr<FileWriter> keeper;
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
     if (!inode->named()) return after.answer(std::move(done), lost(*inode));
-    if (inode->writer != nullptr && inode->writer->persistent()) keeper = inode->writer;
   }
-  if (keeper != nullptr) return remove_pending(inode, keeper, std::move(done));
   // An object must not appear after its deletion.
-  core_.quiesce(inode, [this, inode, done = std::move(done)]() mutable {
+  end_storing(inode, [this, inode, done = std::move(done)](const Result<Stopped>& stopped) mutable {
+    if (stopped->held != nullptr) return remove_held(inode, *stopped, std::move(done));
     remove_quiet(inode, [this, inode, done = std::move(done)](Result<void> removed) mutable {
       core_.resume(inode);
       done(std::move(removed));
@@ -296,12 +294,12 @@ void NameOperations::remove_quiet(const InodePtr& inode, Done<void> done) {
       // Nothing of it is in the store: it goes on existing for those who have it open, and ends
       // with them.
       const std::string key = deleted_.new_key();
-      if (inode->writer->rename(key, after)) inode->kept_key = key;
+      if (inode->writer->rename({.key = key}, nullptr, after)) inode->kept_key = key;
     }
     unsent = inode->local_only && (inode->handles == 0 || !inode->kept_key.empty());
   }
   if (unsent) return remove_kept(inode, std::move(done));
-  keep_open(inode, [this, inode, done = std::move(done)]() mutable {
+  keep_open(inode, nullptr, [this, inode, done = std::move(done)]() mutable {
     remove_kept(inode, std::move(done));
   });
 }
@@ -333,11 +331,9 @@ void NameOperations::remove_kept(const InodePtr& inode, Done<void> done) {
   });
 }
 
-void NameOperations::remove_pending(const InodePtr& inode,
-                                    const std::shared_ptr<FileWriter>& writer, Done<void> done) {
-  // The file's upload ends first: its object must not appear after its deletion. The journal keeps
-  // the promise until the deletion is sure, for if it fails the file is still there.
-  keep_from_opening(inode);
+void NameOperations::remove_held(const InodePtr& inode, const Stopped& stopped, Done<void> done) {
+  const std::shared_ptr<FileDurability>& writer = stopped.held;
+  // What was promised is kept until the deletion is sure, for if it fails the file is still there.
   auto gone = [this, inode, writer, done = std::move(done)](Result<void> removed) mutable {
     core_.resume(inode);
     if (removed) return writer->disclaim(core_.tracked<void>(std::move(done)));
@@ -348,40 +344,36 @@ void NameOperations::remove_pending(const InodePtr& inode,
     committer_.plan_upload(inode);
     done(std::move(removed));
   };
-  auto held = [this, inode, writer, gone = std::move(gone)](const Result<bool>& sent) mutable {
-    std::string key;
-    bool there = false;
-    std::optional<Error> absent;
-    {
-      const MutexLock lock(core_.tree.mutex);
-      there = inode->named();
-      if (!there) absent = lost(*inode);
-      const bool never_sent = sent && !*sent && inode->local_only && inode->replaces.empty();
-      if (there && never_sent) {
-        core_.tree.note_change(*inode->parent, inode->name);
-        Tree::names_changed(*inode->parent);
-        inode->ctime_ns = wall_clock_ns();
-        core_.tree.detach(inode, Binding::deleted);
-      } else if (there) {
-        key = core_.tree.name_key(*inode).value();
-      }
+  std::string key;
+  std::optional<Error> absent;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const bool never_sent = !stopped.may_be_sent && inode->local_only && inode->replaces.empty();
+    if (!inode->named()) {
+      absent = lost(*inode);
+    } else if (never_sent) {
+      core_.tree.note_change(*inode->parent, inode->name);
+      Tree::names_changed(*inode->parent);
+      inode->ctime_ns = wall_clock_ns();
+      core_.tree.detach(inode, Binding::deleted);
+    } else {
+      key = core_.tree.name_key(*inode).value();
     }
-    if (absent) return gone(*absent);
-    if (key.empty()) {
-      gone({});
-      return committer_.writing_ended(inode);
-    }
-    // A deletion that a kill interrupts is finished by the next mount: what the journal has may
-    // need the object that is gone by then.
-    writer->doom(
-        core_.tracked<void>([this, inode, key, gone = std::move(gone)](Result<void> noted) mutable {
-          if (!noted) return gone(std::move(noted));
-          keep_open(inode, [this, inode, key, gone = std::move(gone)]() mutable {
-            remove_key(inode, key, std::move(gone));
-          });
-        }));
-  };
-  writer->hold(core_.tracked<bool>(std::move(held)));
+  }
+  if (absent) return gone(*absent);
+  if (key.empty()) {
+    gone({});
+    return committer_.writing_ended(inode);
+  }
+  // A deletion that a kill interrupts is finished by the next mount: what was promised may need the
+  // object that is gone by then.
+  writer->doom(core_.tracked<void>(
+      [this, inode, writer, key, gone = std::move(gone)](Result<void> noted) mutable {
+        if (!noted) return gone(std::move(noted));
+        keep_open(inode, writer.get(), [this, inode, key, gone = std::move(gone)]() mutable {
+          remove_key(inode, key, std::move(gone));
+        });
+      }));
 }
 
 void NameOperations::remove_key(const InodePtr& inode, const std::string& key, Done<void> done) {

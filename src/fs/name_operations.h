@@ -82,6 +82,11 @@ class NameOperations {
     ETag copy;
   };
   using Followers = std::vector<Follower>;
+  /// How storing a file whose name is about to go has ended.
+  struct Stopped {
+    std::shared_ptr<FileDurability> held;  ///< Its writer is held; null: nothing is under way.
+    bool may_be_sent = true;               ///< If held: as Held::maybe_sent.
+  };
 
   /// Why a change of the inode's name is refused once it is not named any more: not_found where
   /// this mount took the name away; else changed, for another inode may have it by now.
@@ -108,8 +113,8 @@ class NameOperations {
   /// The deletion of a file's object, when the handles that programs have open no longer need it:
   /// they have a copy or all of the bytes by now.
   void remove_kept(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
-  void remove_pending(const InodePtr& inode, const std::shared_ptr<FileWriter>& writer,
-                      Done<void> done) EXCLUDES(core_.tree.mutex);
+  void remove_held(const InodePtr& inode, const Stopped& stopped, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
   void remove_key(const InodePtr& inode, const std::string& key, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   /// Names in these directories are about to change: a rename of one of them waits for it, and so
@@ -128,6 +133,11 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   void rename_checked(const Rename& request, const InodePtr& inode, const InodePtr& target,
                       Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// `held`: the target's writer, if it is. `overtaken` is set where an open of the name comes
+  /// first.
+  void replace(const Rename& request, const InodePtr& inode, const InodePtr& target,
+               const std::shared_ptr<FileDurability>& held, bool& overtaken, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
   /// Where nothing of the file was sent yet, it will be stored under its new name in the first
   /// place: takes `done` and returns true.
   bool rename_unsent(const Rename& request, const InodePtr& inode, Done<void>& done)
@@ -190,16 +200,14 @@ class NameOperations {
   void abandon(std::shared_ptr<FileWriter> writer);
 
   // deletion.cc: of files that are open
-  /// From now until FsCore::resume every open of the file waits: a handle that was opened after
-  /// keep_open looked would get no copy to go on with. Unlike FsCore::quiesce this waits for
-  /// nothing that is under way: the upload of a file that is held back would be waited for, and it
-  /// in turn waits for this deletion.
-  void keep_from_opening(const InodePtr& inode) {
-    core_.quiesce(inode, [] {});
-  }
-  /// What the file has in the store is what its handles go on with, under a key of their own, once
-  /// `done` is called; where that cannot be, they lose it. Quiesced, or its upload is held.
-  void keep_open(const InodePtr& inode, Callback<void()> done) EXCLUDES(core_.tree.mutex);
+  /// Nothing of the file is stored under its name from now until FsCore::resume, and every open of
+  /// it waits. `done` is never called with an error.
+  void end_storing(const InodePtr& inode, Done<Stopped> done) EXCLUDES(core_.tree.mutex);
+  /// After end_storing: what the file has in the store is what its handles go on with, under a key
+  /// of their own, once `done` is called; where that cannot be, they lose it. `held`: its writer,
+  /// if that is.
+  void keep_open(const InodePtr& inode, const FileDurability* held, Callback<void()> done)
+      EXCLUDES(core_.tree.mutex);
   void copy_for_handles(const InodePtr& inode, CopyObject copy, Callback<void()> done)
       EXCLUDES(core_.tree.mutex);
   std::shared_ptr<FileWriter> go_on_with(Inode& inode, const std::string& key, const ETag& etag)

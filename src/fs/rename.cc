@@ -12,13 +12,6 @@
 namespace penstock {
 namespace {
 
-/// Whether what was promised of a file that `inode` replaces stays safe until something of `inode`
-/// is: the journal sees to that of its own files alone.
-bool keeps_promise(const Inode& inode, const InodePtr& replaced) {
-  const bool promised =
-      replaced != nullptr && replaced->writer != nullptr && replaced->writer->pending();
-  return !promised || inode.writer->persistent();
-}
 /// A file's time may be that of its rename where it was written this shortly before.
 constexpr int64_t time_tolerance_ns = 2'000'000'000;
 
@@ -120,45 +113,45 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
   if (!begin_naming({request.parent, request.new_parent}, done,
                     [this, request](Done<void> again) { rename(request, std::move(again)); }))
     return;
-  std::shared_ptr<FileWriter> replaced;
-  if (target != nullptr) {
-    const MutexLock lock(core_.tree.mutex);
-    if (target->writer != nullptr && target->writer->persistent()) replaced = target->writer;
-  }
-  if (replaced != nullptr) {
-    // What was to be stored under the new name must not arrive after what gets the name.
-    done = [this, target, replaced, done = std::move(done)](Result<void> renamed) mutable {
+  if (target == nullptr) return rename_settled(request, inode, std::move(done));
+  // What was to be stored under the new name must not arrive after what gets the name.
+  end_storing(target, [this, request, inode, target, overtaken,
+                       done = std::move(done)](const Result<Stopped>& stopped) mutable {
+    replace(request, inode, target, stopped->held, *overtaken, std::move(done));
+  });
+}
+
+/// What has the new name is stored no more.
+void NameOperations::replace(const Rename& request, const InodePtr& inode, const InodePtr& target,
+                             const std::shared_ptr<FileDurability>& held, bool& overtaken,
+                             Done<void> done) {
+  if (held != nullptr) {
+    done = [this, target, held, done = std::move(done)](Result<void> renamed) mutable {
       core_.resume(target);
-      if (renamed) return replaced->disclaim(core_.tracked<void>(std::move(done)));
+      if (renamed) return held->disclaim(core_.tracked<void>(std::move(done)));
       keep_name(target);
-      replaced->release();
+      held->release();
       committer_.plan_upload(target);
       done(std::move(renamed));
     };
-  } else if (target != nullptr) {
+  } else {
     done = [this, target, done = std::move(done)](Result<void> renamed) mutable {
       if (!renamed) keep_name(target);
       core_.resume(target);
       done(std::move(renamed));
     };
+    overtaken = core_.turns.taken({request.new_parent->id, request.new_name});
+    if (overtaken) return done(Error(Code::cancelled, "an open of the name comes first"));
   }
-  auto go = [this, request, inode, done = std::move(done)](Result<void> ready) mutable {
-    if (!ready) return done(std::move(ready));
+  if (target->type == FileType::directory) {
+    return check_empty(target,
+                       [this, request, inode, done = std::move(done)](Result<void> empty) mutable {
+                         if (!empty) return done(std::move(empty));
+                         rename_settled(request, inode, std::move(done));
+                       });
+  }
+  keep_open(target, held.get(), [this, request, inode, done = std::move(done)]() mutable {
     rename_settled(request, inode, std::move(done));
-  };
-  if (replaced != nullptr) {
-    keep_from_opening(target);
-    return replaced->hold(
-        core_.tracked<bool>([this, target, go = std::move(go)](const Result<bool>&) mutable {
-          keep_open(target, [go = std::move(go)]() mutable { go(Result<void>()); });
-        }));
-  }
-  if (target == nullptr) return go(Result<void>());
-  core_.quiesce(target, [this, request, target, overtaken, go = std::move(go)]() mutable {
-    *overtaken = core_.turns.taken({request.new_parent->id, request.new_name});
-    if (*overtaken) return go(Error(Code::cancelled, "an open of the name comes first"));
-    if (target->type == FileType::directory) return check_empty(target, std::move(go));
-    keep_open(target, [go = std::move(go)]() mutable { go(Result<void>()); });
   });
 }
 
@@ -190,8 +183,6 @@ void NameOperations::moved(const Rename& request, const InodePtr& inode) {
 }
 
 bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode, Done<void>& done) {
-  bool local = false;
-  bool promised = false;
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
@@ -199,32 +190,26 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
         core_.tree.child_key(*request.new_parent, request.new_name, FileType::file);
     if (!key) return false;  // which rename_stored tells
     const InodePtr target = core_.tree.child(*request.new_parent, request.new_name);
-    local = inode->local_only && inode->replaces.empty() && inode->writer != nullptr &&
-            (inode->commits_running == 0 || inode->writer->persistent()) &&
-            keeps_promise(*inode, target) && inode->writer->rename(*key, after);
-    if (local) {
-      promised = inode->writer->persistent();
-      // O_EXCL was about the old name.
-      inode->writer->set_exclusive(request.no_replace);
-      core_.tree.set_content_type(inode->stored, request.new_name);
-      if (target != nullptr) {
-        inode->replaces = target->local_only ? target->replaces : target->etag;
-        const ETag known =
-            target->writer != nullptr ? inode->writer->succeed(*target->writer) : ETag();
-        if (!known.empty()) inode->replaces = known;
-        // `etag` and the writer's version are those of the copy under `kept_key` here: the object
-        // that has the name is `name_etag`.
-        if (!target->kept_key.empty()) inode->replaces = target->name_etag;
-      }
-      moved(request, inode);
+    FileWriter* const replaced = target == nullptr ? nullptr : target->writer.get();
+    const bool local = inode->local_only && inode->replaces.empty() && inode->writer != nullptr;
+    // A commit under way that is not of a promise has the old name, and attributes that fit it.
+    const bool named = local && inode->commits_running > 0 && !inode->writer->pending();
+    // O_EXCL was about the old name.
+    const NewName name{.key = *key, .exclusive = request.no_replace};
+    if (!local || named || !inode->writer->rename(name, replaced, after)) return false;
+    core_.tree.set_content_type(inode->stored, request.new_name);
+    if (target != nullptr) {
+      inode->replaces = target->local_only ? target->replaces : target->etag;
+      const auto known = replaced == nullptr ? std::nullopt : replaced->base();
+      if (known && !known->etag.empty()) inode->replaces = known->etag;
+      // `etag` and the writer's version are those of the copy under `kept_key` here: the object
+      // that has the name is `name_etag`.
+      if (!target->kept_key.empty()) inode->replaces = target->name_etag;
     }
+    moved(request, inode);
   }
-  if (promised) {
-    committer_.renew_promise(inode, std::move(done));
-  } else if (local) {
-    done({});
-  }
-  return local;
+  committer_.renew_promise(inode, std::move(done));
+  return true;
 }
 
 void NameOperations::rename_stored(const Rename& request, const InodePtr& inode, Done<void> done) {
@@ -519,8 +504,8 @@ std::shared_ptr<FileWriter> NameOperations::follow_copy(Inode& inode, const ETag
   if (!key) return nullptr;
   const Metadata metadata = to_metadata(inode.stored, FileType::file);
   ObjectInfo base{.key = *key, .size = inode.size, .etag = etag, .metadata = metadata};
-  return std::exchange(inode.writer,
-                       core_.parts.writes.open(*key, WriteBase{std::move(base)}, metadata));
+  return std::exchange(
+      inode.writer, core_.parts.writes.open({.key = *key}, WriteBase{std::move(base)}, metadata));
 }
 
 void NameOperations::abandon(std::shared_ptr<FileWriter> writer) {

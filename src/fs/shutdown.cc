@@ -31,10 +31,9 @@ std::vector<UnstoredFile> Committer::unstored() {
   std::vector<UnstoredFile> files;
   const MutexLock lock(core_.tree.mutex);
   for (const InodePtr& inode : core_.tree.writing()) {
-    const std::shared_ptr<FileWriter> writer = dirty_writer(*inode);
-    if (writer == nullptr || writer->pending()) continue;
+    if (dirty_writer(*inode) == nullptr || promised(*inode)) continue;
     files.push_back({.path = core_.tree.path_of(*inode),
-                     .size = writer->size(),
+                     .size = inode->writer->size(),
                      .open = inode->write_handles > 0});
   }
   return files;

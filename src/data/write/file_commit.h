@@ -38,7 +38,7 @@ class FileCommit {
              bool readable)
       : rooms_(rooms), upload_(upload), listener_(listener), readable_(readable) {}
 
-  /// As FileWriter::commit.
+  /// As FileDurability::commit.
   void begin(CommitRequest request, Done<ObjectInfo> done, Deferred& after);
   /// Whether a change of these bytes, which only the store may have, may commit the file first.
   bool may_go_midway(ByteRange range) const;

@@ -13,13 +13,13 @@ std::optional<ObjectInfo> object_of(const std::optional<WriteBase>& base) {
 
 }  // namespace
 
-FileWriterImpl::FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base,
+FileWriterImpl::FileWriterImpl(WriteCore& core, NewName name, std::optional<WriteBase> base,
                                Metadata initial, std::shared_ptr<UploadRegistry> uploads)
     : core_(core),
       pass_(core.gate),
       own_uploads_(std::move(uploads)),
       readable_(own_uploads_ == nullptr),
-      object_(std::move(key), object_of(base), std::move(initial)),
+      object_(std::move(name), object_of(base), std::move(initial)),
       contents_(core.parts.buffers, core.layout),
       part_memory_(core, contents_, parts_, readable_),
       staging_(core, *this, contents_, queue_, phase_, part_memory_),
@@ -60,11 +60,6 @@ std::optional<uint64_t> FileWriterImpl::seek(uint64_t offset, bool hole) const {
   return contents_.seek(offset, hole);
 }
 
-void FileWriterImpl::set_exclusive(bool exclusive) {
-  const MutexLock lock(mutex_);
-  object_.set_exclusive(exclusive);
-}
-
 void FileWriterImpl::expect_reads() {
   const MutexLock lock(mutex_);
   part_memory_.expect_reads();
@@ -83,15 +78,15 @@ std::optional<ObjectInfo> FileWriterImpl::base() const {
 void FileWriterImpl::base_moved(const std::string& key, const ETag& etag) {
   const MutexLock lock(mutex_);
   // What it may still have to store, to be read back, must not appear under the name that is gone.
-  if (!upload_.exists() && !phase_.committing()) object_.rename(key);
+  if (!upload_.exists() && !phase_.committing()) object_.follow(key);
   object_.base_moved(key, etag);
 }
 
-bool FileWriterImpl::rename(const std::string& key, Deferred& after) {
+bool FileWriterImpl::rename(const NewName& name, Deferred& after) {
   const MutexLock lock(mutex_);
   if (phase_.abandoned() || phase_.committing() || object_.base()) return false;
   if (parts_.any(PartTable::State::sending) || parts_.any(PartTable::State::stored)) return false;
-  object_.rename(key);
+  object_.rename(name);
   if (upload_.exists()) {  // created ahead of time, and still empty
     upload_.retire(after);
     if (parts_.any(PartTable::State::ready)) upload_.create(after);
@@ -226,7 +221,18 @@ void FileWriterImpl::read_now(ByteRange range, std::stop_token cancel, Done<Slic
   });
 }
 
-void FileWriterImpl::commit(CommitRequest request, Done<ObjectInfo> done) {
+void FileWriterImpl::ask(NextObject request) {
+  const MutexLock lock(mutex_);
+  object_.ask(std::move(request));
+}
+
+void FileWriterImpl::commit(Done<ObjectInfo> done) {
+  Deferred after;
+  const MutexLock lock(mutex_);
+  commit_.begin({.metadata = object_.asked(), .condition = {}}, std::move(done), after);
+}
+
+void FileWriterImpl::commit_as(CommitRequest request, Done<ObjectInfo> done) {
   Deferred after;
   const MutexLock lock(mutex_);
   commit_.begin(std::move(request), std::move(done), after);

@@ -46,24 +46,26 @@ class FileWriterImpl final : public MemoryHolder,
  public:
   /// `uploads`: of whoever has the bytes that were sent, too; null: nobody else has them, and the
   /// engine's registry remembers the uploads.
-  FileWriterImpl(WriteCore& core, std::string key, std::optional<WriteBase> base, Metadata initial,
+  FileWriterImpl(WriteCore& core, NewName name, std::optional<WriteBase> base, Metadata initial,
                  std::shared_ptr<UploadRegistry> uploads);
   ~FileWriterImpl() override;
 
   /// Before anything else: see DirectWriteEngine::resume.
   std::vector<ByteRange> resume(LeftUpload upload) EXCLUDES(mutex_);
 
-  // As in FileWriter; `change` answers with the offset of what was written.
+  // As in FileBytes and FileDurability.
   void change(const Change& change, Done<uint64_t> done) EXCLUDES(mutex_);
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done) EXCLUDES(mutex_);
-  void commit(CommitRequest request, Done<ObjectInfo> done) EXCLUDES(mutex_);
+  /// What the next commit is to do.
+  void ask(NextObject request) EXCLUDES(mutex_);
+  void commit(Done<ObjectInfo> done) EXCLUDES(mutex_);
+  void commit_as(CommitRequest request, Done<ObjectInfo> done) EXCLUDES(mutex_);
   void try_again() EXCLUDES(mutex_);
-  bool rename(const std::string& key, Deferred& after) EXCLUDES(mutex_);
+  bool rename(const NewName& name, Deferred& after) EXCLUDES(mutex_);
   /// As abandon, a moment later: also for a thread that holds locks.
   void close() EXCLUDES(mutex_);
   void abandon(Callback<void()> done) EXCLUDES(mutex_);
   uint64_t size() const EXCLUDES(mutex_);
-  void set_exclusive(bool exclusive) EXCLUDES(mutex_);
   void expect_reads() EXCLUDES(mutex_);
   bool dirty() const EXCLUDES(mutex_);
   std::optional<ObjectInfo> base() const EXCLUDES(mutex_);

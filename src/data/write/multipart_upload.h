@@ -109,7 +109,7 @@ class MultipartUpload {
   void stored() noexcept { restarts_ = 0; }
 
   bool copies_parts() const noexcept { return copies_parts_; }
-  /// Starts to copy parts from another object; as FileWriter::copy_parts. `busy`: the file cannot
+  /// Starts to copy parts from another object; as FileBytes::copy_parts. `busy`: the file cannot
   /// stand still now.
   void copy_parts(uint64_t offset, CopySource source, bool busy, Done<uint64_t> done,
                   Deferred& after);

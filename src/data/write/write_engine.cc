@@ -15,27 +15,8 @@ class FileWriterHandle final : public DirectFileWriter {
   explicit FileWriterHandle(std::shared_ptr<FileWriterImpl> file) : file_(std::move(file)) {}
   ~FileWriterHandle() override { file_->close(); }
 
-  void write(uint64_t offset, std::span<const std::byte> data, Done<void> done) override {
-    file_->change({.kind = Change::Kind::write, .offset = offset, .data = data},
-                  without_offset(std::move(done)));
-  }
-  void append(std::span<const std::byte> data, Done<uint64_t> done) override {
-    file_->change({.kind = Change::Kind::append, .offset = 0, .data = data}, std::move(done));
-  }
-  void truncate(uint64_t size, Done<void> done) override {
-    file_->change({.kind = Change::Kind::truncate, .offset = size, .data = {}},
-                  without_offset(std::move(done)));
-  }
-  void extend(uint64_t size, Done<void> done) override {
-    file_->change({.kind = Change::Kind::extend, .offset = size, .data = {}},
-                  without_offset(std::move(done)));
-  }
-  void zero(ByteRange range, bool grows, Done<void> done) override {
-    file_->change({.kind = grows ? Change::Kind::zero : Change::Kind::punch,
-                   .offset = range.offset,
-                   .data = {},
-                   .length = range.length},
-                  without_offset(std::move(done)));
+  void change(const Change& change, Done<uint64_t> done) override {
+    file_->change(change, std::move(done));
   }
   std::optional<uint64_t> seek(uint64_t offset, bool hole) override {
     return file_->seek(offset, hole);
@@ -47,13 +28,24 @@ class FileWriterHandle final : public DirectFileWriter {
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done) override {
     file_->read(range, std::move(cancel), std::move(done));
   }
-  void commit(CommitRequest request, Done<ObjectInfo> done) override {
-    file_->commit(std::move(request), std::move(done));
+  void persist(NextObject request, Done<bool> done) override {
+    file_->ask(std::move(request));
+    done(false);
   }
-  bool rename(const std::string& key, Deferred& after) override {
-    return file_->rename(key, after);
+  void persist_name(NextObject request, Done<void> done) override {
+    file_->ask(std::move(request));
+    done({});
   }
-  void set_exclusive(bool exclusive) override { file_->set_exclusive(exclusive); }
+  void commit(Done<ObjectInfo> done) override { file_->commit(std::move(done)); }
+  void commit_as(CommitRequest request, Done<ObjectInfo> done) override {
+    file_->commit_as(std::move(request), std::move(done));
+  }
+  bool rename(const NewName& name, FileDurability* replaced, Deferred& after) override {
+    // The journal lets go of what it has under the name when the name's next file is promised: of
+    // this one nothing will be.
+    return (replaced == nullptr || !replaced->pending()) && file_->rename(name, after);
+  }
+  Inheritance bequeath() override { return {}; }
   void expect_reads() override { file_->expect_reads(); }
   void abandon(Callback<void()> done) override { file_->abandon(std::move(done)); }
   void try_again() override { file_->try_again(); }
@@ -61,22 +53,24 @@ class FileWriterHandle final : public DirectFileWriter {
     const std::span<const std::byte> data(block->data(), block->size());
     file_->change(
         {.kind = Change::Kind::write, .offset = offset, .data = data, .block = std::move(block)},
-        without_offset(std::move(done)));
+        [done = std::move(done)](const Result<uint64_t>& at) mutable {
+          done(at ? Result<void>() : Result<void>(at.error()));
+        });
   }
   uint64_t size() const override { return file_->size(); }
   bool dirty() const override { return file_->dirty(); }
+  uint64_t owed() const override { return 0; }
   std::optional<ObjectInfo> base() const override { return file_->base(); }
   void base_moved(const std::string& key, const ETag& etag) override {
     file_->base_moved(key, etag);
   }
+  // What is in the unfinished upload is nowhere else.
+  void hold(Done<Held> done) override { done(Held::no); }
+  void release() override {}
+  void doom(Done<void> done) override { done({}); }
+  void disclaim(Done<void> done) override { done({}); }
 
  private:
-  static Done<uint64_t> without_offset(Done<void> done) {
-    return [done = std::move(done)](const Result<uint64_t>& result) mutable {
-      done(result ? Result<void>() : Result<void>(result.error()));
-    };
-  }
-
   const std::shared_ptr<FileWriterImpl> file_;
 };
 
@@ -91,22 +85,23 @@ class WriteEngineImpl final : public DirectWriteEngine {
     core_.memory->stop();
   }
 
-  std::shared_ptr<FileWriter> open(std::string key, std::optional<WriteBase> base,
+  std::shared_ptr<FileWriter> open(NewName name, std::optional<WriteBase> base,
                                    Metadata initial) override {
-    return make(std::move(key), std::move(base), std::move(initial), nullptr);
+    return make(std::move(name), std::move(base), std::move(initial), nullptr);
   }
 
   std::shared_ptr<DirectFileWriter> begin(std::string key, std::optional<WriteBase> base,
                                           Metadata initial,
                                           std::shared_ptr<UploadRegistry> uploads) override {
-    return make(std::move(key), std::move(base), std::move(initial), std::move(uploads));
+    return make({.key = std::move(key)}, std::move(base), std::move(initial), std::move(uploads));
   }
 
   std::shared_ptr<DirectFileWriter> resume(std::string key, LeftUpload upload,
                                            std::shared_ptr<UploadRegistry> uploads,
                                            std::vector<ByteRange>& kept) override {
-    auto file = std::make_shared<FileWriterImpl>(core_, std::move(key), std::nullopt,
-                                                 Metadata(upload.metadata), std::move(uploads));
+    auto file =
+        std::make_shared<FileWriterImpl>(core_, NewName{.key = std::move(key)}, std::nullopt,
+                                         Metadata(upload.metadata), std::move(uploads));
     core_.memory->join(file);
     kept = file->resume(std::move(upload));
     return std::make_shared<FileWriterHandle>(std::move(file));
@@ -119,10 +114,10 @@ class WriteEngineImpl final : public DirectWriteEngine {
   }
 
  private:
-  std::shared_ptr<DirectFileWriter> make(std::string key, std::optional<WriteBase> base,
+  std::shared_ptr<DirectFileWriter> make(NewName name, std::optional<WriteBase> base,
                                          Metadata initial,
                                          std::shared_ptr<UploadRegistry> uploads) {
-    auto file = std::make_shared<FileWriterImpl>(core_, std::move(key), std::move(base),
+    auto file = std::make_shared<FileWriterImpl>(core_, std::move(name), std::move(base),
                                                  std::move(initial), std::move(uploads));
     core_.memory->join(file);
     return std::make_shared<FileWriterHandle>(std::move(file));
@@ -132,32 +127,6 @@ class WriteEngineImpl final : public DirectWriteEngine {
 };
 
 }  // namespace
-
-// NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps the source.
-void FileWriter::copy_parts(uint64_t, CopySource, Done<uint64_t> done) { done(0); }
-
-uint64_t FileWriter::until_part(uint64_t) const { return UINT64_MAX; }
-
-// NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps the request.
-void FileWriter::persist(CommitRequest, Done<void> done) {
-  done(Error(Code::not_supported, "this writer has no journal"));
-}
-
-void FileWriter::persist_name(CommitRequest request, Done<void> done) {
-  persist(std::move(request), std::move(done));
-}
-
-void FileWriter::hold(Done<bool> done) {
-  done(Error(Code::not_supported, "this writer has no journal"));
-}
-
-ETag FileWriter::succeed(FileWriter&) { return {}; }
-
-void FileWriter::doom(Done<void> done) { done({}); }
-
-void FileWriter::disclaim(Done<void> done) {
-  done(Error(Code::not_supported, "this writer has no journal"));
-}
 
 std::unique_ptr<DirectWriteEngine> make_write_engine(WriteEngineParts parts, WriteOptions options) {
   return std::make_unique<WriteEngineImpl>(std::move(parts), std::move(options));

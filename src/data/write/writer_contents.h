@@ -63,7 +63,7 @@ class WriterContents {
   void visit(ByteRange range, Visitor&& visitor) const {
     map_.visit(range, std::forward<Visitor>(visitor));
   }
-  /// As FileWriter::seek.
+  /// As FileBytes::seek.
   std::optional<uint64_t> seek(uint64_t offset, bool hole) const;
   /// Whether the file takes memory or disk.
   bool holds_bytes() const { return staging_ != nullptr || any(mask(Source::memory)); }

@@ -19,17 +19,17 @@ Metadata WriterObject::of_new_contents(Metadata metadata) {
 }
 
 bool WriterObject::wants_commit(const Metadata& metadata) {
-  if (written_ && stored_metadata_ != metadata) metadata_dirty_ = true;
+  if (condition_.has_stored() && stored_metadata_ != metadata) metadata_dirty_ = true;
   if (!contents_dirty_ && !metadata_dirty_) return false;
   metadata_ = metadata;
   return true;
 }
 
-Precondition WriterObject::condition(const Precondition& asked, const std::string& key) const {
-  if (!written_ && (asked.if_none_match || !asked.if_match.empty())) return asked;
-  if (!written_ && exclusive_) return {.if_match = {}, .if_none_match = true};
-  if (!base_ || base_->key != key || replaces_base_) return {};
-  return {.if_match = base_->etag, .if_none_match = false};
+Precondition WriterObject::condition(const std::optional<Precondition>& asked,
+                                     const std::string& key) const {
+  if (asked && !condition_.has_stored()) return *asked;
+  const bool keeps = base_ && base_->key == key && !replaces_base_;
+  return condition_.next(keeps ? &base_->etag : nullptr);
 }
 
 void WriterObject::stored(ObjectInfo info, uint64_t size, const Metadata& metadata) {
@@ -37,7 +37,7 @@ void WriterObject::stored(ObjectInfo info, uint64_t size, const Metadata& metada
   info.size = size;
   info.metadata = metadata;
   base_ = std::move(info);
-  written_ = true;
+  condition_.stored();
   replaces_base_ = false;
   stored_metadata_ = metadata;
   contents_dirty_ = metadata_dirty_ = false;

@@ -215,7 +215,7 @@ void FileUpload::finish_now() {
     if (cancelled_) error = Error(Code::cancelled, "the upload was given up");
   }
   if (error) return end(*error);
-  writer_->commit(std::move(request), [self = shared_from_this()](Result<ObjectInfo> result) {
+  writer_->commit_as(std::move(request), [self = shared_from_this()](Result<ObjectInfo> result) {
     self->end(std::move(result));
   });
 }

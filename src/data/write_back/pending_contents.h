@@ -31,7 +31,7 @@ class PendingContents {
   const ContentMap& map() const noexcept { return map_; }
   /// Whether there are bytes in the range that are in no hole.
   bool any(ByteRange range) const;
-  /// As FileWriter::seek. `whole`: the map is, for nothing is collected.
+  /// As FileBytes::seek. `whole`: the map is, for nothing is collected.
   std::optional<uint64_t> seek(uint64_t offset, bool hole, bool whole) const;
 
   /// Bytes up to `end` are collected.

@@ -47,30 +47,20 @@ bool PendingFile::dirty() const {
   return contents_.changed() || promises_.owes() || runs_.answering();
 }
 
-bool PendingFile::pending() const {
+uint64_t PendingFile::owed() const {
   const MutexLock lock(mutex_);
-  return promises_.pending() || runs_.answering();
+  return promises_.pending() || runs_.answering() ? promises_.count() : 0;
 }
 
-uint64_t PendingFile::promises() const {
+Inheritance PendingFile::bequeath() {
   const MutexLock lock(mutex_);
-  return promises_.count();
+  return {.mark = object_.mark(), .promises = records_.bequeath()};
 }
 
-ETag PendingFile::succeed(PendingFile& replaced) {
-  std::string mark;
-  ETag known;
-  std::vector<uint64_t> outlived;
-  {
-    const MutexLock lock(replaced.mutex_);
-    mark = replaced.object_.mark();
-    if (const auto& base = replaced.object_.base()) known = base->etag;
-    outlived = replaced.records_.bequeath();
-  }
+void PendingFile::inherit(Inheritance inheritance) {
   const MutexLock lock(mutex_);
-  object_.inherit(std::move(mark));
-  records_.inherit(outlived);
-  return known;
+  if (!inheritance.mark.empty()) object_.inherit(std::move(inheritance.mark));
+  records_.inherit(inheritance.promises);
 }
 
 std::optional<uint64_t> PendingFile::seek(uint64_t offset, bool hole) {

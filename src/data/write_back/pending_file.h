@@ -39,14 +39,14 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile>, priv
   PendingFile(WriteBackCore& core, const JournalState& state,
               const std::optional<JournalUpload>& upload);
 
-  // As in FileWriter; `change` answers with the offset of what was written.
+  // As in FileBytes and FileDurability; `hold` answers whether an object may be under the key.
   void change(const Change& change, Done<uint64_t> done) EXCLUDES(mutex_) {
     changes_.change(change, std::move(done));
   }
   std::optional<uint64_t> seek(uint64_t offset, bool hole) EXCLUDES(mutex_);
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done) EXCLUDES(mutex_);
-  void persist(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
-  void persist_name(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
+  void persist(NextObject request, Done<void> done) EXCLUDES(mutex_);
+  void persist_name(NextObject request, Done<void> done) EXCLUDES(mutex_);
   void commit(Done<ObjectInfo> done) EXCLUDES(mutex_);
   bool rename(const std::string& key) EXCLUDES(mutex_);
   void hold(Done<bool> done) EXCLUDES(mutex_);
@@ -60,12 +60,12 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile>, priv
   bool dirty() const EXCLUDES(mutex_);
   std::optional<ObjectInfo> base() const EXCLUDES(mutex_);
   void base_moved(const std::string& key, const ETag& etag) EXCLUDES(mutex_);
-  bool pending() const EXCLUDES(mutex_);
-  uint64_t promises() const EXCLUDES(mutex_);
-  ETag succeed(PendingFile& replaced) EXCLUDES(mutex_);
+  uint64_t owed() const EXCLUDES(mutex_);
+  Inheritance bequeath() EXCLUDES(mutex_);
+  void inherit(Inheritance inheritance) EXCLUDES(mutex_);
 
  private:
-  using Promising = void (PendingFile::*)(CommitRequest, Done<void>);
+  using Promising = void (PendingFile::*)(NextObject, Done<void>);
 
   PendingFile(WriteBackCore& core, uint64_t number, PendingObject object, PendingContents contents,
               Promises promises, Metadata initial, const std::optional<JournalUpload>& upload,
@@ -73,11 +73,11 @@ class PendingFile final : public std::enable_shared_from_this<PendingFile>, priv
   std::shared_ptr<void> keep() override { return shared_from_this(); }
 
   // pending_promise.cc
-  void promise_when_room(Promising how, CommitRequest request, Scheduler::Time since,
-                         Done<void> done) EXCLUDES(mutex_);
-  void promise_contents(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
-  void promise_flushed(CommitRequest request, Done<void> done, Deferred& after) REQUIRES(mutex_);
-  void promise_name(CommitRequest request, Done<void> done) EXCLUDES(mutex_);
+  void promise_when_room(Promising how, NextObject request, Scheduler::Time since, Done<void> done)
+      EXCLUDES(mutex_);
+  void promise_contents(NextObject request, Done<void> done) EXCLUDES(mutex_);
+  void promise_flushed(NextObject request, Done<void> done, Deferred& after) REQUIRES(mutex_);
+  void promise_name(NextObject request, Done<void> done) EXCLUDES(mutex_);
   bool describes_anew(const Metadata& metadata) const REQUIRES(mutex_);
   void name_promised() EXCLUDES(mutex_);
 

@@ -12,10 +12,9 @@ PendingObject::PendingObject(std::string key, std::optional<WriteBase> base)
 }
 
 PendingObject::PendingObject(JournalState state)
-    : key_(std::move(state.key)),
-      mark_(mark_of(state.metadata)),
-      base_(std::move(state.base)),
-      replaces_(std::move(state.replaces)) {}
+    : key_(std::move(state.key)), mark_(mark_of(state.metadata)), base_(std::move(state.base)) {
+  condition_.expect({.version = std::move(state.replaces)});
+}
 
 void PendingObject::base_moved(const std::string& key, const ETag& etag) {
   if (!base_) return;
@@ -28,26 +27,20 @@ Metadata PendingObject::marked(Metadata metadata) const {
   return metadata;
 }
 
-void PendingObject::expect(const Precondition& condition) {
-  if (!written_) replaces_ = condition.if_match;
-}
-
 Precondition PendingObject::condition(bool beside) const {
-  if (beside) return {.if_none_match = true};
-  if (base_) return {.if_match = base_->etag};
-  return {.if_match = replaces_, .if_none_match = replaces_.empty()};
+  if (beside) return WriteCondition::beside();
+  return condition_.next(base_ ? &base_->etag : nullptr);
 }
 
 void PendingObject::stored(ObjectInfo object, bool beside) {
   if (beside) key_ = object.key;
   base_ = std::move(object);
-  written_ = true;
+  condition_.stored();
 }
 
 void PendingObject::found(std::optional<ObjectInfo> object) {
-  if (!object) replaces_.clear();
+  object ? condition_.stored() : condition_.gone();
   base_ = std::move(object);
-  written_ = true;
 }
 
 }  // namespace penstock

@@ -11,8 +11,8 @@
 namespace penstock {
 
 /// The object that a pending file becomes: its key, what the bucket has under it as far as the file
-/// knows, and therefore the condition of the next write. That nobody else's object is replaced
-/// rests on it. Not thread-safe: the file's lock is held by the caller.
+/// knows, and what the condition of the next write rests on. Not thread-safe: the file's lock is
+/// held by the caller.
 class PendingObject {
  public:
   /// Of a new file, or of one that edits `base`.
@@ -26,14 +26,14 @@ class PendingObject {
   /// What the bucket has; absent: nothing that is this file's, or that it edits.
   const std::optional<ObjectInfo>& base() const noexcept { return base_; }
   /// The version whose place the first object takes; empty: none. Journals keep it.
-  const ETag& replaces() const noexcept { return replaces_; }
+  const ETag& replaces() const noexcept { return condition_.replaces(); }
   /// The base has another name.
   void base_moved(const std::string& key, const ETag& etag);
   /// With the mark by which the file's objects are known.
   Metadata marked(Metadata metadata) const;
 
-  /// The condition that was promised: it holds for the first object that this file makes.
-  void expect(const Precondition& condition);
+  /// What was known at the promise: it holds for the first object that this file makes.
+  void expect(const Predecessor& before) { condition_.expect(before); }
   /// What the next write rests on; `beside`: it goes to a key of its own.
   Precondition condition(bool beside) const;
   /// The file's object is this now; `beside`: under a key of its own, which becomes the file's.
@@ -49,8 +49,7 @@ class PendingObject {
   std::string key_;
   std::string mark_;
   std::optional<ObjectInfo> base_;
-  ETag replaces_;
-  bool written_ = false;  ///< The base was made by this file.
+  WriteCondition condition_{WriteCondition::Way::promised};
 };
 
 }  // namespace penstock

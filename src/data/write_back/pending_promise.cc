@@ -6,19 +6,19 @@
 
 namespace penstock {
 
-void PendingFile::persist(CommitRequest request, Done<void> done) {
+void PendingFile::persist(NextObject request, Done<void> done) {
   promise_when_room(&PendingFile::promise_contents, std::move(request), room_.now(),
                     std::move(done));
 }
 
-void PendingFile::persist_name(CommitRequest request, Done<void> done) {
+void PendingFile::persist_name(NextObject request, Done<void> done) {
   promise_when_room(&PendingFile::promise_name, std::move(request), room_.now(), std::move(done));
 }
 
 /// What was promised and did not get into the journal is recorded by the next try.
-void PendingFile::promise_when_room(Promising how, CommitRequest request, Scheduler::Time since,
+void PendingFile::promise_when_room(Promising how, NextObject request, Scheduler::Time since,
                                     Done<void> done) {
-  CommitRequest tried = request;
+  NextObject tried = request;
   (this->*how)(std::move(tried), [self = shared_from_this(), how, request = std::move(request),
                                   since, done = std::move(done)](Result<void> result) mutable {
     if (result) self->room_.found();
@@ -31,7 +31,7 @@ void PendingFile::promise_when_room(Promising how, CommitRequest request, Schedu
   });
 }
 
-void PendingFile::promise_contents(CommitRequest request, Done<void> done) {
+void PendingFile::promise_contents(NextObject request, Done<void> done) {
   changes_.flushed([&](const Result<void>& flushed, Deferred& after) {
     const MutexLock lock(mutex_);
     if (!flushed) return after.answer(std::move(done), flushed);
@@ -39,9 +39,9 @@ void PendingFile::promise_contents(CommitRequest request, Done<void> done) {
   });
 }
 
-void PendingFile::promise_flushed(CommitRequest request, Done<void> done, Deferred& after) {
+void PendingFile::promise_flushed(NextObject request, Done<void> done, Deferred& after) {
   request.metadata = object_.marked(std::move(request.metadata));
-  object_.expect(request.condition);
+  object_.expect(request.before);
   if (contents_.changed()) {
     promises_.promise(contents_, std::move(request.metadata));
     return records_.record(std::move(done));
@@ -61,11 +61,11 @@ bool PendingFile::describes_anew(const Metadata& metadata) const {
   return runs_.answering() && object_.base() && object_.base()->metadata != metadata;
 }
 
-void PendingFile::promise_name(CommitRequest request, Done<void> done) {
+void PendingFile::promise_name(NextObject request, Done<void> done) {
   Deferred after;
   const MutexLock lock(mutex_);
   request.metadata = object_.marked(std::move(request.metadata));
-  object_.expect(request.condition);
+  object_.expect(request.before);
   const bool owes = promises_.owes();
   const bool anew = describes_anew(request.metadata) && (owes || !contents_.changed());
   if (!owes && !anew) {

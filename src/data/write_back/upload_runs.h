@@ -52,7 +52,7 @@ class UploadRuns final : public PendingChanges::Listener, public PromiseRecords:
   /// `initial`, `earlier` and `restored` as for BegunUploads.
   UploadRuns(Rooms rooms, Metadata initial, std::optional<JournalUpload> earlier, bool restored);
 
-  /// As FileWriter::commit.
+  /// As FileDurability::commit.
   void commit(Done<ObjectInfo> done, Deferred& after);
   /// The file is deleted, and nobody's commit ends well.
   void refuse_all(Deferred& after);
@@ -62,7 +62,7 @@ class UploadRuns final : public PendingChanges::Listener, public PromiseRecords:
   /// replaced there is known nor would the journal know the key.
   void renamed();
   void name_promised(Deferred& after);
-  /// As FileWriter.
+  /// As FileDurability; `done` gets whether an object may be under the key because of the file.
   void hold(Done<bool> done, Deferred& after);
   void release(Deferred& after);
   /// No more runs. What there is to cancel or to answer is so a moment later.

@@ -17,36 +17,26 @@ class PendingWriter final : public FileWriter {
   explicit PendingWriter(std::shared_ptr<PendingFile> file) : file_(std::move(file)) {}
   ~PendingWriter() override { file_->close(); }
 
-  void write(uint64_t offset, std::span<const std::byte> data, Done<void> done) override {
-    file_->change({.kind = Change::Kind::write, .offset = offset, .data = data},
-                  without_offset(std::move(done)));
+  void change(const Change& change, Done<uint64_t> done) override {
+    file_->change(change, std::move(done));
   }
-  void append(std::span<const std::byte> data, Done<uint64_t> done) override {
-    file_->change({.kind = Change::Kind::append, .offset = 0, .data = data}, std::move(done));
-  }
-  void truncate(uint64_t size, Done<void> done) override {
-    file_->change({.kind = Change::Kind::truncate, .offset = size, .data = {}},
-                  without_offset(std::move(done)));
-  }
-  void extend(uint64_t size, Done<void> done) override {
-    file_->change({.kind = Change::Kind::extend, .offset = size, .data = {}},
-                  without_offset(std::move(done)));
-  }
-  void zero(ByteRange range, bool grows, Done<void> done) override {
-    file_->change({.kind = grows ? Change::Kind::zero : Change::Kind::punch,
-                   .offset = range.offset,
-                   .data = {},
-                   .length = range.length},
-                  without_offset(std::move(done)));
-  }
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): as in FileBytes.
+  void copy_parts(uint64_t, CopySource, Done<uint64_t> done) override { done(0); }
+  uint64_t until_part(uint64_t) const override { return UINT64_MAX; }
+  void expect_reads() override {}  // the journal has all that is not in the store
   std::optional<uint64_t> seek(uint64_t offset, bool hole) override {
     return file_->seek(offset, hole);
   }
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done) override {
     file_->read(range, std::move(cancel), std::move(done));
   }
-  void commit(CommitRequest, Done<ObjectInfo> done) override { file_->commit(std::move(done)); }
-  bool rename(const std::string& key, Deferred&) override { return file_->rename(key); }
+  void commit(Done<ObjectInfo> done) override { file_->commit(std::move(done)); }
+  bool rename(const NewName& name, FileDurability* replaced, Deferred&) override {
+    if (!file_->rename(name.key)) return false;
+    if (replaced != nullptr) file_->inherit(replaced->bequeath());
+    return true;
+  }
+  Inheritance bequeath() override { return file_->bequeath(); }
   void abandon(Callback<void()> done) override {
     file_->close();
     done();
@@ -58,31 +48,25 @@ class PendingWriter final : public FileWriter {
     file_->base_moved(key, etag);
   }
 
-  bool persistent() const override { return true; }
-  void persist(CommitRequest request, Done<void> done) override {
-    file_->persist(std::move(request), std::move(done));
+  void persist(NextObject request, Done<bool> done) override {
+    file_->persist(std::move(request), [done = std::move(done)](const Result<void>& kept) mutable {
+      done(kept ? Result<bool>(true) : Result<bool>(kept.error()));
+    });
   }
-  void persist_name(CommitRequest request, Done<void> done) override {
+  void persist_name(NextObject request, Done<void> done) override {
     file_->persist_name(std::move(request), std::move(done));
   }
-  bool pending() const override { return file_->pending(); }
-  uint64_t promises() const override { return file_->promises(); }
-  ETag succeed(FileWriter& replaced) override {
-    const auto* const other = dynamic_cast<PendingWriter*>(&replaced);
-    return other == nullptr ? ETag() : file_->succeed(*other->file_);
+  uint64_t owed() const override { return file_->owed(); }
+  void hold(Done<Held> done) override {
+    file_->hold([done = std::move(done)](const Result<bool>& sent) mutable {
+      done(sent && !*sent ? Held::unsent : Held::maybe_sent);
+    });
   }
-  void hold(Done<bool> done) override { file_->hold(std::move(done)); }
   void release() override { file_->release(); }
   void doom(Done<void> done) override { file_->doom(std::move(done)); }
   void disclaim(Done<void> done) override { file_->disclaim(std::move(done)); }
 
  private:
-  static Done<uint64_t> without_offset(Done<void> done) {
-    return [done = std::move(done)](const Result<uint64_t>& result) mutable {
-      done(result ? Result<void>() : Result<void>(result.error()));
-    };
-  }
-
   const std::shared_ptr<PendingFile> file_;
 };
 
@@ -92,12 +76,12 @@ class WriteBackEngineImpl final : public WriteBackEngine {
       : core_(std::move(parts)), journal_new_(journal_new) {}
   ~WriteBackEngineImpl() override { core_.gate.wait(); }
 
-  std::shared_ptr<FileWriter> open(std::string key, std::optional<WriteBase> base,
+  std::shared_ptr<FileWriter> open(NewName name, std::optional<WriteBase> base,
                                    Metadata initial) override {
     if (!journal_new_)
-      return core_.parts.direct.open(std::move(key), std::move(base), std::move(initial));
-    return std::make_shared<PendingWriter>(
-        std::make_shared<PendingFile>(core_, std::move(key), std::move(base), std::move(initial)));
+      return core_.parts.direct.open(std::move(name), std::move(base), std::move(initial));
+    return std::make_shared<PendingWriter>(std::make_shared<PendingFile>(
+        core_, std::move(name.key), std::move(base), std::move(initial)));
   }
 
   std::vector<RestoredFile> restore(Journal::Left left) override {

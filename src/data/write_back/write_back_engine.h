@@ -23,7 +23,7 @@ struct RestoredFile {
   std::shared_ptr<FileWriter> writer;
 };
 
-/// All writing of a mount that keeps promises in a journal: see FileWriter::persist.
+/// All writing of a mount that keeps promises in a journal: see FileDurability::persist.
 class WriteBackEngine : public WriteEngine {
  public:
   /// Takes over what a dead mount left. Once, before anything else.

@@ -16,7 +16,7 @@ namespace penstock::test {
 struct RoomsFixture : ContentsFixture, FileStrand, FileCommit::Listener {
   explicit RoomsFixture(std::optional<ObjectInfo> base = std::nullopt, Metadata metadata = {})
       : core(WriteEngineParts{store, budget, pool, scheduler, Log::none(), uploads}, options()),
-        object("f", std::move(base), std::move(metadata)),
+        object({.key = "f"}, std::move(base), std::move(metadata)),
         part_memory(core, *contents, parts, true),
         staging(core, *this, *contents, changes, phase, part_memory),
         upload(rooms()),

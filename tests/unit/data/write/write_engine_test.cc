@@ -207,16 +207,16 @@ TEST_CASE("a file takes another name until the first part is sent") {
   Deferred after;
   auto file = fixture.create("x.tmp");
   CHECK(fixture.write(*file, 0, "small"));
-  CHECK(file->rename("x", after));
+  CHECK(file->rename({.key = "x"}, nullptr, after));
   CHECK(fixture.commit(*file));
   CHECK(fixture.stored("x") == "small");
   CHECK_FALSE(fixture.memory.info("x.tmp"));
-  CHECK_FALSE(file->rename("y", after));
+  CHECK_FALSE(file->rename({.key = "y"}, nullptr, after));
   fixture.close(file);
 
   auto big = fixture.create("y.tmp");
   CHECK(fixture.write(*big, 0, pattern(3 * part)));
-  CHECK_FALSE(big->rename("y", after));
+  CHECK_FALSE(big->rename({.key = "y"}, nullptr, after));
   fixture.close(big);  // given up: its upload is aborted
 }
 
@@ -238,20 +238,34 @@ TEST_CASE("a file that is given up leaves nothing behind") {
 
 TEST_CASE("an exclusive file does not replace what somebody else stored first") {
   WriteFixture fixture;
-  auto file = fixture.create("lock");
+  auto file = fixture.create_exclusively("lock");
   CHECK(fixture.write(*file, 0, "mine"));
   fixture.memory.set("lock", "theirs");
-  CHECK(fixture.commit(*file, {.condition = {.if_none_match = true}}).code() ==
-        Code::already_exists);
+  CHECK(fixture.commit(*file).code() == Code::already_exists);
   CHECK(fixture.stored("lock") == "theirs");
   CHECK(file->dirty());
   fixture.close(file);
 }
 
+TEST_CASE("a file whose object was removed is stored again only where its name is free") {
+  WriteFixture fixture;
+  fixture.memory.set("f", "old");
+  auto file = fixture.edit("f");
+  CHECK(fixture.truncate(*file, 0));
+  CHECK(fixture.write(*file, 0, "mine"));
+  const NextObject again{.metadata = {}, .before = {.version = {}, .removed = true}};
+  fixture.memory.set("f", "theirs");
+  CHECK(fixture.commit(*file, again).code() == Code::already_exists);
+  CHECK(fixture.stored("f") == "theirs");
+  fixture.memory.erase("f");
+  CHECK(fixture.commit(*file, again));
+  CHECK(fixture.stored("f") == "mine");
+  fixture.close(file);
+}
+
 TEST_CASE("an exclusive file that is read before it is stored replaces nothing") {
   WriteFixture fixture;
-  auto file = fixture.create("large");
-  file->set_exclusive(true);
+  auto file = fixture.create_exclusively("large");
   const std::string bytes = pattern(20 * part);
   CHECK(fixture.write(*file, 0, bytes));
   fixture.memory.set("large", "theirs");
@@ -278,11 +292,11 @@ TEST_CASE("an update does not replace a version that nobody here has seen") {
   WriteFixture fixture;
   for (const uint64_t size : {100 + part / 2, 3 * part}) {
     const std::string bytes = pattern(size);
-    const ETag etag = fixture.memory.set("u", bytes);
+    fixture.memory.set("u", bytes);
     auto file = fixture.edit("u");
     CHECK(fixture.write(*file, 1, "x"));
     fixture.memory.set("u", "newer");
-    CHECK(fixture.commit(*file, {.condition = {.if_match = etag}}).code() == Code::changed);
+    CHECK(fixture.commit(*file).code() == Code::changed);
     CHECK(fixture.stored("u") == "newer");
     fixture.close(file);
   }

@@ -43,10 +43,13 @@ struct WriteFixture {
   ~WriteFixture() { run(); }
 
   std::shared_ptr<FileWriter> create(const std::string& key, Metadata metadata = {}) {
-    return engine->open(key, std::nullopt, std::move(metadata));
+    return engine->open({.key = key}, std::nullopt, std::move(metadata));
+  }
+  std::shared_ptr<FileWriter> create_exclusively(const std::string& key) {
+    return engine->open({.key = key, .exclusive = true}, std::nullopt, {});
   }
   std::shared_ptr<FileWriter> edit(const std::string& key) {
-    return engine->open(key, WriteBase{*memory.info(key)}, {});
+    return engine->open({.key = key}, WriteBase{*memory.info(key)}, {});
   }
 
   void run() { scheduler.advance(std::chrono::milliseconds(1)); }
@@ -90,11 +93,12 @@ struct WriteFixture {
   Result<void> truncate(FileWriter& file, uint64_t size) {
     return finish<void>([&](Done<void> done) { file.truncate(size, std::move(done)); });
   }
-  Pending<ObjectInfo> begin_commit(FileWriter& file, CommitRequest request = {}) {
-    return begin<ObjectInfo>(
-        [&](Done<ObjectInfo> done) { file.commit(std::move(request), std::move(done)); });
+  /// As a close does where no promise keeps the contents.
+  Pending<ObjectInfo> begin_commit(FileWriter& file, NextObject request = {}) {
+    file.persist(std::move(request), [](const Result<bool>& kept) { CHECK_FALSE(kept.value()); });
+    return begin<ObjectInfo>([&](Done<ObjectInfo> done) { file.commit(std::move(done)); });
   }
-  Result<ObjectInfo> commit(FileWriter& file, CommitRequest request = {}) {
+  Result<ObjectInfo> commit(FileWriter& file, NextObject request = {}) {
     const Pending<ObjectInfo> pending = begin_commit(file, std::move(request));
     run();
     REQUIRE(pending->has_value());

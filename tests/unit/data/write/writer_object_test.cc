@@ -20,7 +20,7 @@ bool none(const Precondition& condition) {
 }
 
 TEST_CASE("an edit replaces its base alone, under its own key", "[object]") {
-  WriterObject object("f", version("f", "e1"), {});
+  WriterObject object({.key = "f"}, version("f", "e1"), {});
   CHECK(object.condition({}, "f").if_match == "e1");
   CHECK(none(object.condition({}, "other")));
   object.base_moved("f", "e2");
@@ -28,23 +28,25 @@ TEST_CASE("an edit replaces its base alone, under its own key", "[object]") {
 }
 
 TEST_CASE("what was truncated to nothing replaces whatever is there", "[object]") {
-  WriterObject object("f", version("f", "e1"), {});
+  WriterObject object({.key = "f"}, version("f", "e1"), {});
   object.replaces_base();
   CHECK(none(object.condition({}, "f")));
 }
 
 TEST_CASE("what is asked for, and exclusive, holds until this writer has stored once", "[object]") {
-  WriterObject object("f", std::nullopt, {});
+  WriterObject object({.key = "f"}, std::nullopt, {});
   CHECK(none(object.condition({}, "f")));
-  object.set_exclusive(true);
+  object.rename({.key = "f", .exclusive = true});
   CHECK(free_only(object.condition({}, "f")));
-  CHECK(object.condition({.if_match = "x", .if_none_match = false}, "f").if_match == "x");
+  const Precondition asked{.if_match = "x", .if_none_match = false};
+  CHECK(object.condition(asked, "f").if_match == "x");
+  CHECK(none(object.condition(Precondition{}, "f")));
   object.stored(version("f", "e1"), 3, {});
-  CHECK(object.condition({.if_match = "x", .if_none_match = false}, "f").if_match == "e1");
+  CHECK(object.condition(asked, "f").if_match == "e1");
 }
 
 TEST_CASE("it is dirty until somebody outside knows of what is stored", "[object]") {
-  WriterObject object("f", std::nullopt, {});
+  WriterObject object({.key = "f"}, std::nullopt, {});
   CHECK(object.dirty());
   CHECK(object.wants_commit({}));
   object.stored(version("f", "e1"), 3, {});
@@ -56,7 +58,7 @@ TEST_CASE("it is dirty until somebody outside knows of what is stored", "[object
 }
 
 TEST_CASE("other metadata than the stored ones want a commit", "[object]") {
-  WriterObject object("f", std::nullopt, {});
+  WriterObject object({.key = "f"}, std::nullopt, {});
   object.stored(version("f", "e1"), 3, {{"a", "1"}});
   object.reported();
   CHECK_FALSE(object.wants_commit({{"a", "1"}}));

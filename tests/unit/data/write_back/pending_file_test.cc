@@ -34,9 +34,16 @@ struct Life {
 
 /// A mount over a store in memory. Nothing happens until run().
 struct PromiseFixture : WriteFixture {
-  Result<void> persist(FileWriter& file, CommitRequest request = {}) {
-    return finish<void>(
-        [&](Done<void> done) { file.persist(std::move(request), std::move(done)); });
+  Result<bool> persist(FileWriter& file, NextObject request = {}) {
+    return finish<bool>(
+        [&](Done<bool> done) { file.persist(std::move(request), std::move(done)); });
+  }
+  /// Of what was persisted.
+  Pending<ObjectInfo> begin_commit(FileWriter& file) {
+    return begin<ObjectInfo>([&](Done<ObjectInfo> done) { file.commit(std::move(done)); });
+  }
+  Result<ObjectInfo> commit(FileWriter& file) {
+    return finish<ObjectInfo>([&](Done<ObjectInfo> done) { file.commit(std::move(done)); });
   }
 
   TempDir folder;
@@ -64,18 +71,18 @@ TEST_CASE("a file that is renamed waits with its upload until the new name is pr
   PromiseFixture fixture;
   fixture.memory.set("x", "old");
   const ETag old = fixture.memory.info("x")->etag;
-  auto file = fixture.write_back->open("x.new", std::nullopt, {});
+  auto file = fixture.write_back->open({.key = "x.new"}, std::nullopt, {});
   CHECK(fixture.write(*file, 0, "new"));
-  CHECK(fixture.persist(*file, {.metadata = {}, .condition = {.if_none_match = true}}));
+  CHECK(fixture.persist(*file));
   // Its upload is about to begin when the name changes.
   const auto committed = fixture.begin_commit(*file);
   Deferred after;
-  CHECK(file->rename("x", after));
+  CHECK(file->rename({.key = "x"}, nullptr, after));
   fixture.run();
   CHECK_FALSE(committed->has_value());
   CHECK(fixture.memory.count("Put") == 0);
   CHECK(fixture.finish<void>([&](Done<void> done) {
-    file->persist_name({.metadata = {}, .condition = {.if_match = old}}, std::move(done));
+    file->persist_name({.metadata = {}, .before = {.version = old}}, std::move(done));
   }));
   fixture.run();
   REQUIRE(committed->has_value());
@@ -89,17 +96,15 @@ TEST_CASE("a file that is renamed waits with its upload until the new name is pr
 
 TEST_CASE("a deletion that comes while a renamed file waits is answered") {
   PromiseFixture fixture;
-  auto file = fixture.write_back->open("x.new", std::nullopt, {});
+  auto file = fixture.write_back->open({.key = "x.new"}, std::nullopt, {});
   CHECK(fixture.write(*file, 0, "new"));
   CHECK(fixture.persist(*file));
   const auto committed = fixture.begin_commit(*file);
   Deferred after;
-  CHECK(file->rename("x", after));
+  CHECK(file->rename({.key = "x"}, nullptr, after));
   fixture.run();
-  const Result<bool> sent =
-      fixture.finish<bool>([&](Done<bool> done) { file->hold(std::move(done)); });
-  REQUIRE(sent);
-  CHECK_FALSE(*sent);
+  CHECK(fixture.finish<Held>([&](Done<Held> done) { file->hold(std::move(done)); }).value() ==
+        Held::unsent);
   CHECK(fixture.finish<void>([&](Done<void> done) { file->disclaim(std::move(done)); }));
   REQUIRE(committed->has_value());
   CHECK((*committed)->code() == Code::cancelled);
@@ -108,11 +113,106 @@ TEST_CASE("a deletion that comes while a renamed file waits is answered") {
   fixture.run();
 }
 
+TEST_CASE("a promise keeps the contents, and is owed until they are in the bucket") {
+  PromiseFixture fixture;
+  auto file = fixture.write_back->open({.key = "f"}, std::nullopt, {});
+  CHECK(fixture.write(*file, 0, "one"));
+  CHECK(file->owed() == 0);
+  CHECK(fixture.persist(*file).value());
+  const uint64_t first = file->owed();
+  CHECK(first > 0);
+  CHECK(fixture.write(*file, 0, "two"));
+  CHECK(file->owed() == first);
+  CHECK(fixture.persist(*file).value());
+  CHECK(file->owed() > first);
+  CHECK(fixture.commit(*file));
+  CHECK(file->owed() == 0);
+  CHECK_FALSE(file->pending());
+  CHECK_FALSE(file->dirty());
+  CHECK(fixture.stored("f") == "two");
+  file.reset();
+  fixture.run();
+}
+
+TEST_CASE("a held file says whether an object may be under its key") {
+  PromiseFixture fixture;
+  auto file = fixture.write_back->open({.key = "f"}, std::nullopt, {});
+  CHECK(fixture.write(*file, 0, "one"));
+  CHECK(fixture.persist(*file));
+  const auto hold = [&] {
+    return fixture.finish<Held>([&](Done<Held> done) { file->hold(std::move(done)); }).value();
+  };
+  CHECK(hold() == Held::unsent);
+  // No upload begins until the release.
+  const auto committed = fixture.begin_commit(*file);
+  fixture.run();
+  CHECK_FALSE(committed->has_value());
+  file->release();
+  fixture.run();
+  REQUIRE(committed->has_value());
+  CHECK(*committed);
+  CHECK(hold() == Held::maybe_sent);
+  file.reset();
+  fixture.run();
+}
+
+TEST_CASE("a file that takes the name of a promised one has its mark, and its promise meanwhile") {
+  PromiseFixture fixture;
+  auto old = fixture.write_back->open({.key = "f"}, std::nullopt, {});
+  CHECK(fixture.write(*old, 0, "old"));
+  CHECK(fixture.persist(*old));
+  auto heir = fixture.write_back->open({.key = "f.new"}, std::nullopt, {});
+  CHECK(fixture.write(*heir, 0, "heir"));
+  Deferred after;
+  REQUIRE(heir->rename({.key = "f"}, old.get(), after));
+  // The machine dies before anything of the heir is promised.
+  CHECK(fixture.finish<void>([&](Done<void> done) { old->disclaim(std::move(done)); }));
+  NextLife second(fixture, fixture.store, fixture.folder);
+  REQUIRE(second.restored.size() == 1);
+  CHECK(second.restored[0].key == "f");
+  FileWriter& file = *second.restored[0].writer;
+  CHECK(fixture.read(file, 0, 10).value() == "old");
+  second.restored.clear();
+  old.reset();
+  heir.reset();
+  fixture.run();
+}
+
+TEST_CASE("what the store alone keeps is neither promised nor held, and replaces no promise") {
+  PromiseFixture fixture;
+  auto file = fixture.create("f.new");
+  CHECK(fixture.write(*file, 0, "bytes"));
+  CHECK_FALSE(fixture.persist(*file, {.metadata = {{"mode", "1"}}}).value());
+  CHECK(file->owed() == 0);
+  CHECK(file->dirty());
+  CHECK(file->bequeath().mark.empty());
+  CHECK(fixture.finish<Held>([&](Done<Held> done) { file->hold(std::move(done)); }).value() ==
+        Held::no);
+  auto old = fixture.write_back->open({.key = "f"}, std::nullopt, {});
+  CHECK(fixture.write(*old, 0, "old"));
+  Deferred after;
+  SECTION("which there is") {
+    CHECK(fixture.persist(*old));
+    CHECK_FALSE(file->rename({.key = "f"}, old.get(), after));
+    CHECK(fixture.commit(*file));
+    CHECK(fixture.stored("f.new") == "bytes");
+  }
+  SECTION("which there is not") {
+    CHECK(file->rename({.key = "f"}, old.get(), after));
+    // As it was asked for by persist.
+    CHECK(fixture.commit(*file)->metadata == Metadata{{"mode", "1"}});
+    CHECK(fixture.stored("f") == "bytes");
+  }
+  file.reset();
+  old.reset();
+  fixture.run();
+}
+
 TEST_CASE("holes in an edited object are holes in the journal, and zeros in the bucket") {
   PromiseFixture fixture;
   std::string bytes = pattern(6 * part);
   fixture.memory.set("f", bytes);
-  auto file = fixture.write_back->open("f", WriteBase{*fixture.memory.info("f")}, {});
+  auto file = fixture.write_back->open({.key = "f"}, WriteBase{*fixture.memory.info("f")}, {});
   const auto zero = [&](ByteRange range, bool grows) {
     CHECK(
         fixture.finish<void>([&](Done<void> done) { file->zero(range, grows, std::move(done)); }));
@@ -138,7 +238,7 @@ TEST_CASE("holes in an edited object are holes in the journal, and zeros in the 
 TEST_CASE("what is punched while its upload is under way belongs to the next one") {
   PromiseFixture fixture;
   const std::string bytes = pattern(3 * part);
-  auto file = fixture.write_back->open("f", std::nullopt, {});
+  auto file = fixture.write_back->open({.key = "f"}, std::nullopt, {});
   CHECK(fixture.write(*file, 0, bytes));
   CHECK(fixture.persist(*file));
   fixture.store.hold("CompleteUpload");
@@ -160,7 +260,7 @@ TEST_CASE("what is punched while its upload is under way belongs to the next one
 
 TEST_CASE("a promise of other metadata alone leaves later writes to the next promise") {
   PromiseFixture fixture;
-  auto file = fixture.write_back->open("f", std::nullopt, {});
+  auto file = fixture.write_back->open({.key = "f"}, std::nullopt, {});
   CHECK(fixture.write(*file, 0, std::string(30, 'a')));
   CHECK(fixture.persist(*file, {.metadata = {{"mode", "1"}}}));
   fixture.store.hold("Put");
@@ -190,7 +290,7 @@ TEST_CASE(
     "an upload that a dead mount left is nobody's once its bytes are changed, asked for or not") {
   PromiseFixture fixture;
   std::string bytes = pattern(2 * part + 100);
-  auto first = fixture.write_back->open("f", std::nullopt, {});
+  auto first = fixture.write_back->open({.key = "f"}, std::nullopt, {});
   CHECK(fixture.write(*first, 0, bytes));
   CHECK(fixture.persist(*first));
   fixture.store.hold("CompleteUpload");
@@ -218,13 +318,13 @@ TEST_CASE(
 
 TEST_CASE("a promised file whose last owner holds a lock answers who waits for it without that") {
   PromiseFixture fixture;
-  auto file = fixture.write_back->open("f", std::nullopt, {});
+  auto file = fixture.write_back->open({.key = "f"}, std::nullopt, {});
   CHECK(fixture.write(*file, 0, pattern(4 * part)));
   CHECK(fixture.persist(*file));
   fixture.store.hold("UploadPart");
   const auto committed = fixture.begin_commit(*file);
   fixture.run();
-  auto other = fixture.write_back->open("g", std::nullopt, {});
+  auto other = fixture.write_back->open({.key = "g"}, std::nullopt, {});
   CHECK(fixture.write(*other, 0, pattern(4 * part)));
   Mutex tree;
   {

@@ -18,20 +18,20 @@ ObjectInfo object(const std::string& key, const std::string& etag) {
 TEST_CASE("a new file's first object takes the place of what was promised, or of nothing") {
   PendingObject file("k", std::nullopt);
   CHECK(file.condition(false).if_none_match);
-  file.expect({.if_match = ETag("old")});
+  file.expect({.version = "old"});
   CHECK(file.condition(false).if_match == ETag("old"));
   CHECK_FALSE(file.condition(false).if_none_match);
-  file.expect({.if_none_match = true});
+  file.expect({});
   CHECK(file.replaces().empty());
   CHECK(file.condition(false).if_none_match);
 }
 
 TEST_CASE("once a file has made an object, the next takes the place of that one") {
   PendingObject file("k", std::nullopt);
-  file.expect({.if_match = ETag("old")});
+  file.expect({.version = "old"});
   file.stored(object("k", "first"), false);
   CHECK(file.condition(false).if_match == ETag("first"));
-  file.expect({.if_match = ETag("another")});
+  file.expect({.version = "another"});
   CHECK(file.replaces() == ETag("old"));
   CHECK(file.condition(false).if_match == ETag("first"));
 }
@@ -65,7 +65,7 @@ TEST_CASE("an object that was stored while the file got another name leaves it t
 
 TEST_CASE("what a conflict finds is the file's: an object of its own, or nothing to replace") {
   PendingObject file("k", std::nullopt);
-  file.expect({.if_match = ETag("deleted")});
+  file.expect({.version = "deleted"});
   SECTION("nothing") {
     file.found(std::nullopt);
     CHECK(file.condition(false).if_none_match);
@@ -74,7 +74,7 @@ TEST_CASE("what a conflict finds is the file's: an object of its own, or nothing
     file.found(object("k", "ours"));
     CHECK(file.condition(false).if_match == ETag("ours"));
   }
-  file.expect({.if_match = ETag("late")});
+  file.expect({.version = "late"});
   CHECK(file.condition(false).if_match != ETag("late"));
 }
 

@@ -52,7 +52,7 @@ std::optional<JournalState> left_of(CoreFixture& fixture, uint64_t number) {
 TEST_CASE("a recorded promise is durable, and is what a later mount finds") {
   CoreFixture fixture;
   RecordedFile file(fixture, "k");
-  file.object.expect({.if_match = ETag("old")});
+  file.object.expect({.version = "old"});
   CHECK(file.promise("bytes"));
   CHECK(file.promises.durable_owes());
   CHECK(file.heard == std::vector{true});
