@@ -66,12 +66,12 @@ class NameRecord {
                             ///< object known below it.
   Told told;
   std::unique_ptr<Rest> rest;
-  uint32_t references = 0;  ///< See Inode::references.
+  uint32_t references = 0;           ///< See Inode::references.
   std::optional<FileType> shown_as;  ///< See Inode::shown_as.
-  bool stored_known = false;  ///< The object's metadata are known: those of `rest`, or none.
-  bool unseen = false;        ///< See Inode::unseen.
-  bool has_marker = false;    ///< See DirectoryState::has_marker.
-  bool pages_cached = false;  ///< The kernel may hold pages of this version.
+  bool stored_known = false;         ///< The object's metadata are known: those of `rest`, or none.
+  bool unseen = false;               ///< See Inode::unseen.
+  bool has_marker = false;           ///< See DirectoryState::has_marker.
+  bool pages_cached = false;         ///< The kernel may hold pages of this version.
   Archive archive = Archive::no;
 
  private:
