@@ -183,13 +183,31 @@ void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> d
   }
   ask_to_open(inode, flags,
               [this, inode, flags, done = std::move(done)](const Result<void>& fresh) mutable {
-                if (!fresh) return done(look_up_again(fresh.error()));
+                if (!fresh) return send_back(inode, flags, fresh.error(), std::move(done));
                 if (flags.write || !archived_.must_look(*inode))
                   return open_fresh(inode, flags, std::move(done));
                 archived_.look(inode, [this, inode, flags, done = std::move(done)]() mutable {
                   open_fresh(inode, flags, std::move(done));
                 });
               });
+}
+
+void FileOperations::send_back(const InodePtr& inode, OpenFlags flags, const Error& error,
+                               Done<Opened> done) {
+  const Error answer = look_up_again(error);
+  if (answer.code() == Code::changed) {
+    NameTurns::Place place;
+    {
+      const MutexLock lock(core_.tree.mutex);
+      place = place_of(*inode);
+    }
+    core_.turns.sent_back(place, flags.thread);
+  }
+  done(answer);
+}
+
+NameTurns::Place FileOperations::place_of(const Inode& inode) {
+  return {inode.named() ? inode.parent->id : inode.was_in, inode.name};
 }
 
 void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Opened> done) {
@@ -223,7 +241,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
         open_fresh(inode, flags, std::move(done));
       });
     }
-    place = {inode->named() ? inode->parent->id : inode->was_in, inode->name};
+    place = place_of(*inode);
     // Of a deleted file those that have it open hold what there is.
     if (inode->vanished() || (inode->deleted() && inode->handles == 0))
       possible = Tree::gone(*inode);

@@ -98,5 +98,22 @@ TEST_CASE("with close-to-open an open sees what another node has closed before")
   }
 }
 
+TEST_CASE("with close-to-open what is not cached costs its GET alone, and what is a HEAD") {
+  TestServer server({.object_age = std::chrono::hours(24 * 30)});
+  server.put_object("test", "f", "some bytes");
+  Mounted mount(server, {.options = {"--freshness", "close-to-open"}});
+  struct stat status {};
+  REQUIRE(stat(mount.path("f").c_str(), &status) == 0);
+  server.reset_stats();
+  CHECK(read_file(mount.path("f")) == "some bytes");
+  CHECK(requests(server, "GetObject") == 1);
+  CHECK(requests(server, "HeadObject") == 0);
+  server.reset_stats();
+  CHECK(read_file(mount.path("f")) == "some bytes");
+  CHECK(requests(server, "GetObject") == 0);
+  CHECK(requests(server, "HeadObject") == 1);
+  CHECK(requests(server, "ListObjectsV2") == 0);
+}
+
 }  // namespace
 }  // namespace penstock::test

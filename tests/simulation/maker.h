@@ -77,7 +77,9 @@ class Maker {
     if (dice_.one_in(2)) script_.node.prefix = "p/";
     script_.node.write_back = dice_.one_in(4);
     script_.node.direct_writes = dice_.one_in(2);
-    if (dice_.one_in(2)) script_.node.freshness = MetadataOptions::Freshness::adaptive;
+    using Freshness = MetadataOptions::Freshness;
+    script_.node.freshness = std::vector{Freshness::adaptive, Freshness::ttl, Freshness::ttl,
+                                         Freshness::close_to_open}[dice_.below(4)];
     // Less than what is in use alone: whatever may be forgotten is.
     if (dice_.one_in(4)) script_.node.names_memory = 1000;
     script_.preempt_one_in = std::vector<uint64_t>{0, 4, 16, 64}[dice_.below(4)];

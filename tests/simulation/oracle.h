@@ -84,6 +84,7 @@ struct OracleOptions {
   std::string prefix;
   Nanos bound = second;  ///< For how long what others changed may be believed.
   bool write_back = false;
+  bool asks_at_open = false;  ///< --freshness=close-to-open
 };
 
 /// Knows what the bucket had at each moment and what each node's programs did, and fails the run
@@ -238,6 +239,7 @@ class Oracle final : public KernelWatcher {
   void held_until_now(int node, const std::string& path);
   bool emptied_by_others(int node, const std::string& path, Nanos from, Nanos to) const;
   void check_error(int node, const std::string& path, Span span, int error, const char* what);
+  void check_asked(const OpenInfo& info, const std::set<uint64_t>& versions, Span since) const;
   std::string explain(int node, const std::string& path, Span span) const;
   [[noreturn]] void fail(std::string_view kind, int node, const std::string& path, Span span,
                          const std::string& text) const;

@@ -308,6 +308,7 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
     fail("read", node, path, since,
          fmt::format("read {}+{}: {}: that is no version of it", offset, size, shown(bytes)));
   if (local != nullptr) return;
+  check_asked(info, matching, since);
   if (info.versions) {
     std::set<uint64_t> both;
     std::ranges::set_intersection(*info.versions, matching, std::inserter(both, both.end()));
@@ -318,6 +319,23 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
     matching = std::move(both);
   }
   info.versions = std::move(matching);
+}
+
+/// With close-to-open, what an open finds was the newest at a moment since it began.
+void Oracle::check_asked(const OpenInfo& info, const std::set<uint64_t>& versions,
+                         Span since) const {
+  if (!options_.asks_at_open) return;
+  for (const std::string& name : info.paths) {
+    // What a folder had is believed under its new name.
+    if (was_moved(info.node, name, since)) return;
+    const auto states = history_.find(name);
+    if (states == history_.end()) continue;
+    for (const PathState& state : states->second) {
+      if (versions.contains(state.version) && state.to >= info.span.from) return;
+    }
+  }
+  fail("an old version", info.node, *info.paths.begin(), since,
+       "a version was read that had been replaced before the file was opened");
 }
 
 PendingCommit Oracle::commit_begins(int node, const OpenFile& file) {

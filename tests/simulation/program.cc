@@ -127,9 +127,14 @@ std::string describe(const Program& program, int number, const Step& step) {
 std::string describe(const Script& script) {
   const CloudOptions& cloud = script.cloud;
   std::string text = fmt::format(
-      "seed {}; {} mounts, --metadata-ttl {} ms{}{}, prefix '{}'; the store takes {} to {} ms one "
+      "seed {}; {} mounts, --metadata-ttl {} ms{}{}{}, prefix '{}'; the store takes {} to {} ms "
+      "one "
       "way{}{}{}; lists {} to {} keys a page\n",
       script.seed, script.nodes, script.node.ttl.count(),
+      script.node.freshness == MetadataOptions::Freshness::ttl ? ", --freshness=ttl"
+      : script.node.freshness == MetadataOptions::Freshness::close_to_open
+          ? ", --freshness=close-to-open"
+          : "",
       script.node.write_back ? ", --write-back" : "",
       script.node.direct_writes ? ", direct writes" : "", script.node.prefix, cloud.fastest / 1e6,
       cloud.slowest / 1e6,

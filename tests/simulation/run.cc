@@ -27,7 +27,9 @@ class Run {
         oracle_(world_, {.prefix = script.node.prefix,
                          .bound = static_cast<Nanos>(static_cast<double>(script.node.ttl.count()) *
                                                      1e6 * options.belief),
-                         .write_back = script.node.write_back}),
+                         .write_back = script.node.write_back,
+                         .asks_at_open =
+                             script.node.freshness == MetadataOptions::Freshness::close_to_open}),
         disks_(static_cast<size_t>(script.nodes)),
         nodes_(static_cast<size_t>(script.nodes)) {
     world_.set_tracing(options.trace);
