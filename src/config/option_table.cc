@@ -189,7 +189,7 @@ constexpr auto first_rows = std::to_array<OptionRow>({
      .value = "SIZE",
      .initial = "auto",
      .initial_words = "1/16 of RAM, max 4GiB",
-     .help = "memory for names and attributes",
+     .help = "memory for known names",
      .paragraph =
          "Beyond this the names unused for longest are forgotten, and asked for again when "
          "needed. A name that was listed takes about 100 bytes beside its own, one that the "
