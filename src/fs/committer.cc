@@ -144,16 +144,18 @@ void Committer::sync_below(const InodePtr& directory, Done<void> done) {
   }
   if (below.empty()) return done({});
   const auto all = std::make_shared<Join>(below.size(), std::move(done));
-  for (const InodePtr& inode : below) {
-    promise(inode, Leaving::waits, [this, inode, part = all->part()](Result<Kept> kept) mutable {
-      if (!kept) return part(kept.error());
-      // What only the store keeps is not waited for: its close stores it.
-      if (*kept != Kept::promised) return part({});
-      if (core_.parts.sync_to_store) return upload(inode, Leaving::waits, std::move(part));
-      part({});
-      plan_upload(inode);
-    });
-  }
+  for (const InodePtr& inode : below) sync_promised(inode, all->part());
+}
+
+void Committer::sync_promised(const InodePtr& inode, Done<void> done) {
+  promise(inode, Leaving::waits, [this, inode, done = std::move(done)](Result<Kept> kept) mutable {
+    if (!kept) return done(kept.error());
+    // What only the store keeps is not waited for: its close stores it.
+    if (*kept != Kept::promised) return done({});
+    if (core_.parts.sync_to_store) return upload(inode, Leaving::waits, std::move(done));
+    done({});
+    plan_upload(inode);
+  });
 }
 
 void Committer::renew_promise(const InodePtr& inode, Done<void> done) {

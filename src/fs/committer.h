@@ -78,6 +78,8 @@ class Committer {
       EXCLUDES(core_.tree.mutex);
   /// Stores what was promised, if anything is owed.
   void upload(const InodePtr& inode, Leaving leaving, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// Makes safe, by a promise, what a promise keeps.
+  void sync_promised(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// After begin_commit.
   void run_commit(const InodePtr& inode, const std::shared_ptr<FileDurability>& writer,
                   Done<void> done) EXCLUDES(core_.tree.mutex);

@@ -20,9 +20,10 @@ class ListedNames {
 
   explicit ListedNames(FsCore& core) : core_(core) {}
 
-  /// What the page tells.
-  void apply(const InodePtr& directory, Listing& listing, const Asked& asked, const ListPage& page)
-      REQUIRES(core_.tree.mutex);
+  /// What the page tells. Tree::mutex is held; clang cannot know that the caller's tree is the one
+  /// of `core_`.
+  void apply(const InodePtr& directory, Listing& listing, const Asked& asked,
+             const ListPage& page) NO_THREAD_SAFETY_ANALYSIS;
   /// After the last page: what the tree has beside the listing's names has gone, or is added to
   /// them. A few names at a time; false when the listing has ended.
   bool compare_some(const InodePtr& directory, Listing& listing) EXCLUDES(core_.tree.mutex);

@@ -169,7 +169,7 @@ class NameOperations {
   void copy_and_remove(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   /// The file, or the files below the directory, that are known; and those that are not committed.
-  std::vector<InodePtr> files_below(const InodePtr& above);
+  std::vector<InodePtr> files_below(const InodePtr& above) REQUIRES(core_.tree.mutex);
   std::vector<InodePtr> dirty_below(const InodePtr& above) REQUIRES(core_.tree.mutex);
   void rename_directory(const Rename& request, const InodePtr& inode, CopyObject copy,
                         Done<void> done) EXCLUDES(core_.tree.mutex);

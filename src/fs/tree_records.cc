@@ -60,7 +60,7 @@ InodePtr Tree::inode_of(const Inode& directory, NameTable::Slot slot) {
   const NameRecord* record = slot.record();
   if (record == nullptr) return by_number(slot.id());
   if (record->references > 0) held_.erase(record->id());
-  const InodePtr inode = make(record->type(), record->id());
+  InodePtr inode = make(record->type(), record->id());
   inode->parent = by_number(directory.id);
   inode->name = record->name();
   take_record(*inode, *record);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/names/name_table.h"
 
-#include <absl/container/btree_set.h>
+#include "fs/names/absl_containers.h"
 
 namespace penstock {
 namespace {

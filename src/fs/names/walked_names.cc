@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/names/walked_names.h"
 
-#include <absl/container/flat_hash_set.h>
-
 #include <cstring>
 #include <functional>
+
+#include "fs/names/absl_containers.h"
 
 namespace penstock {
 namespace {

@@ -196,37 +196,35 @@ TEST_CASE("listings tell a record what they tell an inode") {
   }
 }
 
-TEST_CASE(
-    "a name is an inode while the kernel refers to it, with the same number before and after") {
+TEST_CASE("a record becomes an inode and a record again, with the same number") {
   Names names;
   const MutexLock lock(names.tree.mutex);
-  Tree& tree = names.tree;
-  tree.learn_listed_file(tree.root(), "f", {.key = "p/f", .size = 3, .etag = "f1"}, {});
-  CHECK(tree.learn_listed_directory(tree.root(), "d", {}) == FileType::directory);
+  names.tree.learn_listed_file(names.tree.root(), "f", {.key = "p/f", .size = 3, .etag = "f1"}, {});
+  CHECK(names.tree.learn_listed_directory(names.tree.root(), "d", {}) == FileType::directory);
   REQUIRE(names.slot("f").record() != nullptr);
   REQUIRE(names.slot("d").record() != nullptr);
-  CHECK(tree.size() == 2);
-  const uint64_t as_records = tree.bytes();
+  CHECK(names.tree.size() == 2);
+  const uint64_t as_records = names.tree.bytes();
   const InodeId number = names.slot("f").id();
   for (const char* name : {"f", "d"}) {
     const InodeId id = names.slot(name).id();
     {
-      const InodePtr inode = tree.child(*tree.root(), name);
+      const InodePtr inode = names.tree.child(*names.tree.root(), name);
       Tree::give_reference(*inode);
     }
     CHECK(names.slot(name).node() != nullptr);
-    CHECK(tree.find(id) != nullptr);
-    CHECK(tree.bytes() > as_records);
-    (void)tree.forget(id, 1);
+    CHECK(names.tree.find(id) != nullptr);
+    CHECK(names.tree.bytes() > as_records);
+    (void)names.tree.forget(id, 1);
     CHECK(names.slot(name).record() != nullptr);
-    CHECK(tree.find(id) == nullptr);
-    CHECK(tree.bytes() == as_records);
+    CHECK(names.tree.find(id) == nullptr);
+    CHECK(names.tree.bytes() == as_records);
   }
   CHECK(names.slot("f").id() == number);
   // Somebody's pointer keeps it.
-  const InodePtr held = tree.child(*tree.root(), "f");
+  const InodePtr held = names.tree.child(*names.tree.root(), "f");
   const InodePtr second_pointer = held;
-  (void)tree.forget(number, 0);
+  (void)names.tree.forget(number, 0);
   CHECK(names.slot("f").node() == held.get());
 }
 
