@@ -22,8 +22,15 @@ struct CachingNode {
         "bucket", Log::none(), {.disk = Disk::system(), .scheduler = disk, .clock = disk});
   }
   ~CachingNode() {
+    // What is read ahead or written to the cache holds all that it needs until it has ended.
+    for (int i = 0; world != nullptr && i < 200; ++i) {
+      world->scheduler.advance(milliseconds(1));
+      disk->run();
+    }
     world.reset();
+    disk->run();
     cache.reset();
+    disk->run();
     disk->stop();
   }
   CachingNode(const CachingNode&) = delete;
