@@ -3,6 +3,12 @@
 
 namespace penstock {
 
+namespace {
+
+Precondition nothing_there() { return {.if_match = {}, .if_none_match = true}; }
+
+}  // namespace
+
 void WriteCondition::expect(const Predecessor& before) {
   if (stored_) return;
   before_ = before;
@@ -16,12 +22,11 @@ void WriteCondition::gone() {
 }
 
 Precondition WriteCondition::next(const ETag* base) const {
-  const Precondition nothing_there{.if_match = {}, .if_none_match = true};
   const bool promised_edit = way_ == Way::promised && base != nullptr;
-  if (!stored_ && !promised_edit && (exclusive_ || before_.removed)) return nothing_there;
+  if (!stored_ && !promised_edit && (exclusive_ || before_.removed)) return nothing_there();
   if (base != nullptr) return {.if_match = *base, .if_none_match = false};
   if (way_ == Way::at_close) return {};
-  if (before_.version.empty()) return nothing_there;
+  if (before_.version.empty()) return nothing_there();
   return {.if_match = before_.version, .if_none_match = false};
 }
 
