@@ -3,6 +3,11 @@
 
 #include <fmt/core.h>
 
+#include <cstdio>
+#include <cstdlib>
+
+#include "penstock/result.h"
+
 namespace penstock {
 
 std::string_view to_string(Code code) noexcept {
@@ -85,6 +90,11 @@ Error Error::with_code(Code code) const {
   Error copy = *this;
   copy.code_ = code;
   return copy;
+}
+
+void result_lacks(const char* what) noexcept {
+  fmt::print(stderr, "a Result was asked for the {} that it has not\n", what);
+  std::abort();
 }
 
 }  // namespace penstock
