@@ -8,6 +8,7 @@ function(penstock_layer name)
   list(TRANSFORM arg_DEPENDS PREPEND penstock_)
   target_link_libraries(penstock_${name} PUBLIC ${arg_DEPENDS} Threads::Threads PRIVATE penstock_warnings)
   penstock_unity(penstock_${name})
+  penstock_precompiled(penstock_${name} precompiled)
 endfunction()
 
 # penstock_folder(LAYER/FOLDER DEPENDS OTHER...): which folders of its own layer this one may include. It builds nothing:

@@ -59,6 +59,9 @@ install_packages() {
   as_root "${apt[@]}" update </dev/null && as_root "${install[@]}" </dev/null
 }
 
+# install_clang_runtime: what clang links programs with that have sanitizers. Its package is named after clang's version.
+install_clang_runtime() { install_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"; }
+
 # is_mounted DIR: true where DIR itself is a mount point, also one whose daemon is gone.
 is_mounted() {
   local dir

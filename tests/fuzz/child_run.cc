@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(PENSTOCK_SANITIZES_ADDRESS)
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -31,7 +31,7 @@ constexpr unsigned longest_seconds = 600;
     target.run(input(number));
   }
   at = count;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(PENSTOCK_SANITIZES_ADDRESS)
   __lsan_do_leak_check();
 #endif
   _exit(EXIT_SUCCESS);

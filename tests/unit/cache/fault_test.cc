@@ -186,12 +186,12 @@ TEST_CASE("a full disk stops writes, not reads", "[cache]") {
 
 TEST_CASE("a disk that is full before its floor says so costs a part of the cache", "[cache]") {
   const TempDir dir;
+  bool full = true;  // the cache still closes files when it ends
   const auto disk = std::make_shared<FaultyDisk>();
   const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
   const Bytes object = object_bytes(object_size);
   cache.put("old", object).reset();
   const auto file = cache.open("new", object_size);
-  bool full = true;
   disk->decide([&](DiskCall call, uint64_t) {
     if (call == DiskCall::unlink) full = false;
     return call == DiskCall::pwrite && full ? -EDQUOT : 0;

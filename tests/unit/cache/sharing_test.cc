@@ -70,11 +70,11 @@ TEST_CASE("a file that is open anywhere is not removed", "[cache]") {
 
 TEST_CASE("a pair that is removed while it is opened is made anew", "[cache]") {
   const TempDir dir;
+  bool removed = false;  // the cache still locks files when it ends
   const auto disk = std::make_shared<FaultyDisk>();
   const TestCache cache({.directory = dir.path()}, "s3://bucket", disk);
   const Bytes object = object_bytes(2 * chunk);
   cache.put("key", object).reset();
-  bool removed = false;
   disk->decide([&](DiskCall call, uint64_t) {
     // Between the open and the lock of the data: as another process would.
     if (call == DiskCall::flock && !removed) {

@@ -33,10 +33,10 @@ struct Counted {
 };
 
 TEST_CASE("names of records and of nodes stand in byte order") {
+  NamedNode node(7, FileType::directory);  // outlives the table, which refers to it
+  node.name = "b";
   Counted counted;
   NameTable& table = counted.table;
-  NamedNode node(7, FileType::directory);
-  node.name = "b";
   table.insert(NameRecord::make("c", FileType::file, 3));
   table.insert(node);
   table.insert(NameRecord::make("\xff", FileType::directory, 4));
@@ -62,13 +62,13 @@ TEST_CASE("names of records and of nodes stand in byte order") {
 }
 
 TEST_CASE("a name changes from a record to a node and back, and the counts follow") {
+  NamedNode node(9, FileType::directory);  // outlives the table, which refers to it
+  node.name = "d";
   Counted counted;
   NameTable& table = counted.table;
   table.insert(NameRecord::make("d", FileType::directory, 9));
   const uint64_t as_record = counted.bytes;
   CHECK(as_record >= sizeof(NameRecord) + 1);
-  NamedNode node(9, FileType::directory);
-  node.name = "d";
   table.replace(node);
   CHECK(table.find("d").node() == &node);
   CHECK(table.nodes() == 1);
@@ -131,7 +131,7 @@ TEST_CASE("a record tells of an object's version by its ETag and size") {
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(PENSTOCK_SANITIZES_ADDRESS) && !defined(PENSTOCK_SANITIZES_THREAD)
 TEST_CASE("a listed name takes at most 120 bytes beside itself, and that is counted") {
   constexpr uint64_t count = 200'000;
   const size_t before = mallinfo2().uordblks;
