@@ -246,9 +246,16 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def configure_again(build):
+    """Sources may have come since BUILD was configured: they would be taken for clean without a look."""
+    if os.path.exists(os.path.join(build, "CMakeCache.txt")):
+        subprocess.run(["cmake", build], check=True, stdout=subprocess.DEVNULL)
+
+
 def main():
     arguments = parse_arguments()
     root = os.path.abspath(arguments.root)
+    configure_again(os.path.abspath(arguments.build))
     checker = Checker(os.path.abspath(arguments.build), root)
     entries = list(checker.entries())
     entries += checker.headers(entries)
