@@ -178,20 +178,23 @@ void NameOperations::remove_directory(const InodePtr& parent, const std::string&
 
 void NameOperations::remove_quiet_directory(const InodePtr& parent, const std::string& name,
                                             const InodePtr& inode, Done<void> done) {
-  check_empty(
-      inode, [this, parent, name, inode, done = std::move(done)](Result<void> empty) mutable {
-        if (!empty) return done(std::move(empty));
-        keep_parent(parent, name, [this, inode, done = std::move(done)](Result<void> kept) mutable {
-          if (!kept) return done(std::move(kept));
-          Result<std::string> key = std::string();
-          {
-            const MutexLock lock(core_.tree.mutex);
-            key = core_.tree.name_key(*inode);
-          }
-          if (!key) return done(lost(*inode));
-          remove_key(inode, *key, std::move(done));
-        });
-      });
+  // Another client may put something into the directory as soon as the store has looked.
+  const Scheduler::Time looked = core_.parts.scheduler.now();
+  check_empty(inode, [this, parent, name, inode, looked,
+                      done = std::move(done)](Result<void> empty) mutable {
+    if (!empty) return done(std::move(empty));
+    keep_parent(parent, name,
+                [this, inode, looked, done = std::move(done)](Result<void> kept) mutable {
+                  if (!kept) return done(std::move(kept));
+                  Result<std::string> key = std::string();
+                  {
+                    const MutexLock lock(core_.tree.mutex);
+                    key = core_.tree.name_key(*inode);
+                  }
+                  if (!key) return done(lost(*inode));
+                  remove_key(inode, *key, looked, std::move(done));
+                });
+  });
 }
 
 void NameOperations::keep_parent(const InodePtr& parent, const std::string& leaving,
@@ -325,10 +328,11 @@ void NameOperations::remove_kept(const InodePtr& inode, Done<void> done) {
     committer_.writing_ended(inode);
     return done({});
   }
-  remove_key(inode, key, [this, inode, done = std::move(done)](Result<void> removed) mutable {
+  auto gone_or_kept = [this, inode, done = std::move(done)](Result<void> removed) mutable {
     if (!removed) keep_name(inode);
     done(std::move(removed));
-  });
+  };
+  remove_key(inode, key, core_.parts.scheduler.now(), std::move(gone_or_kept));
 }
 
 void NameOperations::remove_held(const InodePtr& inode, const Stopped& stopped, Done<void> done) {
@@ -371,28 +375,29 @@ void NameOperations::remove_held(const InodePtr& inode, const Stopped& stopped, 
       [this, inode, writer, key, gone = std::move(gone)](Result<void> noted) mutable {
         if (!noted) return gone(std::move(noted));
         keep_open(inode, writer.get(), [this, inode, key, gone = std::move(gone)]() mutable {
-          remove_key(inode, key, std::move(gone));
+          remove_key(inode, key, core_.parts.scheduler.now(), std::move(gone));
         });
       }));
 }
 
-void NameOperations::remove_key(const InodePtr& inode, const std::string& key, Done<void> done) {
-  core_.parts.store.remove(
-      key, core_.tracked<void>([this, inode, done = std::move(done)](Result<void> removed) mutable {
-        if (!removed) return done(std::move(removed));
-        {
-          const MutexLock lock(core_.tree.mutex);
-          if (inode->named()) {
-            core_.tree.note_change(*inode->parent, inode->name);
-            core_.tree.note_absent(*inode->parent, inode->name, core_.parts.scheduler.now());
-            Tree::names_changed(*inode->parent);
-            inode->ctime_ns = wall_clock_ns();
-            core_.tree.detach(inode, Binding::deleted);
-          }
-        }
-        committer_.writing_ended(inode);
-        done({});
-      }));
+void NameOperations::remove_key(const InodePtr& inode, const std::string& key,
+                                Scheduler::Time since, Done<void> done) {
+  core_.parts.store.remove(key, core_.tracked<void>([this, inode, since, done = std::move(done)](
+                                                        Result<void> removed) mutable {
+    if (!removed) return done(std::move(removed));
+    {
+      const MutexLock lock(core_.tree.mutex);
+      if (inode->named()) {
+        core_.tree.note_change(*inode->parent, inode->name);
+        core_.tree.note_absent(*inode->parent, inode->name, since);
+        Tree::names_changed(*inode->parent);
+        inode->ctime_ns = wall_clock_ns();
+        core_.tree.detach(inode, Binding::deleted);
+      }
+    }
+    committer_.writing_ended(inode);
+    done({});
+  }));
 }
 
 }  // namespace penstock

@@ -115,8 +115,10 @@ class NameOperations {
   void remove_kept(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void remove_held(const InodePtr& inode, const Stopped& stopped, Done<void> done)
       EXCLUDES(core_.tree.mutex);
-  void remove_key(const InodePtr& inode, const std::string& key, Done<void> done)
-      EXCLUDES(core_.tree.mutex);
+  /// Nothing else has the name as of `since`, at the latest when this is called: another client may
+  /// make it again as soon as the store has done this, long before the answer is here.
+  void remove_key(const InodePtr& inode, const std::string& key, Scheduler::Time since,
+                  Done<void> done) EXCLUDES(core_.tree.mutex);
   /// Names in these directories are about to change: a rename of one of them waits for it, and so
   /// does this for one that is under way. Then false, and `again` gets `done` when it is over; else
   /// `done` ends it.
@@ -175,8 +177,8 @@ class NameOperations {
                         Done<void> done) EXCLUDES(core_.tree.mutex);
   void file_moved(const Rename& request, const InodePtr& inode, const ObjectInfo& info,
                   Scheduler::Time sent) EXCLUDES(core_.tree.mutex);
-  void directory_moved(const Rename& request, const InodePtr& inode, const Followers& known)
-      EXCLUDES(core_.tree.mutex);
+  void directory_moved(const Rename& request, const InodePtr& inode, const Followers& known,
+                       Scheduler::Time began) EXCLUDES(core_.tree.mutex);
   /// Remembers the file, where the mount knows it, that was copied with `above`, or is it.
   void note_copy(const InodePtr& above, const std::string& relative, const CopiedObject& copied,
                  Followers& known) EXCLUDES(core_.tree.mutex);
@@ -214,7 +216,8 @@ class NameOperations {
       REQUIRES(core_.tree.mutex);
   /// The deletion failed after all.
   void keep_name(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
-  void moved(const Rename& request, const InodePtr& inode) REQUIRES(core_.tree.mutex);
+  void moved(const Rename& request, const InodePtr& inode, Scheduler::Time sent)
+      REQUIRES(core_.tree.mutex);
 
   FsCore& core_;
   Resolver& resolver_;

@@ -167,10 +167,11 @@ void NameOperations::rename_settled(const Rename& request, const InodePtr& inode
   keep_parent(request.parent, request.name, std::move(go));
 }
 
-void NameOperations::moved(const Rename& request, const InodePtr& inode) {
+void NameOperations::moved(const Rename& request, const InodePtr& inode, Scheduler::Time sent) {
   core_.tree.note_change(*request.parent, request.name);
   core_.tree.note_change(*request.new_parent, request.new_name);
-  core_.tree.note_absent(*request.parent, request.name, core_.parts.scheduler.now());
+  // Another client may have made the old name again before the answer was here.
+  core_.tree.note_absent(*request.parent, request.name, sent);
   Tree::names_changed(*request.parent);
   Tree::names_changed(*request.new_parent);
   inode->ctime_ns = wall_clock_ns();
@@ -206,7 +207,7 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
       // that has the name is `name_etag`.
       if (!target->kept_key.empty()) inode->replaces = target->name_etag;
     }
-    moved(request, inode);
+    moved(request, inode, core_.parts.scheduler.now());
   }
   committer_.renew_promise(inode, std::move(done));
   return true;
@@ -428,15 +429,16 @@ void NameOperations::rename_directory(const Rename& request, const InodePtr& ino
   }
   const std::string from = std::move(copy.source);
   const std::string to = std::move(copy.target);
+  const Scheduler::Time began = core_.parts.scheduler.now();
   renames_.rename(
       {.moves = {{.from = from, .to = to, .over_marker = over_marker}},
        .copied = [this, inode, known](
                      size_t, const std::string& relative,
                      const CopiedObject& copied) { note_copy(inode, relative, copied, *known); }},
-      [this, request, inode, known, from, to,
+      [this, request, inode, known, from, to, began,
        done = std::move(done)](Result<void> renamed) mutable {
         if (renamed) {
-          directory_moved(request, inode, *known);
+          directory_moved(request, inode, *known, began);
         } else {
           for (const std::string& key : {from, to}) core_.look_anew(key);
         }
@@ -449,7 +451,7 @@ void NameOperations::file_moved(const Rename& request, const InodePtr& inode,
   std::shared_ptr<FileWriter> old;
   {
     const MutexLock lock(core_.tree.mutex);
-    moved(request, inode);
+    moved(request, inode, sent);
     core_.tree.note_carried(*inode);
     inode->size = info.size;
     core_.tree.told_own(*inode, sent);
@@ -478,11 +480,11 @@ void NameOperations::forget_markers(const InodePtr& above) {
 }
 
 void NameOperations::directory_moved(const Rename& request, const InodePtr& inode,
-                                     const Followers& known) {
+                                     const Followers& known, Scheduler::Time began) {
   std::vector<std::shared_ptr<FileWriter>> old;
   {
     const MutexLock lock(core_.tree.mutex);
-    moved(request, inode);
+    moved(request, inode, began);
     forget_markers(inode);
     old = follow(known);
     lose_uncopied(inode, known);

@@ -339,5 +339,29 @@ TEST_CASE("who reads a link while it is deleted is answered by what became of th
   CHECK(world.lookup(root_inode, "link").code() == Code::not_found);
 }
 
+TEST_CASE("a name is known to be free as of its removal, not as of a late answer") {
+  OpenFile world;
+  world.file_system->release(world.handle);
+  world.memory.set("file", "bytes");
+  world.memory.set("old", "bytes");
+  world.memory.set("folder/", "");
+  const std::string name = GENERATE("file", "old", "folder");
+  CAPTURE(name);
+  world.World::store.hold("Remove");
+  const auto removed = name == "file" ? world.begin_unlink(name)
+                       : name == "old"
+                           ? world.begin_rename(name, "new")
+                           : begin<void>(world, [&](Done<void> done) {
+                               world.file_system->rmdir(root_inode, name, std::move(done));
+                             });
+  CHECK(world.World::store.held("Remove") == 1);
+  world.scheduler.advance(milliseconds(2'000));
+  let_go_on(world);
+  CHECK(succeeded(removed));
+  // By another client, just after the store had removed it.
+  world.memory.set(name == "folder" ? "folder/theirs" : name, "theirs");
+  CHECK(world.lookup(root_inode, name));
+}
+
 }  // namespace
 }  // namespace penstock::test
