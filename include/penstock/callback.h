@@ -60,8 +60,8 @@ class Callback<R(Args...)> {
 
   template <typename F>
   struct Holder : Target {
-    template <typename G>
-    explicit Holder(G&& given) : Target{&call_it, &destroy_it}, function(static_cast<G&&>(given)) {}
+    explicit Holder(F&& given) : Target{&call_it, &destroy_it}, function(static_cast<F&&>(given)) {}
+    explicit Holder(const F& given) : Target{&call_it, &destroy_it}, function(given) {}
     static R call_it(Target& self, Args&&... args) {
       return static_cast<Holder&>(self).function(static_cast<Args&&>(args)...);
     }
