@@ -1,16 +1,19 @@
-# PENSTOCK_PRECOMPILED: clang parses the headers of the standard library, fmt and Catch2 once, not in each of some ninety
-# compilations, which takes 3 of 4 to 40 s each. Every source still includes what it uses: clang-tidy and the builds without
-# this look at it alone. For clang: of gcc's time it saves a tenth of that, see docs/development.md.
+# PENSTOCK_PRECOMPILED: clang parses the headers of the standard library, fmt and Catch2 once. Else it does so in each of some
+# ninety compilations, for 3 s of a CPU. Every source still includes what it uses: clang-tidy and the builds without this
+# look at it alone. gcc would gain little, see docs/development.md.
 option(PENSTOCK_PRECOMPILED "With clang: parse the standard library's headers once" OFF)
 
-# penstock_precompile(NAME HEADERS...): an empty library whose precompiled header others take, see penstock_precompiled.
+# penstock_precompile(NAME LINK LIBRARY... HEADERS HEADER...): an empty library whose precompiled headers other targets take,
+# see penstock_precompiled.
 function(penstock_precompile name)
   if(NOT PENSTOCK_PRECOMPILED)
     return()
   endif()
+  cmake_parse_arguments(arg "" "" "LINK;HEADERS" ${ARGN})
   file(WRITE ${CMAKE_BINARY_DIR}/${name}.cc "")
   add_library(${name} STATIC ${CMAKE_BINARY_DIR}/${name}.cc)
-  target_precompile_headers(${name} PRIVATE ${ARGN})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} fmt::fmt Threads::Threads)
+  target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
 endfunction()
 
 # penstock_precompiled(TARGET FROM): the target has the headers of FROM ready. Both are compiled with the same options.

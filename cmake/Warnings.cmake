@@ -9,7 +9,7 @@ endif()
 target_compile_options(penstock_warnings INTERFACE
   -Wall -Wextra -Werror -Wno-missing-field-initializers ${shadow} -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
   "$<$<CXX_COMPILER_ID:Clang>:-Wthread-safety;-Wreserved-identifier>"
-  # gcc 12 sees uninitialised reads in moves of std::variant (that is, of Result) once it inlines them into a Callback.
+  # gcc 12 sees uninitialised reads in moves of a Result once it inlines them into a Callback.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 if(PENSTOCK_SANITIZE)
   add_compile_definitions(_GLIBCXX_ASSERTIONS)  # what the standard library can check is checked as well
