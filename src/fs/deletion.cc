@@ -119,4 +119,10 @@ void NameOperations::keep_name(const InodePtr& inode) {
   deleted_.drop(copy);
 }
 
+void NameOperations::name_stays(const InodePtr& inode, FileDurability* held) {
+  keep_name(inode);
+  if (held != nullptr) held->release();
+  core_.resume(inode);
+}
+
 }  // namespace penstock

@@ -144,7 +144,9 @@ struct Inode : NamedNode {
   /// While programs have the file open that this mount deletes, or has deleted: the key, below
   /// .penstock/deleted/, of the copy that their handles go on with. Else empty.
   std::string kept_key;
-  ETag name_etag;          ///< Then, of the object that still has the name.
+  /// While `kept_key` is set and the name is not gone yet: the version of the object under the
+  /// name.
+  ETag name_etag;
   bool kept_copy = false;  ///< There is a copy under `kept_key`, for which the lease is held.
   uint32_t leaving = 0;    ///< Deletions and renames under way: see FsCore::quiesce.
   uint32_t busy = 0;       ///< Changes and commits under way, likewise.

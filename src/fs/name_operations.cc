@@ -339,13 +339,14 @@ void NameOperations::remove_held(const InodePtr& inode, const Stopped& stopped, 
   const std::shared_ptr<FileDurability>& writer = stopped.held;
   // What was promised is kept until the deletion is sure, for if it fails the file is still there.
   auto gone = [this, inode, writer, done = std::move(done)](Result<void> removed) mutable {
-    core_.resume(inode);
-    if (removed) return writer->disclaim(core_.tracked<void>(std::move(done)));
-    keep_name(inode);
+    if (removed) {
+      core_.resume(inode);
+      return writer->disclaim(core_.tracked<void>(std::move(done)));
+    }
     // Another deletion came first, and holds the writer.
-    if (removed.code() == Code::not_found) return done(std::move(removed));
-    writer->release();
-    committer_.plan_upload(inode);
+    const bool held_by_another = removed.code() == Code::not_found;
+    name_stays(inode, held_by_another ? nullptr : writer.get());
+    if (!held_by_another) committer_.plan_upload(inode);
     done(std::move(removed));
   };
   std::string key;

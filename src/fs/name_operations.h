@@ -214,8 +214,11 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   std::shared_ptr<FileWriter> go_on_with(Inode& inode, const std::string& key, const ETag& etag)
       REQUIRES(core_.tree.mutex);
-  /// The deletion failed after all.
+  /// The deletion failed after all: what goes on with a copy goes on with the object again.
   void keep_name(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
+  /// The same, for what end_storing began: only then may those go on who waited for the name, for
+  /// what they write would be the copy's. `held`: the writer, if it is to be released.
+  void name_stays(const InodePtr& inode, FileDurability* held) EXCLUDES(core_.tree.mutex);
   void moved(const Rename& request, const InodePtr& inode, Scheduler::Time sent)
       REQUIRES(core_.tree.mutex);
 

@@ -127,17 +127,17 @@ void NameOperations::replace(const Rename& request, const InodePtr& inode, const
                              Done<void> done) {
   if (held != nullptr) {
     done = [this, target, held, done = std::move(done)](Result<void> renamed) mutable {
-      core_.resume(target);
-      if (renamed) return held->disclaim(core_.tracked<void>(std::move(done)));
-      keep_name(target);
-      held->release();
+      if (renamed) {
+        core_.resume(target);
+        return held->disclaim(core_.tracked<void>(std::move(done)));
+      }
+      name_stays(target, held.get());
       committer_.plan_upload(target);
       done(std::move(renamed));
     };
   } else {
     done = [this, target, done = std::move(done)](Result<void> renamed) mutable {
-      if (!renamed) keep_name(target);
-      core_.resume(target);
+      renamed ? core_.resume(target) : name_stays(target, nullptr);
       done(std::move(renamed));
     };
     overtaken = core_.turns.taken({request.new_parent->id, request.new_name});
@@ -499,8 +499,9 @@ std::shared_ptr<FileWriter> NameOperations::follow_copy(Inode& inode, const ETag
   inode.reader.reset();
   ++inode.local_version;
   // What was written meanwhile, by who had passed the check for that before, belongs to an object
-  // that is gone; the close that cannot store it says so.
-  if (inode.writer == nullptr || inode.writer->dirty()) return nullptr;
+  // that is gone; the close that cannot store it says so. A write that is under way has this
+  // writer.
+  if (inode.writer == nullptr || inode.writer->dirty() || inode.busy > 0) return nullptr;
   // Open for writing: it goes on as an edit of the object at its new key.
   const Result<std::string> key = core_.tree.key_of(inode);
   if (!key) return nullptr;

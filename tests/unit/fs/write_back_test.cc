@@ -239,5 +239,67 @@ TEST_CASE("who opens a promised file while another takes its place reads one of 
   }
 }
 
+TEST_CASE("what is written while a rename over the open file fails is stored under its name") {
+  WriteBackWorld world;
+  world.memory.set("n", "new");
+  world.memory.set("t", "0123456789");
+  CHECK(world.lookup(root_inode, "n"));
+  const InodeId file = world.inode("t");
+  const HandleId handle = world.open(file, {.read = true, .write = true}).value();
+  // The copy for the open handle is made; what is to be renamed is gone by then.
+  world.store.hold("Copy");
+  std::optional<Result<void>> renamed;
+  world.file_system->rename(root_inode, "n", root_inode, "t", false,
+                            Done<void>([&](Result<void> result) { renamed = std::move(result); }));
+  world.scheduler.advance(milliseconds(10));
+  CHECK(world.store.release_one("Copy"));
+  world.scheduler.advance(milliseconds(10));
+  REQUIRE(world.store.held("Copy") == 1);
+  std::optional<Result<void>> written;
+  const std::string bytes = "NEW";
+  world.file_system->write(handle, {.offset = 3}, std::as_bytes(std::span(bytes)),
+                           Done<void>([&](Result<void> result) { written = std::move(result); }));
+  world.scheduler.advance(milliseconds(10));
+  CHECK_FALSE(written);
+  world.memory.erase("n");
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  REQUIRE((renamed && written));
+  CHECK_FALSE(*renamed);
+  CHECK(*written);
+  CHECK(world.close(handle));
+  world.scheduler.advance(milliseconds(1000));
+  CHECK(world.memory.keys() == std::vector<std::string>{"t"});
+  CHECK(world.memory.contents("t") == "012NEW6789");
+}
+
+TEST_CASE("what is written while the deletion of the open file fails is stored under its name") {
+  WriteBackWorld world;
+  world.memory.set("t", "0123456789");
+  const InodeId file = world.inode("t");
+  const HandleId handle = world.open(file, {.read = true, .write = true}).value();
+  world.store.hold("Remove");
+  world.store.add({.operation = "Remove", .error = Error(Code::access_denied)});
+  std::optional<Result<void>> removed;
+  world.file_system->unlink(root_inode, "t",
+                            Done<void>([&](Result<void> result) { removed = std::move(result); }));
+  world.scheduler.advance(milliseconds(10));
+  std::optional<Result<void>> written;
+  const std::string bytes = "NEW";
+  world.file_system->write(handle, {.offset = 3}, std::as_bytes(std::span(bytes)),
+                           Done<void>([&](Result<void> result) { written = std::move(result); }));
+  world.scheduler.advance(milliseconds(10));
+  CHECK_FALSE(written);
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  REQUIRE((removed && written));
+  CHECK_FALSE(*removed);
+  CHECK(*written);
+  CHECK(world.close(handle));
+  world.scheduler.advance(milliseconds(1000));
+  CHECK(world.memory.keys() == std::vector<std::string>{"t"});
+  CHECK(world.memory.contents("t") == "012NEW6789");
+}
+
 }  // namespace
 }  // namespace penstock::test
