@@ -164,6 +164,8 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags, bool 
   opened.keep_page_cache =
       inode->writer == nullptr && !inode->etag.empty() && inode->cached_pages == inode->etag;
   inode->cached_pages = inode->writer == nullptr ? inode->etag : ETag();
+  if (!opened.keep_page_cache && inode->write_handles > (handle->writes ? 1 : 0))
+    inode->pages_dropped = true;
   core_.open_files.insert(handle.get());
   opened.handle = reinterpret_cast<HandleId>(handle.get());
   return opened;
@@ -457,9 +459,11 @@ bool FileOperations::is_replaced(const Error& error, const Inode& inode) {
 
 void FileOperations::write(const FileHandlePtr& handle, const WriteAt& at,
                            std::span<const std::byte> data, Done<void> done) {
+  bool overtaken = false;
   {
     const MutexLock lock(core_.tree.mutex);
     note_writer(*handle, at.process);
+    overtaken = std::exchange(handle->inode->pages_dropped, false);
   }
   if (at.sync) {
     done = [this, handle, done = std::move(done)](Result<void> written) mutable {
@@ -467,7 +471,7 @@ void FileOperations::write(const FileHandlePtr& handle, const WriteAt& at,
       sync(*handle, std::move(done));
     };
   }
-  // A kernel drops the pages before it sends such a write, and not every one does so once more
+  // A kernel drops the pages before it sends a write past them, and not every one does so once more
   // behind it: what a reader has put there meanwhile would stay.
   if (at.direct && handle->flags.write && !handle->flags.read) {
     done = [this, inode = handle->inode, done = std::move(done)](Result<void> written) mutable {
@@ -481,6 +485,13 @@ void FileOperations::write(const FileHandlePtr& handle, const WriteAt& at,
                                [done = std::move(done), written = std::move(written)]() mutable {
                                  done(std::move(written));
                                });
+    };
+  } else if (overtaken) {
+    // A write that goes through the pages has changed those that the open dropped, perhaps. Until
+    // it is answered the kernel may hold its pages, and would never get through with this.
+    done = [this, id = handle->inode->id, done = std::move(done)](Result<void> written) mutable {
+      done(std::move(written));
+      core_.kernel.forget_data(id, [] {});
     };
   }
   write_to(handle->inode, at.append, at.offset, data, std::move(done));

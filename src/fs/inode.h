@@ -170,6 +170,9 @@ struct Inode : NamedNode {
   bool retry_planned = false;
   std::weak_ptr<ObjectReader> reader;  ///< For `etag`; shared by the handles.
   ETag cached_pages;  ///< The version whose pages the kernel may hold; empty: unknown.
+  /// The kernel has dropped all pages at an open while the file was open for writing: a write that
+  /// it had sent before is not in the pages that it has asked for since.
+  bool pages_dropped = false;
 
   std::unique_ptr<DirectoryState> directory;  ///< Directories only.
 

@@ -173,5 +173,33 @@ TEST_CASE(
   world.scheduler.advance(milliseconds(10));
 }
 
+TEST_CASE(
+    "a write that an open for reading may have overtaken drops the pages once it is answered") {
+  OpenWorld world;
+  PagesKernel kernel;
+  world.file_system->attach(kernel);
+  const Created made = world.make("f", {.read = true, .write = true});
+  const InodeId inode = made.entry.attributes.inode;
+  CHECK(world.write(made.opened.handle, "bytes"));
+  CHECK(kernel.dropped.empty());
+  // The kernel drops its pages here, and may ask for them before it gets to this write.
+  const Opened reader = world.open(inode, {.read = true});
+  REQUIRE_FALSE(reader.keep_page_cache);
+  bool dropped_before = false;
+  const std::string bytes = "BYTES";
+  world.file_system->write(
+      made.opened.handle, {.offset = 0}, std::as_bytes(std::span(bytes)),
+      Done<void>([&](const Result<void>&) { dropped_before = !kernel.dropped.empty(); }));
+  world.scheduler.advance(milliseconds(10));
+  CHECK_FALSE(dropped_before);
+  CHECK(kernel.dropped == std::vector{inode});
+  // The next one cannot be that old.
+  CHECK(world.write(made.opened.handle, "Bytes"));
+  CHECK(kernel.dropped.size() == 1);
+  world.file_system->release(reader.handle);
+  world.file_system->release(made.opened.handle);
+  world.scheduler.advance(milliseconds(10));
+}
+
 }  // namespace
 }  // namespace penstock::test
