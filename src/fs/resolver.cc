@@ -261,10 +261,34 @@ Done<InodePtr> Resolver::same(const InodePtr& inode, Done<void> done) {
   };
 }
 
+bool Resolver::ask_once_more(const InodePtr& inode, Done<void>& done) {
+  const bool here = inode->commits_running > 0 || core_.leaving(*inode);
+  if (!here && Tree::changing(*inode)) return false;
+  auto again = [this, inode, pass = core_.gate.pass(), done = std::move(done)]() mutable {
+    bool named = false;
+    {
+      const MutexLock now(core_.tree.mutex);
+      named = inode->named();
+    }
+    // Of a file that was deleted or replaced meanwhile those go on who had it open before.
+    if (!named) return done(Tree::gone(*inode));
+    refresh_to_open(inode, std::move(done));
+  };
+  if (inode->commits_running > 0) {
+    inode->after_commits.emplace_back(std::move(again));
+  } else if (here) {
+    core_.wait_for_name(inode, std::move(again));
+  } else {
+    core_.parts.scheduler.post(std::move(again));
+  }
+  return true;
+}
+
 void Resolver::refresh_to_open(const InodePtr& inode, Done<void> done) {
   InodePtr parent;
   std::string name;
   ETag before;
+  const Scheduler::Time sent = core_.parts.scheduler.now();
   {
     const MutexLock lock(core_.tree.mutex);
     // What is only here, or being changed here, nobody else knows better.
@@ -276,11 +300,12 @@ void Resolver::refresh_to_open(const InodePtr& inode, Done<void> done) {
     }
   }
   if (parent == nullptr) return refresh(inode, std::move(done));
-  auto asked = [this, inode, before, done = std::move(done)](Result<void> found) mutable {
+  auto asked = [this, inode, before, sent, done = std::move(done)](Result<void> found) mutable {
     bool same_version = false;
     {
       const MutexLock lock(core_.tree.mutex);
       same_version = inode->etag == before;
+      if (found && inode->told.at < sent && ask_once_more(inode, done)) return;
     }
     // The kernel has the size of the version of before: it looks the name up again.
     if (found && !same_version)

@@ -36,6 +36,12 @@ class Resolver {
   void revalidate(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
  private:
+  /// For an open that the store's answer has not told of the present version: another answer, or a
+  /// change of this mount's own, came in between, and which of them is newer is not known. Asks
+  /// again, once what is under way here has ended, and keeps `done` for that; false, and no more:
+  /// the file is being written here, and that is what there is.
+  bool ask_once_more(const InodePtr& inode, Done<void>& done) REQUIRES(core_.tree.mutex);
+
   struct Single;
   /// The done of a refresh of `inode`, for what its name turned out to stand for.
   static Done<InodePtr> same(const InodePtr& inode, Done<void> done);

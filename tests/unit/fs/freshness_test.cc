@@ -312,5 +312,63 @@ TEST_CASE("with close-to-open every opening of a directory lists it, and no abse
   CHECK(world.requests([&] { world.list(directory); }) == 1);
 }
 
+/// An open of a file, which waits for its requests.
+std::shared_ptr<std::optional<Result<Opened>>> begin_open(World& world, InodeId inode) {
+  auto opened = std::make_shared<std::optional<Result<Opened>>>();
+  world.file_system->open(inode, {.read = true},
+                          Done<Opened>([opened](Result<Opened> result) { *opened = result; }));
+  world.scheduler.advance(milliseconds(1));
+  return opened;
+}
+
+TEST_CASE("with close-to-open an open beside a chmod is not given what another node replaced") {
+  Aged world(hours(48), with(Mode::close_to_open));
+  world.memory.set("f", "old");
+  const InodeId inode = world.inode("f");
+  world.store.hold("Copy");
+  std::optional<Result<Attributes>> changed;
+  world.file_system->setattr(
+      inode, {.mode = 0600},
+      Done<Attributes>([&](Result<Attributes> result) { changed = result; }));
+  world.scheduler.advance(milliseconds(1));
+  REQUIRE(world.store.held("Copy") == 1);
+  world.memory.set("f", "newer");
+  const auto opened = begin_open(world, inode);
+  // Whether that is what the chmod makes is not known before the chmod has ended.
+  CHECK_FALSE(opened->has_value());
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  REQUIRE((changed && *opened));
+  REQUIRE_FALSE(**opened);
+  CHECK((*opened)->code() == Code::changed);
+  CHECK(world.lookup(root_inode, "f")->attributes.size == 5);
+}
+
+TEST_CASE("with close-to-open an open whose answer another one has overtaken asks once more") {
+  Aged world(hours(48), with(Mode::close_to_open));
+  world.memory.set("f", "old");
+  const InodeId inode = world.inode("f");
+  const Opened before = world
+                            .run<Opened>([&](Done<Opened> done) {
+                              world.file_system->open(inode, {.read = true}, std::move(done));
+                            })
+                            .value();
+  world.store.hold("Head");
+  const auto first = begin_open(world, inode);
+  const auto second = begin_open(world, inode);
+  REQUIRE(world.store.held("Head") == 2);
+  CHECK(world.store.release_one("Head"));
+  world.scheduler.advance(milliseconds(1));
+  REQUIRE(*first);
+  CHECK(**first);
+  world.memory.set("f", "newer");
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  REQUIRE(*second);
+  CHECK_FALSE(**second);
+  world.file_system->release((**first)->handle);
+  world.file_system->release(before.handle);
+}
+
 }  // namespace
 }  // namespace penstock
