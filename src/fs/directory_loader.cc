@@ -25,8 +25,8 @@ std::shared_ptr<Listing> DirectoryLoader::open(const InodePtr& directory) {
     if (!core_.tree.freshness.asks_at_open() && core_.tree.listing_fresh(*directory)) {
       listing = std::make_shared<Listing>(core_.parts.ordered_listings);
       listing->of_tree = true;
-      listing->evictions_at_start = directory->directory->evictions;
       ++directory->directory->tree_walks;
+      note_walk(*directory->directory, listing);
       return listing;
     }
     if (core_.tree.freshness.asks_at_open()) {
@@ -82,13 +82,19 @@ std::shared_ptr<Listing> DirectoryLoader::begin_anew(const InodePtr& directory,
   return listing;
 }
 
-std::shared_ptr<Listing> DirectoryLoader::begin(const DirectoryState& state) const {
+std::shared_ptr<Listing> DirectoryLoader::begin(DirectoryState& state) const {
   auto listing = std::make_shared<Listing>(core_.parts.ordered_listings);
   listing->changes_at_start = state.change_count;
   listing->evictions_at_start = state.evictions;
   listing->doubts_at_start = state.doubts;
   listing->started = core_.parts.scheduler.now();
+  note_walk(state, listing);
   return listing;
+}
+
+void DirectoryLoader::note_walk(DirectoryState& state, const std::shared_ptr<Listing>& walk) {
+  std::erase_if(state.walks, [](const std::weak_ptr<Listing>& each) { return each.expired(); });
+  state.walks.push_back(walk);
 }
 
 void DirectoryLoader::pause(DirectoryState& state, const std::shared_ptr<Listing>& listing) {

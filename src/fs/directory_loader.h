@@ -56,7 +56,8 @@ class DirectoryLoader {
   /// One that begins now, beside another that has begun before.
   std::shared_ptr<Listing> begin_anew(const InodePtr& directory, Requests& requests)
       REQUIRES(core_.tree.mutex);
-  std::shared_ptr<Listing> begin(const DirectoryState& state) const REQUIRES(core_.tree.mutex);
+  std::shared_ptr<Listing> begin(DirectoryState& state) const REQUIRES(core_.tree.mutex);
+  static void note_walk(DirectoryState& state, const std::shared_ptr<Listing>& walk);
   /// The listing whose first page is known may be gone on with.
   bool may_go_on(const Inode& directory) const REQUIRES(core_.tree.mutex);
   /// The listing pauses after its first page.

@@ -126,6 +126,7 @@ DirectoryEntry DirectoryReads::known_entry(const Inode& directory, NameTable::Sl
 void DirectoryReads::take_names(const Read& read, std::vector<DirectoryEntry>& entries) {
   const Listing& listing = *read.listing;
   const Inode& directory = *read.directory;
+  const bool has_place = directory.named() || directory.binding == Binding::root;
   uint64_t cookie = read.request.cookie;
   for (; cookie < first_entry_cookie; ++cookie)
     entries.push_back(dot_entry(read.directory, cookie));
@@ -133,11 +134,13 @@ void DirectoryReads::take_names(const Read& read, std::vector<DirectoryEntry>& e
     if (entries.size() >= read.request.max_entries) break;
     const std::string_view name = listing.entries.name(i);
     const uint64_t next_cookie = i + 1 + first_entry_cookie;
-    // What has the name by now: since the walk came by it may have been replaced.
+    // What has the name by now: since the walk came by it may have been replaced. What is not known
+    // any more and has not gone was dropped for the number of names; of a directory that has gone
+    // itself nothing is left.
     const NameTable::Slot slot = directory.directory->children.find(name);
     if (slot) {
       entries.push_back(known_entry(directory, slot, next_cookie, read.request.plus));
-    } else if (directory.directory->evictions != listing.evictions_at_start) {
+    } else if (has_place && !listing.entries.gone(i)) {
       entries.push_back(dropped_entry(name, listing.entries.type(i), next_cookie));
     }
   }

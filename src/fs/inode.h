@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -86,8 +87,15 @@ struct DirectoryState {
     begun.reset();
   }
 
-  std::list<Inode*>::iterator use;  ///< Its place in Tree::by_use_.
-  uint64_t doubts = 0;              ///< How often doubt_absences was called.
+  /// `children` has the name no more, and not for the number of names: it does not exist by what
+  /// was asked for then or later. Walks that came by it before do not show it.
+  void left(std::string_view name, Scheduler::Time asked = Scheduler::Time::max());
+  /// `children` has the name again.
+  void returned(std::string_view name);
+
+  std::vector<std::weak_ptr<Listing>> walks;  ///< Over its names, those that somebody may read.
+  std::list<Inode*>::iterator use;            ///< Its place in Tree::by_use_.
+  uint64_t doubts = 0;                        ///< How often doubt_absences was called.
   uint64_t evictions = 0;   ///< How often names were dropped from `children` for their number.
   uint32_t tree_walks = 0;  ///< Walks over `children` that are under way: none is dropped.
 

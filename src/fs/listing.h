@@ -79,10 +79,7 @@ class Listing {
     prefix = std::move(new_prefix);
   }
   /// No more names are added.
-  void end() {
-    done = true;
-    entries.end();
-  }
+  void end() { done = true; }
 };
 
 }  // namespace penstock

@@ -163,6 +163,7 @@ InodePtr Tree::add_child(const InodePtr& directory, const std::string& name, Fil
   inode->name = name;
   told_own(*inode, scheduler_.now());
   names.insert(*inode);
+  directory->directory->returned(name);
   directory->directory->absent.erase(name);
   directory->directory->taken.erase(name);
   return inode;
@@ -198,7 +199,10 @@ void Tree::detach(const InodePtr& inode, Binding how) {
   if (how == Binding::vanished && inode->references > 0)
     kernel_.forget_entry(inode->parent->id, inode->name);
   NameTable& siblings = inode->parent->directory->children;
-  if (siblings.find(inode->name).node() == inode.get()) siblings.erase(inode->name);
+  if (siblings.find(inode->name).node() == inode.get()) {
+    siblings.erase(inode->name);
+    inode->parent->directory->left(inode->name);
+  }
   inode->was_in = inode->parent->id;
   inode->parent.reset();
   inode->binding = how;
@@ -246,9 +250,11 @@ void Tree::move(const InodePtr& inode, const InodePtr& directory, const std::str
   if (directory->directory->children.find(name).node() != inode.get())
     displace(*directory, name, Binding::deleted);
   inode->parent->directory->children.erase(inode->name);
+  inode->parent->directory->left(inode->name);
   inode->parent = directory;
   inode->name = name;
   directory->directory->children.insert(*inode);
+  directory->directory->returned(name);
   directory->directory->absent.erase(name);
 }
 
@@ -420,6 +426,7 @@ void Tree::note_absent(Inode& directory, const std::string& name, Scheduler::Tim
   if (absent.size() >= max_absent) absent.clear();
   absent[name] = asked;
   directory.directory->taken.erase(name);
+  directory.directory->left(name, asked);
 }
 
 void Tree::note_taken(Inode& directory, const std::string& name) {

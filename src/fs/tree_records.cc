@@ -106,11 +106,13 @@ void Tree::displace(const Inode& directory, const std::string& name, Binding how
   if (slot.node() != nullptr || references_of(slot) > 0)
     return detach(inode_of(directory, slot), how);
   directory.directory->children.erase(name);
+  directory.directory->left(name);
 }
 
 NameRecord& Tree::add_record(const InodePtr& directory, const std::string& name, FileType type) {
   DirectoryState& state = *directory->directory;
   state.children.insert(NameRecord::make(name, type, next_id_++));
+  state.returned(name);
   state.absent.erase(name);
   state.taken.erase(name);
   check_bound();

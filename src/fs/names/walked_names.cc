@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/names/walked_names.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 
@@ -31,7 +32,7 @@ struct WalkedNames::Seen {
     }
   };
 
-  absl::flat_hash_set<const char*, Hash, Equal> places;
+  absl::flat_hash_set<char*, Hash, Equal> places;
 };
 
 WalkedNames::WalkedNames() = default;
@@ -62,6 +63,19 @@ bool WalkedNames::has(std::string_view name) const {
   return seen_ != nullptr && seen_->places.contains(name);
 }
 
-void WalkedNames::end() { seen_.reset(); }
+void WalkedNames::mark(std::string_view name, bool gone) {
+  if (!gone && gone_ == 0) return;
+  char* place = nullptr;
+  if (seen_ != nullptr) {
+    const auto found = seen_->places.find(name);
+    if (found != seen_->places.end()) place = *found;
+  } else {
+    const auto found = std::ranges::lower_bound(places_, name, {}, name_at);
+    if (found != places_.end() && name_at(*found) == name) place = *found;
+  }
+  if (place == nullptr || ((*place & gone_bit) != 0) == gone) return;
+  *place = static_cast<char>(*place ^ gone_bit);
+  gone ? ++gone_ : --gone_;
+}
 
 }  // namespace penstock

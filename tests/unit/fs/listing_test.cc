@@ -248,6 +248,40 @@ TEST_CASE("the bound on names holds while a listing is under way, and the listin
   CHECK(all_once(walk.names));
 }
 
+TEST_CASE("names that have gone are not read when others are forgotten") {
+  World world({.ttl = std::chrono::hours(80), .memory = 110'000});
+  for (int i = 0; i < 900; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
+  for (int i = 0; i < 2000; ++i) world.memory.set(fmt::format("other/n{:04}", i), "x");
+  const InodeId directory = world.inode("d");
+  const InodeId other = world.inode("other");
+  const bool of_tree = GENERATE(false, true);
+  CAPTURE(of_tree);
+  if (of_tree) CHECK(world.list(directory).size() == 900);
+  Walk walk(world, directory);
+  walk.ask(10);
+  walk.take();
+  const auto removed = [&](const std::string& name) {
+    return world.run<void>(
+        [&](Done<void> done) { world.file_system->unlink(directory, name, std::move(done)); });
+  };
+  for (const auto& name : {"n0500", "n0600"}) REQUIRE(removed(name));
+  // One is made again.
+  const Result<Created> made = world.create(directory, "n0600");
+  REQUIRE(made);
+  REQUIRE(world.write_and_close(made->opened.handle, "again"));
+  // So many other names that all of the directory's are forgotten.
+  CHECK(world.list(other).size() == 2000);
+  world.scheduler.run();
+  // Another client removes a name that was forgotten, and this mount is told.
+  world.memory.erase("d/n0700");
+  CHECK_FALSE(world.lookup(directory, "n0700"));
+  walk.finish();
+  CHECK(walk.names.size() == 898);
+  CHECK_FALSE(walk.names.contains("n0500"));
+  CHECK(walk.names.contains("n0600"));
+  CHECK_FALSE(walk.names.contains("n0700"));
+}
+
 TEST_CASE("the bound on names holds for names that were looked up one by one") {
   World world({.ttl = std::chrono::hours(80), .memory = 110'000});
   for (int i = 0; i < 1500; ++i) world.memory.set(fmt::format("d{:04}/f", i), "x");

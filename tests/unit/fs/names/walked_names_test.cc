@@ -38,8 +38,24 @@ TEST_CASE("names of a large walk stay where they are") {
   CHECK(names.size() == 70'000);
   CHECK(first.data() == names.name(0).data());
   for (int i = 0; i < 70'000; ++i) REQUIRE(names.name(i) == fmt::format("n{}", i));
-  names.end();
-  CHECK(names.name(69'999) == "n69999");
+}
+
+TEST_CASE("names of a walk that have gone are known, and may come back") {
+  const bool appended = GENERATE(false, true);
+  WalkedNames names;
+  for (const std::string_view name : {"a", "b", "c"})
+    appended ? names.append(name, FileType::directory) : names.add(name, FileType::directory);
+  names.mark("b", true);
+  names.mark("b", true);
+  names.mark("c", true);
+  names.mark("bb", true);
+  CHECK_FALSE(names.gone(0));
+  CHECK(names.gone(1));
+  CHECK(names.gone(2));
+  CHECK(names.type(1) == FileType::directory);
+  names.mark("b", false);
+  CHECK_FALSE(names.gone(1));
+  CHECK(names.gone(2));
 }
 
 }  // namespace
