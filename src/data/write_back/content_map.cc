@@ -26,6 +26,7 @@ ContentMap::ContentMap(uint64_t base_size) : size_(base_size) {
 }
 
 ContentMap::ContentMap(const std::vector<JournalRange>& ranges) {
+  if (ranges.empty()) emptied_ = 0;
   for (const JournalRange& range : ranges) {
     segments_[range.offset] = {range, 0};
     size_ = range.offset + range.length;
@@ -50,7 +51,7 @@ bool ContentMap::needs_base() const {
 }
 
 bool ContentMap::only_base() const {
-  return std::all_of(segments_.begin(), segments_.end(), [](const auto& entry) {
+  return !emptied_ && std::all_of(segments_.begin(), segments_.end(), [](const auto& entry) {
     return entry.second.range.kind == JournalRange::Kind::base;
   });
 }
@@ -67,6 +68,7 @@ void ContentMap::resize(uint64_t size, uint64_t generation) {
     segments_.erase(segments_.lower_bound(size), segments_.end());
   }
   size_ = size;
+  if (size == 0) emptied_ = generation;
 }
 
 void ContentMap::assign(uint64_t offset, std::shared_ptr<const JournalPiece> piece,
@@ -107,6 +109,7 @@ std::optional<uint64_t> ContentMap::find(uint64_t offset, bool hole) const {
 }
 
 void ContentMap::settle(uint64_t generation) {
+  if (emptied_ && *emptied_ <= generation) emptied_.reset();
   for (auto at = segments_.begin(); at != segments_.end();) {
     Segment& segment = at->second;
     if (segment.generation > generation) {

@@ -31,7 +31,8 @@ class ContentMap {
   uint64_t size() const noexcept { return size_; }
   /// Whether some of it is in the base alone.
   bool needs_base() const;
-  /// Whether all of it is.
+  /// Whether it is the base, all of it and nothing else: one that has no bytes has not become so by
+  /// a truncation, of which nothing else tells where the base is empty as well.
   bool only_base() const;
   /// Growth is a hole.
   void resize(uint64_t size, uint64_t generation);
@@ -54,6 +55,7 @@ class ContentMap {
 
   std::map<uint64_t, Segment> segments_;  ///< By offset.
   uint64_t size_ = 0;
+  std::optional<uint64_t> emptied_;  ///< The generation that truncated it to nothing.
 };
 
 }  // namespace penstock

@@ -65,7 +65,11 @@ Result<uint64_t> PendingChanges::apply(const Change& change) {
 /// A change without bytes, about `range` in a file of `size`. Under the file's lock.
 void PendingChanges::make_hole(const Change& change, ByteRange range, uint64_t size) {
   if (change.resizes()) {
-    if (range.offset != size) resize(range.offset);
+    // A truncation to nothing is a change even if the file is empty here already: another client
+    // may have stored bytes since, or removed the object, and what the program asked for is a file
+    // without any.
+    const bool emptied = change.kind == Change::Kind::truncate && range.offset == 0;
+    if (range.offset != size || emptied) resize(range.offset);
     return;
   }
   if (range.end() > size) resize(range.end());

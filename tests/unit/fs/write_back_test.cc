@@ -49,6 +49,18 @@ TEST_CASE("a chmod of an open file keeps what was written before the last upload
   CHECK(world.journal->stats().files == 0);
 }
 
+TEST_CASE("who opens an empty file anew stores it, though another client has removed it") {
+  WriteBackWorld world;
+  world.memory.set("f", "");
+  const InodeId file = world.inode("f");
+  const HandleId before = world.open(file, {.read = true, .write = true}).value();
+  world.memory.erase("f");
+  CHECK(world.close(world.open(file, {.write = true, .truncate = true}).value()));
+  world.scheduler.advance(milliseconds(10));
+  CHECK(world.memory.contents("f") == "");
+  CHECK(world.close(before));
+}
+
 TEST_CASE("a file that was never closed takes the place of a promised one in the journal late") {
   WriteBackWorld world;
   refuse_puts(world);

@@ -67,6 +67,20 @@ TEST_CASE("small writes in order go to the journal as one piece, when somebody h
   CHECK(fixture.bytes() == "one two three");
 }
 
+TEST_CASE("a truncation of an empty file to nothing is a change, and no other to its size is") {
+  ChangesFixture fixture;
+  fixture.contents.promise();
+  CHECK(fixture.change({.kind = Kind::extend, .offset = 0}));
+  CHECK_FALSE(fixture.contents.changed());
+  CHECK(fixture.change({.kind = Kind::truncate, .offset = 0}));
+  CHECK(fixture.contents.changed());
+  CHECK(fixture.write(0, "bytes"));
+  CHECK(fixture.flush());
+  fixture.contents.promise();
+  CHECK(fixture.change({.kind = Kind::truncate, .offset = 5}));
+  CHECK_FALSE(fixture.contents.changed());
+}
+
 TEST_CASE("a write elsewhere, and a large one, send what was collected before them") {
   ChangesFixture fixture;
   CHECK(fixture.write(0, "begin"));
