@@ -110,7 +110,7 @@ void Tree::drop(const InodePtr& directory, const std::string& name) {
   } else {
     state.children.erase(name);
   }
-  state.doubt_absences();
+  state.doubt_listings();
   ++state.evictions;
 }
 

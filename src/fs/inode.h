@@ -80,9 +80,13 @@ struct DirectoryState {
   /// From now on a name that is not in `children` may exist all the same: the store is asked for
   /// it.
   void doubt_absences() {
+    doubt_listings();
+    absent.clear();
+  }
+  /// The same of names that were not asked for one by one.
+  void doubt_listings() {
     ++doubts;
     complete = false;
-    absent.clear();
     page = {};
     begun.reset();
   }
@@ -95,7 +99,7 @@ struct DirectoryState {
 
   std::vector<std::weak_ptr<Listing>> walks;  ///< Over its names, those that somebody may read.
   std::list<Inode*>::iterator use;            ///< Its place in Tree::by_use_.
-  uint64_t doubts = 0;                        ///< How often doubt_absences was called.
+  uint64_t doubts = 0;                        ///< How often doubt_listings was called.
   uint64_t evictions = 0;   ///< How often names were dropped from `children` for their number.
   uint32_t tree_walks = 0;  ///< Walks over `children` that are under way: none is dropped.
 

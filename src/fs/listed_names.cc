@@ -134,7 +134,7 @@ void ListedNames::finish(const InodePtr& directory, Listing& listing) {
   if (core_.is_bucket_root(*directory) && !state.marker_writing && directory->busy == 0)
     directory->stored_known = false;
   state.spans_pages = listing.pages > 1;
-  state.absent.clear();
+  std::erase_if(state.absent, [&](const auto& name) { return name.second <= listing.started; });
 }
 
 void ListedNames::leave(DirectoryState& state, const Listing& listing) {

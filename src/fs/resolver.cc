@@ -163,8 +163,13 @@ Resolver::Standing Resolver::standing(const Single& single) {
   const Result<std::string> key =
       core_.tree.child_key(*single.directory, single.name, FileType::file);
   if (!key) return Standing::gone;
+  // Another answer, to who asked later, has told since that there is no such name.
+  const auto absent = state.absent.find(single.name);
+  const bool overtaken = !state.children.contains(single.name) &&
+                         (state.listed.at > single.asked ||
+                          (absent != state.absent.end() && absent->second > single.asked));
   // The directory may have been renamed meanwhile.
-  if (changed_here || *key != single.key) return Standing::old;
+  if (changed_here || overtaken || *key != single.key) return Standing::old;
   return Standing::holds;
 }
 

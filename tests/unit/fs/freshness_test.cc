@@ -140,6 +140,33 @@ TEST_CASE("an answer that was long on its way is believed from when it was asked
   CHECK(world.requests([&] { CHECK(world.lookup(root_inode, "f")); }) > 0);
 }
 
+TEST_CASE("a name that was told to be absent does not exist by an answer to who asked before") {
+  World world;
+  world.memory.set("d/x/f", "x");
+  world.memory.set("d/y", "x");
+  const InodeId directory = world.inode("d");
+  const bool listed = GENERATE(false, true);
+  CAPTURE(listed);
+  world.store.hold("Head");
+  std::optional<Result<Entry>> before;
+  world.file_system->lookup(directory, "x",
+                            [&](Result<Entry> entry) { before = std::move(entry); });
+  world.scheduler.advance(listed ? milliseconds(1) : milliseconds(11'000));
+  REQUIRE(world.store.held("Head") == 1);
+  world.memory.erase("d/x/f");
+  std::optional<Result<Entry>> after;
+  world.file_system->lookup(directory, "x", [&](Result<Entry> entry) { after = std::move(entry); });
+  world.scheduler.advance(milliseconds(1));
+  if (!listed) REQUIRE(world.store.release_last("Head"));
+  world.scheduler.advance(milliseconds(1));
+  REQUIRE(after);
+  CHECK_FALSE(*after);
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(1));
+  REQUIRE(before);
+  CHECK_FALSE(*before);
+}
+
 TEST_CASE("the absence of a name is believed for half a second here and half in the kernel") {
   Aged world(hours(48));
   world.memory.set("f", "x");
