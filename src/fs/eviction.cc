@@ -22,10 +22,7 @@ bool may_be_let_go(NameTable::Slot slot) {
 
 }  // namespace
 
-bool Tree::disposable(const DirectoryState& in, NameTable::Slot slot) {
-  // A listing under way takes from its pages no name that was changed here since it began: it finds
-  // that name here when it ends.
-  if (!in.changed.empty() && in.changed.contains(std::string(slot.name()))) return false;
+bool Tree::disposable(NameTable::Slot slot) {
   if (slot.record() != nullptr) return slot.record()->references == 0;
   // Beside the two of the tree and of this function, a pointer is somebody's who has just looked it
   // up.
@@ -89,7 +86,7 @@ uint64_t Tree::evict_children(Eviction& eviction, uint64_t most) {
     });
     if (ended) break;
     eviction.after = next.name();
-    if (disposable(*directory->directory, next)) {
+    if (disposable(next)) {
       drop(directory, eviction.after);
     } else if (may_be_let_go(next) && eviction.kernel_holds.size() < most_asked_for) {
       eviction.kernel_holds.emplace_back(directory->id, eviction.after);
@@ -101,7 +98,9 @@ uint64_t Tree::evict_children(Eviction& eviction, uint64_t most) {
 
 void Tree::drop(const InodePtr& directory, const std::string& name) {
   DirectoryState& state = *directory->directory;
-  if (const NamedNode* node = state.children.find(name).node()) {
+  const NameTable::Slot slot = state.children.find(name);
+  state.leave_to_listings(name, slot.type(), penstock::told_of(slot).at);
+  if (const NamedNode* node = slot.node()) {
     const InodePtr inode = by_number(node->id);
     inode->parent.reset();
     inode->binding = Binding::vanished;

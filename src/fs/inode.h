@@ -94,6 +94,10 @@ struct DirectoryState {
   /// `children` has the name no more, and not for the number of names: it does not exist by what
   /// was asked for then or later. Walks that came by it before do not show it.
   void left(std::string_view name, Scheduler::Time asked = Scheduler::Time::max());
+  /// `children` is about to drop the name, which was told of then, for the number of names.
+  /// Listings under way that may have passed it by have it from now on: they would not find it here
+  /// when they end.
+  void leave_to_listings(const std::string& name, FileType type, Scheduler::Time told_at);
   /// `children` has the name again.
   void returned(std::string_view name);
 

@@ -244,7 +244,7 @@ class Tree {
   void drop_if_unused(const InodePtr& inode) REQUIRES(mutex);
   /// Forgets the inode's number; no other inode ever gets it.
   void erase(const Inode& inode) REQUIRES(mutex);
-  bool disposable(const DirectoryState& in, NameTable::Slot slot) REQUIRES(mutex);
+  bool disposable(NameTable::Slot slot) REQUIRES(mutex);
   uint64_t evict_children(Eviction& eviction, uint64_t most) REQUIRES(mutex);
   void drop(const InodePtr& directory, const std::string& name) REQUIRES(mutex);
   uint64_t eviction_target() const;

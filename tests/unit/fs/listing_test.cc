@@ -282,6 +282,40 @@ TEST_CASE("names that have gone are not read when others are forgotten") {
   CHECK_FALSE(walk.names.contains("n0700"));
 }
 
+TEST_CASE("what is found behind a listing under way is read though it is forgotten") {
+  World world({.ttl = std::chrono::hours(80), .memory = 110'000});
+  for (int i = 0; i < 1500; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
+  for (int i = 0; i < 2000; ++i) world.memory.set(fmt::format("other/n{:04}", i), "x");
+  const InodeId directory = world.inode("d");
+  const InodeId other = world.inode("other");
+  world.store.hold("List");
+  Walk walk(world, directory);
+  walk.ask();
+  REQUIRE(world.store.release_one("List"));
+  walk.take();
+  // Another client makes a name where the listing has been, and a program asks for it.
+  world.memory.set("d/n0000-new", "x");
+  std::optional<Result<Entry>> found;
+  world.file_system->lookup(directory, "n0000-new",
+                            [&](Result<Entry> entry) { found = std::move(entry); });
+  world.scheduler.advance(milliseconds(1));
+  REQUIRE(world.store.release_last("List"));
+  world.scheduler.advance(milliseconds(1));
+  REQUIRE(found);
+  REQUIRE(*found);
+  world.file_system->forget((*found)->attributes.inode, 1);
+  // So many other names that all of the directory's are forgotten.
+  Walk filling(world, other);
+  filling.ask();
+  REQUIRE(world.store.release_last("List"));
+  world.scheduler.run();
+  world.store.release_all();
+  walk.finish();
+  CHECK(walk.names.size() == 1501);
+  CHECK(walk.names.contains("n0000-new"));
+  CHECK(all_once(walk.names));
+}
+
 TEST_CASE("the bound on names holds for names that were looked up one by one") {
   World world({.ttl = std::chrono::hours(80), .memory = 110'000});
   for (int i = 0; i < 1500; ++i) world.memory.set(fmt::format("d{:04}/f", i), "x");
