@@ -76,7 +76,9 @@ void Oracle::store_changed(const StoreChange& change) {
     auto bytes = std::make_shared<const std::string>(change.after.bytes);
     if (change.actor != foreign_client && !path.ends_with('/')) check_bytes(node, change, path);
     stored_.insert(*bytes);
-    if (const std::string name = without_conflict(path); name != path && change.actor >= 0)
+    // What is written there later was beside somebody else's object before.
+    const std::string name = without_conflict(path);
+    if (name != path && change.actor >= 0 && !change.before.exists)
       stored_beside_others(node, name);
     // The same bytes with other metadata are the same version to who reads them.
     const auto before = objects_.find(path);
