@@ -85,7 +85,8 @@ void Oracle::store_changed(const StoreChange& change) {
     const bool link = is_link(change.after);
     if (before == objects_.end() || *before->second.bytes != *bytes || before->second.link != link)
       objects_[path] = {bytes, link};
-    puts_[path].push_back({bytes, world_.now(), change.actor, change.answered});
+    puts_[path].push_back(
+        {bytes, world_.now(), change.actor, change.answered, change.after.metadata});
   } else {
     objects_.erase(path);
   }
@@ -300,6 +301,17 @@ bool Oracle::owed(int node, const std::string& path) const {
     }
   }
   return true;
+}
+
+/// Attributes that were set with write-back are not in the bucket yet, or never will be, since
+/// others have changed the object.
+bool Oracle::owes_attributes(int node, const std::string& path, const LocalFile& file) const {
+  if (!file.described) return false;
+  const auto puts = puts_.find(path);
+  return puts == puts_.end() || std::ranges::none_of(puts->second, [&](const Put& put) {
+           return put.answered && put.actor == node && put.at >= file.described_at &&
+                  file.described(put.metadata);
+         });
 }
 
 /// A directory is there while something in it is written or named here, and is believed in for a

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -39,6 +40,9 @@ struct PendingWrite {
   std::vector<std::pair<uint64_t, std::string>> beside = {};
 };
 
+/// Whether an object's metadata have attributes that were asked for.
+using HasAttributes = std::function<bool(const Metadata&)>;
+
 /// A file that a node's programs have changed, or may: what it may hold by now.
 struct LocalFile {
   /// More than one while it is not known which version the kernel opened.
@@ -60,7 +64,11 @@ struct LocalFile {
   bool made_here = false;  ///< It was not there when it was opened first.
   Nanos beside = forever;  ///< When it was stored beside somebody else's object.
   bool unsaved = false;    ///< The last call that was to store it has failed.
-  bool unknown = false;    ///< Too many possibilities: nothing is checked any more.
+  /// With write-back: the attributes that were set last, and when. Until the node has stored them
+  /// they are in the journal, and the name is the node's.
+  HasAttributes described;
+  Nanos described_at = 0;
+  bool unknown = false;  ///< Too many possibilities: nothing is checked any more.
 };
 using LocalFilePtr = std::shared_ptr<LocalFile>;
 /// What a call that stores a file leaves behind until it has its answer.
@@ -145,7 +153,8 @@ class Oracle final : public KernelWatcher {
   void new_name_answered(int node, const std::string& path) { --new_names_[{node, path}]; }
   void linked(int node, const std::string& from, const std::string& to, Span span, int error);
   void attributes_change(int node, const std::string& path);
-  void attributes_changed(int node, const std::string& path, Span span, int error);
+  void attributes_changed(int node, const std::string& path, Span span, int error,
+                          const HasAttributes& asked);
   void list_done(int node, const std::string& path, Span span, int error,
                  const std::vector<std::string>& names);
   /// A change of the name is asked for: what others are told of it until it is done may be either.
@@ -233,6 +242,7 @@ class Oracle final : public KernelWatcher {
   /// The same of calls that name the file or a directory above it.
   bool named_by_a_call(int node, const LocalFilePtr& local) const;
   bool owed(int node, const std::string& path) const;
+  bool owes_attributes(int node, const std::string& path, const LocalFile& file) const;
   void take_promised(int node, const std::string& path, fuse_ino_t inode);
   void lose_names(int node);
   bool holds_below(int node, const std::string& path, Span span) const;
@@ -259,6 +269,7 @@ class Oracle final : public KernelWatcher {
     Nanos at = 0;
     int actor = 0;
     bool answered = true;
+    Metadata metadata = {};
   };
   std::map<std::string, std::vector<Put>> puts_;
   std::map<uint64_t, Licence> licences_;

@@ -104,7 +104,12 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     if (local != nullptr) begun->contents.insert(local->contents.begin(), local->contents.end());
     if (local != nullptr) begun->unknown = local->unknown;
     // An edit of what others have taken away since goes on.
-    if (local != nullptr && (local->unsaved || owed(node, path))) {
+    const bool described = local != nullptr && owes_attributes(node, path, *local);
+    if (described) {
+      begun->described = local->described;
+      begun->described_at = local->described_at;
+    }
+    if (local != nullptr && (local->unsaved || described || owed(node, path))) {
       begun->opened = local->opened;
       begun->made_here = begun->made_here || local->made_here;
     }

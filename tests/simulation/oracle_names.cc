@@ -230,16 +230,19 @@ void Oracle::linked(int node, const std::string& from, const std::string& to, Sp
   set_local(node, to, {PathState::Kind::file, made, span.from});
 }
 
-void Oracle::attributes_changed(int node, const std::string& path, Span span, int error) {
+void Oracle::attributes_changed(int node, const std::string& path, Span span, int error,
+                                const HasAttributes& asked) {
   attributes_answered(node, path);
   check_error(node, path, span, error, "chmod");
+  const auto name = names_.find({node, path});
+  if (name == names_.end() || name->second.file == nullptr) return;
+  LocalFile& file = *name->second.file;
   // With write-back, attributes of what others have taken away since stay in the journal.
-  if (const auto name = names_.find({node, path});
-      options_.write_back && name != names_.end() && name->second.file != nullptr)
-    name->second.file->unsaved = true;
-  if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
-    commit_points_[node].insert(name->second.file->contents.begin(),
-                                name->second.file->contents.end());
+  if (options_.write_back && error == 0) {
+    file.described = asked;
+    file.described_at = span.from;
+  }
+  commit_points_[node].insert(file.contents.begin(), file.contents.end());
 }
 
 void Oracle::list_done(int node, const std::string& path, Span span, int error,

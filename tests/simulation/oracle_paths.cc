@@ -47,7 +47,8 @@ std::vector<PathState> Oracle::window(int node, const std::string& path, Span sp
 
 /// What is written here and not stored yet keeps its name, whoever has changed that.
 bool Oracle::holds(int node, const std::string& path, const LocalName& name) const {
-  return name.file != nullptr && (name.file->writers > 0 || name.file->unsaved || owed(node, path));
+  return name.file != nullptr && (name.file->writers > 0 || name.file->unsaved ||
+                                  owed(node, path) || owes_attributes(node, path, *name.file));
 }
 
 const Oracle::LocalName* Oracle::local_name(int node, const std::string& path, Span span) const {

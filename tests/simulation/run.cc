@@ -413,15 +413,22 @@ class Run {
         return call_link(n, kernel, process, start, path, step);
       case Op::chmod: {
         oracle_.attributes_change(n, path);
-        const int error = kernel.chmod(process, start, step.path, static_cast<mode_t>(step.a));
-        oracle_.attributes_changed(n, path, span(), error);
+        const auto mode = static_cast<mode_t>(step.a);
+        const int error = kernel.chmod(process, start, step.path, mode);
+        oracle_.attributes_changed(n, path, span(), error, [mode](const Metadata& metadata) {
+          const auto stored = metadata.find("mode");
+          return stored != metadata.end() && (std::stoul(stored->second) & ALLPERMS) == mode;
+        });
         return error;
       }
       case Op::set_xattr: {
         oracle_.attributes_change(n, path);
-        const int error =
-            kernel.set_xattr(process, start, step.path, "user.x", std::to_string(step.id % 1000));
-        oracle_.attributes_changed(n, path, span(), error);
+        const std::string value = std::to_string(step.id % 1000);
+        const int error = kernel.set_xattr(process, start, step.path, "user.x", value);
+        oracle_.attributes_changed(n, path, span(), error, [value](const Metadata& metadata) {
+          const auto stored = metadata.find("x");
+          return stored != metadata.end() && stored->second == value;
+        });
         return error;
       }
       default:
