@@ -50,7 +50,10 @@ void Oracle::look_again(const std::string& path, int actor) {
   std::vector<PathState>& states = history_[path];
   if (states.empty()) states.push_back({.from = -forever, .version = 0});
   PathState& last = states.back();
-  if (last.kind == state.kind && last.bytes == state.bytes && last.link == state.link) return;
+  if (last.kind == state.kind && last.bytes == state.bytes && last.link == state.link) {
+    last.stored_again = state.from;
+    return;
+  }
   if (!begun_) {
     last = std::move(state);
     return;

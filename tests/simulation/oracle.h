@@ -26,6 +26,7 @@ struct PathState {
   std::shared_ptr<const std::string> bytes;  ///< Of files; of a link its target.
   Nanos from = 0;
   Nanos to = forever;
+  Nanos stored_again = -forever;  ///< When the same bytes were stored last.
   int actor = foreign_client;
   uint64_t version = 0;  ///< Different for every state.
 };

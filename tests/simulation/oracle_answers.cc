@@ -62,8 +62,9 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
   OpenInfo& info = open_[file.get()];
   info.node = node;
   info.span = span;
-  // Of a folder whose name the kernel has dropped it knows the path no more.
-  const bool moved = path_now != path && !path.ends_with("/" + path_now);
+  // Of a folder whose name the kernel has dropped it knows the path no more, only its end.
+  const bool renamed = std::ranges::count(renamed_since(node, path, span.from), path_now) > 0;
+  const bool moved = path_now != path && (renamed || !path.ends_with("/" + path_now));
   const std::string& present = moved ? path_now : path;
   info.paths = {path, present};
   if (moved || info.paths.size() == 1) info.present = present;

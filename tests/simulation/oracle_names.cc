@@ -54,6 +54,7 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
   }
   const auto target = names_.find({node, to});
   const LocalFilePtr replaced = target == names_.end() ? nullptr : target->second.file;
+  if (target != names_.end()) names_.erase(target);
   if (replaced != nullptr) replaced->deleted = true;
   for (auto& [file, info] : open_) {
     if (info.node != node) continue;

@@ -33,7 +33,8 @@ std::vector<PathState> Oracle::window(int node, const std::string& path, Span sp
     if (state.from > span.to || state.to + options_.bound < believed_from) return;
     // A folder that this node took away, and that others keep there, is there.
     const bool kept = state.kind == PathState::Kind::directory && state.to > own_done;
-    if ((state.from < own && !kept) || state.to <= floor) return;
+    const bool older = std::max(state.from, state.stored_again) < own;
+    if ((older && !kept) || state.to <= floor) return;
     states.push_back(state);
   };
   const auto found = history_.find(path);
