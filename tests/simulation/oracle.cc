@@ -159,9 +159,7 @@ void Oracle::check_new_name(int node, const StoreChange& change, const std::stri
     const auto busy = busy_.find({node, at});
     if (busy != busy_.end()) changes += busy->second.now;
   }
-  const auto storing = storing_.find({node, path});
-  const bool stored = storing != storing_.end() && storing->second.now > 0;
-  if (changes > 1 || stored || writers_.contains({node, path})) return;
+  if (changes > 1 || attributes_under_way(node, path) || writers_.contains({node, path})) return;
   violation("replaced a name",
             fmt::format("node {}: {} of '{}', which was to be made anew and had "
                         "{}",
@@ -272,13 +270,21 @@ bool Oracle::being_stored(int node, const LocalFilePtr& local) const {
   return !local->commits.empty() || named_by_a_call(node, local);
 }
 
+bool Oracle::attributes_under_way(int node, const std::string& path) const {
+  return std::ranges::any_of(storing_, [&](const auto& entry) {
+    const auto& [where, storing] = entry;
+    if (where.first != node || storing.now == 0) return false;
+    const std::vector<std::string> names = renamed_since(node, where.second, storing.begun);
+    return std::ranges::find(names, path) != names.end();
+  });
+}
+
 bool Oracle::named_by_a_call(int node, const LocalFilePtr& local) const {
   const auto under_way = [&](const std::string& path) {
     for (std::string at = path; !at.empty(); at = parent_of(at)) {
       const auto busy = busy_.find({node, at});
       if (busy != busy_.end() && busy->second.now > 0) return true;
-      const auto storing = storing_.find({node, at});
-      if (storing != storing_.end() && storing->second.now > 0) return true;
+      if (attributes_under_way(node, at)) return true;
     }
     return false;
   };

@@ -240,6 +240,8 @@ class Oracle final : public KernelWatcher {
   std::vector<std::string> renamed_since(int node, const std::string& path, Nanos since) const;
   std::vector<std::string> names_of(int node, const std::string& path) const;
   bool being_stored(int node, const LocalFilePtr& local) const;
+  /// A call under way that sets attributes stores the file, under the name that it has by now.
+  bool attributes_under_way(int node, const std::string& path) const;
   /// The same of calls that name the file or a directory above it.
   bool named_by_a_call(int node, const LocalFilePtr& local) const;
   bool owed(int node, const std::string& path) const;

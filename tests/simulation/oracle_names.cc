@@ -129,7 +129,8 @@ void Oracle::made_directory(int node, const std::string& path, Span span, int er
   for (const std::string& name : names) busy_[{node, name}].last = forever;
 }
 
-/// What the node has put under the path during the call; null where it was renamed meanwhile.
+/// What the node has put under the path during the call; null where it was renamed meanwhile. With
+/// write-back, what was promised before may have come there as well.
 LocalFilePtr Oracle::stored_now(int node, const std::string& path, Span span) const {
   const std::vector<std::string> names = renamed_since(node, path, span.from);
   auto made = std::make_shared<LocalFile>();
@@ -142,6 +143,12 @@ LocalFilePtr Oracle::stored_now(int node, const std::string& path, Span span) co
     }
   }
   if (names.size() > 1) return nullptr;
+  const auto promise = promises_.find({node, path});
+  if (promise != promises_.end() && promise->second.at <= span.from) {
+    for (const std::string& bytes : promise->second.contents) {
+      if (made->contents.size() > 1) made->contents.erase(bytes);
+    }
+  }
   if (made->contents.empty())
     fail("lost", node, path, span, "the name was made, and was never in the bucket");
   made->ever = made->contents;
