@@ -208,6 +208,9 @@ class FileSystem {
   /// The kernel could not open the file under the number that it knows, and looks its name up once
   /// more, which it does once: nothing else shall send it back then. `thread`: as in OpenFlags.
   virtual void sent_back(InodeId /*inode*/, uint64_t /*thread*/) {}
+  /// The thread looked the name up, and nothing has it: it is not on its way to open it any more.
+  virtual void found_nothing(InodeId /*parent*/, const std::string& /*name*/, uint64_t /*thread*/) {
+  }
   /// As fresh as MetadataOptions ask for. changed where the inode's name has another object by now
   /// and no program has the inode open.
   virtual void getattr(InodeId inode, Done<Attributes> done) = 0;

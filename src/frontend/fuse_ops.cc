@@ -130,11 +130,14 @@ void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   FuseContext& context = context_of(request);
   context.file_system->lookup(
       parent, name,
-      [&context, asked = std::chrono::steady_clock::now(),
+      [&context, parent, name = std::string(name), asked = std::chrono::steady_clock::now(),
        reply = FuseReply(request, context.reply(), FileOperation::lookup, Effect::none)](
           const Result<Entry>& entry) mutable {
         // The store may have been asked as early as that.
         const auto age = std::chrono::steady_clock::now() - asked;
+        if (!entry && entry.code() == Code::not_found) {
+          context.file_system->found_nothing(parent, name, static_cast<uint64_t>(reply.thread()));
+        }
         if (entry) {
           answer_with(context, reply, *entry);
         } else if (entry.code() == Code::not_found && age < context.negative_ttl) {

@@ -172,6 +172,23 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags, bool 
 }
 
 void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> done) {
+  NameTurns::Place place;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    place = place_of(*inode);
+  }
+  core_.turns.opening(place, flags.thread);
+  auto ended = [this, place = std::move(place), thread = flags.thread,
+                done = std::move(done)](Result<Opened> opened) mutable {
+    // The kernel looks the name up again, and whoever is about to replace the file waits for that.
+    const bool again = !opened && opened.code() == Code::changed;
+    again ? core_.turns.sent_back(place, thread) : core_.turns.arrived(place, thread);
+    done(std::move(opened));
+  };
+  open_known(inode, flags, std::move(ended));
+}
+
+void FileOperations::open_known(const InodePtr& inode, OpenFlags flags, Done<Opened> done) {
   if (flags.write && core_.stopping) return done(mount_is_ending());
   if (inode->type == FileType::directory) return done(Error(Code::is_a_directory));
   if (flags.truncate && !flags.write) {
@@ -180,32 +197,18 @@ void FileOperations::open(const InodePtr& inode, OpenFlags flags, Done<Opened> d
         [this, inode, flags, done = std::move(done)](const Result<void>& emptied) mutable {
           if (!emptied) return done(emptied.error());
           flags.truncate = false;
-          open(inode, flags, std::move(done));
+          open_known(inode, flags, std::move(done));
         });
   }
   ask_to_open(inode, flags,
               [this, inode, flags, done = std::move(done)](const Result<void>& fresh) mutable {
-                if (!fresh) return send_back(inode, flags, fresh.error(), std::move(done));
+                if (!fresh) return done(look_up_again(fresh.error()));
                 if (flags.write || !archived_.must_look(*inode))
                   return open_fresh(inode, flags, std::move(done));
                 archived_.look(inode, [this, inode, flags, done = std::move(done)]() mutable {
                   open_fresh(inode, flags, std::move(done));
                 });
               });
-}
-
-void FileOperations::send_back(const InodePtr& inode, OpenFlags flags, const Error& error,
-                               Done<Opened> done) {
-  const Error answer = look_up_again(error);
-  if (answer.code() == Code::changed) {
-    NameTurns::Place place;
-    {
-      const MutexLock lock(core_.tree.mutex);
-      place = place_of(*inode);
-    }
-    core_.turns.sent_back(place, flags.thread);
-  }
-  done(answer);
 }
 
 NameTurns::Place FileOperations::place_of(const Inode& inode) {
@@ -234,7 +237,6 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
   std::shared_ptr<ObjectReader> dropped;
   Opened opened;
   Result<void> possible;
-  NameTurns::Place place;
   {
     const MutexLock lock(core_.tree.mutex);
     // While this file is being replaced or deleted, it is the old one no longer, and not yet gone.
@@ -243,7 +245,6 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
         open_fresh(inode, flags, std::move(done));
       });
     }
-    place = place_of(*inode);
     // Of a deleted file those that have it open hold what there is.
     if (inode->vanished() || (inode->deleted() && inode->handles == 0))
       possible = Tree::gone(*inode);
@@ -266,11 +267,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
       }
     }
   }
-  if (!possible) {
-    if (possible.code() == Code::changed) core_.turns.sent_back(place, flags.thread);
-    return done(possible.error());
-  }
-  core_.turns.arrived(place, flags.thread);
+  if (!possible) return done(possible.error());
   if (reader != nullptr && flags.take_backing)
     return find_backing(inode, *reader, std::move(opened), std::move(done));
   if (reader != nullptr) return ask_first(inode, *reader, std::move(opened), std::move(done));

@@ -77,8 +77,7 @@ class FileOperations {
   /// `stored`: its object, empty, where that is there already.
   Result<Created> make_new(const Create& request, const ObjectInfo* stored)
       REQUIRES(core_.tree.mutex);
-  /// The kernel looks the name up again, and whoever is about to replace the file waits for that.
-  void send_back(const InodePtr& inode, OpenFlags flags, const Error& error, Done<Opened> done)
+  void open_known(const InodePtr& inode, OpenFlags flags, Done<Opened> done)
       EXCLUDES(core_.tree.mutex);
   /// The name that the inode has, or the last one that it had.
   static NameTurns::Place place_of(const Inode& inode);

@@ -250,6 +250,9 @@ class FileSystemImpl final : public MountedFileSystem {
     }
     core_->turns.sent_back(place, thread);
   }
+  void found_nothing(InodeId parent, const std::string& name, uint64_t thread) override {
+    core_->turns.arrived({parent, name}, thread);
+  }
   std::vector<ProcessId> owners(HandleId handle) override { return files_.owners(*file(handle)); }
   void fsync(HandleId handle, Done<void> done) override {
     files_.sync(*file(handle), std::move(done));
@@ -349,10 +352,7 @@ class FileSystemImpl final : public MountedFileSystem {
   void look_up(const InodePtr& directory, const std::string& name, bool again, Done<Entry> done) {
     auto found = [this, directory, name, again,
                   done = std::move(done)](Result<InodePtr> inode) mutable {
-      if (!inode) {
-        if (inode.code() == Code::not_found) core_->turns.nothing_there({directory->id, name});
-        return done(inode.error());
-      }
+      if (!inode) return done(inode.error());
       if (core_->turns.expected({directory->id, name}) && is_leaving_file(*inode)) {
         return core_->when_name_settled(
             *inode, [this, directory, name, again, done = std::move(done)]() mutable {

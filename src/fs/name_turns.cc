@@ -7,6 +7,10 @@
 namespace penstock {
 namespace {
 
+bool has(const std::vector<uint64_t>& threads, uint64_t thread) {
+  return std::ranges::find(threads, thread) != threads.end();
+}
+
 void run_all(std::vector<Callback<void()>> waiting) {
   for (Callback<void()>& go : waiting) go();
 }
@@ -24,7 +28,8 @@ void NameTurns::sent_back(const Place& place, uint64_t thread) {
   {
     const MutexLock lock(state_->mutex);
     Turn& turn = state_->turns[place];
-    turn.threads.push_back(thread);
+    std::erase(turn.opening, thread);
+    if (!has(turn.threads, thread)) turn.threads.push_back(thread);
     turn.given_up = turn.once_more = false;
     number = turn.number = ++state_->last;
   }
@@ -45,16 +50,19 @@ void NameTurns::forget_later(const Place& place, uint64_t number) {
 }
 
 void NameTurns::give_up_later(const Place& place, uint64_t number) {
-  after_(patience, [state = state_, place, number] {
+  after_(patience, [this, state = state_, place, number] {
     std::vector<Callback<void()>> waiting;
+    bool come = false;
     {
       const MutexLock lock(state->mutex);
       const auto turn = state->turns.find(place);
       if (turn == state->turns.end()) return;
+      come = !turn->second.opening.empty();
       // Whoever was sent back meanwhile is waited for anew.
-      if (turn->second.number == number) turn->second.given_up = true;
-      waiting = std::exchange(turn->second.waiting, {});
+      if (!come && turn->second.number == number) turn->second.given_up = true;
+      if (!come) waiting = std::exchange(turn->second.waiting, {});
     }
+    if (come) give_up_later(place, number);
     run_all(std::move(waiting));
   });
 }
@@ -65,6 +73,15 @@ void NameTurns::told(const Place& place) {
   const auto turn = state_->turns.find(place);
   if (turn == state_->turns.end() || !turn->second.given_up) return;
   turn->second.given_up = std::exchange(turn->second.once_more, true);
+}
+
+void NameTurns::opening(const Place& place, uint64_t thread) {
+  const MutexLock lock(state_->mutex);
+  if (state_->turns.empty()) return;
+  const auto turn = state_->turns.find(place);
+  if (turn == state_->turns.end() || !has(turn->second.threads, thread)) return;
+  turn->second.opening.push_back(thread);
+  turn->second.given_up = false;
 }
 
 void NameTurns::arrived(const Place& place, uint64_t thread) {
@@ -78,18 +95,8 @@ void NameTurns::arrived(const Place& place, uint64_t thread) {
     const auto found = std::ranges::find(threads, thread);
     if (found == threads.end()) return;
     threads.erase(found);
+    std::erase(turn->second.opening, thread);
     if (!threads.empty()) return;
-    waiting = end(*state_, turn);
-  }
-  run_all(std::move(waiting));
-}
-
-void NameTurns::nothing_there(const Place& place) {
-  std::vector<Callback<void()>> waiting;
-  {
-    const MutexLock lock(state_->mutex);
-    const auto turn = state_->turns.find(place);
-    if (turn == state_->turns.end()) return;
     waiting = end(*state_, turn);
   }
   run_all(std::move(waiting));

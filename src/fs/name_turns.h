@@ -37,10 +37,12 @@ class NameTurns {
   /// Somebody was told what has the name, and is about to open it: one who is expected, as it
   /// seems. Who has been waited for in vain is waited for once more then.
   void told(const Place& place);
-  /// The thread has opened what is there.
+  /// The thread has found what has the name, and is opening it, which may take its requests: those
+  /// who wait do not give up before that has ended.
+  void opening(const Place& place, uint64_t thread);
+  /// The thread has opened what is there, or has found that nothing is: it, and no other, for
+  /// others look names up as well.
   void arrived(const Place& place, uint64_t thread);
-  /// Nothing is there to be opened.
-  void nothing_there(const Place& place);
   /// Whether somebody who was sent back may still come.
   bool expected(const Place& place) const;
   /// Whether whoever is about to take the file from the name has to wait.
@@ -61,6 +63,7 @@ class NameTurns {
     bool given_up = false;          ///< Those who are expected were waited for since, in vain.
     bool once_more = false;         ///< They were waited for again, when somebody was told.
     std::vector<uint64_t> threads;  ///< That were sent back.
+    std::vector<uint64_t> opening;  ///< Of these, those that have come, and are opening the file.
     std::vector<Callback<void()>> waiting;
   };
   struct State {

@@ -34,6 +34,9 @@ class RecordedFileSystem final : public FileSystem {
     inner_.name_unheard(parent, name);
   }
   void sent_back(InodeId inode, uint64_t thread) override { inner_.sent_back(inode, thread); }
+  void found_nothing(InodeId parent, const std::string& name, uint64_t thread) override {
+    inner_.found_nothing(parent, name, thread);
+  }
   void getattr(InodeId inode, Done<Attributes> done) override;
   void setattr(InodeId inode, AttributeChange change, Done<Attributes> done) override;
   void mkdir(InodeId parent, std::string name, uint32_t mode, Caller caller,

@@ -38,8 +38,7 @@ TEST_CASE("who takes a file from a name waits for those who were sent back, and 
   t.turns.arrived(t.place, 3);
   t.turns.arrived(t.place, thread);
   CHECK(t.gone == 1);
-  SECTION("until they have opened what is there") { t.turns.arrived(t.place, another); }
-  SECTION("until nothing is there") { t.turns.nothing_there(t.place); }
+  t.turns.arrived(t.place, another);
   CHECK(t.gone == 2);
   CHECK_FALSE(t.turns.taken(t.place));
   CHECK_FALSE(t.turns.expected(t.place));
@@ -106,6 +105,41 @@ TEST_CASE("who waits does not wait longer for those who are sent back meanwhile"
   t.pass(milliseconds(500));
   CHECK(t.gone == 1);
   CHECK(t.turns.taken(t.place));
+}
+
+TEST_CASE("who has come and is opening the file is waited for until that has ended") {
+  Turns t;
+  t.turns.opening(t.place, thread);  // nobody was sent back: it is nothing
+  t.turns.sent_back(t.place, thread);
+  t.take();
+  t.turns.opening(t.place, another);
+  SECTION("while others that open the file are not") {
+    t.pass(milliseconds(1'000));
+    CHECK(t.gone == 1);
+    // It comes at last.
+    t.turns.opening(t.place, thread);
+    t.take();
+    t.pass(milliseconds(1'500));
+    CHECK(t.gone == 1);
+    t.turns.arrived(t.place, thread);
+    CHECK(t.gone == 2);
+  }
+  SECTION("and is gone") {
+    t.turns.opening(t.place, thread);
+    t.pass(milliseconds(2'500));
+    CHECK(t.gone == 0);
+    CHECK(t.turns.taken(t.place));
+    // Once more sent back, and not come since.
+    t.turns.sent_back(t.place, thread);
+    t.pass(milliseconds(1'500));
+    CHECK(t.gone == 1);
+  }
+  SECTION("but not for ever") {
+    t.turns.opening(t.place, thread);
+    t.pass(milliseconds(10'000));
+    CHECK(t.gone == 1);
+    CHECK_FALSE(t.turns.expected(t.place));
+  }
 }
 
 }  // namespace

@@ -141,13 +141,20 @@ TEST_CASE("an open that finds its file deleted is sent to nothing, and holds nob
       [&](Done<Entry> done) { world.file_system->lookup(root_inode, "f", std::move(done)); }));
   REQUIRE(world.run<void>(
       [&](Done<void> done) { world.file_system->unlink(root_inode, "f", std::move(done)); }));
+  bool late = false;
   const auto opened = world.open(inode);
   REQUIRE(opened->has_value());
   CHECK((*opened)->code() == Code::changed);
   CHECK(world.lookup(root_inode, "f").code() == Code::not_found);
+  // Another thread that finds nothing is not the one that was sent back.
+  world.file_system->found_nothing(root_inode, "f", 17);
+  SECTION("once it has looked") { world.file_system->found_nothing(root_inode, "f", 7); }
+  SECTION("else whoever takes the name again waits for a moment") { late = true; }
   const Created made = world.create(root_inode, "f").value();
   REQUIRE(world.write_and_close(made.opened.handle, "more"));
   const auto removed = world.unlink("f");
+  CHECK(removed->has_value() != late);
+  world.scheduler.advance(milliseconds(1000));
   REQUIRE(removed->has_value());
   CHECK(**removed);
   world.file_system->forget(inode, 1);
