@@ -69,6 +69,7 @@ struct LocalFile {
   /// they are in the journal, and the name is the node's.
   HasAttributes described;
   Nanos described_at = 0;
+  Nanos asked = 0;       ///< When a call was asked for last that stores the file; 0: never.
   bool unknown = false;  ///< Too many possibilities: nothing is checked any more.
 };
 using LocalFilePtr = std::shared_ptr<LocalFile>;
@@ -246,6 +247,7 @@ class Oracle final : public KernelWatcher {
   bool named_by_a_call(int node, const LocalFilePtr& local) const;
   bool owed(int node, const std::string& path) const;
   bool owes_attributes(int node, const std::string& path, const LocalFile& file) const;
+  bool may_be_journalled(int node, const std::string& path, const LocalFile& file) const;
   void take_promised(int node, const std::string& path, fuse_ino_t inode);
   void lose_names(int node);
   bool holds_below(int node, const std::string& path, Span span) const;

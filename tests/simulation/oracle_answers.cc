@@ -347,6 +347,7 @@ void Oracle::check_asked(const OpenInfo& info, const std::set<uint64_t>& version
 PendingCommit Oracle::commit_begins(int node, const OpenFile& file) {
   const LocalFilePtr local = local_of(node, file);
   if (local == nullptr) return {};
+  local->asked = world_.now();
   commit_points_[node].insert(local->contents.begin(), local->contents.end());
   local->commits.push_back(local->contents);
   may_be_stored(*local);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a node's next process must still have after the one before was killed.
+#include <algorithm>
+
 #include "simulation/oracle.h"
 #include "simulation/oracle_text.h"
 
@@ -45,7 +47,17 @@ void Oracle::lose_names(int node) {
       continue;
     }
     if (!owed(node, where.second)) {
-      it = names_.erase(it);
+      if (!may_be_journalled(node, where.second, *name.file)) {
+        it = names_.erase(it);
+        continue;
+      }
+      auto left = std::make_shared<LocalFile>();
+      left->opened = name.file->opened;
+      left->made_here = name.file->made_here;
+      left->unsaved = left->unknown = true;
+      it->second.file = std::move(left);
+      busy_[where].last = forever;
+      ++it;
       continue;
     }
     // What a close or an fsync under way has put into the journal counts, answered or not.
@@ -63,10 +75,22 @@ void Oracle::lose_names(int node) {
   }
 }
 
+/// A call that was to store the file has put it into the journal, and failed, or had no answer: the
+/// next mount may have the name by that.
+bool Oracle::may_be_journalled(int node, const std::string& path, const LocalFile& file) const {
+  if (!options_.write_back || file.changed == 0 || file.asked == 0) return false;
+  const auto puts = puts_.find(path);
+  return puts == puts_.end() || std::ranges::none_of(puts->second, [&](const Put& put) {
+           return put.answered && put.actor == node && put.at >= file.opened &&
+                  file.ever.contains(*put.bytes);
+         });
+}
+
 /// What was promised before a crash is known by its name alone, until it is opened.
 void Oracle::take_promised(int node, const std::string& path, fuse_ino_t inode) {
   const auto name = names_.find({node, path});
-  if (name == names_.end() || name->second.file == nullptr || !owed(node, path)) return;
+  if (name == names_.end() || name->second.file == nullptr) return;
+  if (!owed(node, path) && !(name->second.file->unsaved && name->second.file->unknown)) return;
   locals_.try_emplace({node, inode}, name->second.file);
 }
 

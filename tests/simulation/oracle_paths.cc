@@ -135,8 +135,9 @@ void Oracle::may_store(int node, const std::string& path) {
   for (const auto& [file, info] : open_) {
     const bool named = std::ranges::any_of(
         info.paths, [&](const std::string& each) { return each == path || below(each, path); });
-    if (named && info.node == node && info.local != nullptr)
-      commit_points_[node].insert(info.local->contents.begin(), info.local->contents.end());
+    if (!named || info.node != node || info.local == nullptr) continue;
+    info.local->asked = world_.now();
+    commit_points_[node].insert(info.local->contents.begin(), info.local->contents.end());
   }
 }
 
