@@ -54,7 +54,9 @@ void Oracle::lose_names(int node) {
       auto left = std::make_shared<LocalFile>();
       left->opened = name.file->opened;
       left->made_here = name.file->made_here;
-      left->unsaved = left->unknown = true;
+      left->contents = left->ever = name.file->ever;
+      left->unknown = name.file->unknown;
+      left->unsaved = true;
       it->second.file = std::move(left);
       busy_[where].last = forever;
       ++it;
@@ -90,7 +92,7 @@ bool Oracle::may_be_journalled(int node, const std::string& path, const LocalFil
 void Oracle::take_promised(int node, const std::string& path, fuse_ino_t inode) {
   const auto name = names_.find({node, path});
   if (name == names_.end() || name->second.file == nullptr) return;
-  if (!owed(node, path) && !(name->second.file->unsaved && name->second.file->unknown)) return;
+  if (!owed(node, path) && !name->second.file->unsaved) return;
   locals_.try_emplace({node, inode}, name->second.file);
 }
 
