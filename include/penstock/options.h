@@ -71,6 +71,10 @@ struct ReadOptions {
   uint64_t fetch_size = 8ULL << 20;         ///< Bytes of one ranged GET of a stream.
   uint64_t whole_object_size = 1ULL << 20;  ///< Objects up to this are fetched whole.
   uint64_t random_granule = 16ULL << 10;  ///< Random reads are widened to this alignment, no more.
+  /// Whether the rest of a tree that is read file by file is fetched into the cache: where there is
+  /// one; always, so that a mount without one is refused; or never.
+  enum class PrefetchEpoch : uint8_t { automatic, on, off };
+  PrefetchEpoch prefetch_epoch = PrefetchEpoch::automatic;
 };
 
 struct ArchiveOptions {

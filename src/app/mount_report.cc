@@ -46,6 +46,15 @@ std::optional<UnstoredFile> parse_unstored(std::istream& words) {
   return file;
 }
 
+std::optional<EpochState> parse_epoch(std::istream& words) {
+  EpochState state;
+  if (!(words >> state.fetched >> state.read)) return std::nullopt;
+  std::optional<std::string> directory = read_word(words);
+  if (!directory) return std::nullopt;
+  state.directory = *std::move(directory);
+  return state;
+}
+
 template <typename T>
 bool take(std::optional<T> parsed, std::vector<T>& list) {
   if (!parsed) return false;
@@ -77,6 +86,10 @@ std::string encode(const MountReport& report) {
     text += fmt::format("unstored {} {} {}\n", file.open ? "open" : "closed", file.size,
                         encode_word(file.path));
   }
+  if (report.epoch) {
+    text += fmt::format("epoch {} {} {}\n", report.epoch->fetched, report.epoch->read,
+                        encode_word(report.epoch->directory));
+  }
   return text + "end\n";
 }
 
@@ -88,9 +101,10 @@ std::optional<MountReport> decode_mount_report(const std::string& text) {
     std::string kind;
     words >> kind;
     if (kind == "end") return report;
-    const bool known = kind == "rename"     ? take(parse_rename(words), report.renames)
-                       : kind == "unstored" ? take(parse_unstored(words), report.unstored)
-                                            : false;
+    bool known = false;
+    if (kind == "rename") known = take(parse_rename(words), report.renames);
+    if (kind == "unstored") known = take(parse_unstored(words), report.unstored);
+    if (kind == "epoch") known = (report.epoch = parse_epoch(words)).has_value();
     if (!known) return std::nullopt;
   }
   return std::nullopt;

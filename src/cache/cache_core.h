@@ -65,6 +65,7 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   /// Room in the queue of writes; give it back with leave_queue.
   bool enter_queue(uint64_t bytes) noexcept;
   void leave_queue(uint64_t bytes) noexcept { waiting_ -= bytes; }
+  uint64_t waiting() const noexcept { return waiting_; }
 
   /// The file of this name that is open, if any.
   std::shared_ptr<CacheFile> find_open(const std::string& name) EXCLUDES(mutex_);

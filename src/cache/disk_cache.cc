@@ -129,6 +129,11 @@ void DiskCache::add_room(CacheShare& share) {
 
 bool DiskCache::room_known() { return core_ == nullptr || core_->space.room_known(); }
 
+DiskCache::Queue DiskCache::queue() const noexcept {
+  if (core_ == nullptr) return {};
+  return {.bytes = core_->waiting(), .limit = core_->queue_limit};
+}
+
 void DiskCache::drain() {
   if (core_ == nullptr) return;
   core_->work.wait();

@@ -64,6 +64,12 @@ class DiskCache {
   /// Fills in what a share says of the cache as a whole. Asks the disk, unless room_known().
   void add_room(CacheShare& share);
   bool room_known();
+  /// Bytes that wait to be written, and how many may: more are refused. Does not block.
+  struct Queue {
+    uint64_t bytes = 0;
+    uint64_t limit = 0;
+  };
+  Queue queue() const noexcept;
   /// Waits until all that was offered is written or refused, and complete files are sealed: what is
   /// not sealed is read and checked again when it is next used.
   void drain();

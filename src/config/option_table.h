@@ -52,7 +52,8 @@ using OptionTarget =
                  MetadataOptions::Attributes*, MetadataOptions::Freshness*, MountOptions::IoUring*,
                  MountOptions::ExclusiveCreate*, MountOptions::ContentType*,
                  MountOptions::HardLinks*, WriteOptions::Fsync*, WriteOptions::SharedJournal*,
-                 DiskSpace*, ArchiveOptions::OnArchived*, RestoreTier*>;
+                 DiskSpace*, ArchiveOptions::OnArchived*, RestoreTier*,
+                 ReadOptions::PrefetchEpoch*>;
 
 /// One option: everything that the parser, the help, docs/options.md and the shell completion know
 /// about it.

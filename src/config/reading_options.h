@@ -45,6 +45,20 @@ inline constexpr auto reading_options = std::to_array<OptionRow>({
      .most = 64ULL << 20,
      .target = [](Options& o) -> OptionTarget { return &o.read.random_granule; }},
 
+    {.name = "prefetch-epoch",
+     .group = OptionGroup::reading,
+     .kind = ValueKind::choice,
+     .value = "auto|on|off",
+     .initial = "auto",
+     .help = "fetch the rest of a tree ahead",
+     .paragraph =
+         "Where programs read one small file of a directory tree after the other, whole, in order "
+         "or shuffled, those that they have not come to yet are fetched into the cache meanwhile, "
+         "below their own requests in priority, and as far as the cache has free room: nothing is "
+         "dropped from it for them. Files up to --whole-object-size count. `auto` does so where "
+         "there is a cache, `on` refuses a mount without one. See [reads.md](reads.md).",
+     .advanced = true,
+     .target = [](Options& o) -> OptionTarget { return &o.read.prefetch_epoch; }},
     {.name = "on-archived",
      .group = OptionGroup::reading,
      .kind = ValueKind::choice,

@@ -13,6 +13,7 @@
 #include "fs/directory_loader.h"
 #include "fs/directory_reads.h"
 #include "fs/file_operations.h"
+#include "fs/known_files.h"
 #include "fs/make_file_system.h"
 #include "fs/name_operations.h"
 #include "fs/recovery.h"
@@ -99,6 +100,10 @@ class FileSystemImpl final : public MountedFileSystem {
   Known known() override {
     const MutexLock lock(core_->tree.mutex);
     return {.names = core_->tree.size(), .bytes = core_->tree.bytes()};
+  }
+
+  KnownFiles known_files(const KnownFilesRequest& request) override {
+    return find_known_files(*core_, request);
   }
 
   void lookup(InodeId parent, std::string name, Done<Entry> done) override {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/scheduler.h"
 #include "data/copy/object_copier.h"
+#include "data/epoch/known_files.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
 #include "data/write_back/write_back_engine.h"
@@ -78,6 +79,8 @@ class MountedFileSystem : public FileSystem {
     uint64_t bytes = 0;
   };
   virtual Known known() = 0;
+  /// As FindKnownFiles: of the names that are known, those of small files. Thread-safe.
+  virtual KnownFiles known_files(const KnownFilesRequest& request) = 0;
 };
 
 /// The file system of the keys under `prefix` (empty or ending in "/"). The parts must outlive it;

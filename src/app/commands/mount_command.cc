@@ -54,6 +54,12 @@ Result<StoreUrl> prepare(Options& options, const Environment& environment) {
   } else if (options.cache.directory.empty()) {
     options.cache.directory = default_cache_directory(environment);
   }
+  if (options.cache.directory.empty() &&
+      options.read.prefetch_epoch == ReadOptions::PrefetchEpoch::on) {
+    return Error(Code::invalid_argument,
+                 "--prefetch-epoch=on needs a cache to fetch into: give it a folder with "
+                 "--cache-dir, and leave out --no-cache");
+  }
   if (Result<void> checked = check_kept_folders(options, environment); !checked)
     return checked.error();
   if (Result<MountpointState> checked = check_mountpoint(mount, *url, environment); !checked)

@@ -66,6 +66,12 @@ std::string json_of(const std::vector<UnstoredFile>& files) {
   return "[" + list + "]";
 }
 
+std::string json_of(const std::optional<EpochState>& epoch) {
+  if (!epoch) return "null";
+  return fmt::format("{{\"directory\": {}, \"fetched\": {}, \"read\": {}}}",
+                     json_string(epoch->directory), epoch->fetched, epoch->read);
+}
+
 std::string_view name_of(KnownMount::State state) {
   switch (state) {
     case KnownMount::State::mounted:
@@ -81,9 +87,10 @@ std::string_view name_of(KnownMount::State state) {
 std::string json_of(const KnownMount& mount) {
   return fmt::format(
       "{{\"state\": \"{}\", \"source\": {}, \"mountpoint\": {}, \"process\": {}, \"journals\": {}, "
-      "\"renames\": {}, \"unstored\": {}}}",
+      "\"renames\": {}, \"unstored\": {}, \"epoch\": {}}}",
       name_of(mount.state), json_string(mount.source), json_string(mount.mountpoint), mount.pid,
-      json_string(mount.journals), json_of(mount.report.renames), json_of(mount.report.unstored));
+      json_string(mount.journals), json_of(mount.report.renames), json_of(mount.report.unstored),
+      json_of(mount.report.epoch));
 }
 
 std::string json_of(const Unseen& unseen) {
@@ -142,6 +149,10 @@ void print_text(std::ostream& out, const KnownMount& mount) {
     out << fmt::format("  renaming '{}' to '{}': {}, {} of {} objects so far\n",
                        printable(state.from), printable(state.to), name_of(state.phase), state.done,
                        state.objects);
+  }
+  if (const std::optional<EpochState>& epoch = mount.report.epoch) {
+    out << fmt::format("  fetching the rest of '{}' ahead: {} so far, {} of them read\n",
+                       printable(epoch->directory), counted(epoch->fetched, "file"), epoch->read);
   }
 }
 

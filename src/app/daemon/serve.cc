@@ -124,7 +124,7 @@ class Serving {
     }
     if (pid_file_ && (*mount)->has_journal())
       pid_file_->record_journals(options_.write.journal_dir);
-    listen_for_status((*mount)->file_system(), renames);
+    listen_for_status(**mount, renames);
     show_metrics(**mount);
     note_mounted();
     log_start(**mount);
@@ -149,7 +149,11 @@ class Serving {
               log_->warning("who started the mount is gone: ending it");
               supervisor_.signal(SIGTERM);
             },
-        .ending = [this](bool unmounted) { note_ending(unmounted); },
+        .ending =
+            [&](bool unmounted) {
+              (*mount)->stop_prefetching();
+              note_ending(unmounted);
+            },
     });
     const uint64_t left = (*mount)->settled().files;
     if (left > 0)
@@ -201,11 +205,13 @@ class Serving {
   }
 
   /// For `penstock status`, where there is a file that says whose mount it is.
-  void listen_for_status(MountedFileSystem& files, std::shared_ptr<RenamesNow> renames) {
+  void listen_for_status(Mount& mount, std::shared_ptr<RenamesNow> renames) {
     if (!pid_file_) return;
     Result<std::unique_ptr<ReportSocket>> socket = ReportSocket::listen(
-        ReportSocket::path(pid_file_->path()), [&files, renames = std::move(renames)] {
-          return encode({.renames = renames->get(), .unstored = files.unstored()});
+        ReportSocket::path(pid_file_->path()), [&mount, renames = std::move(renames)] {
+          return encode({.renames = renames->get(),
+                         .unstored = mount.file_system().unstored(),
+                         .epoch = mount.epoch()});
         });
     if (socket) {
       status_socket_ = std::move(*socket);

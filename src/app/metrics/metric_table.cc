@@ -63,6 +63,12 @@ void of_cache(Source source, Samples samples) {
              [&](const CacheStats& cache) { samples.add(static_cast<double>(cache.*Member)); });
 }
 
+/// Where trees are not fetched ahead these have no samples.
+template <Count EpochMetrics::*Member>
+void of_epochs(Source source, Samples samples) {
+  if (const EpochMetrics* const epochs = source.mount.epoch_metrics()) samples.add(epochs->*Member);
+}
+
 template <auto Member>
 void of_requests(Source source, Samples samples) {
   for (size_t i = 0; i < store_request_kinds; ++i) {
@@ -172,6 +178,28 @@ const auto table = std::to_array<MetricRow>({
      .help = "The bytes of the reads that waited",
      .read = [](Source source,
                 Samples samples) { samples.add(source.mount.read_metrics().waited_bytes); }},
+
+    {.name = "penstock_prefetched_files_total",
+     .type = Type::Counter,
+     .unit = "files",
+     .help = "Files that were fetched into the cache ahead of a program that reads their tree file "
+             "by file; see `--prefetch-epoch`",
+     .read = of_epochs<&EpochMetrics::files>},
+    {.name = "penstock_prefetched_bytes_total",
+     .type = Type::Counter,
+     .unit = "bytes",
+     .help = "The bytes of these files",
+     .read = of_epochs<&EpochMetrics::bytes>},
+    {.name = "penstock_prefetched_files_read_total",
+     .type = Type::Counter,
+     .unit = "files",
+     .help = "Of these files those that a program has read since",
+     .read = of_epochs<&EpochMetrics::read_files>},
+    {.name = "penstock_prefetched_bytes_read_total",
+     .type = Type::Counter,
+     .unit = "bytes",
+     .help = "The bytes of those",
+     .read = of_epochs<&EpochMetrics::read_bytes>},
 
     {.name = "penstock_cache_misses_total",
      .type = Type::Counter,

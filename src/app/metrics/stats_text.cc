@@ -87,6 +87,11 @@ std::string tiers_text(const MetricReading& reading) {
   const double here = reading.sum("penstock_read_hits_total", {{"tier", "memory"}});
   if (waited + here > 0)
     text += fmt::format("  {:.0f} % of reads did not wait\n", 100 * here / (waited + here));
+  if (const double ahead = reading.sum("penstock_prefetched_files_total"); ahead > 0) {
+    text += fmt::format("  {:.0f} files ({}) of whole trees fetched ahead, {:.0f} of them read\n",
+                        ahead, size_of(reading.sum("penstock_prefetched_bytes_total")),
+                        reading.sum("penstock_prefetched_files_read_total"));
+  }
   if (!reading.has("penstock_cache_bytes")) return text;
   return text + fmt::format(
                     "  the cache has {} of {}, {:.0f} objects; {:.0f} misses, {} stored, {} "

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/epoch/watched_reads.h"
 #include "fs/names/freshness.h"
 #include "journal/journal_report.h"
 #include "journal/shared_folder.h"
@@ -52,8 +53,22 @@ Mount::Mount(const Options& options, std::string prefix, std::shared_ptr<Log> lo
       buffers_(budget_.limit() / 4) {}
 
 Mount::~Mount() {
+  stop_prefetching();
   if (session_ != nullptr) session_->end();
   finish_cache();
+}
+
+void Mount::stop_prefetching() {
+  if (prefetcher_ != nullptr) prefetcher_->stop();
+}
+
+std::optional<EpochState> Mount::epoch() {
+  std::optional<EpochWatch::Epoch> epoch;
+  if (prefetcher_ != nullptr) epoch = prefetcher_->epoch();
+  if (!epoch) return std::nullopt;
+  return EpochState{.directory = "/" + epoch->directory.substr(prefix_.size()),
+                    .fetched = epoch->fetched,
+                    .read = std::min(epoch->used, epoch->fetched)};
 }
 
 bool Mount::finish_cache() { return cache_ == nullptr || cache_->finish(); }
@@ -188,6 +203,7 @@ void Mount::open_engines(const Options& options) {
                              .cache = cache_.get(),
                              .metrics = read_metrics_},
                             options.read);
+  ReadEngine& reads = open_prefetcher(options);
   direct_ = make_write_engine({.store = store(),
                                .budget = budget_,
                                .buffers = buffers_,
@@ -209,7 +225,7 @@ void Mount::open_engines(const Options& options) {
       write_back_ ? static_cast<WriteEngine*>(write_back_.get()) : direct_.get();
   file_system_ =
       make_file_system({.store = store(),
-                        .reads = *reads_,
+                        .reads = reads,
                         .writes = *writes,
                         .copier = *copier_,
                         .scheduler = workers_,
@@ -223,6 +239,26 @@ void Mount::open_engines(const Options& options) {
                         .report_renames = report_renames_},
                        prefix_, options.mount, options.metadata);
   if (write_back_ != nullptr) file_system_->restore(write_back_->restore(std::move(left_)));
+  if (prefetcher_ != nullptr) {
+    prefetcher_->start(
+        [this](const KnownFilesRequest& request) { return file_system_->known_files(request); });
+  }
+}
+
+ReadEngine& Mount::open_prefetcher(const Options& options) {
+  if (cache_ == nullptr || options.read.prefetch_epoch == ReadOptions::PrefetchEpoch::off)
+    return *reads_;
+  epoch_metrics_ = std::make_shared<EpochMetrics>();
+  prefetcher_ = std::make_shared<EpochPrefetcher>(
+      EpochPrefetcherParts{.reads = *reads_,
+                           .cache = *cache_,
+                           .scheduler = workers_,
+                           // The other half is for programs, and their own read-ahead.
+                           .most_at_once = std::max(options.store.max_connections / 2, 1U),
+                           .largest = options.read.whole_object_size,
+                           .metrics = epoch_metrics_});
+  watched_reads_ = make_watched_reads(*reads_, prefetcher_);
+  return *watched_reads_;
 }
 
 void Mount::abort_orphans(const std::string& state_directory) {

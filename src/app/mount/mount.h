@@ -11,12 +11,14 @@
 #include "app/access/recorded_file_system.h"
 #include "app/journal_note.h"
 #include "app/mount/mount_mark.h"
+#include "app/mount_report.h"
 #include "base/buffer_pool.h"
 #include "base/log.h"
 #include "base/memory_budget.h"
 #include "base/worker_pool.h"
 #include "cache/disk_cache.h"
 #include "data/copy/object_copier.h"
+#include "data/epoch/epoch_prefetcher.h"
 #include "data/read/read_engine.h"
 #include "data/upload_registry.h"
 #include "data/write/write_engine.h"
@@ -65,6 +67,10 @@ class Mount {
   const StoreMetrics& store_metrics() const { return store_->metrics(); }
   StoreLoad store_load() const { return store_->load(); }
   const ReadMetrics& read_metrics() const { return *read_metrics_; }
+  /// Null where nothing is fetched ahead of whole trees.
+  const EpochMetrics* epoch_metrics() const { return epoch_metrics_.get(); }
+  /// The tree whose rest is being fetched; nothing where there is none.
+  std::optional<EpochState> epoch();
   /// Nothing where there is no cache.
   std::optional<CacheStats> cache_stats() {
     return cache_ == nullptr ? std::nullopt : std::optional(cache_->stats());
@@ -74,6 +80,8 @@ class Mount {
   JournalStats pending() const { return journal_ ? journal_->stats() : JournalStats{}; }
   /// The same once the journal knows of everything that was stored so far.
   JournalStats settled();
+  /// Gives up what is being fetched ahead of whole trees; no more of that is begun.
+  void stop_prefetching();
   /// Writes what was fetched and waits for the cache's disk: it would have to be fetched again.
   /// False where a thread hangs in that disk: destroying the mount would wait for it.
   bool finish_cache();
@@ -85,6 +93,8 @@ class Mount {
   /// Whether a mount of this store and prefix that died left files there.
   bool journal_left_in(const std::string& directory);
   void open_engines(const Options& options);
+  /// What the file system reads with.
+  ReadEngine& open_prefetcher(const Options& options);
   void abort_orphans(const std::string& state_directory);
 
   // In order of construction; each may use those above it.
@@ -109,6 +119,9 @@ class Mount {
   std::unique_ptr<RecordedFileSystem> recorded_;  ///< Null: there is no access log.
   std::unique_ptr<FuseSession> session_;
   std::unique_ptr<ReadEngine> reads_;
+  std::shared_ptr<EpochMetrics> epoch_metrics_;  ///< Null, like the next two: it is off.
+  std::shared_ptr<EpochPrefetcher> prefetcher_;
+  std::unique_ptr<ReadEngine> watched_reads_;
   std::unique_ptr<DirectWriteEngine> direct_;
   std::unique_ptr<ObjectCopier> copier_;
   std::unique_ptr<WriteBackEngine> write_back_;  ///< Null where there is no journal.

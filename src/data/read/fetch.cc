@@ -118,6 +118,10 @@ uint64_t Fetch::take_uncounted() noexcept {
   return written_ - std::exchange(counted_, written_);
 }
 
+bool Fetch::demanded() const noexcept {
+  return std::any_of(pins_.begin(), pins_.end(), [](const Pin& pin) { return !pin.read->ahead; });
+}
+
 void Fetch::pin(std::shared_ptr<PendingRead> read, uint64_t begin, uint64_t end) {
   const bool met = end <= arrived_;
   if (!met) {

@@ -97,6 +97,8 @@ class Fetch final : public BodySink {
   uint64_t arrived() const noexcept { return arrived_; }
   bool complete() const noexcept { return arrived_ == spec_.end; }
   bool pinned() const noexcept { return !pins_.empty(); }
+  /// Some program waits for bytes of it.
+  bool demanded() const noexcept;
   bool used() const noexcept { return used_; }
   /// Bytes of memory it holds or will hold.
   uint64_t held() const noexcept { return spec_.end - live_begin_; }

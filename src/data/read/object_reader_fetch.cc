@@ -63,7 +63,7 @@ void ObjectReaderImpl::get(const std::shared_ptr<Fetch>& fetch) {
   request.awaited = fetch->awaited();
   {
     const MutexLock lock(mutex_);
-    if (!fetch->pinned()) request.request_class = RequestClass::background;
+    if (!fetch->demanded()) request.request_class = RequestClass::background;
   }
   asked_.store(true);
   core_->parts.store.get(std::move(request),

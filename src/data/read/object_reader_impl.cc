@@ -107,6 +107,38 @@ void ObjectReaderImpl::cache_share(Done<CacheShare> done) {
                      [done = std::move(done)](const CacheShare& share) mutable { done(share); });
 }
 
+void ObjectReaderImpl::fetch_ahead(Done<bool> done) {
+  if (cache_ == nullptr || !whole()) return done(Error(Code::not_supported));
+  cache_->find_share(CacheLink::Patience::read, [self = shared_from_this(), done = std::move(done)](
+                                                    const CacheShare& share) mutable {
+    const bool there = share.present + share.coming >= self->version_.size;
+    // Without a limit the cache's disk is away, and would keep nothing.
+    there || share.limit == 0 ? done(false) : self->fetch_for_cache(std::move(done));
+  });
+}
+
+void ObjectReaderImpl::fetch_for_cache(Done<bool> done) {
+  Aftermath after;
+  {
+    Deferred known;
+    const MutexLock lock(mutex_);
+    if (closed_) return known.answer(std::move(done), Result<bool>(closed_error()));
+    if (changed_) return known.answer(std::move(done), Result<bool>(*changed_));
+    if (!fetches_.all().empty()) return known.answer(std::move(done), Result<bool>(false));
+    auto memory = core_->parts.budget.try_reserve(MemoryBudget::Use::read_ahead, version_.size);
+    if (!memory) return known.answer(std::move(done), Result<bool>(Error(Code::no_space)));
+    const ByteRange all{0, version_.size};
+    auto pending = std::make_shared<PendingRead>(
+        all, [done = std::move(done)](const Result<Slices>& slices) mutable {
+          done(slices ? Result<bool>(true) : Result<bool>(slices.error()));
+        });
+    pending->ahead = true;
+    make_fetch({all.offset, all.end(), Fetch::Kind::whole}, std::move(*memory), after);
+    after.starts.back()->pin(std::move(pending), all.offset, all.end());
+  }
+  run(std::move(after));
+}
+
 bool ObjectReaderImpl::arrived(ByteRange range) const {
   uint64_t at = range.offset;
   fetches_.for_each_in(range,

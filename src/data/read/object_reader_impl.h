@@ -42,6 +42,7 @@ class ObjectReaderImpl final : public ObjectReader,
   void begin(Done<bool> done) override EXCLUDES(mutex_);
   void find_backing(Done<std::shared_ptr<const BackingFile>> done) override;
   void cache_share(Done<CacheShare> done) override;
+  void fetch_ahead(Done<bool> done) override EXCLUDES(mutex_);
   /// Cancels what is on its way and answers everyone who waits with Code::cancelled.
   void close() EXCLUDES(mutex_);
 
@@ -80,6 +81,7 @@ class ObjectReaderImpl final : public ObjectReader,
   bool whole() const noexcept { return version_.size <= core_->options.whole_object_size; }
   bool arrived(ByteRange range) const REQUIRES(mutex_);
   void fetch_first(Done<bool> done) EXCLUDES(mutex_);
+  void fetch_for_cache(Done<bool> done) EXCLUDES(mutex_);
   Slices collect(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void tidy(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void complete(PendingRead& read, Aftermath& after) REQUIRES(mutex_);

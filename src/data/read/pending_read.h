@@ -29,8 +29,9 @@ struct PendingRead {
   bool reserving = false;  ///< The call to the budget has not returned yet.
   bool granted = false;
   Reservation grant;
-  bool spot = false;  ///< What it lacks is fetched for it alone, rounded to the granule.
-  bool wide = false;  ///< A grant was too small once: asks for the whole range from now on.
+  bool spot = false;   ///< What it lacks is fetched for it alone, rounded to the granule.
+  bool ahead = false;  ///< No program waits for it: what it lacks may be fetched in the background.
+  bool wide = false;   ///< A grant was too small once: asks for the whole range from now on.
 
   std::optional<std::stop_callback<std::function<void()>>> interrupt;
 };

@@ -54,6 +54,13 @@ class ObjectReader {
 
   /// What the disk cache has of the object; not_supported where there is no cache.
   virtual void cache_share(Done<CacheShare> done) = 0;
+
+  /// Fetches the object into the disk cache although nobody reads it yet, in the background: its
+  /// request gives way to those that programs wait for, until a read wants these bytes, too. True
+  /// when all of it has arrived; false where the cache or this reader has something of it already.
+  /// not_supported without a cache, and for objects that are not fetched whole; no_space where no
+  /// memory is left for what nobody waits for; changed as for a read.
+  virtual void fetch_ahead(Done<bool> done) = 0;
 };
 
 /// All reading of a mount: shares the link and the memory among its readers.

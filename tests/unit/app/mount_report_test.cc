@@ -13,7 +13,8 @@ TEST_CASE("a report comes back as it was sent") {
       .renames =
           {{.from = "a b/", .to = "c\nd/", .phase = Phase::deleting, .done = 3, .objects = 9}},
       .unstored = {{.path = "x y", .size = 5, .open = true},
-                   {.path = "z%", .size = 0, .open = false}}};
+                   {.path = "z%", .size = 0, .open = false}},
+      .epoch = EpochState{.directory = "/a b/", .fetched = 40, .read = 30}};
   const std::optional<MountReport> read = decode_mount_report(encode(report));
   REQUIRE(read);
   REQUIRE(read->renames.size() == 1);
@@ -28,6 +29,10 @@ TEST_CASE("a report comes back as it was sent") {
   CHECK(read->unstored[0].open);
   CHECK(read->unstored[1].path == "z%");
   CHECK_FALSE(read->unstored[1].open);
+  REQUIRE(read->epoch);
+  CHECK(read->epoch->directory == "/a b/");
+  CHECK(read->epoch->fetched == 40);
+  CHECK(read->epoch->read == 30);
 }
 
 TEST_CASE("what is cut off, or of another version, is no report") {
@@ -37,6 +42,7 @@ TEST_CASE("what is cut off, or of another version, is no report") {
   CHECK_FALSE(decode_mount_report("news 5\nend\n"));
   CHECK_FALSE(decode_mount_report("rename flying 1 2 a b\nend\n"));
   CHECK_FALSE(decode_mount_report("unstored open x f\nend\n"));
+  CHECK_FALSE(decode_mount_report("epoch 5 /\nend\n"));
 }
 
 }  // namespace
