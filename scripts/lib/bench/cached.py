@@ -86,6 +86,28 @@ def second_epoch(server, _mount):
         return Row(rate / limit, f"{rate:.0f} files/s, local {limit:.0f}, {fetched} GETs", 0, f"p99 {got['p99_ms']:.0f} ms")
 
 
+def first_epoch(server, _mount):
+    """The first, shuffled, reading of a tree that was listed, with a cache to be filled, beside the same without the epoch
+    prefetch; each by a mount of its own."""
+    rates, words = {}, {}
+    for prefetch in ("off", "auto"):
+        with tempfile.TemporaryDirectory(prefix="penstock-bench-cache-", dir=pathlib.Path(__file__).parents[3] / "build") as folder:
+            drop_caches()
+            mount = Mount(server.url, "--cache-dir", folder, "--cache-size", "80%", "--prefetch-epoch", prefetch)
+            try:
+                subprocess.run(["find", mount.path, "-type", "f"], check=True, stdout=subprocess.DEVNULL)
+                server.reset()
+                before = mount.used_cpu()
+                got = read_tree(mount)
+                cpu = (mount.used_cpu() - before) / (got["bytes"] / GIB)
+                rates[prefetch] = got["operations_per_s"]
+                words[prefetch] = (f"{rates[prefetch]:.0f} files/s, {cpu:.1f} CPU-s/GiB, {mount.peak_mib()} MiB, "
+                                   f"{server.stats()['requests'].get('GetObject', 0)} GETs, p99 {got['p99_ms']:.0f} ms")
+            finally:
+                mount.close()
+    return Row(rates["auto"] / rates["off"], f"{words['auto']}; off: {words['off']}")
+
+
 def cold_with_cache(server, mount):
     """The first read of an object, while the cache is filled, beside the same with --no-cache."""
     begin = time.monotonic()
@@ -137,6 +159,7 @@ CACHED = [
     Workload("cached, random 64 KiB, 4 threads", "its backing file", "≥ 0.85",
              against_backing("pread", length=64 * KIB, threads=4, count=8_000), BIG_FILE, QUICK),
     Workload("cached 3,000 files, 16 threads", "the same tree, local", "≥ 0.6", second_epoch, SMALL_TREE, QUICK),
+    Workload("first epoch, 3,000 files", "--prefetch-epoch=off, 16 threads", "≥ 1", first_epoch, SMALL_TREE),
     Workload("cold 2 GiB, cache on", "--no-cache, 600 MB/s in all", "≥ 0.95", cold_with_cache,
              (*CAP, *synthetic(1, "2G"))),
     Workload("1 stream, uncapped, cache on", "raw GETs", "≥ 0.6, ≤ 0.9 CPU-s/GiB", filling, tuple(synthetic(1, "2G")),

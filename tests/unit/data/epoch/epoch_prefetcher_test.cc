@@ -307,7 +307,10 @@ TEST_CASE("another version than the one that was fetched ahead is fetched, and n
   fixture.scheduler->run();
   CHECK(fixture.gets_of(40) == 2);
   CHECK(fixture.store.gets.back()->request.if_match == "v2");
+  fixture.prefetcher->read_whole({key_of(40), "v2", object_size}, false);
   CHECK(fixture.metrics->read_files.value() == 0);
+  fixture.prefetcher->read_whole({key_of(40), "v1", object_size}, false);
+  CHECK(fixture.metrics->read_files.value() == 1);
 }
 
 TEST_CASE("it stops when the reader stops") {
