@@ -53,7 +53,7 @@ constexpr auto shared = std::to_array<PresetSetting>({
     {"fsync", "bucket", "others see what is in the bucket, not what is in a journal"},
 });
 
-constexpr auto table = std::to_array<Preset>({
+constexpr auto presets = std::to_array<Preset>({
     {"training", "data that is read again and again, and hardly ever changes", training},
     {"checkpoint", "large files that are written once and must last", checkpoint},
     {"serving", "models that are loaded and never changed from here", serving},
@@ -62,11 +62,11 @@ constexpr auto table = std::to_array<Preset>({
 
 }  // namespace
 
-std::span<const Preset> preset_table() { return table; }
+std::span<const Preset> preset_table() { return presets; }
 
 const Preset* find_preset(std::string_view name) {
-  const auto found = std::ranges::find(table, name, &Preset::name);
-  return found == table.end() ? nullptr : &*found;
+  const auto found = std::ranges::find(presets, name, &Preset::name);
+  return found == presets.end() ? nullptr : &*found;
 }
 
 }  // namespace penstock

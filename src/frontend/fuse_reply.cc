@@ -7,12 +7,11 @@
 #include <cerrno>
 #include <vector>
 
+#include "base/wall_clock.h"
 #include "frontend/errno.h"
 
 namespace penstock {
 namespace {
-
-constexpr int64_t ns_per_second = 1'000'000'000;
 
 timespec to_timespec(int64_t ns) {
   timespec time{};

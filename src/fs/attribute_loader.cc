@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/wall_clock.h"
 #include "fs/inode_record.h"
 
 namespace penstock {
@@ -37,7 +38,6 @@ bool is_sampled(const Inode& inode) {
 /// A bucket's root is asked for where nothing says that it has changed. Its time is newer here
 /// where names were made in it.
 bool is_as_known(const FsCore& core, const Inode& inode, const ObjectInfo& info) {
-  constexpr int64_t ns_per_second = 1'000'000'000;
   return core.is_bucket_root(inode) && inode.etag == info.etag &&
          inode.modified_s == info.last_modified_ns / ns_per_second;
 }

@@ -3,10 +3,10 @@
 
 #include <limits>
 
+#include "base/wall_clock.h"
+
 namespace penstock {
 namespace {
-
-constexpr int64_t ns_per_second = 1'000'000'000;
 
 bool busy(const Inode& inode) {
   const bool used = inode.handles > 0 || inode.writer != nullptr ||

@@ -21,8 +21,6 @@ namespace {
 /// wholesale.
 constexpr size_t max_absent = 10'000;
 
-constexpr int64_t ns_per_second = 1'000'000'000;
-
 /// An answer's time may be this much earlier than that of the object which it confirms.
 constexpr int64_t longest_answer_s = 2;
 

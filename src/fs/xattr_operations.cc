@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/wall_clock.h"
 #include "fs/attribute_operations.h"
 #include "fs/xattrs.h"
 
@@ -24,7 +25,6 @@ constexpr std::string_view restore_name = "user.s3.restore";
 constexpr std::string_view tier_name = "user.s3.archive_status";
 constexpr std::string_view standard = "STANDARD";
 constexpr size_t longest_class = 64;
-constexpr int64_t ns_per_second = 1'000'000'000;
 
 /// Null where the name is one that can be set.
 std::optional<Error> refuse(std::string_view name) {

@@ -14,11 +14,12 @@
 namespace penstock::test {
 namespace {
 
-constexpr uint64_t part_size = 5 << 20;
+constexpr uint64_t summed_part_size = 5 << 20;
 
 /// A store that tries once, and one that tries again, on one server.
-struct Ground {
-  explicit Ground(bool verify = true, ServerOptions options = {}) : server(std::move(options)) {
+struct ChecksumGround {
+  explicit ChecksumGround(bool verify = true, ServerOptions options = {})
+      : server(std::move(options)) {
     s3 = S3Store::create({.bucket = "test",
                           .endpoint = server.endpoint(),
                           .region = "us-east-1",
@@ -47,7 +48,7 @@ struct Ground {
 }  // namespace
 
 TEST_CASE("an object whose bytes were changed on the way is fetched again") {
-  Ground ground;
+  ChecksumGround ground;
   const std::string bytes = pattern(100'000);
   ok(ground.once->put("own", bytes));
   ground.damage("GetObject", 1);
@@ -59,7 +60,7 @@ TEST_CASE("an object whose bytes were changed on the way is fetched again") {
 }
 
 TEST_CASE("nothing is handed on of a damaged object that never comes right") {
-  Ground ground;
+  ChecksumGround ground;
   ok(ground.once->put("own", pattern(1 << 20)));
   ground.damage("GetObject", -1);
   const Result<Fetched> fetched = ground.again->get("own");
@@ -67,7 +68,7 @@ TEST_CASE("nothing is handed on of a damaged object that never comes right") {
 }
 
 TEST_CASE("without verification bytes are handed on as they come") {
-  Ground ground(false);
+  ChecksumGround ground(false);
   const std::string bytes = pattern(100'000);
   ok(ground.once->put("own", bytes));
   ground.damage("GetObject", 1);
@@ -77,14 +78,14 @@ TEST_CASE("without verification bytes are handed on as they come") {
 }
 
 TEST_CASE("a larger object that was damaged is an error at its end") {
-  Ground ground;
+  ChecksumGround ground;
   ok(ground.once->put("large", pattern((1 << 20) + 1)));
   ground.damage("GetObject", 1);
   CHECK(outcome(ground.again->get("large")) == "corrupt");
 }
 
 TEST_CASE("what was changed on the way to the store is sent again") {
-  Ground ground;
+  ChecksumGround ground;
   const std::string bytes = pattern(100'000);
   ground.damage("PutObject", 2);
   ok(ground.again->put("k", bytes));
@@ -98,10 +99,10 @@ TEST_CASE("what was changed on the way to the store is sent again") {
 }
 
 TEST_CASE("parts are checked one by one, and their object as a whole") {
-  Ground ground;
-  const std::string first = pattern(part_size, 1);
+  ChecksumGround ground;
+  const std::string first = pattern(summed_part_size, 1);
   const std::string last = pattern(1'000, 2);
-  ok(ground.once->put("source", pattern(part_size, 3)));
+  ok(ground.once->put("source", pattern(summed_part_size, 3)));
   const std::string id = ok(ground.again->create_upload("k"));
   ground.damage("UploadPart", 1);
   std::vector<CompletedPart> parts{ok(ground.again->upload_part("k", id, 1, first))};
@@ -110,12 +111,12 @@ TEST_CASE("parts are checked one by one, and their object as a whole") {
                                                      .upload_id = id,
                                                      .number = 2,
                                                      .source = "source",
-                                                     .source_range = {0, part_size}})));
+                                                     .source_range = {0, summed_part_size}})));
   parts.push_back(ok(ground.again->upload_part("k", id, 3, last)));
 
   SECTION("whole") {
     ok(ground.again->complete({.key = "k", .upload_id = id, .parts = parts}));
-    CHECK(ground.server.object("test", "k") == first + pattern(part_size, 3) + last);
+    CHECK(ground.server.object("test", "k") == first + pattern(summed_part_size, 3) + last);
     // It is told the checksum of, so that it can be read with it.
     ground.damage("GetObject", 1);
     CHECK(outcome(ground.once->get("k")) == "corrupt");
@@ -136,7 +137,7 @@ TEST_CASE("parts are checked one by one, and their object as a whole") {
 }
 
 TEST_CASE("a server that refuses checksums gets none from then on") {
-  Ground ground;
+  ChecksumGround ground;
   ground.server.add_fault({.operation = "PutObject", .kind = "error:501:NotImplemented"});
   ground.server.add_fault(
       {.operation = "CreateMultipartUpload", .kind = "error:400:InvalidArgument"});
@@ -153,7 +154,7 @@ TEST_CASE("a server that refuses checksums gets none from then on") {
 }
 
 TEST_CASE("a refusal for another reason says nothing of checksums") {
-  Ground ground;
+  ChecksumGround ground;
   ground.server.add_fault(
       {.operation = "PutObject", .kind = "error:400:InvalidArgument", .times = 2});
   CHECK(outcome(ground.once->put("k", "bytes")) == "invalid_argument");

@@ -17,9 +17,9 @@ using RenameObject = StoreOptions::RenameObject;
 
 constexpr const char* directory_bucket = "fast--x-s3";
 
-struct Ground {
-  explicit Ground(std::string the_bucket = directory_bucket,
-                  RenameObject option = RenameObject::automatic, ServerOptions options = {})
+struct RenameGround {
+  explicit RenameGround(std::string the_bucket = directory_bucket,
+                        RenameObject option = RenameObject::automatic, ServerOptions options = {})
       : bucket(std::move(the_bucket)), server(with_bucket(std::move(options), bucket)) {
     auto created = S3Store::create({.bucket = bucket,
                                     .endpoint = server.endpoint(),
@@ -67,7 +67,7 @@ struct Ground {
 };
 
 TEST_CASE("a directory bucket's rename is tried once, then each is one request") {
-  Ground ground;
+  RenameGround ground;
   CHECK(ground.rename() == "ok");
   CHECK(ground.renamed());
   CHECK(ground.server.stats().requests["RenameObject"] == 2);
@@ -78,7 +78,7 @@ TEST_CASE("a directory bucket's rename is tried once, then each is one request")
 }
 
 TEST_CASE("renames that begin during the trial wait for it") {
-  Ground ground;
+  RenameGround ground;
   ground.server.add_fault({.operation = "HeadObject", .kind = "delay:100"});
   ok(ground.session->put("second", "2"));
   const ETag etag = ok(ground.session->put("third", "3")).etag;
@@ -99,18 +99,18 @@ TEST_CASE("renames that begin during the trial wait for it") {
 }
 
 TEST_CASE("other buckets are left alone, unless they shall be tried") {
-  Ground ground("test");
+  RenameGround ground("test");
   CHECK_FALSE(ground.s3->limits().renames);
   CHECK(ground.rename() == "not_supported");
   CHECK(ground.requests() == 0);
-  Ground off(directory_bucket, RenameObject::off);
+  RenameGround off(directory_bucket, RenameObject::off);
   CHECK_FALSE(off.s3->limits().renames);
   CHECK(off.rename() == "not_supported");
   CHECK(off.requests() == 0);
 }
 
 TEST_CASE("a server without RenameObject is asked once") {
-  Ground ground("test", RenameObject::on);
+  RenameGround ground("test", RenameObject::on);
   CHECK(ground.s3->limits().renames);
   CHECK(ground.rename() == "not_supported");
   CHECK(ground.untouched());
@@ -121,14 +121,14 @@ TEST_CASE("a server without RenameObject is asked once") {
 }
 
 TEST_CASE("a server that takes a rename for a PUT loses nothing") {
-  Ground ground("test", RenameObject::on, {.renames_are_puts = true});
+  RenameGround ground("test", RenameObject::on, {.renames_are_puts = true});
   CHECK(ground.rename() == "not_supported");
   CHECK(ground.untouched());
   CHECK_FALSE(ground.s3->limits().renames);
 }
 
 TEST_CASE("a trial without an answer says nothing") {
-  Ground ground;
+  RenameGround ground;
   ground.server.add_fault({.operation = "RenameObject", .kind = "error:503:SlowDown"});
   CHECK(ground.rename() == "not_supported");
   CHECK(ground.untouched());
@@ -137,7 +137,7 @@ TEST_CASE("a trial without an answer says nothing") {
 }
 
 TEST_CASE("what a server refuses later is copied from then on, or this once") {
-  Ground ground;
+  RenameGround ground;
   ok(ground.session->put("first", "1"));
   ok(ground.session->rename({.source = "first",
                              .target = "second",
@@ -156,7 +156,7 @@ TEST_CASE("what a server refuses later is copied from then on, or this once") {
 }
 
 TEST_CASE("a rename whose answer is lost is a success") {
-  Ground ground;
+  RenameGround ground;
   ok(ground.session->put("first", "1"));
   ok(ground.session->rename({.source = "first",
                              .target = "second",

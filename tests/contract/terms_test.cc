@@ -22,8 +22,8 @@ ServerOptions watched(ServerOptions options = {}) {
 }
 
 /// A store with such terms, on a server.
-struct Ground {
-  Ground(const TestServer& server, const BucketTermsOptions& options)
+struct TermsGround {
+  TermsGround(const TestServer& server, const BucketTermsOptions& options)
       : s3(S3Store::create({.bucket = "test",
                             .endpoint = server.endpoint(),
                             .region = "us-east-1",
@@ -70,14 +70,14 @@ class KeyFile {
 
 TEST_CASE("what is stored asks for encryption, where a policy demands it") {
   const TestServer server(watched({.required_of_writes = {{sse, "aws:kms"}}}));
-  Ground without(server, {});
+  TermsGround without(server, {});
   CHECK(outcome(without.session.put("whole", "bytes")) == "access_denied");
   CHECK(outcome(without.session.create_upload("parts")) == "access_denied");
 
-  Ground with(server, {.sse = "aws:kms",
-                       .sse_kms_key_id = "alias/a",
-                       .sse_kms_context = R"({"a":"b"})",
-                       .sse_bucket_key = true});
+  TermsGround with(server, {.sse = "aws:kms",
+                            .sse_kms_key_id = "alias/a",
+                            .sse_kms_context = R"({"a":"b"})",
+                            .sse_bucket_key = true});
   do_everything(with.session);
   for (const char* operation : {"PutObject", "CopyObject", "CreateMultipartUpload"}) {
     CAPTURE(operation);
@@ -98,13 +98,13 @@ TEST_CASE("what is stored asks for encryption, where a policy demands it") {
 TEST_CASE("objects that are encrypted with a key are read and copied with it, and by nobody else") {
   const TestServer server(watched());
   const KeyFile key('k');
-  Ground with(server, {.sse_c_key_file = key.path()});
+  TermsGround with(server, {.sse_c_key_file = key.path()});
   do_everything(with.session);
   CHECK(server.last_headers("HeadObject").contains(sse + "-customer-key"));
   CHECK(server.last_headers("CompleteMultipartUpload").contains(sse + "-customer-key"));
   CHECK_FALSE(server.last_headers("ListObjectsV2").contains(sse + "-customer-key"));
 
-  Ground without(server, {});
+  TermsGround without(server, {});
   const Result<Fetched> refused = without.session.get("whole");
   CHECK(outcome(refused) == "access_denied");
   CHECK(refused.error().message().find("(mount with --sse-c-key-file and its key)") !=
@@ -113,7 +113,7 @@ TEST_CASE("objects that are encrypted with a key are read and copied with it, an
   CHECK(outcome(without.session.copy({.source = "whole", .target = "stolen"})) == "access_denied");
 
   const KeyFile other_key('o');
-  Ground other(server, {.sse_c_key_file = other_key.path()});
+  TermsGround other(server, {.sse_c_key_file = other_key.path()});
   CHECK(outcome(other.session.get("whole")) == "access_denied");
 
   ok(without.session.put("plain", "bytes"));
@@ -139,7 +139,7 @@ TEST_CASE("an ETag that is no MD5 proves nothing of a write whose answer was los
   // Asked for, or the bucket's own doing, which answers show.
   const bool asked = GENERATE(true, false);
   TestServer server(watched({.default_encryption = asked ? "" : "aws:kms"}));
-  Ground ground(server, {.sse = asked ? "aws:kms" : ""});
+  TermsGround ground(server, {.sse = asked ? "aws:kms" : ""});
   Session& store = ground.session;
   const ETag first = ok(store.put("object", "first")).etag;
   server.reset_stats();
@@ -160,7 +160,7 @@ TEST_CASE("an ETag that is no MD5 proves nothing of a write whose answer was los
 
 TEST_CASE("every request names the owner that it expects, and another one's bucket is not used") {
   const TestServer server(watched({.requester_pays = true}));
-  Ground ground(server, {.expected_owner = "111122223333", .requester_pays = true});
+  TermsGround ground(server, {.expected_owner = "111122223333", .requester_pays = true});
   do_everything(ground.session);
   CHECK(ground.session.keys().size() == 4);
   const std::string left = ok(ground.session.create_upload("left"));
@@ -177,20 +177,20 @@ TEST_CASE("every request names the owner that it expects, and another one's buck
     CHECK(headers.contains("x-amz-source-expected-bucket-owner") == copies);
   }
 
-  Ground stranger(server, {.expected_owner = "444455556666", .requester_pays = true});
+  TermsGround stranger(server, {.expected_owner = "444455556666", .requester_pays = true});
   const auto refused = stranger.session.put("whole", "bytes");
   CHECK(outcome(refused) == "access_denied");
   CHECK(refused.error().message().find("(or the bucket's owner is not 444455556666") !=
         std::string_view::npos);
-  Ground free_rider(server, {.expected_owner = "111122223333"});
+  TermsGround free_rider(server, {.expected_owner = "111122223333"});
   CHECK(outcome(free_rider.session.get("parts")) == "access_denied");
 }
 
 TEST_CASE("what is stored gets an ACL and tags, and an object keeps its own tags") {
   const TestServer server(
       watched({.required_of_writes = {{"x-amz-acl", "bucket-owner-full-control"}}}));
-  Ground without(server, {.acl = "bucket-owner-full-control"});
-  Ground with(server, {.acl = "bucket-owner-full-control", .tags = "team=a"});
+  TermsGround without(server, {.acl = "bucket-owner-full-control"});
+  TermsGround with(server, {.acl = "bucket-owner-full-control", .tags = "team=a"});
   do_everything(with.session);
   for (const char* operation : {"PutObject", "CopyObject", "CreateMultipartUpload"}) {
     CAPTURE(operation);

@@ -38,8 +38,8 @@ void write_and_sync(const std::filesystem::path& path, const std::string& bytes)
 }
 
 /// Nothing can be stored under the key until the faults are cleared.
-void refuse(TestServer& server, const std::string& key,
-            const std::string& kind = "error:403:AccessDenied") {
+void refuse_writes(TestServer& server, const std::string& key,
+                   const std::string& kind = "error:403:AccessDenied") {
   for (const char* operation : {"PutObject", "CreateMultipartUpload"})
     server.add_fault({.operation = operation, .key = key, .kind = kind, .times = -1});
 }
@@ -66,7 +66,7 @@ TEST_CASE("an upload that fails keeps the bytes, and they arrive when the reason
   TestServer server;
   server.put_object("test", "f", "old");
   Mounted mount(server, write_back());
-  refuse(server, "f", kind);
+  refuse_writes(server, "f", kind);
   const std::string bytes = random_bytes(size, 4);
   write_file(mount.path("f"), bytes);
   REQUIRE(eventually([&] {
@@ -169,7 +169,7 @@ TEST_CASE("rename over a file that is pending itself") {
   if (sending) {
     server.add_fault({.operation = "PutObject", .key = "f", .kind = "delay:700", .times = 1});
   } else {
-    refuse(server, "f");
+    refuse_writes(server, "f");
   }
   write_file(mount.path("f"), first);
   if (sending) REQUIRE(eventually([&] { return server.stats().requests["PutObject"] > 0; }));
@@ -281,7 +281,7 @@ TEST_CASE("a file that is synced and written on: the bucket gets what was synced
 TEST_CASE("O_EXCL, modes and times of what is pending") {
   TestServer server;
   Mounted mount(server, write_back());
-  refuse(server, "f");
+  refuse_writes(server, "f");
   write_file(mount.path("f"), "bytes");
   CHECK(open(mount.path("f").c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644) == -1);
   CHECK(errno == EEXIST);

@@ -154,7 +154,9 @@ std::string list_document(const Request& request, const ListQuery& query,
   return xml + "</ListBucketResult>";
 }
 
-Response invalid(const std::string& what) { return error_response(400, "InvalidArgument", what); }
+Response invalid_argument(const std::string& what) {
+  return error_response(400, "InvalidArgument", what);
+}
 
 }  // namespace
 
@@ -163,17 +165,17 @@ Response list_objects(const OperationContext& context, const Request& request) {
                   .delimiter = request.query_value("delimiter")};
   query.url_encoding = request.query_value("encoding-type") == "url";
   if (request.has_query("encoding-type") && !query.url_encoding)
-    return invalid("Invalid Encoding Method");
+    return invalid_argument("Invalid Encoding Method");
   if (request.has_query("max-keys")) {
     const std::optional<uint64_t> max_keys = parse_number(request.query_value("max-keys"));
-    if (!max_keys) return invalid("max-keys is not an integer");
+    if (!max_keys) return invalid_argument("max-keys is not an integer");
     query.max_keys = std::min(*max_keys, most_keys);
   }
   if (request.operation == "ListObjectsV2") {
     query.after = request.query_value("start-after");
     if (request.has_query("continuation-token") &&
         !decode_token(request.query_value("continuation-token"), query)) {
-      return invalid("The continuation token provided is incorrect");
+      return invalid_argument("The continuation token provided is incorrect");
     }
   } else {
     query.after = request.query_value("marker");

@@ -8,10 +8,10 @@
 namespace penstock::test {
 namespace {
 
-std::string code(const RawReply& reply) { return xml_text(reply.body, "Code"); }
+std::string code_of(const RawReply& reply) { return xml_text(reply.body, "Code"); }
 
-struct Fixture {
-  explicit Fixture(ServerOptions options = {})
+struct ObjectsServer {
+  explicit ObjectsServer(ServerOptions options = {})
       : server(std::move(options)), client(server.port()) {}
 
   RawReply get(const std::string& key, std::map<std::string, std::string> headers = {}) {
@@ -32,7 +32,7 @@ const std::string other_etag = "\"0123456789abcdef0123456789abcdef\"";
 }  // namespace
 
 TEST_CASE("what was put can be got, whole and in ranges", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   const RawReply stored =
       f.put("a/b c", "hello world", {{"x-amz-meta-mode", "33188"}, {"content-type", "text/x"}});
   REQUIRE(stored.status == 200);
@@ -61,16 +61,16 @@ TEST_CASE("what was put can be got, whole and in ranges", "[server]") {
 }
 
 TEST_CASE("missing things are told apart", "[server]") {
-  Fixture f;
-  CHECK(code(f.get("none")) == "NoSuchKey");
-  CHECK(code(f.client.send({.path = "/nobucket/key"})) == "NoSuchBucket");
+  ObjectsServer f;
+  CHECK(code_of(f.get("none")) == "NoSuchKey");
+  CHECK(code_of(f.client.send({.path = "/nobucket/key"})) == "NoSuchBucket");
   CHECK(f.client.send({.method = "HEAD", .path = "/nobucket"}).status == 404);
   CHECK(f.client.send({.method = "HEAD", .path = "/test"}).status == 200);
   CHECK(f.client.send({.method = "DELETE", .path = "/test/none"}).status == 204);
 }
 
 TEST_CASE("conditions on reads and writes", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   const std::string etag = f.put("k", "one").headers.at("etag");
   CHECK(f.get("k", {{"if-match", etag}}).status == 200);
   CHECK(f.get("k", {{"if-match", other_etag}}).status == 412);
@@ -85,7 +85,7 @@ TEST_CASE("conditions on reads and writes", "[server]") {
 }
 
 TEST_CASE("a wrong checksum is refused and nothing stored", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   const std::string body = "some bytes";
   const auto sum = [&](DigestKind kind) { return base64(digest(kind, body)); };
   CHECK(f.put("a", body, {{"content-md5", sum(DigestKind::md5)}}).status == 200);
@@ -94,20 +94,20 @@ TEST_CASE("a wrong checksum is refused and nothing stored", "[server]") {
   const RawReply head = f.client.send(
       {.method = "HEAD", .path = "/test/b", .headers = {{"x-amz-checksum-mode", "ENABLED"}}});
   CHECK(head.headers.at("x-amz-checksum-crc32c") == sum(DigestKind::crc32c));
-  CHECK(code(f.put("d", body + "!", {{"content-md5", sum(DigestKind::md5)}})) == "BadDigest");
-  CHECK(code(f.put("d", body + "!", {{"x-amz-checksum-crc32c", sum(DigestKind::crc32c)}})) ==
+  CHECK(code_of(f.put("d", body + "!", {{"content-md5", sum(DigestKind::md5)}})) == "BadDigest");
+  CHECK(code_of(f.put("d", body + "!", {{"x-amz-checksum-crc32c", sum(DigestKind::crc32c)}})) ==
         "BadDigest");
-  CHECK(code(f.put("d", body + "!", {{"x-amz-checksum-crc64nvme", sum(DigestKind::crc64nvme)}})) ==
-        "BadDigest");
+  CHECK(code_of(f.put("d", body + "!",
+                      {{"x-amz-checksum-crc64nvme", sum(DigestKind::crc64nvme)}})) == "BadDigest");
   const RawReply wrong_hash = f.client.send(
       {.method = "PUT", .path = "/test/d", .payload_hash = hex(digest(DigestKind::sha256, "x"))},
       body);
-  CHECK(code(wrong_hash) == "XAmzContentSHA256Mismatch");
+  CHECK(code_of(wrong_hash) == "XAmzContentSHA256Mismatch");
   CHECK_FALSE(f.server.object("test", "d"));
 }
 
 TEST_CASE("bodies of many blocks arrive whole", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   const std::string body = synthetic_bytes("any", 0, (size_t{3} << 20) + 12345);
   const RawReply stored =
       f.put("big", body, {{"x-amz-checksum-crc32c", base64(digest(DigestKind::crc32c, body))}});
@@ -118,7 +118,7 @@ TEST_CASE("bodies of many blocks arrive whole", "[server]") {
 }
 
 TEST_CASE("synthetic objects are the same bytes however they are read", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   f.server.put_synthetic("test", "s", uint64_t{1} << 40);
   const uint64_t offset = (uint64_t{1} << 39) + 4321;
   const RawReply got = f.get(
@@ -129,7 +129,7 @@ TEST_CASE("synthetic objects are the same bytes however they are read", "[server
 }
 
 TEST_CASE("discarded bodies keep their size", "[server]") {
-  Fixture f({.discard_bodies = true});
+  ObjectsServer f({.discard_bodies = true});
   CHECK(f.put("big", std::string(2 << 20, 'x')).status == 200);
   CHECK(f.put("small", "kept").status == 200);
   CHECK(f.get("big").body == std::string(2 << 20, '\0'));
@@ -137,7 +137,7 @@ TEST_CASE("discarded bodies keep their size", "[server]") {
 }
 
 TEST_CASE("copies", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   const std::string etag = f.put("src/a+b", "bytes", {{"x-amz-meta-uid", "1"}}).headers.at("etag");
   const auto copy = [&](std::map<std::string, std::string> headers) {
     headers["x-amz-copy-source"] = "/test/src/a%2Bb";
@@ -156,7 +156,7 @@ TEST_CASE("copies", "[server]") {
 }
 
 TEST_CASE("DeleteObjects needs a checksum and tells what it did", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   f.server.put_object("test", "a&b", "1");
   const std::string body =
       "<Delete><Object><Key>a&amp;b</Key></Object><Object><Key>none</Key></Object></Delete>";
@@ -169,11 +169,11 @@ TEST_CASE("DeleteObjects needs a checksum and tells what it did", "[server]") {
   CHECK(f.server.keys("test").empty());
   const std::string odd = "<Delete><Object><Key>a&#x1;</Key></Object></Delete>";
   request.headers["content-md5"] = base64(digest(DigestKind::md5, odd));
-  CHECK(code(f.client.send(request, odd)) == "MalformedXML");
+  CHECK(code_of(f.client.send(request, odd)) == "MalformedXML");
 }
 
 TEST_CASE("tags come with an object, are copied with it, and can be read and set", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   f.put("k", "x", {{"x-amz-tagging", "a=b%20c&d="}, {"x-amz-website-redirect-location", "/there"}});
   const auto head = [&](const std::string& key) {
     return f.client.send({.method = "HEAD", .path = "/test/" + key}).headers;
@@ -203,29 +203,29 @@ TEST_CASE("tags come with an object, are copied with it, and can be read and set
 }
 
 TEST_CASE("requests that would mean something else are refused", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   CHECK(f.client.send({.method = "PUT", .path = "/test/k", .query = {{"acl", ""}}}, "x").status ==
         501);
   CHECK(f.put("k", "x", {{"content-encoding", "aws-chunked"}}).status == 501);
-  CHECK(code(f.put(std::string(1025, 'k'), "x")) == "KeyTooLongError");
-  CHECK(code(f.get("\xFF")) == "InvalidURI");
-  CHECK(code(f.put("k", "x", {{"x-amz-meta-a", std::string(2048, 'm')}})) == "MetadataTooLarge");
+  CHECK(code_of(f.put(std::string(1025, 'k'), "x")) == "KeyTooLongError");
+  CHECK(code_of(f.get("\xFF")) == "InvalidURI");
+  CHECK(code_of(f.put("k", "x", {{"x-amz-meta-a", std::string(2048, 'm')}})) == "MetadataTooLarge");
   f.client.credentials.secret_key = "wrong";
-  CHECK(code(f.get("k")) == "SignatureDoesNotMatch");
+  CHECK(code_of(f.get("k")) == "SignatureDoesNotMatch");
   CHECK(f.server.stats().bad_signatures == 1);
   CHECK(f.server.keys("test").empty());
 }
 
 TEST_CASE("the bucket may be in the host name", "[server]") {
-  Fixture f;
+  ObjectsServer f;
   f.server.put_object("test", "dir/k", "1");
   CHECK(f.client.send({.path = "/dir/k", .headers = {{"host", "test.localhost:80"}}}).body == "1");
 }
 
 TEST_CASE("archived objects are refused until they are restored, and again afterwards",
           "[server]") {
-  Fixture f({.restore_time = std::chrono::milliseconds(300),
-             .restored_day = std::chrono::milliseconds(400)});
+  ObjectsServer f({.restore_time = std::chrono::milliseconds(300),
+                   .restored_day = std::chrono::milliseconds(400)});
   const auto restore = [&](const std::string& key, const std::string& what) {
     return f.client.send({.method = "POST", .path = "/test/" + key, .query = {{"restore", ""}}},
                          "<RestoreRequest>" + what + "</RestoreRequest>");
@@ -242,11 +242,11 @@ TEST_CASE("archived objects are refused until they are restored, and again after
   };
   f.put("cold", "frozen", {{"x-amz-storage-class", "GLACIER"}});
   CHECK(f.get("cold").status == 403);
-  CHECK(code(f.get("cold")) == "InvalidObjectState");
-  CHECK(code(restore("cold", "")) == "MalformedXML");
+  CHECK(code_of(f.get("cold")) == "InvalidObjectState");
+  CHECK(code_of(restore("cold", "")) == "MalformedXML");
   CHECK(listed().find("<RestoreStatus>") == std::string::npos);
   CHECK(restore("cold", "<Days>1</Days>").status == 202);
-  CHECK(code(restore("cold", "<Days>1</Days>")) == "RestoreAlreadyInProgress");
+  CHECK(code_of(restore("cold", "<Days>1</Days>")) == "RestoreAlreadyInProgress");
   CHECK(head("cold").at("x-amz-restore") == "ongoing-request=\"true\"");
   CHECK(listed().find("<IsRestoreInProgress>true<") != std::string::npos);
   while (f.get("cold").status != 200) {
@@ -261,12 +261,12 @@ TEST_CASE("archived objects are refused until they are restored, and again after
   f.server.set_storage_class("test", "cold", "INTELLIGENT_TIERING", "ARCHIVE_ACCESS");
   CHECK(head("cold").at("x-amz-archive-status") == "ARCHIVE_ACCESS");
   CHECK(f.get("cold").body.find("<AccessTier>ARCHIVE_ACCESS<") != std::string::npos);
-  CHECK(code(restore("cold", "<Days>1</Days>")) == "MalformedXML");
+  CHECK(code_of(restore("cold", "<Days>1</Days>")) == "MalformedXML");
   CHECK(restore("cold", "").status == 202);
   while (f.get("cold").status != 200) {
   }
   CHECK(head("cold").count("x-amz-archive-status") == 0);
-  CHECK(code(restore("cold", "")) == "ObjectAlreadyInActiveTierError");
+  CHECK(code_of(restore("cold", "")) == "ObjectAlreadyInActiveTierError");
 }
 
 }  // namespace penstock::test

@@ -2,13 +2,12 @@
 #include <fmt/format.h>
 
 #include "app/metrics/metric_table.h"
+#include "base/wall_clock.h"
 
 namespace penstock {
 namespace {
 
 using Type = prometheus::MetricType;
-
-constexpr double ns_per_second = 1e9;
 
 std::string_view name_of(Type type) {
   switch (type) {

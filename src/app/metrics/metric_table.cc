@@ -20,8 +20,6 @@ using Type = prometheus::MetricType;
 using Source = const MetricSource&;
 using Samples = MetricSamples&;
 
-constexpr double ns_per_second = 1e9;
-
 uint64_t in_flight(Source source) {
   uint64_t begun = 0;
   uint64_t ended = 0;

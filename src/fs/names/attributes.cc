@@ -16,8 +16,6 @@
 namespace penstock {
 namespace {
 
-constexpr int64_t ns_per_second = 1'000'000'000;
-
 template <typename T>
 std::optional<T> parse_number(std::string_view text, int base = 10) {
   T value{};

@@ -10,12 +10,12 @@
 namespace penstock::test {
 namespace {
 
-using Mode = MetadataOptions::Freshness;
+using Freshness = MetadataOptions::Freshness;
 using Operations = std::vector<std::string>;
 
 /// Mounts of one bucket on one machine, one after the other, with a disk cache.
 struct CachingNode {
-  explicit CachingNode(MemoryStore& the_bucket, Mode the_mode = Mode::close_to_open)
+  explicit CachingNode(MemoryStore& the_bucket, Freshness the_mode = Freshness::close_to_open)
       : bucket(the_bucket), mode(the_mode) {
     cache = DiskCache::open(
         {.directory = dir.path(), .size_limit = {.bytes = 1ULL << 30}, .min_free = {.bytes = 1}},
@@ -98,7 +98,7 @@ struct CachingNode {
   }
 
   MemoryStore& bucket;
-  const Mode mode;
+  const Freshness mode;
   const TempDir dir;
   const std::shared_ptr<ManualScheduler> disk = std::make_shared<ManualScheduler>();
   std::unique_ptr<DiskCache> cache;
@@ -106,7 +106,7 @@ struct CachingNode {
 };
 
 TEST_CASE("an open of what is not cached asks by the GET of its bytes, and by nothing else") {
-  const Mode mode = GENERATE(Mode::close_to_open, Mode::adaptive);
+  const Freshness mode = GENERATE(Freshness::close_to_open, Freshness::adaptive);
   const uint64_t size = GENERATE(1000ULL, 20ULL << 20);
   CAPTURE(size);
   MemoryStore bucket;
@@ -196,7 +196,7 @@ TEST_CASE("within its time, an open of what is cached asks for nothing") {
   MemoryStore bucket;
   bucket.turn_clock(-old);
   bucket.set("f", "bytes");
-  CachingNode node(bucket, Mode::adaptive);
+  CachingNode node(bucket, Freshness::adaptive);
   node.mount();
   CHECK(node.cat("f") == "bytes");
   node.mount();

@@ -6,14 +6,14 @@
 namespace penstock::test {
 namespace {
 
-using Mode = MetadataOptions::Attributes;
+using Rule = MetadataOptions::Attributes;
 
 constexpr const char* root_key = ".penstock/root";
 
 /// A mount of a bucket that others may mount too.
-struct Node : World {
-  explicit Node(MemoryStore& bucket, std::string prefix = "", Mode mode = Mode::automatic,
-                MountIdentity identity = {})
+struct RootNode : World {
+  explicit RootNode(MemoryStore& bucket, std::string prefix = "", Rule mode = Rule::automatic,
+                    MountIdentity identity = {})
       : World({.attributes = mode, .ttl = milliseconds(10'000)}, std::move(prefix),
               std::move(identity), &bucket) {}
 
@@ -43,14 +43,14 @@ struct Node : World {
   }
 };
 
-void fill(MemoryStore& bucket, const std::string& prefix = "") {
+void fill_bucket(MemoryStore& bucket, const std::string& prefix = "") {
   for (int i = 0; i < 50; ++i) bucket.set(prefix + "file" + std::to_string(100 + i), "x");
 }
 
 TEST_CASE("a bucket's root keeps its attributes") {
   MemoryStore bucket;
   {
-    Node node(bucket);
+    RootNode node(bucket);
     CHECK(node.root().mode == 0755);
     REQUIRE(node.set({.mode = 01777, .uid = 7}));
     REQUIRE(node.run<void>([&](Done<void> done) {
@@ -59,7 +59,7 @@ TEST_CASE("a bucket's root keeps its attributes") {
     CHECK(bucket.keys() == std::vector<std::string>{root_key});
     CHECK(node.list(root_inode).empty());
   }
-  Node next(bucket);
+  RootNode next(bucket);
   CHECK(next.root().mode == 01777);
   CHECK(next.root().uid == 7);
   CHECK(next.run<std::string>([&](Done<std::string> done) {
@@ -68,7 +68,7 @@ TEST_CASE("a bucket's root keeps its attributes") {
             .value() == "text");
   REQUIRE(next.set({.gid = 8}));
   CHECK(next.root().uid == 7);
-  Node third(bucket);
+  RootNode third(bucket);
   CHECK(third.root().mode == 01777);
   CHECK(third.root().gid == 8);
 }
@@ -76,25 +76,25 @@ TEST_CASE("a bucket's root keeps its attributes") {
 TEST_CASE("the root of a prefix keeps its attributes in its marker") {
   MemoryStore bucket;
   {
-    Node node(bucket, "p/");
+    RootNode node(bucket, "p/");
     REQUIRE(node.set({.mode = 0700}));
     CHECK(bucket.keys() == std::vector<std::string>{"p/"});
   }
-  Node next(bucket, "p/");
+  RootNode next(bucket, "p/");
   CHECK(next.root().mode == 0700);
 }
 
 TEST_CASE("a lone link in a root is a link for the next mount") {
   MemoryStore bucket;
   const std::string prefix = GENERATE("", "p/");
-  fill(bucket, prefix);
+  fill_bucket(bucket, prefix);
   {
-    Node node(bucket, prefix);
+    RootNode node(bucket, prefix);
     CHECK(node.list(root_inode).size() == 50);
     REQUIRE(node.link("file120-link"));
   }
   CHECK(bucket.info(prefix.empty() ? root_key : prefix));
-  Node next(bucket, prefix);
+  RootNode next(bucket, prefix);
   CHECK(next.list(root_inode).size() == 51);
   CHECK(next.type_of("file120-link") == FileType::symlink);
   CHECK(next.type_of("file120") == FileType::file);
@@ -102,11 +102,11 @@ TEST_CASE("a lone link in a root is a link for the next mount") {
 
 TEST_CASE("a mount that lives sees what another has made in the root with its next listing") {
   MemoryStore bucket;
-  fill(bucket);
-  Node one(bucket);
+  fill_bucket(bucket);
+  RootNode one(bucket);
   CHECK(one.list(root_inode).size() == 50);
   CHECK(one.root().mode == 0755);
-  Node other(bucket);
+  RootNode other(bucket);
   REQUIRE(other.link("file120-link"));
   bucket.turn_clock(std::chrono::seconds(2));
   REQUIRE(other.set({.mode = 0711}));
@@ -118,25 +118,25 @@ TEST_CASE("a mount that lives sees what another has made in the root with its ne
 
 TEST_CASE("what a root keeps costs one request, and none without attributes") {
   MemoryStore bucket;
-  Node node(bucket);
+  RootNode node(bucket);
   for (int i = 0; i < 10; ++i) CHECK(node.root().mode == 0755);
   CHECK(bucket.count("Head") == 1);
   CHECK(bucket.count("") == 1);
   bucket.clear_requests();
-  Node without(bucket, "", Mode::none);
+  RootNode without(bucket, "", Rule::none);
   for (int i = 0; i < 10; ++i) CHECK(without.root().mode == 0755);
   CHECK(bucket.count("") == 0);
   // What is there is not lost to a change, all the same.
   REQUIRE(node.set({.mode = 0700}));
   REQUIRE(without.set({.uid = 7}));
-  Node next(bucket);
+  RootNode next(bucket);
   CHECK(next.root().mode == 0700);
   CHECK(next.root().uid == 7);
 }
 
 TEST_CASE("a root whose marker may not be read has the mount's attributes") {
   MemoryStore bucket;
-  Node node(bucket);
+  RootNode node(bucket);
   node.store.add(
       {.operation = "Head", .key = root_key, .times = 100, .error = Error(Code::access_denied)});
   CHECK(node.root().mode == 0755);
@@ -146,7 +146,7 @@ TEST_CASE("a root whose marker may not be read has the mount's attributes") {
 
 TEST_CASE("a time that names in the root have moved is not taken back by its marker") {
   MemoryStore bucket;
-  Node node(bucket);
+  RootNode node(bucket);
   REQUIRE(node.set({.mtime_ns = 1'000'000'000}));
   CHECK(node.list(root_inode).empty());
   CHECK(node.root().mtime_ns == 1'000'000'000);
@@ -163,13 +163,13 @@ TEST_CASE("a time that names in the root have moved is not taken back by its mar
 TEST_CASE("who clears up behind dead mounts leaves the root's marker") {
   MemoryStore bucket;
   {
-    Node node(bucket);
+    RootNode node(bucket);
     REQUIRE(node.set({.mode = 0700}));
   }
   bucket.set(".penstock/mounts/dead", "");
   bucket.set(".penstock/trials/1234-from", "?");
   bucket.turn_clock(std::chrono::hours(1));
-  Node next(bucket, "", Mode::automatic, {.id = "next"});
+  RootNode next(bucket, "", Rule::automatic, {.id = "next"});
   next.file_system->recover();
   for (int i = 0; i < 200; ++i) next.scheduler.advance(milliseconds(1));
   CHECK(bucket.keys() == std::vector<std::string>{root_key});

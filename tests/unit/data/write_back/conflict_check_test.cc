@@ -8,7 +8,7 @@ namespace penstock::test {
 namespace {
 
 using Finding = ConflictCheck::Finding;
-using Kind = Finding::Kind;
+using FindingKind = Finding::Kind;
 
 Metadata marked(const std::string& mark) { return {{std::string(writer_mark), mark}}; }
 
@@ -38,7 +38,7 @@ TEST_CASE("an object with the file's mark is its own, whatever its bytes are") {
   fixture.memory.set("k", "of an earlier promise", marked("m"));
   const auto finding = fixture.check(fixture.promise_of("of this one"));
   REQUIRE(finding);
-  CHECK(finding->kind == Kind::ours);
+  CHECK(finding->kind == FindingKind::ours);
   CHECK(finding->object.key == "k");
   CHECK(finding->object.etag == fixture.memory.info("k")->etag);
   CHECK(fixture.memory.count("Get") == 0);
@@ -52,17 +52,17 @@ TEST_CASE("an object without the file's mark is told by its bytes") {
     fixture.memory.set("k", bytes, marked("another"));
     const auto finding = fixture.check(promised);
     REQUIRE(finding);
-    CHECK(finding->kind == Kind::same);
+    CHECK(finding->kind == FindingKind::same);
     CHECK(finding->object.etag == fixture.memory.info("k")->etag);
   }
   SECTION("of which the last differs") {
     bytes.back() ^= 1;
     fixture.memory.set("k", bytes);
-    CHECK(fixture.check(promised).value().kind == Kind::theirs);
+    CHECK(fixture.check(promised).value().kind == FindingKind::theirs);
   }
   SECTION("of which there are more: none is read") {
     fixture.memory.set("k", bytes + "x");
-    CHECK(fixture.check(promised).value().kind == Kind::theirs);
+    CHECK(fixture.check(promised).value().kind == FindingKind::theirs);
     CHECK(fixture.memory.count("Get") == 0);
   }
   SECTION("and is theirs where it changes meanwhile") {
@@ -75,7 +75,7 @@ TEST_CASE("an object without the file's mark is told by its bytes") {
     fixture.memory.set("k", pattern(bytes.size(), 2));
     fixture.store.release_all();
     fixture.run();
-    CHECK(finding->value().value().kind == Kind::theirs);
+    CHECK(finding->value().value().kind == FindingKind::theirs);
   }
 }
 
@@ -86,9 +86,9 @@ TEST_CASE("holes of a promise are zeros of the object") {
   contents.resize(20, 1);
   const PromisePtr promised = ConflictFixture::promise(contents);
   fixture.memory.set("k", "begin" + std::string(15, '\0'));
-  CHECK(fixture.check(promised).value().kind == Kind::same);
+  CHECK(fixture.check(promised).value().kind == FindingKind::same);
   fixture.memory.set("k", "begin" + std::string(14, '\0') + "x");
-  CHECK(fixture.check(promised).value().kind == Kind::theirs);
+  CHECK(fixture.check(promised).value().kind == FindingKind::theirs);
 }
 
 TEST_CASE("an edit of bytes that are gone is a conflict, also with an object of the same size") {
@@ -97,12 +97,12 @@ TEST_CASE("an edit of bytes that are gone is a conflict, also with an object of 
   contents.assign(0, fixture.piece("new"), 1);
   const PromisePtr promised = ConflictFixture::promise(contents);
   fixture.memory.set("k", "new4567890");
-  CHECK(fixture.check(promised).value().kind == Kind::theirs);
+  CHECK(fixture.check(promised).value().kind == FindingKind::theirs);
   CHECK(
       fixture.finish<void>([&](Done<void> done) { fixture.memory.remove("k", std::move(done)); }));
-  CHECK(fixture.check(promised).value().kind == Kind::theirs);
+  CHECK(fixture.check(promised).value().kind == FindingKind::theirs);
   // A whole new file can be stored where nothing is.
-  CHECK(fixture.check(fixture.promise_of("whole")).value().kind == Kind::gone);
+  CHECK(fixture.check(fixture.promise_of("whole")).value().kind == FindingKind::gone);
 }
 
 TEST_CASE("where the store does not answer, it is not known what is there") {
@@ -114,7 +114,7 @@ TEST_CASE("where the store does not answer, it is not known what is there") {
     CHECK(fixture.check(promised).code() == Code::unavailable);
     fixture.store.clear_faults();
   }
-  CHECK(fixture.check(promised).value().kind == Kind::same);
+  CHECK(fixture.check(promised).value().kind == FindingKind::same);
 }
 
 TEST_CASE("bytes that have no other place get a key of their own beside the one they were for") {

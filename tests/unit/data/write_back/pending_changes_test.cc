@@ -6,7 +6,7 @@
 namespace penstock::test {
 namespace {
 
-using Kind = Change::Kind;
+using ChangeKind = Change::Kind;
 
 /// The changes of one file, without the file around them.
 struct ChangesFixture : CoreFixture, LockedFile, PendingChanges::Listener {
@@ -28,7 +28,7 @@ struct ChangesFixture : CoreFixture, LockedFile, PendingChanges::Listener {
     return change({.offset = offset, .data = std::as_bytes(std::span(bytes))});
   }
   Result<uint64_t> append(std::string_view bytes) {
-    return change({.kind = Kind::append, .data = std::as_bytes(std::span(bytes))});
+    return change({.kind = ChangeKind::append, .data = std::as_bytes(std::span(bytes))});
   }
   Result<void> flush() {
     Result<void> result;
@@ -70,14 +70,14 @@ TEST_CASE("small writes in order go to the journal as one piece, when somebody h
 TEST_CASE("a truncation of an empty file to nothing is a change, and no other to its size is") {
   ChangesFixture fixture;
   fixture.contents.promise();
-  CHECK(fixture.change({.kind = Kind::extend, .offset = 0}));
+  CHECK(fixture.change({.kind = ChangeKind::extend, .offset = 0}));
   CHECK_FALSE(fixture.contents.changed());
-  CHECK(fixture.change({.kind = Kind::truncate, .offset = 0}));
+  CHECK(fixture.change({.kind = ChangeKind::truncate, .offset = 0}));
   CHECK(fixture.contents.changed());
   CHECK(fixture.write(0, "bytes"));
   CHECK(fixture.flush());
   fixture.contents.promise();
-  CHECK(fixture.change({.kind = Kind::truncate, .offset = 5}));
+  CHECK(fixture.change({.kind = ChangeKind::truncate, .offset = 5}));
   CHECK_FALSE(fixture.contents.changed());
 }
 
@@ -95,25 +95,25 @@ TEST_CASE("a write elsewhere, and a large one, send what was collected before th
 TEST_CASE("holes are told before they are made, and only where bytes are") {
   ChangesFixture fixture;
   CHECK(fixture.write(0, "0123456789"));
-  CHECK(fixture.change({.kind = Kind::punch, .offset = 2, .length = 3}));
+  CHECK(fixture.change({.kind = ChangeKind::punch, .offset = 2, .length = 3}));
   CHECK(fixture.changed == ChangesFixture::Ranges{{0, 10}, {2, 5}});
-  CHECK(fixture.change({.kind = Kind::punch, .offset = 2, .length = 3}));
-  CHECK(fixture.change({.kind = Kind::punch, .offset = 20, .length = 3}));
+  CHECK(fixture.change({.kind = ChangeKind::punch, .offset = 2, .length = 3}));
+  CHECK(fixture.change({.kind = ChangeKind::punch, .offset = 20, .length = 3}));
   CHECK(fixture.changed.size() == 2);
   CHECK(fixture.contents.size() == 10);
   SECTION("also behind the end, which makes the file grow") {
-    CHECK(fixture.change({.kind = Kind::zero, .offset = 8, .length = 7}));
+    CHECK(fixture.change({.kind = ChangeKind::zero, .offset = 8, .length = 7}));
     CHECK(fixture.contents.size() == 15);
     CHECK(fixture.changed.back() == std::pair<uint64_t, uint64_t>(8, 10));
     CHECK(fixture.contents.seek(5, true, true) == 8);
   }
   SECTION("and by a size: all behind the smaller one changes") {
-    CHECK(fixture.change({.kind = Kind::truncate, .offset = 4}));
+    CHECK(fixture.change({.kind = ChangeKind::truncate, .offset = 4}));
     CHECK(fixture.changed.back() == std::pair<uint64_t, uint64_t>(4, UINT64_MAX));
     CHECK(fixture.contents.size() == 4);
-    CHECK(fixture.change({.kind = Kind::extend, .offset = 2}));
+    CHECK(fixture.change({.kind = ChangeKind::extend, .offset = 2}));
     CHECK(fixture.contents.size() == 4);
-    CHECK(fixture.change({.kind = Kind::extend, .offset = 6}));
+    CHECK(fixture.change({.kind = ChangeKind::extend, .offset = 6}));
     CHECK(fixture.bytes() == std::string("01\0\0\0\0", 6));
   }
 }
@@ -121,7 +121,8 @@ TEST_CASE("holes are told before they are made, and only where bytes are") {
 TEST_CASE("a file takes no bytes beyond what an object may have, and none once it is given up") {
   ChangesFixture fixture;
   const uint64_t limit = fixture.store.limits().max_object_size;
-  CHECK(fixture.change({.kind = Kind::truncate, .offset = limit + 1}).code() == Code::too_large);
+  CHECK(fixture.change({.kind = ChangeKind::truncate, .offset = limit + 1}).code() ==
+        Code::too_large);
   CHECK(fixture.write(limit, "x").code() == Code::too_large);
   fixture.closed = true;
   CHECK(fixture.write(0, "x").code() == Code::cancelled);
@@ -132,10 +133,10 @@ TEST_CASE("changes that find no room wait for it in order, and keep their bytes"
   fixture.full(true);
   std::string large = pattern(WriteTail::direct_size);
   const auto first =
-      fixture.begin_change({.kind = Kind::append, .data = std::as_bytes(std::span(large))});
+      fixture.begin_change({.kind = ChangeKind::append, .data = std::as_bytes(std::span(large))});
   std::string later = "small";
   const auto second =
-      fixture.begin_change({.kind = Kind::append, .data = std::as_bytes(std::span(later))});
+      fixture.begin_change({.kind = ChangeKind::append, .data = std::as_bytes(std::span(later))});
   later = "other";
   large.assign(large.size(), 0);
   fixture.scheduler.advance(3 * RoomWait::interval);

@@ -7,7 +7,7 @@
 namespace penstock::test {
 namespace {
 
-using Kind = JournalRange::Kind;
+using RangeKind = JournalRange::Kind;
 
 TEST_CASE("a new file is changed from the start, an edit and a restored file are not") {
   CHECK(PendingContents(0, true).changed());
@@ -16,8 +16,8 @@ TEST_CASE("a new file is changed from the start, an edit and a restored file are
   CHECK(edit.size() == 10);
   CHECK(edit.map().only_base());
   const PendingContents restored(
-      {{.kind = Kind::hole, .offset = 0, .length = 5},
-       {.kind = Kind::piece, .offset = 5, .length = 5, .piece = piece_of(5)}});
+      {{.kind = RangeKind::hole, .offset = 0, .length = 5},
+       {.kind = RangeKind::piece, .offset = 5, .length = 5, .piece = piece_of(5)}});
   CHECK_FALSE(restored.changed());
   CHECK(restored.size() == 10);
   CHECK(restored.promised() == 1);
@@ -54,7 +54,7 @@ TEST_CASE("each change belongs to the generation that the next promise closes") 
   contents.settle(1);
   const auto ranges = contents.map().ranges({0, 4});
   REQUIRE(ranges.size() == 1);
-  CHECK(ranges[0].kind != Kind::base);
+  CHECK(ranges[0].kind != RangeKind::base);
   CHECK(contents.promise() == 2);
   contents.settle(2);
   CHECK(contents.map().only_base());
