@@ -253,13 +253,16 @@ void UploadRuns::describe(const RunPtr& run) {
 
 bool UploadRuns::meets_conflict(const Run& run, const Error& error) const {
   const bool refused = error.code() == Code::changed || error.code() == Code::already_exists;
-  return refused && run.begun && !run.conflict && !stopped();
+  return refused && run.begun && !run.looked && !stopped();
 }
 
 void UploadRuns::refused(const RunPtr& run, const Error& error) {
   rooms_.uploads->disown();
   std::shared_ptr<FileUpload> upload;
-  in_file([&](Deferred&) { upload = std::exchange(run->upload, nullptr); });
+  in_file([&](Deferred&) {
+    run->looked = true;
+    upload = std::exchange(run->upload, nullptr);
+  });
   if (upload != nullptr) upload->cancel();
   ConflictCheck::begin(
       core_, run->key, run->promise, error,
@@ -271,14 +274,13 @@ void UploadRuns::refused(const RunPtr& run, const Error& error) {
 void UploadRuns::found(const RunPtr& run, Result<ConflictCheck::Finding> finding,
                        const Error& refusal) {
   using Kind = ConflictCheck::Finding::Kind;
-  if (!finding) {
-    // Not settled: the next try comes here again.
-    in_file([&](Deferred&) { run->conflict = true; });
-    return end(run, finding.error());
-  }
+  // Not settled: the next try comes here again.
+  if (!finding) return end(run, finding.error());
   switch (finding->kind) {
     case Kind::ours:
-      return rebase(run, std::move(finding->object));
+      // A key that was made for this run has nothing that was promised earlier.
+      return run->conflict ? end(run, std::move(finding->object))
+                           : rebase(run, std::move(finding->object));
     case Kind::gone:
       return rebase(run, std::nullopt);
     case Kind::same:
@@ -296,7 +298,10 @@ void UploadRuns::rebase(const RunPtr& run, std::optional<ObjectInfo> ours) {
   core_.parts.log->info("'{}' {}", run->key,
                         ours ? "is in the bucket already, as it was promised earlier"
                              : "was deleted in the bucket: it is stored anew");
-  in_file([&](Deferred&) { rooms_.object.found(std::move(ours)); });
+  in_file([&](Deferred&) {
+    run->looked = false;
+    if (!run->conflict) rooms_.object.found(std::move(ours));
+  });
   core_.parts.scheduler.post(
       [this, keep = rooms_.file.keep(), run] { prepare(run, std::nullopt); });
 }
@@ -305,8 +310,10 @@ void UploadRuns::keep_both(const RunPtr& run, const Error& error) {
   const bool edit = run->promise->contents.needs_base();
   const std::string theirs = run->key;
   in_file([&](Deferred&) {
+    if (edit) return;
     run->conflict = true;
-    if (!edit) run->key = conflict_key(theirs);
+    run->looked = false;
+    run->key = conflict_key(theirs);
   });
   if (edit) {
     core_.parts.log->error(

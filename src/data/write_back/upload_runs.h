@@ -87,6 +87,7 @@ class UploadRuns final : public PendingChanges::Listener, public PromiseRecords:
     std::string key;
     bool begun = false;
     bool conflict = false;  ///< Goes to the conflict key.
+    bool looked = false;    ///< At what has the key, since the store has refused this.
     bool disowned = false;  ///< Its parts hold bytes that were written over since.
   };
   using RunPtr = std::shared_ptr<Run>;

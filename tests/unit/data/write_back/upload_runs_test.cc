@@ -200,6 +200,26 @@ TEST_CASE("an object of somebody else stays where it is, and ours goes beside it
   CHECK(fixture.stored(key) == "ours and longer");
 }
 
+TEST_CASE("an object beside somebody else's is known to be ours when the store refuses it again") {
+  RunsFixture fixture;
+  fixture.memory.set("k", "theirs");
+  fixture.write(0, "ours and longer");
+  fixture.promise();
+  // The object beside is made, and the answer lost: the second try meets the first one's object.
+  fixture.store.add({.operation = "Put",
+                     .nth = 2,
+                     .error = Error(Code::already_exists),
+                     .when = StoreFault::When::after});
+  const auto committed = fixture.commit();
+  REQUIRE(committed->has_value());
+  REQUIRE(*committed);
+  const std::string key = (*committed)->value().key;
+  CHECK(key.starts_with("k.conflict-"));
+  CHECK(fixture.object.key() == key);
+  CHECK(fixture.memory.keys() == std::vector<std::string>{"k", key});
+  CHECK(fixture.stored(key) == "ours and longer");
+}
+
 TEST_CASE("bytes that change under a run are not left to a later mount in its parts") {
   RunsFixture fixture;
   fixture.write(0, pattern(4 * part));
