@@ -73,14 +73,19 @@ void ObjectReaderImpl::begin(Done<bool> done) {
   });
 }
 
+std::optional<Result<bool>> ObjectReaderImpl::known_already() const {
+  if (closed_) return closed_error();
+  if (changed_) return *changed_;
+  if (!fetches_.all().empty()) return false;
+  return std::nullopt;
+}
+
 void ObjectReaderImpl::fetch_first(Done<bool> done) {
   Aftermath after;
   {
     Deferred known;
     const MutexLock lock(mutex_);
-    if (closed_) return known.answer(std::move(done), Result<bool>(closed_error()));
-    if (changed_) return known.answer(std::move(done), Result<bool>(*changed_));
-    if (!fetches_.all().empty()) return known.answer(std::move(done), Result<bool>(false));
+    if (auto already = known_already()) return known.answer(std::move(done), *std::move(already));
     // A cache that was slow to say what it has may turn out to have these bytes.
     asked_.store(false);
     auto answer = [this, done = std::move(done)](const Result<Slices>& slices) mutable {
@@ -122,9 +127,7 @@ void ObjectReaderImpl::fetch_for_cache(Done<bool> done) {
   {
     Deferred known;
     const MutexLock lock(mutex_);
-    if (closed_) return known.answer(std::move(done), Result<bool>(closed_error()));
-    if (changed_) return known.answer(std::move(done), Result<bool>(*changed_));
-    if (!fetches_.all().empty()) return known.answer(std::move(done), Result<bool>(false));
+    if (auto already = known_already()) return known.answer(std::move(done), *std::move(already));
     auto memory = core_->parts.budget.try_reserve(MemoryBudget::Use::read_ahead, version_.size);
     if (!memory) return known.answer(std::move(done), Result<bool>(Error(Code::no_space)));
     const ByteRange all{0, version_.size};

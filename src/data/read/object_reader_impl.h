@@ -80,6 +80,8 @@ class ObjectReaderImpl final : public ObjectReader,
   // Answering (object_reader_impl.cc).
   bool whole() const noexcept { return version_.size <= core_->options.whole_object_size; }
   bool arrived(ByteRange range) const REQUIRES(mutex_);
+  /// The answer to who wants to begin, where there is nothing to begin.
+  std::optional<Result<bool>> known_already() const REQUIRES(mutex_);
   void fetch_first(Done<bool> done) EXCLUDES(mutex_);
   void fetch_for_cache(Done<bool> done) EXCLUDES(mutex_);
   Slices collect(ByteRange range, Aftermath& after) REQUIRES(mutex_);
