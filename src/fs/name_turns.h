@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,7 +29,7 @@ class NameTurns {
   /// Runs the work after the pause, unless the file system has ended by then.
   using After = std::function<void(std::chrono::nanoseconds, Callback<void()>)>;
 
-  explicit NameTurns(After after) : state_(std::make_shared<State>()), after_(std::move(after)) {}
+  explicit NameTurns(After after) : after_(std::move(after)) {}
 
   /// `thread`: as in OpenFlags.
   void sent_back(const Place& place, uint64_t thread);
@@ -66,19 +65,15 @@ class NameTurns {
     std::vector<uint64_t> opening;  ///< Of these, those that have come, and are opening the file.
     std::vector<Callback<void()>> waiting;
   };
-  struct State {
-    Mutex mutex;
-    uint64_t last GUARDED_BY(mutex) = 0;
-    std::map<Place, Turn> turns GUARDED_BY(mutex);
-  };
 
   void forget_later(const Place& place, uint64_t number);
   void give_up_later(const Place& place, uint64_t number);
-  static std::vector<Callback<void()>> end(State& state, std::map<Place, Turn>::iterator turn)
-      REQUIRES(state.mutex);
+  std::vector<Callback<void()>> end(std::map<Place, Turn>::iterator turn) REQUIRES(mutex_);
 
-  const std::shared_ptr<State> state_;
   const After after_;
+  mutable Mutex mutex_;
+  uint64_t last_ GUARDED_BY(mutex_) = 0;
+  std::map<Place, Turn> turns_ GUARDED_BY(mutex_);
 };
 
 }  // namespace penstock
