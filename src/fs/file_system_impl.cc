@@ -6,18 +6,18 @@
 #include <utility>
 
 #include "base/memory_budget.h"
-#include "fs/attribute_loader.h"
-#include "fs/attribute_operations.h"
-#include "fs/committer.h"
-#include "fs/core.h"
-#include "fs/directory_loader.h"
-#include "fs/directory_reads.h"
-#include "fs/file_operations.h"
-#include "fs/known_files.h"
+#include "fs/changes/attribute_operations.h"
+#include "fs/changes/name_operations.h"
+#include "fs/files/committer.h"
+#include "fs/files/file_operations.h"
+#include "fs/lookups/attribute_loader.h"
+#include "fs/lookups/directory_loader.h"
+#include "fs/lookups/directory_reads.h"
+#include "fs/lookups/known_files.h"
+#include "fs/lookups/resolver.h"
 #include "fs/make_file_system.h"
-#include "fs/name_operations.h"
-#include "fs/recovery.h"
-#include "fs/resolver.h"
+#include "fs/moves/recovery.h"
+#include "fs/nodes/core.h"
 
 namespace penstock {
 namespace {

@@ -86,7 +86,7 @@ Result<Opened::Parts> open_directory(const StoreUrl& url, Scheduler& scheduler,
   return Opened::Parts{.store = std::make_unique<DirStore>(url.directory, scheduler, log)};
 }
 
-/// Below the hidden name (src/fs/own_names.h), where later mounts remove what is left.
+/// Below the hidden name (src/fs/names/own_names.h), where later mounts remove what is left.
 std::string trial_prefix(const StoreUrl& url) {
   std::random_device random;
   return fmt::format("{}.penstock/trials/{:08x}{:08x}", url.prefix, random(), random());

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "base/word.h"
-#include "fs/intent.h"
-#include "fs/key_names.h"
+#include "fs/moves/intent.h"
 #include "fs/names/attributes.h"
-#include "fs/utf8.h"
+#include "fs/names/key_names.h"
+#include "fs/names/utf8.h"
 #include "fuzz/parsers.h"
 #include "fuzz/target.h"
 #include "penstock/archive.h"

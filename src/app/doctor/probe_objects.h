@@ -12,7 +12,7 @@
 namespace penstock {
 
 /// What `penstock doctor` makes in a bucket, so that it is removed again. Its keys lie where the
-/// next mount removes what is left (src/fs/own_names.h). For one thread.
+/// next mount removes what is left (src/fs/names/own_names.h). For one thread.
 class ProbeObjects {
  public:
   /// `prefix` is that of the mount's keys. `store` must outlive it.

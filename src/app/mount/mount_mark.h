@@ -6,7 +6,7 @@
 
 #include "app/owned_fd.h"
 #include "base/log.h"
-#include "fs/mount_identity.h"
+#include "fs/nodes/mount_identity.h"
 
 namespace penstock {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/archived_reads.h"
+#include "fs/files/archived_reads.h"
 
 #include "data/upload_registry.h"
 #include "unit/fs/world.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/content_types.h"
+#include "fs/names/content_types.h"
 
 #include "support/catch.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/inode_record.h"
+#include "fs/nodes/inode_record.h"
 
 #include <random>
 #include <vector>
 
-#include "fs/tree.h"
+#include "fs/nodes/tree.h"
 #include "support/catch.h"
 #include "support/manual_scheduler.h"
 #include "support/memory_store.h"

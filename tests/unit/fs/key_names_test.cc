@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/key_names.h"
+#include "fs/names/key_names.h"
 
 #include "support/catch.h"
 

@@ -2,7 +2,7 @@
 // What a file system tells of the names it knows, to who fetches ahead.
 #include <fmt/format.h>
 
-#include "fs/known_files.h"
+#include "fs/lookups/known_files.h"
 #include "support/catch.h"
 #include "unit/fs/shared_world.h"
 

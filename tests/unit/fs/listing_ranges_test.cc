@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a listing is divided among walkers: every name comes, in few rounds and not many requests.
-#include "fs/listing_ranges.h"
+#include "fs/lookups/listing_ranges.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/lock_name.h"
+#include "fs/names/lock_name.h"
 
 #include "support/catch.h"
 

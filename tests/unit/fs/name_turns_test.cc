@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names that programs were sent back from, and those who wait for them.
-#include "fs/name_turns.h"
+#include "fs/nodes/name_turns.h"
 
 #include "support/catch.h"
 #include "support/manual_scheduler.h"

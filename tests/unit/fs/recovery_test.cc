@@ -2,7 +2,7 @@
 // Renames whose mount dies, and who ends them.
 #include <algorithm>
 
-#include "fs/intent.h"
+#include "fs/moves/intent.h"
 #include "support/catch.h"
 #include "unit/fs/world.h"
 

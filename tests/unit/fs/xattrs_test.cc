@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/xattrs.h"
+#include "fs/names/xattrs.h"
 
 #include <algorithm>
 

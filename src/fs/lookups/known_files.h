@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "data/epoch/known_files.h"
+#include "fs/nodes/core.h"
+
+namespace penstock {
+
+/// The objects that the tree has names of in a directory, or in those directly below it: those that
+/// can be read as they are, of a version that is known. Makes no inodes and asks nobody, and holds
+/// the tree for so many names at most.
+constexpr size_t most_names_looked_at = 4096;
+KnownFiles find_known_files(FsCore& core, const KnownFilesRequest& request)
+    EXCLUDES(core.tree.mutex);
+
+}  // namespace penstock
