@@ -27,17 +27,22 @@ CacheCore::CacheCore(const CacheOptions& options, std::string store_identity,
       log(std::move(the_log)),
       directory(disk, options.directory),
       health(options.directory, log),
-      evictor(disk, directory, ending,
-              [this](const Usage& freed) {
-                changed(-static_cast<int64_t>(freed.bytes), -static_cast<int64_t>(freed.files));
-                counters.evicted += freed.files;
-              }),
+      evictor(
+          disk, directory, ending,
+          [this](const std::string& name, int64_t last_use_ns, const Usage& freed) {
+            removed(name, last_use_ns, freed);
+          },
+          [this](int64_t oldest_use_ns) { rules.sampled(oldest_use_ns); }),
       space(disk, directory, options, scheduler, log,
-            [this](uint64_t wanted) { return evictor.evict(wanted); }),
+            [this](uint64_t wanted, int64_t idle_ns) {
+              return evictor.evict(wanted, idle_ns > 0 ? wall_clock() - idle_ns : INT64_MAX);
+            }),
+      wall_clock(std::move(platform.wall_clock)),
       sealer(disk, directory),
       questions(platform.questions ? platform.questions : scheduler,
                 platform.clock ? platform.clock : scheduler,
-                [this] { failed("waiting for an answer", -ETIMEDOUT); }) {}
+                [this] { failed("waiting for an answer", -ETIMEDOUT); }),
+      seen_(disk, directory) {}
 
 void CacheCore::ask(const std::shared_ptr<DiskQuestion>& question) {
   if (health.away(scheduler->now())) return question->decline();
@@ -96,6 +101,35 @@ void CacheCore::make_space_on_full_disk() {
   scheduler->post([core = shared_from_this(), pass = work.pass()] {
     if (core->ready() && core->evictor.evict(core->space.used().bytes / full_disk_share + 1) > 0)
       core->health.space_made();
+    core->making_space_ = false;
+  });
+}
+
+void CacheCore::removed(const std::string& name, int64_t last_use_ns, const Usage& freed) {
+  changed(-static_cast<int64_t>(freed.bytes), -static_cast<int64_t>(freed.files));
+  counters.evicted += freed.files;
+  // What cannot be noted is new when it is read again.
+  if (last_use_ns > 0) seen_.note(name, last_use_ns, space.size_limit());
+}
+
+CacheCore::Admission CacheCore::judge(const std::string& name, uint64_t size) {
+  const int64_t now = wall_clock();
+  const std::optional<int64_t> read = seen_.last_read_ns(name);
+  if (!read || *read > now) return {.admitted = true};
+  const int64_t interval = now - *read;
+  const int64_t idle_ns = rules.idle_for(interval, now);
+  if (idle_ns == 0 || space.has_spare(size)) return {.admitted = true, .idle_ns = idle_ns};
+  if (interval >= ReuseRules::same_use) seen_.note(name, now, space.size_limit());
+  make_idle_room(size, idle_ns);
+  ++counters.kept_out;
+  return {};
+}
+
+// The next ones come in: this one is not waited with.
+void CacheCore::make_idle_room(uint64_t bytes, int64_t idle_ns) {
+  if (making_space_.exchange(true)) return;
+  scheduler->post([core = shared_from_this(), bytes, idle_ns, pass = work.pass()] {
+    if (core->ready() && core->space.admit(bytes, idle_ns)) core->space.settle(bytes);
     core->making_space_ = false;
   });
 }

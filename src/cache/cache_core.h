@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,13 +13,16 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/scheduler.h"
+#include "base/wall_clock.h"
 #include "cache/cache_counters.h"
 #include "cache/cache_directory.h"
 #include "cache/cache_space.h"
 #include "cache/disk_health.h"
 #include "cache/disk_questions.h"
 #include "cache/eviction.h"
+#include "cache/reuse_rules.h"
 #include "cache/sealer.h"
+#include "cache/seen_file.h"
 #include "penstock/options.h"
 
 namespace penstock {
@@ -33,6 +37,8 @@ struct CachePlatform {
   /// that nobody waits for writes. Null: `scheduler` does both.
   std::shared_ptr<Scheduler> questions;
   std::shared_ptr<Scheduler> clock;  ///< Never blocks on a disk. Null: `scheduler`.
+  /// What last uses are told by: the time that `disk` gives files.
+  std::function<int64_t()> wall_clock = wall_clock_ns;
 };
 
 /// What a DiskCache and its files share. Files may outlive the cache; their background work ends
@@ -50,6 +56,13 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   void ask(const std::shared_ptr<DiskQuestion>& question) EXCLUDES(mutex_);
   /// Notes that a call failed with `error`, a negated errno.
   void failed(std::string_view doing, int error);
+  /// Whether a version that has no files here gets some, and how long what goes for it must not
+  /// have been used (CacheSpace::admit). Blocks on the disk.
+  struct Admission {
+    bool admitted = false;
+    int64_t idle_ns = 0;
+  };
+  Admission judge(const std::string& name, uint64_t size);
   /// Counts what the cache's files occupy, and shares it with the other processes soon.
   void changed(int64_t bytes, int64_t files);
   /// Evicts in the background where more is kept than may be: maps are made without being admitted.
@@ -86,6 +99,8 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   DiskHealth health;
   Evictor evictor;
   CacheSpace space;
+  ReuseRules rules;
+  const std::function<int64_t()> wall_clock;
   Sealer sealer;
   CacheCounters counters;
   Gate work;  ///< Held by all that asks the disk or writes to it.
@@ -97,7 +112,10 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   void post_sync();
   void post_recount();
   void make_space_on_full_disk() EXCLUDES(mutex_);
+  void removed(const std::string& name, int64_t last_use_ns, const Usage& freed);
+  void make_idle_room(uint64_t bytes, int64_t idle_ns);
 
+  const SeenFile seen_;
   std::atomic<uint64_t> waiting_{0};
   std::atomic<bool> making_space_{false};
   Mutex mutex_;

@@ -17,6 +17,7 @@ struct CacheStats {
   uint64_t stored = 0;      ///< Bytes written.
   uint64_t refused = 0;     ///< Bytes offered that were not taken: no room, or the disk too slow.
   uint64_t evicted = 0;     ///< Object versions removed to make room.
+  uint64_t kept_out = 0;    ///< Times that one was not kept, in favour of what is there.
   uint64_t corrupt = 0;     ///< Chunks that failed their checksum.
 };
 
@@ -27,6 +28,7 @@ struct CacheCounters {
   std::atomic<uint64_t> stored{0};
   std::atomic<uint64_t> refused{0};
   std::atomic<uint64_t> evicted{0};
+  std::atomic<uint64_t> kept_out{0};
   std::atomic<uint64_t> corrupt{0};
 };
 

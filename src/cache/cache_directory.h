@@ -28,6 +28,7 @@ class CacheDirectory {
   const std::string& root() const noexcept { return root_; }
   std::string usage_path() const { return version_ + "/usage"; }
   std::string members_path() const { return version_ + "/members"; }
+  std::string seen_path() const { return version_ + "/seen"; }
   std::string recount_path() const { return version_ + "/recount"; }
   std::string shard_path(uint32_t shard) const;
   std::string data_path(const std::string& name) const { return path_of(name) + ".data"; }

@@ -22,7 +22,7 @@ CacheFile::CacheFile(std::shared_ptr<CacheCore> core, Parts parts)
       layout_(map_.layout()),
       data_file_(std::move(parts.data_file)),
       map_file_(std::move(parts.map_file)),
-      writer_(*core_, map_, data_file_, map_file_),
+      writer_(*core_, map_, data_file_, map_file_, parts.idle_ns),
       present_(std::move(parts.present)),
       verified_(layout_.count()),
       queued_(layout_.count()) {}

@@ -36,6 +36,7 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
     DiskFile data_file;
     DiskFile map_file;
     ChunkSet present{0};
+    int64_t idle_ns = 0;  ///< How long what goes for its bytes must not have been used.
   };
   /// For open_cache_file.
   CacheFile(std::shared_ptr<CacheCore> core, Parts parts);

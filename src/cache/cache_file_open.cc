@@ -5,10 +5,8 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <chrono>
 #include <random>
 
-#include "base/wall_clock.h"
 #include "cache/cache_file.h"
 #include "cache/map_file.h"
 
@@ -17,8 +15,6 @@ namespace {
 
 // How often a pair that others remove at the same time is tried.
 constexpr int max_tries = 4;
-// A last use is noted at most once in this time.
-constexpr std::chrono::nanoseconds touch_every = std::chrono::minutes(1);
 
 class PairOpener {
  public:
@@ -68,6 +64,9 @@ int PairOpener::open_data() {
   if (parts_.data_file.get() == -ENOENT) {
     const bool may_make = purpose_ == Purpose::use && core_.takes_writes();
     if (!may_make || core_.space.exhausted()) return -EBUSY;
+    const CacheCore::Admission admission = core_.judge(name_, id_.size);
+    if (!admission.admitted) return -EBUSY;
+    parts_.idle_ns = admission.idle_ns;
     parts_.data_file = open_file(core_.disk, path, flags | O_CREAT);
   }
   if (parts_.data_file.get() == -ENOENT) {
@@ -149,10 +148,14 @@ int PairOpener::load() {
   if (purpose_ == Purpose::inspect) return 0;
   Disk::Status status;
   if (const int result = parts_.map_file.stat(status); result != 0) return result;
-  const int64_t age = wall_clock_ns() - status.modified_ns;
+  const int64_t now = core_.wall_clock();
+  const int64_t age = now - status.modified_ns;
   // A time in the future, from a clock that was wrong, would keep the file for ever.
-  const bool noted = age >= 0 && age < touch_every.count();
-  return noted ? 0 : parts_.map_file.touch();
+  if (age >= 0 && age < ReuseRules::same_use) return 0;
+  if (age > 0 && parts_.present.full()) core_.rules.used_again(age, now);
+  // What is missing is like a file that is not there; but what was just begun goes on.
+  if (age > 0 && !parts_.present.full()) parts_.idle_ns = core_.rules.idle_for(age, now);
+  return parts_.map_file.touch();
 }
 
 std::shared_ptr<CacheFile> open_with(PairOpener opener, const std::shared_ptr<CacheCore>& core) {

@@ -54,56 +54,75 @@ void CacheSpace::look_at_disk() {
 
 uint64_t CacheSpace::used_bytes() const { return plus(shared_.bytes, new_bytes_) + admitted_; }
 
-uint64_t CacheSpace::excess(uint64_t bytes) const {
+// Whoever is sparing leaves twice the slack: else the next eviction for others would remove as much
+// again, and all would go that way.
+uint64_t CacheSpace::excess(uint64_t bytes, bool sparing) const {
+  const uint64_t limit = size_limit_ - (sparing ? size_limit_ / slack : 0);
+  const uint64_t floor = min_free_ + (sparing ? min_free_ / slack : 0);
   uint64_t wanted = 0;
   const uint64_t would_use = used_bytes() + bytes;
-  if (would_use > size_limit_) wanted = would_use - (size_limit_ - size_limit_ / slack);
-  if (available_ < bytes + min_free_)
-    wanted = std::max(wanted, bytes + min_free_ + min_free_ / slack - available_);
+  if (would_use > limit) wanted = would_use - (limit - size_limit_ / slack);
+  if (available_ < bytes + floor)
+    wanted = std::max(wanted, bytes + floor + min_free_ / slack - available_);
   return wanted;
 }
 
-CacheSpace::Verdict CacheSpace::judge(uint64_t bytes, uint64_t& wanted) {
+CacheSpace::Verdict CacheSpace::judge(uint64_t bytes, bool sparing, uint64_t& wanted) {
   const MutexLock lock(mutex_);
-  wanted = excess(bytes);
+  wanted = excess(bytes, sparing);
   if (wanted == 0) {
     admitted_ += bytes;
     since_look_ += bytes;
     available_ -= bytes;
     return Verdict::fits;
   }
-  if (bytes > size_limit_ || evicting_ || scheduler_->now() < exhausted_until_)
-    return Verdict::full;
+  const Scheduler::Time until = sparing ? nothing_idle_until_ : exhausted_until_;
+  if (bytes > size_limit_ || evicting_ || scheduler_->now() < until) return Verdict::full;
   evicting_ = true;
   return Verdict::evict;
 }
 
-bool CacheSpace::admit(uint64_t bytes) {
+void CacheSpace::look_if_due() {
+  bool look = false;
+  {
+    const MutexLock lock(mutex_);
+    look = since_look_ >= look_every_bytes || !looked_lately();
+  }
+  if (look) look_at_disk();
+}
+
+bool CacheSpace::admit(uint64_t bytes, int64_t idle_ns) {
+  const bool sparing = idle_ns > 0;
   while (true) {
-    bool look = false;
-    {
-      const MutexLock lock(mutex_);
-      look = since_look_ >= look_every_bytes || !looked_lately();
-    }
-    if (look) look_at_disk();
+    look_if_due();
     uint64_t wanted = 0;
-    const Verdict verdict = judge(bytes, wanted);
+    const Verdict verdict = judge(bytes, sparing, wanted);
     if (verdict == Verdict::fits) return true;
     if (verdict == Verdict::full) return false;
-    evict_(wanted);
+    evict_(wanted, idle_ns);
     look_at_disk();
-    note_exhausted(bytes);
+    note_exhausted(bytes, sparing);
   }
 }
 
-void CacheSpace::note_exhausted(uint64_t bytes) {
+bool CacheSpace::has_spare(uint64_t bytes) {
+  look_if_due();
+  const MutexLock lock(mutex_);
+  return excess(bytes, true) == 0;
+}
+
+void CacheSpace::note_exhausted(uint64_t bytes, bool sparing) {
   uint64_t available = 0;
   uint64_t min_free = 0;
   uint64_t used = 0;
   {
     const MutexLock lock(mutex_);
     evicting_ = false;
-    if (excess(bytes) == 0) return;
+    if (excess(bytes, sparing) == 0) return;
+    if (sparing) {
+      nothing_idle_until_ = scheduler_->now() + exhausted_for;
+      return;
+    }
     exhausted_until_ = scheduler_->now() + exhausted_for;
     available = available_;
     min_free = min_free_;

@@ -18,9 +18,10 @@ namespace penstock {
 /// occupy, and the part of the disk that stays free. Thread-safe.
 class CacheSpace {
  public:
-  /// Makes room: tries to free this many bytes, reports each removal to changed(), and returns what
-  /// it freed. Called by one thread at a time, without a lock.
-  using Evict = std::function<uint64_t(uint64_t wanted)>;
+  /// Makes room: tries to free this many bytes, of what was not used for longer than `idle_ns`,
+  /// reports each removal to changed(), and returns what it freed. Called by one thread at a time,
+  /// without a lock.
+  using Evict = std::function<uint64_t(uint64_t wanted, int64_t idle_ns)>;
 
   CacheSpace(std::shared_ptr<Disk> disk, const CacheDirectory& directory, CacheOptions options,
              std::shared_ptr<Scheduler> scheduler, std::shared_ptr<Log> log, Evict evict);
@@ -30,8 +31,11 @@ class CacheSpace {
 
   /// Takes `bytes` that are about to be written, after eviction if need be (which blocks). False
   /// where there is no room, and while another thread makes some: nobody waits for that. Give them
-  /// back with settle() when they are on the disk, or are not.
-  bool admit(uint64_t bytes) EXCLUDES(mutex_);
+  /// back with settle() when they are on the disk, or are not. With `idle_ns` only what was not
+  /// used for longer goes for them, and they leave spare what an eviction for others has made free.
+  bool admit(uint64_t bytes, int64_t idle_ns = 0) EXCLUDES(mutex_);
+  /// Whether admit() would take `bytes` with any `idle_ns`, and remove nothing.
+  bool has_spare(uint64_t bytes) EXCLUDES(mutex_);
   void settle(uint64_t bytes) EXCLUDES(mutex_);
   /// True while new files should not be begun: the last eviction did not find enough.
   bool exhausted() EXCLUDES(mutex_);
@@ -67,13 +71,14 @@ class CacheSpace {
  private:
   enum class Verdict : uint8_t { fits, full, evict };
 
-  Verdict judge(uint64_t bytes, uint64_t& wanted) EXCLUDES(mutex_);
-  uint64_t excess(uint64_t bytes) const REQUIRES(mutex_);
+  Verdict judge(uint64_t bytes, bool sparing, uint64_t& wanted) EXCLUDES(mutex_);
+  uint64_t excess(uint64_t bytes, bool sparing) const REQUIRES(mutex_);
   uint64_t used_bytes() const REQUIRES(mutex_);
   bool looked_lately() const REQUIRES(mutex_);
   void look_at_disk() EXCLUDES(mutex_);
+  void look_if_due() EXCLUDES(mutex_);
   /// Nothing that could be removed has made room for `bytes`.
-  void note_exhausted(uint64_t bytes) EXCLUDES(mutex_);
+  void note_exhausted(uint64_t bytes, bool sparing) EXCLUDES(mutex_);
 
   const std::shared_ptr<Disk> disk_;
   const CacheDirectory& directory_;
@@ -95,6 +100,7 @@ class CacheSpace {
   Scheduler::Time looked_at_ GUARDED_BY(mutex_) = Scheduler::Time::min();
   bool evicting_ GUARDED_BY(mutex_) = false;
   Scheduler::Time exhausted_until_ GUARDED_BY(mutex_) = Scheduler::Time::min();
+  Scheduler::Time nothing_idle_until_ GUARDED_BY(mutex_) = Scheduler::Time::min();
   bool said_low_ GUARDED_BY(mutex_) = false;  // that the disk has less free than min_free_
 };
 

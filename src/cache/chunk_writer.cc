@@ -88,7 +88,7 @@ std::vector<ChunkRange> ChunkWriter::write(std::span<const ChunkRun> runs) {
 }
 
 bool ChunkWriter::admit(const ChunkRun& run) {
-  if (core_.takes_writes() && core_.space.admit(run.bytes.size())) return true;
+  if (core_.takes_writes() && core_.space.admit(run.bytes.size(), idle_ns_)) return true;
   core_.counters.refused += run.bytes.size();
   return false;
 }

@@ -27,9 +27,16 @@ struct ChunkRun {
 /// Writes chunks and their entries into a pair of files. Not thread-safe: one call at a time.
 class ChunkWriter {
  public:
-  /// All of these must outlive it; `data` and `map_file` are open for writing.
-  ChunkWriter(CacheCore& core, const ParsedMap& map, const DiskFile& data, const DiskFile& map_file)
-      : core_(core), map_(map), layout_(map.layout()), data_(data), map_file_(map_file) {}
+  /// All of these must outlive it; `data` and `map_file` are open for writing. What goes for what
+  /// is written must not have been used for `idle_ns`, see CacheSpace::admit.
+  ChunkWriter(CacheCore& core, const ParsedMap& map, const DiskFile& data, const DiskFile& map_file,
+              int64_t idle_ns)
+      : core_(core),
+        map_(map),
+        layout_(map.layout()),
+        data_(data),
+        map_file_(map_file),
+        idle_ns_(idle_ns) {}
 
   /// Writes those of `runs` for which there is room, but for chunks that another process has
   /// written: these are left to be found in the map. `runs` come in any order, without a chunk
@@ -61,6 +68,7 @@ class ChunkWriter {
   const ChunkLayout layout_;
   const DiskFile& data_;
   const DiskFile& map_file_;
+  const int64_t idle_ns_;
   DiskFile direct_;           // the data once more, open for writing past the page cache
   bool takes_direct_ = true;  // as far as is known
   bool locked_out_ = false;   // another process did not let go of the map

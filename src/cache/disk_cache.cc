@@ -115,6 +115,7 @@ CacheStats DiskCache::stats() {
           .stored = counters.stored,
           .refused = counters.refused,
           .evicted = counters.evicted,
+          .kept_out = counters.kept_out,
           .corrupt = counters.corrupt};
 }
 

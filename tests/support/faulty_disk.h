@@ -2,8 +2,11 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -53,6 +56,8 @@ class FaultyDisk final : public Disk {
   }
   /// Not while calls are being made: what statvfs says; empty asks the system.
   void pretend_space(std::function<Space()> space) { space_ = std::move(space); }
+  /// Not while calls are being made: the time, in ns since the epoch, that writes give files.
+  void pretend_time(std::function<int64_t()> time) { time_ = std::move(time); }
   /// Not while calls are being made: what filesystem_type says.
   void pretend_type(uint64_t type) { type_ = type; }
   uint64_t calls() const { return calls_; }
@@ -69,13 +74,13 @@ class FaultyDisk final : public Disk {
   /// One that fails has written half of what it was given.
   int pwrite(int file, std::span<const std::byte> bytes, uint64_t offset) override {
     const int fault = next(DiskCall::pwrite);
-    if (fault == 0) return real_->pwrite(file, bytes, offset);
+    if (fault == 0) return dated(file, real_->pwrite(file, bytes, offset));
     real_->pwrite(file, bytes.first(bytes.size() / 2), offset);
     return fault;
   }
   int pwrite_uncached(int file, std::span<const Piece> pieces, uint64_t offset) override {
     const int fault = next(DiskCall::pwrite_uncached);
-    return fault != 0 ? fault : real_->pwrite_uncached(file, pieces, offset);
+    return fault != 0 ? fault : dated(file, real_->pwrite_uncached(file, pieces, offset));
   }
   int syncfs(int) override {
     // Nobody cuts the power here, and a real flush takes milliseconds.
@@ -94,11 +99,11 @@ class FaultyDisk final : public Disk {
   }
   int ftruncate(int file, uint64_t size) override {
     const int fault = next(DiskCall::ftruncate);
-    return fault != 0 ? fault : real_->ftruncate(file, size);
+    return fault != 0 ? fault : dated(file, real_->ftruncate(file, size));
   }
   int touch(int file) override {
     const int fault = next(DiskCall::touch);
-    return fault != 0 ? fault : real_->touch(file);
+    return fault != 0 ? fault : dated(file, real_->touch(file));
   }
   int flock(int file, int operation) override {
     const int fault = next(DiskCall::flock);
@@ -144,6 +149,13 @@ class FaultyDisk final : public Disk {
   }
 
  private:
+  int dated(int file, int result) {
+    if (result != 0 || !time_) return result;
+    constexpr int64_t second = 1'000'000'000;
+    const timespec time{.tv_sec = time_() / second, .tv_nsec = time_() % second};
+    const std::array<timespec, 2> times{time, time};
+    return futimens(file, times.data()) == 0 ? 0 : -errno;
+  }
   int next(DiskCall call) {
     const uint64_t number = ++calls_;
     return decide_ ? decide_(call, number) : 0;
@@ -152,6 +164,7 @@ class FaultyDisk final : public Disk {
   const std::shared_ptr<Disk> real_ = Disk::system();
   Decide decide_;
   std::function<Space()> space_;
+  std::function<int64_t()> time_;
   std::optional<uint64_t> type_;
   std::atomic<uint64_t> calls_{0};
 };

@@ -108,6 +108,25 @@ def first_epoch(server, _mount):
     return Row(rates["auto"] / rates["off"], f"{words['auto']}; off: {words['off']}")
 
 
+def second_epoch_of_twice(server, _mount):
+    """Shuffled epochs over a tree twice as large as the cache, each by a mount of its own: the share of the second and the
+    third that is found there."""
+    files, occupied = 3_000, 110_592 + 4_096
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-cache-", dir=pathlib.Path(__file__).parents[3] / "build") as folder:
+        found, rates = [], []
+        for _ in range(3):
+            drop_caches()
+            mount = Mount(server.url, "--cache-dir", folder, "--cache-size", str(files // 2 * occupied))
+            try:
+                server.reset()
+                rates.append(read_tree(mount)["operations_per_s"])
+                found.append(1 - server.stats()["requests"].get("GetObject", 0) / files)
+            finally:
+                mount.close()
+    return Row(found[1], f"hits {found[1]:.1%}, third epoch {found[2]:.1%}; "
+               f"{', '.join(f'{rate:.0f}' for rate in rates)} files/s")
+
+
 def cold_with_cache(server, mount):
     """The first read of an object, while the cache is filled, beside the same with --no-cache."""
     begin = time.monotonic()
@@ -160,6 +179,7 @@ CACHED = [
              against_backing("pread", length=64 * KIB, threads=4, count=8_000), BIG_FILE, QUICK),
     Workload("cached 3,000 files, 16 threads", "the same tree, local", "≥ 0.6", second_epoch, SMALL_TREE, QUICK),
     Workload("first epoch, 3,000 files", "--prefetch-epoch=off, 16 threads", "≥ 1", first_epoch, SMALL_TREE),
+    Workload("second epoch, data twice the cache", "all of it", "≥ 0.45", second_epoch_of_twice, SMALL_TREE),
     Workload("cold 2 GiB, cache on", "--no-cache, 600 MB/s in all", "≥ 0.95", cold_with_cache,
              (*CAP, *synthetic(1, "2G"))),
     Workload("1 stream, uncapped, cache on", "raw GETs", "≥ 0.6, ≤ 0.9 CPU-s/GiB", filling, tuple(synthetic(1, "2G")),

@@ -234,6 +234,13 @@ const auto table = std::to_array<MetricRow>({
      .unit = "objects",
      .help = "Versions of objects that were removed to make room",
      .read = of_cache<&CacheStats::evicted>},
+    {.name = "penstock_cache_kept_out_total",
+     .type = Type::Counter,
+     .unit = "times",
+     .help =
+         "How often an object that was read before was not kept, for what the full cache has is "
+         "needed as soon",
+     .read = of_cache<&CacheStats::kept_out>},
     {.name = "penstock_cache_corrupt_chunks_total",
      .type = Type::Counter,
      .unit = "chunks",

@@ -95,7 +95,7 @@ std::string tiers_text(const MetricReading& reading) {
   if (!reading.has("penstock_cache_bytes")) return text;
   return text + fmt::format(
                     "  the cache has {} of {}, {:.0f} objects; {:.0f} misses, {} stored, {} "
-                    "refused, {:.0f} evicted, {:.0f} damaged\n",
+                    "refused, {:.0f} evicted, {:.0f} kept out, {:.0f} damaged\n",
                     size_of(reading.sum("penstock_cache_bytes")),
                     size_of(reading.sum("penstock_cache_limit_bytes")),
                     reading.sum("penstock_cache_objects"),
@@ -103,6 +103,7 @@ std::string tiers_text(const MetricReading& reading) {
                     size_of(reading.sum("penstock_cache_stored_bytes_total")),
                     size_of(reading.sum("penstock_cache_refused_bytes_total")),
                     reading.sum("penstock_cache_evicted_total"),
+                    reading.sum("penstock_cache_kept_out_total"),
                     reading.sum("penstock_cache_corrupt_chunks_total"));
 }
 

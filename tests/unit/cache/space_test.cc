@@ -267,7 +267,7 @@ TEST_CASE("who writes while another thread makes room is refused, and does not w
   CacheSpace space(
       disk, directory,
       {.directory = dir.path(), .size_limit = {.bytes = 100}, .min_free = {.bytes = 1}}, scheduler,
-      Log::none(), [&](uint64_t) {
+      Log::none(), [&](uint64_t, int64_t) {
         admitted = inside->admit(50);
         return inside->changed(-100, -1) ? 100 : 0;
       });
