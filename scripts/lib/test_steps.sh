@@ -209,8 +209,12 @@ step_package() { PENSTOCK=$PWD/build/test/penstock tests/real/package_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
 step_archive_testserver() { on_server testserver tests/real/archive_test.py; }
 step_lifecycle_radosgw() { PENSTOCK_RGW_DAY=1 on_server radosgw tests/real/lifecycle_test.py; }
-step_pytorch_testserver() { on_server testserver tests/pytorch/pytorch_test.py; }
-step_pytorch_radosgw() { on_server radosgw tests/pytorch/pytorch_test.py; }
+step_pytorch_testserver() {
+  on_server testserver tests/pytorch/pytorch_test.py && PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 tests/pytorch/hints_test.py
+}
+step_pytorch_radosgw() {
+  on_server radosgw tests/pytorch/pytorch_test.py && PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 tests/pytorch/hints_test.py
+}
 
 step_quickstart() {
   export PENSTOCK_DEMO_DIR=$PENSTOCK_TEST_WORK/demo

@@ -118,6 +118,7 @@ CacheCore::Admission CacheCore::judge(const std::string& name, uint64_t size) {
   if (!read || *read > now) return {.admitted = true};
   const int64_t interval = now - *read;
   const int64_t idle_ns = rules.idle_for(interval, now);
+  space.look_if_due();
   if (idle_ns == 0 || space.has_spare(size)) return {.admitted = true, .idle_ns = idle_ns};
   if (interval >= ReuseRules::same_use) seen_.note(name, now, space.size_limit());
   make_idle_room(size, idle_ns);
@@ -127,10 +128,8 @@ CacheCore::Admission CacheCore::judge(const std::string& name, uint64_t size) {
 
 // The next ones come in: this one is not waited with.
 void CacheCore::make_idle_room(uint64_t bytes, int64_t idle_ns) {
-  if (making_space_.exchange(true)) return;
   scheduler->post([core = shared_from_this(), bytes, idle_ns, pass = work.pass()] {
     if (core->ready() && core->space.admit(bytes, idle_ns)) core->space.settle(bytes);
-    core->making_space_ = false;
   });
 }
 

@@ -63,6 +63,8 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
     int64_t idle_ns = 0;
   };
   Admission judge(const std::string& name, uint64_t size);
+  /// Makes room for `bytes` in the background, of what was not used for `idle_ns`.
+  void make_idle_room(uint64_t bytes, int64_t idle_ns);
   /// Counts what the cache's files occupy, and shares it with the other processes soon.
   void changed(int64_t bytes, int64_t files);
   /// Evicts in the background where more is kept than may be: maps are made without being admitted.
@@ -113,7 +115,6 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   void post_recount();
   void make_space_on_full_disk() EXCLUDES(mutex_);
   void removed(const std::string& name, int64_t last_use_ns, const Usage& freed);
-  void make_idle_room(uint64_t bytes, int64_t idle_ns);
 
   const SeenFile seen_;
   std::atomic<uint64_t> waiting_{0};

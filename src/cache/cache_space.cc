@@ -67,7 +67,8 @@ uint64_t CacheSpace::excess(uint64_t bytes, bool sparing) const {
   return wanted;
 }
 
-CacheSpace::Verdict CacheSpace::judge(uint64_t bytes, bool sparing, uint64_t& wanted) {
+CacheSpace::Verdict CacheSpace::judge(uint64_t bytes, int64_t idle_ns, uint64_t& wanted) {
+  const bool sparing = idle_ns > 0;
   const MutexLock lock(mutex_);
   wanted = excess(bytes, sparing);
   if (wanted == 0) {
@@ -76,8 +77,11 @@ CacheSpace::Verdict CacheSpace::judge(uint64_t bytes, bool sparing, uint64_t& wa
     available_ -= bytes;
     return Verdict::fits;
   }
-  const Scheduler::Time until = sparing ? nothing_idle_until_ : exhausted_until_;
-  if (bytes > size_limit_ || evicting_ || scheduler_->now() < until) return Verdict::full;
+  const Scheduler::Time now = scheduler_->now();
+  // Nothing was so old a moment ago.
+  const bool in_vain =
+      sparing ? now < nothing_idle_until_ && idle_ns >= nothing_idle_for_ : now < exhausted_until_;
+  if (bytes > size_limit_ || evicting_ || in_vain) return Verdict::full;
   evicting_ = true;
   return Verdict::evict;
 }
@@ -92,26 +96,25 @@ void CacheSpace::look_if_due() {
 }
 
 bool CacheSpace::admit(uint64_t bytes, int64_t idle_ns) {
-  const bool sparing = idle_ns > 0;
   while (true) {
     look_if_due();
     uint64_t wanted = 0;
-    const Verdict verdict = judge(bytes, sparing, wanted);
+    const Verdict verdict = judge(bytes, idle_ns, wanted);
     if (verdict == Verdict::fits) return true;
     if (verdict == Verdict::full) return false;
     evict_(wanted, idle_ns);
     look_at_disk();
-    note_exhausted(bytes, sparing);
+    note_exhausted(bytes, idle_ns);
   }
 }
 
 bool CacheSpace::has_spare(uint64_t bytes) {
-  look_if_due();
   const MutexLock lock(mutex_);
   return excess(bytes, true) == 0;
 }
 
-void CacheSpace::note_exhausted(uint64_t bytes, bool sparing) {
+void CacheSpace::note_exhausted(uint64_t bytes, int64_t idle_ns) {
+  const bool sparing = idle_ns > 0;
   uint64_t available = 0;
   uint64_t min_free = 0;
   uint64_t used = 0;
@@ -121,6 +124,7 @@ void CacheSpace::note_exhausted(uint64_t bytes, bool sparing) {
     if (excess(bytes, sparing) == 0) return;
     if (sparing) {
       nothing_idle_until_ = scheduler_->now() + exhausted_for;
+      nothing_idle_for_ = idle_ns;
       return;
     }
     exhausted_until_ = scheduler_->now() + exhausted_for;

@@ -34,7 +34,9 @@ class CacheSpace {
   /// back with settle() when they are on the disk, or are not. With `idle_ns` only what was not
   /// used for longer goes for them, and they leave spare what an eviction for others has made free.
   bool admit(uint64_t bytes, int64_t idle_ns = 0) EXCLUDES(mutex_);
-  /// Whether admit() would take `bytes` with any `idle_ns`, and remove nothing.
+  /// Asks the disk how full it is, where that is not known as of a second and 64 MiB ago.
+  void look_if_due() EXCLUDES(mutex_);
+  /// Whether admit() would take `bytes` with any `idle_ns`, and remove nothing. As far as is known.
   bool has_spare(uint64_t bytes) EXCLUDES(mutex_);
   void settle(uint64_t bytes) EXCLUDES(mutex_);
   /// True while new files should not be begun: the last eviction did not find enough.
@@ -71,14 +73,13 @@ class CacheSpace {
  private:
   enum class Verdict : uint8_t { fits, full, evict };
 
-  Verdict judge(uint64_t bytes, bool sparing, uint64_t& wanted) EXCLUDES(mutex_);
+  Verdict judge(uint64_t bytes, int64_t idle_ns, uint64_t& wanted) EXCLUDES(mutex_);
   uint64_t excess(uint64_t bytes, bool sparing) const REQUIRES(mutex_);
   uint64_t used_bytes() const REQUIRES(mutex_);
   bool looked_lately() const REQUIRES(mutex_);
   void look_at_disk() EXCLUDES(mutex_);
-  void look_if_due() EXCLUDES(mutex_);
   /// Nothing that could be removed has made room for `bytes`.
-  void note_exhausted(uint64_t bytes, bool sparing) EXCLUDES(mutex_);
+  void note_exhausted(uint64_t bytes, int64_t idle_ns) EXCLUDES(mutex_);
 
   const std::shared_ptr<Disk> disk_;
   const CacheDirectory& directory_;
@@ -101,7 +102,8 @@ class CacheSpace {
   bool evicting_ GUARDED_BY(mutex_) = false;
   Scheduler::Time exhausted_until_ GUARDED_BY(mutex_) = Scheduler::Time::min();
   Scheduler::Time nothing_idle_until_ GUARDED_BY(mutex_) = Scheduler::Time::min();
-  bool said_low_ GUARDED_BY(mutex_) = false;  // that the disk has less free than min_free_
+  int64_t nothing_idle_for_ GUARDED_BY(mutex_) = 0;  // that was looked for last, in vain
+  bool said_low_ GUARDED_BY(mutex_) = false;         // that the disk has less free than min_free_
 };
 
 }  // namespace penstock

@@ -130,6 +130,10 @@ void DiskCache::add_room(CacheShare& share) {
 
 bool DiskCache::room_known() { return core_ == nullptr || core_->space.room_known(); }
 
+void DiskCache::make_room(uint64_t bytes, int64_t idle_ns) {
+  if (core_ != nullptr) core_->make_idle_room(bytes, idle_ns);
+}
+
 DiskCache::Queue DiskCache::queue() const noexcept {
   if (core_ == nullptr) return {};
   return {.bytes = core_->waiting(), .limit = core_->queue_limit};

@@ -64,6 +64,12 @@ class DiskCache {
   /// Fills in what a share says of the cache as a whole. Asks the disk, unless room_known().
   void add_room(CacheShare& share);
   bool room_known();
+  /// Whether so many bytes have room without that something is removed, as far as is known. Does
+  /// not ask the disk.
+  bool has_spare(uint64_t bytes) { return core_ != nullptr && core_->space.has_spare(bytes); }
+  /// Removes, in the background, what was not used for longer than `idle_ns`, which is not 0, where
+  /// an object of `bytes` would find no room otherwise.
+  void make_room(uint64_t bytes, int64_t idle_ns);
   /// Bytes that wait to be written, and how many may: more are refused. Does not block.
   struct Queue {
     uint64_t bytes = 0;

@@ -106,6 +106,10 @@ class FileSystemImpl final : public MountedFileSystem {
     return find_known_files(*core_, request);
   }
 
+  std::optional<ObjectVersion> known_version(InodeId inode) override {
+    return find_known_version(*core_, inode);
+  }
+
   void lookup(InodeId parent, std::string name, Done<Entry> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {
       look_up(directory, name, true, std::move(reply));

@@ -38,6 +38,9 @@ class MountedFileSystem : public FileSystem {
   virtual Known known() = 0;
   /// As FindKnownFiles: of the names that are known, those of small files. Thread-safe.
   virtual KnownFiles known_files(const KnownFilesRequest& request) = 0;
+  /// What a read of a file that is not being written would fetch, as far as is known; nothing of
+  /// anything else. Thread-safe, asks nobody.
+  virtual std::optional<ObjectVersion> known_version(InodeId inode) = 0;
 };
 
 /// The file system of the keys under `prefix` (empty or ending in "/"). The parts must outlive it;

@@ -15,6 +15,7 @@
 #include "app/mount_table.h"
 #include "app/pid_file.h"
 #include "app/warm/manifest.h"
+#include "data/epoch/hint_lines.h"
 #include "fuzz/parsers.h"
 #include "fuzz/target.h"
 #include "fuzz/temp_file.h"
@@ -110,6 +111,24 @@ void mount_table(std::string_view input) {
     const auto holding = mount_holding(table, entry.mountpoint);
     if (entry.mountpoint.starts_with('/')) must(holding.has_value(), "a place lies on its mount");
   }
+}
+
+void hint_lines(std::string_view input) {
+  // In two pieces and in one it is the same, as long as no name is too long.
+  HintLines whole("/mnt");
+  HintLines pieces("/mnt");
+  const HintLines::Names found = whole.take(input);
+  HintLines::Names first = pieces.take(input.substr(0, input.size() / 3));
+  const HintLines::Names second = pieces.take(input.substr(input.size() / 3));
+  for (const std::string& name : found.names) {
+    must(!name.empty() && !name.starts_with('/') && stays_inside(name), "a name stays inside");
+    must(name.size() <= HintLines::longest, "a name is not too long");
+  }
+  if (found.too_long || first.too_long || second.too_long) return;
+  first.names.insert(first.names.end(), second.names.begin(), second.names.end());
+  must(first.names == found.names && first.outside + second.outside == found.outside,
+       "pieces make no difference");
+  must(whole.rest().names == pieces.rest().names, "nor do they for the rest");
 }
 
 void metrics(std::string_view input) {

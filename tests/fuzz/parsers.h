@@ -16,6 +16,7 @@ void credentials_json(std::string_view input);
 void encoded_key(std::string_view input);
 void error_answer(std::string_view input);
 void folder_tags(std::string_view input);
+void hint_lines(std::string_view input);
 void http_date(std::string_view input);
 void iso_time(std::string_view input);
 void journal_log(std::string_view input);

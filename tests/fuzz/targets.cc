@@ -18,6 +18,7 @@ constexpr std::array targets{
     Target{"encoded_key", encoded_key},
     Target{"error_answer", error_answer},
     Target{"folder_tags", folder_tags},
+    Target{"hint_lines", hint_lines},
     Target{"http_date", http_date},
     Target{"iso_time", iso_time},
     Target{"journal_log", journal_log},

@@ -18,6 +18,10 @@ constexpr uint64_t file_size = 64'000;
 // With their maps, in blocks.
 constexpr uint64_t occupied = 65'536 + 4'096;
 
+// Half of them, and what came while room was made: it is not kept, more of it where a machine is
+// busy. Without the rule it is three quarters to all.
+constexpr uint64_t most_fetched = files * 60 / 100;
+
 std::string key_of(size_t i) { return fmt::format("train/{:03}", i); }
 
 /// How many of the files were fetched while all of them were read once by `mount`.
@@ -46,7 +50,7 @@ TEST_CASE("half of data twice as large as the cache is found there in the second
     if (epoch == 0) {
       CHECK(fetched >= files);
     } else {
-      CHECK(fetched <= files * 55 / 100);
+      CHECK(fetched <= most_fetched);
       CHECK(fetched >= files / 2);
     }
     CHECK(mount.unmount() == 0);
@@ -67,8 +71,8 @@ TEST_CASE("two mounts that share a cache leave each other what it has") {
   // The other one has never read anything.
   Mounted one(server, {.options = options});
   Mounted two(server, {.options = options});
-  CHECK(fetched_by(server, one, true, 2) <= files * 55 / 100);
-  CHECK(fetched_by(server, two, true, 3) <= files * 55 / 100);
+  CHECK(fetched_by(server, one, true, 2) <= most_fetched);
+  CHECK(fetched_by(server, two, true, 3) <= most_fetched);
 }
 
 TEST_CASE("data that fit come into a cache that is full of others") {

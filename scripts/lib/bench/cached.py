@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workloads of the disk cache: each beside the same work on the local file system that the cache lies on."""
+import concurrent.futures
 import pathlib
+import random
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "python"))
+import penstock  # noqa: E402
 
 from bench.parts import GIB, KIB, MIB, Mount, drop_caches, tool
 from bench.workloads import CAP, CONNECTIONS, SMALL_TREE, Row, Workload, mb, synthetic
@@ -108,6 +114,32 @@ def first_epoch(server, _mount):
     return Row(rates["auto"] / rates["off"], f"{words['auto']}; off: {words['off']}")
 
 
+def hinted_epoch(server, _mount):
+    """The first, shuffled, reading of a tree by 16 threads of a program that hints the order, beside the same without hints;
+    each by a mount of its own that has listed nothing."""
+    names = [f"d{directory:04}/f{file:06}" for directory in range(30) for file in range(100)]
+    random.Random(1).shuffle(names)
+    rates, words = {}, {}
+    for hints in (False, True):
+        with tempfile.TemporaryDirectory(prefix="penstock-bench-cache-", dir=pathlib.Path(__file__).parents[3] / "build") as folder:
+            drop_caches()
+            mount = Mount(server.url, "--cache-dir", folder, "--cache-size", "80%")
+            paths = [mount.path / name for name in names]
+            try:
+                server.reset()
+                begin = time.monotonic()
+                if hints:
+                    penstock.prefetch(paths)
+                with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                    read = sum(pool.map(lambda path: len(path.read_bytes()) > 0, paths))
+                rates[hints] = read / (time.monotonic() - begin)
+                words[hints] = f"{rates[hints]:.0f} files/s, {server.stats()['requests'].get('GetObject', 0)} GETs"
+            finally:
+                penstock.release()
+                mount.close()
+    return Row(rates[True] / rates[False], f"{words[True]}; without: {words[False]}")
+
+
 def second_epoch_of_twice(server, _mount):
     """Shuffled epochs over a tree twice as large as the cache, each by a mount of its own: the share of the second and the
     third that is found there."""
@@ -179,6 +211,7 @@ CACHED = [
              against_backing("pread", length=64 * KIB, threads=4, count=8_000), BIG_FILE, QUICK),
     Workload("cached 3,000 files, 16 threads", "the same tree, local", "≥ 0.6", second_epoch, SMALL_TREE, QUICK),
     Workload("first epoch, 3,000 files", "--prefetch-epoch=off, 16 threads", "≥ 1", first_epoch, SMALL_TREE),
+    Workload("hinted epoch, 3,000 files", "no hints, 16 threads", "≥ 1", hinted_epoch, SMALL_TREE),
     Workload("second epoch, data twice the cache", "all of it", "≥ 0.45", second_epoch_of_twice, SMALL_TREE),
     Workload("cold 2 GiB, cache on", "--no-cache, 600 MB/s in all", "≥ 0.95", cold_with_cache,
              (*CAP, *synthetic(1, "2G"))),

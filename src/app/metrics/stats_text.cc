@@ -92,6 +92,12 @@ std::string tiers_text(const MetricReading& reading) {
                         ahead, size_of(reading.sum("penstock_prefetched_bytes_total")),
                         reading.sum("penstock_prefetched_files_read_total"));
   }
+  if (const double names = reading.sum("penstock_hinted_names_total"); names > 0) {
+    text += fmt::format("  {:.0f} names hinted, {:.0f} passed over; {:.0f} files ({}) fetched\n",
+                        names, reading.sum("penstock_hints_ignored_total"),
+                        reading.sum("penstock_hinted_files_total"),
+                        size_of(reading.sum("penstock_hinted_bytes_total")));
+  }
   if (!reading.has("penstock_cache_bytes")) return text;
   return text + fmt::format(
                     "  the cache has {} of {}, {:.0f} objects; {:.0f} misses, {} stored, {} "

@@ -60,6 +60,7 @@ Mount::~Mount() {
 
 void Mount::stop_prefetching() {
   if (prefetcher_ != nullptr) prefetcher_->stop();
+  if (hints_ != nullptr) hints_->stop();
 }
 
 std::optional<EpochState> Mount::epoch() {
@@ -125,14 +126,9 @@ Result<void> Mount::open(const Options& options, const StoreOpener& open_store) 
   mark_ = std::make_unique<MountMark>(state_directory, log_);
   open_engines(options);
 
-  if (access_log_ != nullptr) {
-    recorded_ = std::make_unique<RecordedFileSystem>(
-        *file_system_, [this](InodeId inode) { return file_system_->path_of(inode); },
-        options.store.url, access_log_);
-  }
-  FileSystem& served = recorded_ ? static_cast<FileSystem&>(*recorded_) : *file_system_;
-  Result<std::unique_ptr<FuseSession>> session = FuseSession::mount(
-      served, options.mount, Freshness(options.metadata).kernel_absence(), options.store.url, log_);
+  Result<std::unique_ptr<FuseSession>> session =
+      FuseSession::mount(served(options), options.mount,
+                         Freshness(options.metadata).kernel_absence(), options.store.url, log_);
   if (!session) return session.error();
   session_ = std::move(*session);
   file_system_->attach(session_->kernel_cache());
@@ -242,22 +238,46 @@ void Mount::open_engines(const Options& options) {
   if (prefetcher_ != nullptr) {
     prefetcher_->start(
         [this](const KnownFilesRequest& request) { return file_system_->known_files(request); });
+    hints_->start(version_finder(*file_system_));
   }
+}
+
+FileSystem& Mount::served(const Options& options) {
+  FileSystem* files = file_system_.get();
+  if (access_log_ != nullptr) {
+    recorded_ = std::make_unique<RecordedFileSystem>(
+        *file_system_, [this](InodeId inode) { return file_system_->path_of(inode); },
+        options.store.url, access_log_);
+    files = recorded_.get();
+  }
+  if (hints_ != nullptr) {
+    hint_file_ = std::make_unique<HintFileSystem>(*files, *hints_, options.mount.mountpoint);
+    files = hint_file_.get();
+  }
+  return *files;
 }
 
 ReadEngine& Mount::open_prefetcher(const Options& options) {
   if (cache_ == nullptr || options.read.prefetch_epoch == ReadOptions::PrefetchEpoch::off)
     return *reads_;
   epoch_metrics_ = std::make_shared<EpochMetrics>();
+  // The other half is for programs, and their own read-ahead.
+  const uint32_t most_at_once = std::max(options.store.max_connections / 2, 1U);
+  hints_ = std::make_shared<OrderHints>(OrderHintsParts{.reads = *reads_,
+                                                        .cache = *cache_,
+                                                        .scheduler = workers_,
+                                                        .most_at_once = most_at_once,
+                                                        .largest = options.read.whole_object_size,
+                                                        .metrics = epoch_metrics_});
   prefetcher_ = std::make_shared<EpochPrefetcher>(
       EpochPrefetcherParts{.reads = *reads_,
                            .cache = *cache_,
                            .scheduler = workers_,
-                           // The other half is for programs, and their own read-ahead.
-                           .most_at_once = std::max(options.store.max_connections / 2, 1U),
+                           .most_at_once = most_at_once,
                            .largest = options.read.whole_object_size,
+                           .order_known = [this] { return hints_->active(); },
                            .metrics = epoch_metrics_});
-  watched_reads_ = make_watched_reads(*reads_, prefetcher_);
+  watched_reads_ = make_watched_reads(*reads_, prefetcher_, hints_);
   return *watched_reads_;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/access/recorded_file_system.h"
+#include "app/hints/hint_file.h"
 #include "app/journal_note.h"
 #include "app/mount/mount_mark.h"
 #include "app/mount_report.h"
@@ -93,6 +94,8 @@ class Mount {
   /// Whether a mount of this store and prefix that died left files there.
   bool journal_left_in(const std::string& directory);
   void open_engines(const Options& options);
+  /// What programs are served by: the file system, with what stands before it.
+  FileSystem& served(const Options& options);
   /// What the file system reads with.
   ReadEngine& open_prefetcher(const Options& options);
   void abort_orphans(const std::string& state_directory);
@@ -117,9 +120,11 @@ class Mount {
   Journal::Left left_;                ///< Until the file system has it.
   // Answers of the engines that come late go to it.
   std::unique_ptr<RecordedFileSystem> recorded_;  ///< Null: there is no access log.
+  std::unique_ptr<HintFileSystem> hint_file_;     ///< Null: nothing is fetched ahead.
   std::unique_ptr<FuseSession> session_;
   std::unique_ptr<ReadEngine> reads_;
-  std::shared_ptr<EpochMetrics> epoch_metrics_;  ///< Null, like the next two: it is off.
+  std::shared_ptr<EpochMetrics> epoch_metrics_;  ///< Null, like the next three: it is off.
+  std::shared_ptr<OrderHints> hints_;
   std::shared_ptr<EpochPrefetcher> prefetcher_;
   std::unique_ptr<ReadEngine> watched_reads_;
   std::unique_ptr<DirectWriteEngine> direct_;

@@ -5,12 +5,16 @@
 
 namespace penstock {
 
-/// Of what was fetched ahead in epochs. Thread-safe.
+/// Of what was fetched ahead of programs. Thread-safe.
 struct EpochMetrics {
   Count files;
   Count bytes;
   Count read_files;  ///< Of `files`: those that a program has read since.
   Count read_bytes;
+  Count hinted_names;   ///< That programs have said they will read.
+  Count hints_ignored;  ///< Of these: no small file, not in the mount, or changed meanwhile.
+  Count hinted_files;   ///< Files that were fetched for them; beside `files`.
+  Count hinted_bytes;
 };
 
 }  // namespace penstock

@@ -233,6 +233,7 @@ void EpochPrefetcher::work() {
 }
 
 bool EpochPrefetcher::may_begin(Scheduler::Time now) {
+  if (parts_.order_known && parts_.order_known()) return false;
   const std::optional<EpochWatch::Epoch> epoch = watch_.epoch(now);
   const size_t under_way = fetching_.size() - arrived_.size();
   return epoch && now >= resting_until_ && under_way < parts_.most_at_once &&

@@ -27,6 +27,8 @@ struct EpochPrefetcherParts {
   Scheduler& scheduler;
   uint32_t most_at_once = 0;  ///< Objects under way.
   uint64_t largest = 0;       ///< Bytes of an object; ReadOptions::whole_object_size at most.
+  /// While this is true programs say themselves what they will read: nothing is begun. May be null.
+  std::function<bool()> order_known;
   std::shared_ptr<EpochMetrics> metrics = std::make_shared<EpochMetrics>();
 };
 

@@ -11,10 +11,11 @@ class WatchedReader final : public ObjectReader,
                             public std::enable_shared_from_this<WatchedReader> {
  public:
   WatchedReader(std::shared_ptr<ObjectReader> inner, ObjectVersion version,
-                std::shared_ptr<EpochPrefetcher> prefetcher)
+                std::shared_ptr<EpochPrefetcher> prefetcher, std::shared_ptr<OrderHints> hints)
       : inner_(std::move(inner)),
         version_(std::move(version)),
-        prefetcher_(std::move(prefetcher)) {}
+        prefetcher_(std::move(prefetcher)),
+        hints_(std::move(hints)) {}
 
   void read(ByteRange range, std::stop_token cancel, Done<Slices> done) override {
     inner_->read(range, std::move(cancel),
@@ -44,39 +45,48 @@ class WatchedReader final : public ObjectReader,
     if (read_.fetch_add(bytes) + bytes >= version_.size) note(false);
   }
   void note(bool cached) {
-    if (!noted_.exchange(true)) prefetcher_->read_whole(version_, cached);
+    if (noted_.exchange(true)) return;
+    prefetcher_->read_whole(version_, cached);
+    hints_->read_whole(version_);
   }
 
   const std::shared_ptr<ObjectReader> inner_;
   const ObjectVersion version_;
   const std::shared_ptr<EpochPrefetcher> prefetcher_;
+  const std::shared_ptr<OrderHints> hints_;
   std::atomic<uint64_t> read_ = 0;
   std::atomic<bool> noted_ = false;
 };
 
 class WatchedReads final : public ReadEngine {
  public:
-  WatchedReads(ReadEngine& inner, std::shared_ptr<EpochPrefetcher> prefetcher)
-      : inner_(inner), prefetcher_(std::move(prefetcher)) {}
+  WatchedReads(ReadEngine& inner, std::shared_ptr<EpochPrefetcher> prefetcher,
+               std::shared_ptr<OrderHints> hints)
+      : inner_(inner), prefetcher_(std::move(prefetcher)), hints_(std::move(hints)) {}
 
   std::shared_ptr<ObjectReader> open(ObjectVersion version,
                                      std::function<void(const ObjectInfo&)> learned) override {
     if (!prefetcher_->watches(version)) return inner_.open(std::move(version), std::move(learned));
     std::shared_ptr<ObjectReader> reader = prefetcher_->opened(version);
+    std::shared_ptr<ObjectReader> hinted = hints_->opened(version);
+    if (reader == nullptr) reader = std::move(hinted);
     if (reader == nullptr) reader = inner_.open(version, std::move(learned));
-    return std::make_shared<WatchedReader>(std::move(reader), std::move(version), prefetcher_);
+    return std::make_shared<WatchedReader>(std::move(reader), std::move(version), prefetcher_,
+                                           hints_);
   }
 
  private:
   ReadEngine& inner_;
   const std::shared_ptr<EpochPrefetcher> prefetcher_;
+  const std::shared_ptr<OrderHints> hints_;
 };
 
 }  // namespace
 
 std::unique_ptr<ReadEngine> make_watched_reads(ReadEngine& inner,
-                                               std::shared_ptr<EpochPrefetcher> prefetcher) {
-  return std::make_unique<WatchedReads>(inner, std::move(prefetcher));
+                                               std::shared_ptr<EpochPrefetcher> prefetcher,
+                                               std::shared_ptr<OrderHints> hints) {
+  return std::make_unique<WatchedReads>(inner, std::move(prefetcher), std::move(hints));
 }
 
 }  // namespace penstock

@@ -9,6 +9,13 @@
 namespace penstock {
 namespace {
 
+/// Without its key. Nothing where it is being changed, or is archived.
+std::optional<ObjectVersion> stored_version_of(const Inode& inode) {
+  if (Tree::changing(inode) || inode.writer != nullptr || inode.archive != Inode::Archive::no)
+    return std::nullopt;
+  return ObjectVersion{.key = {}, .etag = inode.etag, .size = inode.size};
+}
+
 /// Walks over names with the tree's lock held.
 class KnownFilesWalk {
  public:
@@ -119,10 +126,7 @@ class KnownFilesWalk {
       if (record->archive != NameRecord::Archive::no) return std::nullopt;
       return ObjectVersion{.key = {}, .etag = record->etag(), .size = record->size};
     }
-    const Inode& inode = *static_cast<const Inode*>(slot.node());
-    if (Tree::changing(inode) || inode.writer != nullptr || inode.archive != Inode::Archive::no)
-      return std::nullopt;
-    return ObjectVersion{.key = {}, .etag = inode.etag, .size = inode.size};
+    return stored_version_of(*static_cast<const Inode*>(slot.node()));
   }
 
   const FsCore& core_;
@@ -132,6 +136,17 @@ class KnownFilesWalk {
 };
 
 }  // namespace
+
+std::optional<ObjectVersion> find_known_version(FsCore& core, InodeId inode) {
+  const MutexLock lock(core.tree.mutex);
+  const InodePtr found = core.tree.find(inode);
+  if (found == nullptr || found->type != FileType::file) return std::nullopt;
+  std::optional<ObjectVersion> version = stored_version_of(*found);
+  Result<std::string> key = core.tree.key_of(*found);
+  if (!version || !key) return std::nullopt;
+  version->key = *std::move(key);
+  return version;
+}
 
 KnownFiles find_known_files(FsCore& core, const KnownFilesRequest& request) {
   const MutexLock lock(core.tree.mutex);

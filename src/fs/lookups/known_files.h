@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+
 #include "data/epoch/known_files.h"
 #include "fs/nodes/core.h"
 
@@ -10,6 +12,9 @@ namespace penstock {
 /// can be read as they are, of a version that is known. Makes no inodes and asks nobody, and holds
 /// the tree for so many names at most.
 constexpr size_t most_names_looked_at = 4096;
+/// The same of one inode; nothing where it is no such object.
+std::optional<ObjectVersion> find_known_version(FsCore& core, InodeId inode)
+    EXCLUDES(core.tree.mutex);
 KnownFiles find_known_files(FsCore& core, const KnownFilesRequest& request)
     EXCLUDES(core.tree.mutex);
 

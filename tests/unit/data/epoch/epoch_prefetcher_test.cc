@@ -54,7 +54,9 @@ struct Fixture {
                                                                         .most_at_once = at_once,
                                                                         .largest = mib,
                                                                         .metrics = metrics});
-    reads = make_watched_reads(*engine, prefetcher);
+    hints = std::make_shared<OrderHints>(OrderHintsParts{
+        .reads = *ahead, .cache = *cache, .scheduler = *scheduler, .most_at_once = at_once});
+    reads = make_watched_reads(*engine, prefetcher, hints);
     prefetcher->start([this](const KnownFilesRequest& request) { return known(request); });
   }
   ~Fixture() {
@@ -131,6 +133,7 @@ struct Fixture {
   std::unique_ptr<CountedReads> ahead;
   const std::shared_ptr<EpochMetrics> metrics = std::make_shared<EpochMetrics>();
   std::shared_ptr<EpochPrefetcher> prefetcher;
+  std::shared_ptr<OrderHints> hints;
   std::unique_ptr<ReadEngine> reads;
   size_t files = 100;
 };
