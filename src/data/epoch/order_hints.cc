@@ -99,11 +99,14 @@ void OrderHints::drop(ListId list) {
   names_ -= found->second.waiting.size();
   bytes_ -= found->second.bytes;
   lists_.erase(found);
-  std::erase_if(ahead_, [&](const auto& one) {
-    if (one.second.list != list) return false;
-    ahead_bytes_ -= one.second.size;
-    return true;
-  });
+  for (auto one = ahead_.begin(); one != ahead_.end();) {
+    if (one->second.list != list) {
+      ++one;
+      continue;
+    }
+    ahead_bytes_ -= one->second.size;
+    one = ahead_.erase(one);
+  }
 }
 
 std::shared_ptr<ObjectReader> OrderHints::opened(const ObjectVersion& version) {
