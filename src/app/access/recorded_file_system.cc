@@ -56,7 +56,7 @@ RecordedFileSystem::Handles::Open RecordedFileSystem::Handles::take(HandleId han
 
 RecordedFileSystem::RecordedFileSystem(FileSystem& inner, PathOf path_of, const std::string& source,
                                        std::shared_ptr<Log> log)
-    : inner_(inner), path_of_(std::move(path_of)), log_(std::move(log)) {
+    : ForwardingFileSystem(inner), path_of_(std::move(path_of)), log_(std::move(log)) {
   AccessRecord mount = begin("mount", "");
   mount.to = source;
   write_down(mount);
@@ -121,25 +121,26 @@ Done<T> RecordedFileSystem::recorded(AccessRecord record, Done<T> done) const {
 
 void RecordedFileSystem::lookup(InodeId parent, std::string name, Done<Entry> done) {
   auto answer = recorded(of_name("lookup", parent, name), std::move(done));
-  inner_.lookup(parent, std::move(name), std::move(answer));
+  inner().lookup(parent, std::move(name), std::move(answer));
 }
 
 void RecordedFileSystem::getattr(InodeId inode, Done<Attributes> done) {
-  inner_.getattr(inode, recorded(of_inode("getattr", inode), std::move(done)));
+  inner().getattr(inode, recorded(of_inode("getattr", inode), std::move(done)));
 }
 
 void RecordedFileSystem::setattr(InodeId inode, AttributeChange change, Done<Attributes> done) {
   AccessRecord record = of_inode("setattr", inode);
   record.size = change.size;
   record.mode = change.mode;
-  inner_.setattr(inode, change, recorded(std::move(record), std::move(done)));
+  inner().setattr(inode, change, recorded(std::move(record), std::move(done)));
 }
 
 void RecordedFileSystem::mkdir(InodeId parent, std::string name, uint32_t mode, Caller caller,
                                Done<Entry> done) {
   AccessRecord record = of_name("mkdir", parent, name);
   record.mode = mode;
-  inner_.mkdir(parent, std::move(name), mode, caller, recorded(std::move(record), std::move(done)));
+  inner().mkdir(parent, std::move(name), mode, caller,
+                recorded(std::move(record), std::move(done)));
 }
 
 void RecordedFileSystem::make_node(InodeId parent, std::string name, NewNode node, Caller caller,
@@ -147,28 +148,28 @@ void RecordedFileSystem::make_node(InodeId parent, std::string name, NewNode nod
   AccessRecord record = of_name(node.type == FileType::symlink ? "symlink" : "mknod", parent, name);
   record.to = node.target;
   record.mode = node.mode;
-  inner_.make_node(parent, std::move(name), std::move(node), caller,
-                   recorded(std::move(record), std::move(done)));
+  inner().make_node(parent, std::move(name), std::move(node), caller,
+                    recorded(std::move(record), std::move(done)));
 }
 
 void RecordedFileSystem::link(InodeId inode, InodeId parent, std::string name, Done<Entry> done) {
   AccessRecord record = of_inode("link", inode);
   record.to = below(parent, name).value_or("");
-  inner_.link(inode, parent, std::move(name), recorded(std::move(record), std::move(done)));
+  inner().link(inode, parent, std::move(name), recorded(std::move(record), std::move(done)));
 }
 
 void RecordedFileSystem::read_link(InodeId inode, Done<std::string> done) {
-  inner_.read_link(inode, recorded(of_inode("readlink", inode), std::move(done)));
+  inner().read_link(inode, recorded(of_inode("readlink", inode), std::move(done)));
 }
 
 void RecordedFileSystem::rmdir(InodeId parent, std::string name, Done<void> done) {
   auto answer = recorded(of_name("rmdir", parent, name), std::move(done));
-  inner_.rmdir(parent, std::move(name), std::move(answer));
+  inner().rmdir(parent, std::move(name), std::move(answer));
 }
 
 void RecordedFileSystem::unlink(InodeId parent, std::string name, Done<void> done) {
   auto answer = recorded(of_name("unlink", parent, name), std::move(done));
-  inner_.unlink(parent, std::move(name), std::move(answer));
+  inner().unlink(parent, std::move(name), std::move(answer));
 }
 
 void RecordedFileSystem::rename(InodeId parent, std::string name, InodeId new_parent,
@@ -176,8 +177,8 @@ void RecordedFileSystem::rename(InodeId parent, std::string name, InodeId new_pa
   AccessRecord record = of_name("rename", parent, name);
   record.to = below(new_parent, new_name).value_or("");
   if (no_replace) record.flags = "noreplace";
-  inner_.rename(parent, std::move(name), new_parent, std::move(new_name), no_replace,
-                recorded(std::move(record), std::move(done)));
+  inner().rename(parent, std::move(name), new_parent, std::move(new_name), no_replace,
+                 recorded(std::move(record), std::move(done)));
 }
 
 void RecordedFileSystem::exchange(InodeId parent, std::string name, InodeId other_parent,
@@ -185,8 +186,8 @@ void RecordedFileSystem::exchange(InodeId parent, std::string name, InodeId othe
   AccessRecord record = of_name("rename", parent, name);
   record.to = below(other_parent, other_name).value_or("");
   record.flags = "exchange";
-  inner_.exchange(parent, std::move(name), other_parent, std::move(other_name),
-                  recorded(std::move(record), std::move(done)));
+  inner().exchange(parent, std::move(name), other_parent, std::move(other_name),
+                   recorded(std::move(record), std::move(done)));
 }
 
 void RecordedFileSystem::create(InodeId parent, std::string name, uint32_t mode, OpenFlags flags,
@@ -198,17 +199,17 @@ void RecordedFileSystem::create(InodeId parent, std::string name, uint32_t mode,
                          [this](AccessRecord& made, const Created& created) {
                            made.handle = files_.add(created.opened.handle, made.path);
                          });
-  inner_.create(parent, std::move(name), mode, flags, exclusive, caller, std::move(answer));
+  inner().create(parent, std::move(name), mode, flags, exclusive, caller, std::move(answer));
 }
 
 void RecordedFileSystem::open(InodeId inode, OpenFlags flags, Done<Opened> done) {
   AccessRecord record = of_inode("open", inode);
   record.flags = flags_of(flags, false);
-  inner_.open(inode, flags,
-              recorded(std::move(record), std::move(done),
-                       [this](AccessRecord& made, const Opened& opened) {
-                         made.handle = files_.add(opened.handle, made.path);
-                       }));
+  inner().open(inode, flags,
+               recorded(std::move(record), std::move(done),
+                        [this](AccessRecord& made, const Opened& opened) {
+                          made.handle = files_.add(opened.handle, made.path);
+                        }));
 }
 
 void RecordedFileSystem::read(HandleId handle, ByteRange range, std::stop_token cancel,
@@ -216,9 +217,9 @@ void RecordedFileSystem::read(HandleId handle, ByteRange range, std::stop_token 
   AccessRecord record = of_handle("read", handle);
   record.offset = range.offset;
   record.size = range.length;
-  inner_.read(handle, range, std::move(cancel),
-              recorded(std::move(record), std::move(done),
-                       [](AccessRecord& made, const Slices& got) { made.bytes = got.size(); }));
+  inner().read(handle, range, std::move(cancel),
+               recorded(std::move(record), std::move(done),
+                        [](AccessRecord& made, const Slices& got) { made.bytes = got.size(); }));
 }
 
 void RecordedFileSystem::write(HandleId handle, WriteAt at, std::span<const std::byte> data,
@@ -227,18 +228,18 @@ void RecordedFileSystem::write(HandleId handle, WriteAt at, std::span<const std:
   record.offset = at.offset;
   record.size = data.size();
   if (at.append) record.flags = "append";
-  inner_.write(handle, at, data, recorded(std::move(record), std::move(done)));
+  inner().write(handle, at, data, recorded(std::move(record), std::move(done)));
 }
 
 void RecordedFileSystem::allocate(HandleId handle, Allocation request, Done<void> done) {
-  inner_.allocate(handle, request, recorded(of_handle("fallocate", handle), std::move(done)));
+  inner().allocate(handle, request, recorded(of_handle("fallocate", handle), std::move(done)));
 }
 
 void RecordedFileSystem::seek(HandleId handle, uint64_t offset, bool hole,
                               Done<std::optional<uint64_t>> done) {
   AccessRecord record = of_handle("lseek", handle);
   record.offset = offset;
-  inner_.seek(handle, offset, hole, recorded(std::move(record), std::move(done)));
+  inner().seek(handle, offset, hole, recorded(std::move(record), std::move(done)));
 }
 
 void RecordedFileSystem::copy_range(CopyRange request, std::stop_token cancel,
@@ -246,70 +247,70 @@ void RecordedFileSystem::copy_range(CopyRange request, std::stop_token cancel,
   AccessRecord record = of_handle("copy_file_range", request.source);
   record.offset = request.source_offset;
   record.to = files_.find(request.target).path.value_or("");
-  inner_.copy_range(request, std::move(cancel),
-                    recorded(std::move(record), std::move(done),
-                             [](AccessRecord& made, uint64_t copied) { made.bytes = copied; }));
+  inner().copy_range(request, std::move(cancel),
+                     recorded(std::move(record), std::move(done),
+                              [](AccessRecord& made, uint64_t copied) { made.bytes = copied; }));
 }
 
 void RecordedFileSystem::flush(HandleId handle, Closer closer, Done<void> done) {
-  inner_.flush(handle, closer, recorded(of_handle("close", handle), std::move(done)));
+  inner().flush(handle, closer, recorded(of_handle("close", handle), std::move(done)));
 }
 
 void RecordedFileSystem::fsync(HandleId handle, Done<void> done) {
-  inner_.fsync(handle, recorded(of_handle("fsync", handle), std::move(done)));
+  inner().fsync(handle, recorded(of_handle("fsync", handle), std::move(done)));
 }
 
 void RecordedFileSystem::release(HandleId handle) {
   AccessRecord record = of_open("release", files_.take(handle));
-  inner_.release(handle);
+  inner().release(handle);
   write_down(record);
 }
 
 void RecordedFileSystem::open_directory(InodeId inode, Done<HandleId> done) {
-  inner_.open_directory(inode, recorded(of_inode("opendir", inode), std::move(done),
-                                        [this](AccessRecord& made, HandleId handle) {
-                                          made.handle = directories_.add(handle, made.path);
-                                        }));
+  inner().open_directory(inode, recorded(of_inode("opendir", inode), std::move(done),
+                                         [this](AccessRecord& made, HandleId handle) {
+                                           made.handle = directories_.add(handle, made.path);
+                                         }));
 }
 
 void RecordedFileSystem::read_directory(ReadDirectory request,
                                         Done<std::vector<DirectoryEntry>> done) {
-  inner_.read_directory(
+  inner().read_directory(
       request, recorded(of_open("readdir", directories_.find(request.handle)), std::move(done)));
 }
 
 void RecordedFileSystem::release_directory(HandleId handle) {
   AccessRecord record = of_open("releasedir", directories_.take(handle));
-  inner_.release_directory(handle);
+  inner().release_directory(handle);
   write_down(record);
 }
 
 void RecordedFileSystem::sync_directory(InodeId inode, Done<void> done) {
-  inner_.sync_directory(inode, recorded(of_inode("fsyncdir", inode), std::move(done)));
+  inner().sync_directory(inode, recorded(of_inode("fsyncdir", inode), std::move(done)));
 }
 
 void RecordedFileSystem::get_xattr(InodeId inode, std::string name, Done<std::string> done) {
   auto answer = recorded(of_inode("getxattr", inode), std::move(done));
-  inner_.get_xattr(inode, std::move(name), std::move(answer));
+  inner().get_xattr(inode, std::move(name), std::move(answer));
 }
 
 void RecordedFileSystem::list_xattrs(InodeId inode, Done<std::vector<std::string>> done) {
-  inner_.list_xattrs(inode, recorded(of_inode("listxattr", inode), std::move(done)));
+  inner().list_xattrs(inode, recorded(of_inode("listxattr", inode), std::move(done)));
 }
 
 void RecordedFileSystem::set_xattr(InodeId inode, std::string name, std::string value,
                                    XattrMode mode, Done<void> done) {
   auto answer = recorded(of_inode("setxattr", inode), std::move(done));
-  inner_.set_xattr(inode, std::move(name), std::move(value), mode, std::move(answer));
+  inner().set_xattr(inode, std::move(name), std::move(value), mode, std::move(answer));
 }
 
 void RecordedFileSystem::remove_xattr(InodeId inode, std::string name, Done<void> done) {
   auto answer = recorded(of_inode("removexattr", inode), std::move(done));
-  inner_.remove_xattr(inode, std::move(name), std::move(answer));
+  inner().remove_xattr(inode, std::move(name), std::move(answer));
 }
 
 void RecordedFileSystem::statfs(Done<FileSystemStats> done) {
-  inner_.statfs(recorded(begin("statfs", ""), std::move(done)));
+  inner().statfs(recorded(begin("statfs", ""), std::move(done)));
 }
 
 }  // namespace penstock

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app/access/access_record.h"
+#include "app/forwarding_file_system.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "penstock/file_system.h"
@@ -18,8 +19,9 @@ namespace penstock {
 
 /// Writes what programs ask of a file system into the access log, a line for each operation when it
 /// is answered. What the kernel answers by itself (cached names, cached pages, passthrough) does
-/// not come by here. Both must outlive the last operation. Thread-safe as every FileSystem.
-class RecordedFileSystem final : public FileSystem {
+/// not come by here; what no program asks (cache_share: penstock warm) is not written down. Both
+/// must outlive the last operation. Thread-safe as every FileSystem.
+class RecordedFileSystem final : public ForwardingFileSystem {
  public:
   /// The path of an inode below the mountpoint; nothing where it has no name any more.
   using PathOf = std::function<std::optional<std::string>(InodeId)>;
@@ -29,14 +31,6 @@ class RecordedFileSystem final : public FileSystem {
                      std::shared_ptr<Log> log);
 
   void lookup(InodeId parent, std::string name, Done<Entry> done) override;
-  void forget(InodeId inode, uint64_t count) override { inner_.forget(inode, count); }
-  void name_unheard(InodeId parent, const std::string& name) override {
-    inner_.name_unheard(parent, name);
-  }
-  void sent_back(InodeId inode, uint64_t thread) override { inner_.sent_back(inode, thread); }
-  void found_nothing(InodeId parent, const std::string& name, uint64_t thread) override {
-    inner_.found_nothing(parent, name, thread);
-  }
   void getattr(InodeId inode, Done<Attributes> done) override;
   void setattr(InodeId inode, AttributeChange change, Done<Attributes> done) override;
   void mkdir(InodeId parent, std::string name, uint32_t mode, Caller caller,
@@ -54,22 +48,16 @@ class RecordedFileSystem final : public FileSystem {
   void create(InodeId parent, std::string name, uint32_t mode, OpenFlags flags, bool exclusive,
               Caller caller, Done<Created> done) override;
   void open(InodeId inode, OpenFlags flags, Done<Opened> done) override;
-  bool may_wait_long(HandleId handle) const override { return inner_.may_wait_long(handle); }
   void read(HandleId handle, ByteRange range, std::stop_token cancel, Done<Slices> done) override;
   void write(HandleId handle, WriteAt at, std::span<const std::byte> data,
              Done<void> done) override;
-  bool drop_set_ids(HandleId handle, bool all) override { return inner_.drop_set_ids(handle, all); }
   void allocate(HandleId handle, Allocation request, Done<void> done) override;
   void seek(HandleId handle, uint64_t offset, bool hole,
             Done<std::optional<uint64_t>> done) override;
   void copy_range(CopyRange request, std::stop_token cancel, Done<uint64_t> done) override;
   void flush(HandleId handle, Closer closer, Done<void> done) override;
-  std::vector<ProcessId> owners(HandleId handle) override { return inner_.owners(handle); }
   void fsync(HandleId handle, Done<void> done) override;
   void release(HandleId handle) override;
-  void cache_share(HandleId handle, Done<CacheShare> done) override {
-    inner_.cache_share(handle, std::move(done));  // asked by penstock warm, no program
-  }
   void open_directory(InodeId inode, Done<HandleId> done) override;
   void read_directory(ReadDirectory request, Done<std::vector<DirectoryEntry>> done) override;
   void release_directory(HandleId handle) override;
@@ -80,10 +68,6 @@ class RecordedFileSystem final : public FileSystem {
                  Done<void> done) override;
   void remove_xattr(InodeId inode, std::string name, Done<void> done) override;
   void statfs(Done<FileSystemStats> done) override;
-  void shutdown(std::chrono::milliseconds limit,
-                Callback<void(std::vector<std::string>)> done) override {
-    inner_.shutdown(limit, std::move(done));
-  }
 
  private:
   /// What is open. Thread-safe.
@@ -119,7 +103,6 @@ class RecordedFileSystem final : public FileSystem {
   template <typename T>
   Done<T> recorded(AccessRecord record, Done<T> done) const;
 
-  FileSystem& inner_;
   const PathOf path_of_;
   const std::shared_ptr<Log> log_;
   Handles files_;

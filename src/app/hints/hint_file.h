@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "app/hints/forwarding_file_system.h"
+#include "app/forwarding_file_system.h"
 #include "base/mutex.h"
 #include "data/epoch/hint_lines.h"
 #include "data/epoch/order_hints.h"
