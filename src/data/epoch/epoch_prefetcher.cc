@@ -2,7 +2,6 @@
 #include "data/epoch/epoch_prefetcher.h"
 
 #include <algorithm>
-#include <functional>
 #include <string_view>
 #include <utility>
 
@@ -29,18 +28,6 @@ constexpr seconds failed_rest{5};
 constexpr seconds tick{1};
 /// Some 40 bytes each.
 constexpr size_t most_remembered = 250'000;
-
-/// What an object occupies in the cache, about: blocks, and its map.
-uint64_t occupied(uint64_t size) {
-  constexpr uint64_t block = 4096;
-  return (size + block - 1) / block * block + 2 * block;
-}
-
-size_t hash_of(const std::string& key) { return std::hash<std::string>()(key); }
-size_t hash_of(const std::string& key, const ETag& etag) {
-  constexpr size_t odd = 0x9e3779b97f4a7c15;  // so that equal halves do not cancel each other
-  return hash_of(key) * odd + hash_of(etag);
-}
 
 /// In the order in which names are found: "a/z" lies before "a-b/c".
 bool before(std::string_view one, std::string_view other) {

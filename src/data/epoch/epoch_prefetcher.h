@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "data/epoch/epoch_metrics.h"
 #include "data/epoch/epoch_watch.h"
 #include "data/epoch/known_files.h"
+#include "data/epoch/small_objects.h"
 #include "data/read/read_engine.h"
 
 namespace penstock {
@@ -48,7 +50,7 @@ class EpochPrefetcher : public std::enable_shared_from_this<EpochPrefetcher> {
 
   /// Whether an object is of those that are watched.
   bool watches(const ObjectVersion& version) const {
-    return version.size > 0 && version.size <= parts_.largest && !version.etag.empty();
+    return can_be_fetched(version, parts_.largest);
   }
   /// A program has opened it. Returns who has that version in memory, or soon will; or null.
   std::shared_ptr<ObjectReader> opened(const ObjectVersion& version) EXCLUDES(mutex_);

@@ -2,10 +2,10 @@
 #include "data/epoch/order_hints.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "base/wall_clock.h"
+#include "data/epoch/small_objects.h"
 
 namespace penstock {
 namespace {
@@ -23,17 +23,6 @@ constexpr size_t most_arrived = 64;
 constexpr milliseconds room_rest{100};
 /// How long names are of use that nobody adds to any more.
 constexpr seconds after_end{60};
-
-uint64_t occupied(uint64_t size) {
-  constexpr uint64_t block = 4096;
-  return (size + block - 1) / block * block + 2 * block;
-}
-
-size_t hash_of(const std::string& key) { return std::hash<std::string>()(key); }
-size_t hash_of(const ObjectVersion& version) {
-  constexpr size_t odd = 0x9e3779b97f4a7c15;  // so that equal halves do not cancel each other
-  return hash_of(version.key) * odd + hash_of(version.etag);
-}
 
 }  // namespace
 
@@ -120,7 +109,7 @@ std::shared_ptr<ObjectReader> OrderHints::opened(const ObjectVersion& version) {
 
 void OrderHints::read_whole(const ObjectVersion& version) {
   const MutexLock lock(mutex_);
-  forget_ahead(hash_of(version));
+  forget_ahead(hash_of(version.key, version.etag));
 }
 
 // Its reader was faster.
@@ -132,7 +121,7 @@ bool OrderHints::overtaken(const Item& item) const {
 
 void OrderHints::note_ahead(const Item& item) {
   if (overtaken(item)) return;
-  const size_t version = hash_of(item.version);
+  const size_t version = hash_of(item.version.key, item.version.etag);
   const uint64_t size = occupied(item.version.size);
   if (!ahead_.try_emplace(version, Ahead{.list = item.list, .size = size}).second) return;
   ahead_bytes_ += size;
@@ -200,7 +189,7 @@ void OrderHints::work() {
 void OrderHints::found(Item item, std::optional<ObjectVersion> version) {
   const auto pass = gate_.pass_if_open();
   if (!pass) return;
-  if (!version || version->size == 0 || version->size > parts_.largest || version->etag.empty()) {
+  if (!version || !can_be_fetched(*version, parts_.largest)) {
     parts_.metrics->hints_ignored.add();
     return finish();
   }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "data/epoch/small_objects.h"
+
 namespace penstock {
 namespace {
 
@@ -105,9 +107,7 @@ class KnownFilesWalk {
       ++looked_at_;
       last = slot.name();
       std::optional<ObjectVersion> version = version_of(slot);
-      if (!version || version->size == 0 || version->size > request_.largest ||
-          version->etag.empty())
-        return true;
+      if (!version || !can_be_fetched(*version, request_.largest)) return true;
       version->key = directory + core_.tree.keys.component_of(last);
       found_.files.push_back(*std::move(version));
       return true;

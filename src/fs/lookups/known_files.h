@@ -8,14 +8,14 @@
 
 namespace penstock {
 
-/// The objects that the tree has names of in a directory, or in those directly below it: those that
-/// can be read as they are, of a version that is known. Makes no inodes and asks nobody, and holds
-/// the tree for so many names at most.
+/// Names that one call of find_known_files looks at, at most.
 constexpr size_t most_names_looked_at = 4096;
+/// The objects that the tree has names of in a directory, or in those directly below it: those that
+/// can be read as they are, of a version that is known. Makes no inodes and asks nobody.
+KnownFiles find_known_files(FsCore& core, const KnownFilesRequest& request)
+    EXCLUDES(core.tree.mutex);
 /// The same of one inode; nothing where it is no such object.
 std::optional<ObjectVersion> find_known_version(FsCore& core, InodeId inode)
-    EXCLUDES(core.tree.mutex);
-KnownFiles find_known_files(FsCore& core, const KnownFilesRequest& request)
     EXCLUDES(core.tree.mutex);
 
 }  // namespace penstock

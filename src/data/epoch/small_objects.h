@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "data/read/read_engine.h"
+
+namespace penstock {
+
+// What is fetched into the cache ahead of its readers are objects that are small enough to be
+// fetched whole. Pure functions.
+
+/// Whether an object can be fetched ahead, of at most `largest` bytes: one that is empty needs no
+/// fetch, and one without an ETag cannot be told from what takes its place.
+inline bool can_be_fetched(const ObjectVersion& version, uint64_t largest) {
+  return version.size > 0 && version.size <= largest && !version.etag.empty();
+}
+
+/// Bytes that an object of `size` occupies in the cache, about: blocks, and its map.
+inline uint64_t occupied(uint64_t size) {
+  constexpr uint64_t block = 4096;
+  return (size + block - 1) / block * block + 2 * block;
+}
+
+/// What tables of many objects remember instead of a key, or of a version of it.
+inline size_t hash_of(const std::string& key) { return std::hash<std::string>()(key); }
+inline size_t hash_of(const std::string& key, const ETag& etag) {
+  constexpr size_t odd = 0x9e3779b97f4a7c15;  // so that equal halves do not cancel each other
+  return hash_of(key) * odd + hash_of(etag);
+}
+
+}  // namespace penstock
