@@ -187,10 +187,14 @@ step_ctest() { run_ctest build/test -LE contract; }
 # Which server tests/real/testserver starts.
 export PENSTOCK_TEST_SERVER=$PWD/build/test/s3-testserver
 
-# on_server NAME TEST: a test program of tests/real or tests/pytorch on a bucket of that server.
+# on_server NAME TEST...: test programs of tests/real or tests/pytorch on a bucket of that server.
 on_server() {
   start_server "$1" || return 1
-  PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 "$2"
+  shift
+  local program
+  for program; do
+    PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 "$program" || return 1
+  done
 }
 
 step_programs_testserver() { on_server testserver tests/real/programs_test.py; }
@@ -209,12 +213,8 @@ step_package() { PENSTOCK=$PWD/build/test/penstock tests/real/package_test.py; }
 step_archive_moto() { on_server moto tests/real/archive_test.py; }
 step_archive_testserver() { on_server testserver tests/real/archive_test.py; }
 step_lifecycle_radosgw() { PENSTOCK_RGW_DAY=1 on_server radosgw tests/real/lifecycle_test.py; }
-step_pytorch_testserver() {
-  on_server testserver tests/pytorch/pytorch_test.py && PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 tests/pytorch/hints_test.py
-}
-step_pytorch_radosgw() {
-  on_server radosgw tests/pytorch/pytorch_test.py && PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 tests/pytorch/hints_test.py
-}
+step_pytorch_testserver() { on_server testserver tests/pytorch/{pytorch,hints}_test.py; }
+step_pytorch_radosgw() { on_server radosgw tests/pytorch/{pytorch,hints}_test.py; }
 
 step_quickstart() {
   export PENSTOCK_DEMO_DIR=$PENSTOCK_TEST_WORK/demo
