@@ -122,7 +122,7 @@ TempFolder::~TempFolder() {
 
 Mounted::Mounted(const TestServer& server, MountSettings settings) {
   start("s3://" + settings.bucket + "/" + settings.prefix, settings,
-        {"--endpoint-url", server.endpoint(), "--region", "us-east-1"});
+        {"--endpoint-url", server.endpoint(), "--region", "us-east-1", "--hedge", settings.hedge});
 }
 
 Mounted::Mounted(const fs::path& directory, MountSettings settings) {

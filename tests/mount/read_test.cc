@@ -191,6 +191,22 @@ TEST_CASE("faults while reading cost time, not bytes") {
   CHECK(read_file(mount.path("f")) == synthetic_bytes("f", 0, 12 * mib));
 }
 
+TEST_CASE("reads whose answers are late are sent once more, and read right") {
+  ServerOptions options;
+  options.first_byte = std::chrono::milliseconds(2);
+  options.tail_latency = std::chrono::milliseconds(300);
+  options.tail_probability = 0.02;
+  TestServer server(options);
+  constexpr int files = 600;
+  for (int i = 0; i < files; ++i) server.put_synthetic("test", std::to_string(i), 1000);
+  Mounted mount(server, {.options = {"--prefetch-epoch", "off"}, .hedge = "auto"});
+  for (int i = 0; i < files; ++i) {
+    const std::string key = std::to_string(i);
+    REQUIRE(read_file(mount.path(key)) == synthetic_bytes(key, 0, 1000));
+  }
+  CHECK(server.stats().requests.at("GetObject") > files);
+}
+
 TEST_CASE("a stalled transfer is replaced") {
   const std::string kind = GENERATE("stall", "stall-mid", "hang");
   TestServer server;
