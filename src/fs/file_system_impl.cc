@@ -7,6 +7,8 @@
 
 #include "base/memory_budget.h"
 #include "fs/changes/attribute_operations.h"
+#include "fs/changes/make_directory.h"
+#include "fs/changes/make_node.h"
 #include "fs/changes/name_operations.h"
 #include "fs/files/committer.h"
 #include "fs/files/file_operations.h"
@@ -39,6 +41,7 @@ class FileSystemImpl final : public MountedFileSystem {
         archived_(*core_),
         files_(*core_, resolver_, attributes_, committer_, deleted_, archived_),
         properties_(*core_, attributes_, committer_, files_, archived_),
+        changes_{*core_, resolver_, attributes_, committer_, renames_, deleted_},
         names_(*core_, resolver_, attributes_, committer_, renames_, deleted_) {
     core_->bound_names();
   }
@@ -148,16 +151,19 @@ class FileSystemImpl final : public MountedFileSystem {
   void mkdir(InodeId parent, std::string name, uint32_t mode, Caller caller,
              Done<Entry> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {
-      names_.mkdir({directory, std::move(name), mode, caller}, std::move(reply));
+      begin_change<MakeDirectory>(changes_,
+                                  MakeDirectory::Request{directory, std::move(name), mode, caller},
+                                  std::move(reply));
     });
   }
 
   void make_node(InodeId parent, std::string name, NewNode node, Caller caller,
                  Done<Entry> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<Entry> reply) {
-      names_.make_node({directory, std::move(name), node.type, node.mode, node.device,
-                        std::move(node.target), caller},
-                       std::move(reply));
+      begin_change<MakeNode>(changes_,
+                             MakeNode::Request{directory, std::move(name), node.type, node.mode,
+                                               node.device, std::move(node.target), caller},
+                             std::move(reply));
     });
   }
 
@@ -390,7 +396,7 @@ class FileSystemImpl final : public MountedFileSystem {
 
   bool is_leaving_file(const InodePtr& inode) const {
     const MutexLock lock(core_->tree.mutex);
-    return inode->type == FileType::file && inode->leaving > 0;
+    return inode->type == FileType::file && inode->claims.leaving();
   }
 
   /// Whether programs may go on with what has lost its name. Who is in a directory needs its
@@ -436,6 +442,7 @@ class FileSystemImpl final : public MountedFileSystem {
   ArchivedReads archived_;
   FileOperations files_;
   AttributeOperations properties_;
+  const ChangeParts changes_;
   NameOperations names_;
 };
 

@@ -12,19 +12,25 @@ void NameOperations::end_storing(const InodePtr& inode, Done<Stopped> done) {
     const MutexLock lock(core_.tree.mutex);
     writer = inode->writer;
   }
-  if (writer == nullptr)
-    return core_.quiesce(inode, [done = std::move(done)]() mutable { done(Stopped{}); });
+  // Opens wait at once: a handle that was opened after keep_open looked would get no copy to go on
+  // with.
+  Stopped stopped{.leaving = core_.leave(inode)};
+  if (writer == nullptr) return when_stored(inode, std::move(stopped), std::move(done));
   // An upload that is held ends by itself, and what is under way is not waited for: a write may
-  // wait for room on the journal's disk, which this deletion is to make. But opens wait at once: a
-  // handle that was opened after keep_open looked would get no copy to go on with.
-  core_.quiesce(inode, [] {});
-  writer->hold(core_.tracked<Held>(
-      [this, inode, writer, done = std::move(done)](const Result<Held>& held) mutable {
-        if (*held != Held::no)
-          return done(Stopped{.held = writer, .may_be_sent = *held == Held::maybe_sent});
-        core_.quiesce(inode, [done = std::move(done)]() mutable { done(Stopped{}); });
-        core_.resume(inode);
-      }));
+  // wait for room on the journal's disk, which this deletion is to make.
+  writer->hold(core_.tracked<Held>([this, inode, writer, stopped = std::move(stopped),
+                                    done = std::move(done)](const Result<Held>& held) mutable {
+    if (*held == Held::no) return when_stored(inode, std::move(stopped), std::move(done));
+    stopped.held = writer;
+    stopped.may_be_sent = *held == Held::maybe_sent;
+    done(std::move(stopped));
+  }));
+}
+
+void NameOperations::when_stored(const InodePtr& inode, Stopped stopped, Done<Stopped> done) {
+  core_.when_quiet(inode, [stopped = std::move(stopped), done = std::move(done)]() mutable {
+    done(std::move(stopped));
+  });
 }
 
 void NameOperations::keep_open(const InodePtr& inode, const FileDurability* held,
@@ -119,10 +125,11 @@ void NameOperations::keep_name(const InodePtr& inode) {
   deleted_.drop(copy);
 }
 
-void NameOperations::name_stays(const InodePtr& inode, FileDurability* held) {
+void NameOperations::name_stays(const InodePtr& inode, FileDurability* held,
+                                NameLock::Leaving leaving) {
   keep_name(inode);
   if (held != nullptr) held->release();
-  core_.resume(inode);
+  leaving.end();
 }
 
 }  // namespace penstock

@@ -46,13 +46,14 @@ void NameOperations::exchange_checked(const Rename& request, const InodePtr& one
   if (!begin_naming({request.parent, request.new_parent}, done,
                     [this, request](Done<void> again) { exchange(request, std::move(again)); }))
     return;
-  auto resumed = [this, one, other, done = std::move(done)](Result<void> result) mutable {
-    core_.resume(one);
-    core_.resume(other);
+  auto resumed = [one_leaves = core_.leave(one), other_leaves = core_.leave(other),
+                  done = std::move(done)](Result<void> result) mutable {
+    one_leaves.end();
+    other_leaves.end();
     done(std::move(result));
   };
-  core_.quiesce(one, [this, one, other, done = Done<void>(std::move(resumed))]() mutable {
-    core_.quiesce(other, [this, one, other, done = std::move(done)]() mutable {
+  core_.when_quiet(one, [this, one, other, done = Done<void>(std::move(resumed))]() mutable {
+    core_.when_quiet(other, [this, one, other, done = std::move(done)]() mutable {
       const auto both = std::make_shared<Join>(
           2, [this, one, other, done = std::move(done)](Result<void> stored) mutable {
             if (!stored) return done(std::move(stored));

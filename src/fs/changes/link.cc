@@ -64,6 +64,7 @@ void NameOperations::link_stored(const Link& request, uint32_t tries, Done<Entry
   CopyObject copy;
   StoredAttributes stored;
   std::optional<Error> refused;
+  NameLock::Use use;
   {
     const MutexLock lock(core_.tree.mutex);
     refused = refuse_link(request);
@@ -79,14 +80,14 @@ void NameOperations::link_stored(const Link& request, uint32_t tries, Done<Entry
               .metadata = to_metadata(stored, inode.type),
               .condition = {.if_none_match = true}};
       core_.tree.note_change(*request.parent, request.name);
-      core_.begin_work(*request.parent);
+      use = core_.use(request.parent);
     }
   }
   if (refused) return done(*refused);
   const Scheduler::Time sent = core_.parts.scheduler.now();
   core_.parts.copier.copy(
       std::move(copy),
-      core_.tracked<ObjectInfo>([this, request, stored, tries, sent,
+      core_.tracked<ObjectInfo>([this, request, stored, tries, sent, use = std::move(use),
                                  done = std::move(done)](Result<ObjectInfo> info) mutable {
         Entry entry;
         InodePtr made;
@@ -95,7 +96,7 @@ void NameOperations::link_stored(const Link& request, uint32_t tries, Done<Entry
           made = link_made(request, stored, *info, sent);
           entry = core_.tree.entry(made);
         }
-        core_.end_work(*request.parent);
+        use.end();
         if (info) {
           attributes_.note_carried(made);
           return done(entry);

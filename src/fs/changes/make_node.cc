@@ -1,84 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
-// NameOperations: symbolic links, FIFOs, sockets, device nodes, empty files.
+#include "fs/changes/make_node.h"
+
 #include <utility>
 
 #include "base/wall_clock.h"
-#include "fs/changes/name_operations.h"
 
 namespace penstock {
 
-void NameOperations::make_node(const MakeNode& request, Done<Entry> done) {
-  core_.when_name_settled(request.parent, [this, request, done = std::move(done)]() mutable {
-    put_node(request, std::move(done));
-  });
-}
-
-std::optional<Error> NameOperations::refuse_node(const MakeNode& request) const {
-  if (core_.stopping) return mount_is_ending();
-  const Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::file,
-                                                   core_.limits.max_key_bytes);
-  if (!valid) return valid.error();
-  if (core_.tree.child(*request.parent, request.name) != nullptr)
-    return Error(Code::already_exists);
-  return std::nullopt;
-}
-
-void NameOperations::put_node(const MakeNode& request, Done<Entry> done) {
-  PutRequest put;
-  StoredAttributes stored;
-  bool waits = false;
-  std::optional<Error> refused;
+void MakeNode::start() {
+  Result<PutRequest> put = PutRequest();
   {
     const MutexLock lock(core_.tree.mutex);
-    refused = refuse_node(request);
-    waits = !refused && core_.leaving(*request.parent);
-    if (!refused && !waits) {
-      stored = core_.tree.initial_attributes(*request.parent, request.name, request.type,
-                                             request.mode, request.caller);
-      const bool is_device =
-          request.type == FileType::character_device || request.type == FileType::block_device;
-      if (is_device) stored.device = request.device;
-      put.key = core_.tree.child_key(*request.parent, request.name, FileType::file).value();
-      put.metadata = to_metadata(stored, FileType::file);
-      put.condition.if_none_match = true;
-      core_.tree.note_change(*request.parent, request.name);
-      // A directory that is about to go takes it along.
-      core_.begin_work(*request.parent);
-    }
+    if (waits_for(request_.parent)) return;
+    put = prepare();
+    // A directory that is about to go takes the node along.
+    if (put) use_directory(request_.parent);
   }
-  if (refused) return done(*refused);
-  if (waits) return make_node(request, std::move(done));
-  if (!request.target.empty()) put.body = Body::of(request.target);
-  const Scheduler::Time sent = core_.parts.scheduler.now();
+  if (!put) return done_(put.error());
+  if (!request_.target.empty()) put->body = Body::of(request_.target);
+  sent_ = core_.parts.scheduler.now();
   core_.parts.store.put(
-      std::move(put),
-      core_.tracked<ObjectInfo>(
-          [this, request, stored, sent, done = std::move(done)](Result<ObjectInfo> info) mutable {
-            if (!info && FsCore::is_refusal(info.code()))
-              info = core_.already_there(request.parent, request.name);
-            Entry entry;
-            InodePtr inode;
-            if (info) {
-              const MutexLock lock(core_.tree.mutex);
-              inode = core_.tree.add_child(request.parent, request.name, FileType::file);
-              inode->stored = stored;
-              inode->stored_known = true;
-              inode->link_target = request.target;
-              inode->size = request.target.size();
-              inode->etag = info->etag;
-              Tree::modified_here(*inode, info->last_modified_ns);
-              inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
-              core_.tree.note_change(*request.parent, request.name);
-              Tree::names_changed(*request.parent);
-              core_.tree.note_carried(*inode);
-              core_.tree.told_own(*inode, sent);
-              entry = core_.tree.entry(inode);
-            }
-            core_.end_work(*request.parent);
-            if (!info) return done(info.error());
-            attributes_.note_carried(inode);
-            done(entry);
-          }));
+      std::move(*put),
+      core_.tracked<ObjectInfo>([this, self = shared_from_this()](const Result<ObjectInfo>& info) {
+        put_answered(info);
+      }));
+}
+
+Result<PutRequest> MakeNode::prepare() {
+  if (core_.stopping) return mount_is_ending();
+  const Result<void> valid = core_.tree.check_name(*request_.parent, request_.name, FileType::file,
+                                                   core_.limits.max_key_bytes);
+  if (!valid) return valid.error();
+  if (core_.tree.child(*request_.parent, request_.name) != nullptr)
+    return Error(Code::already_exists);
+  stored_ = core_.tree.initial_attributes(*request_.parent, request_.name, request_.type,
+                                          request_.mode, request_.caller);
+  const bool is_device =
+      request_.type == FileType::character_device || request_.type == FileType::block_device;
+  if (is_device) stored_.device = request_.device;
+  PutRequest put;
+  put.key = core_.tree.child_key(*request_.parent, request_.name, FileType::file).value();
+  put.metadata = to_metadata(stored_, FileType::file);
+  put.condition.if_none_match = true;
+  core_.tree.note_change(*request_.parent, request_.name);
+  return put;
+}
+
+void MakeNode::put_answered(const Result<ObjectInfo>& info) {
+  Result<Entry> entry = Entry();
+  InodePtr inode;
+  if (info) {
+    const MutexLock lock(core_.tree.mutex);
+    inode = made(*info);
+    entry = core_.tree.entry(inode);
+  } else {
+    entry = FsCore::is_refusal(info.code()) ? core_.already_there(request_.parent, request_.name)
+                                            : info.error();
+  }
+  leave_directories();
+  if (inode != nullptr) parts_.attributes.note_carried(inode);
+  done_(std::move(entry));
+}
+
+InodePtr MakeNode::made(const ObjectInfo& info) {
+  InodePtr inode = core_.tree.add_child(request_.parent, request_.name, FileType::file);
+  inode->stored = stored_;
+  inode->stored_known = true;
+  inode->link_target = request_.target;
+  inode->size = request_.target.size();
+  inode->etag = info.etag;
+  Tree::modified_here(*inode, info.last_modified_ns);
+  inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
+  core_.tree.note_change(*request_.parent, request_.name);
+  Tree::names_changed(*request_.parent);
+  core_.tree.note_carried(*inode);
+  core_.tree.told_own(*inode, sent_);
+  return inode;
 }
 
 }  // namespace penstock

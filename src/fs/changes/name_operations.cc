@@ -16,6 +16,7 @@ Error NameOperations::lost(const Inode& inode) {
 
 bool NameOperations::begin_naming(std::vector<InodePtr> directories, Done<void>& done,
                                   std::function<void(Done<void>)> again) {
+  std::vector<NameLock::Use> uses;
   {
     const MutexLock lock(core_.tree.mutex);
     for (const InodePtr& directory : directories) {
@@ -25,87 +26,13 @@ bool NameOperations::begin_naming(std::vector<InodePtr> directories, Done<void>&
       });
       return false;
     }
-    for (const InodePtr& directory : directories) core_.begin_work(*directory);
+    for (const InodePtr& directory : directories) uses.push_back(core_.use(directory));
   }
-  done = [this, directories = std::move(directories),
-          done = std::move(done)](Result<void> result) mutable {
-    for (const InodePtr& directory : directories) core_.end_work(*directory);
+  done = [uses = std::move(uses), done = std::move(done)](Result<void> result) mutable {
+    uses.clear();
     done(std::move(result));
   };
   return true;
-}
-
-void NameOperations::mkdir(const MakeDirectory& request, Done<Entry> done) {
-  core_.when_name_settled(request.parent, [this, request, done = std::move(done)]() mutable {
-    make_directory(request, std::move(done));
-  });
-}
-
-void NameOperations::make_directory(const MakeDirectory& request, Done<Entry> done) {
-  PutRequest marker;
-  StoredAttributes stored;
-  bool waits = false;
-  // Another client may put something into the directory before the store has made it, and answered.
-  const Scheduler::Time sent = core_.parts.scheduler.now();
-  // The store tells that the directory had no object of its own, not that nothing was in it.
-  Scheduler::Time empty_since = sent;
-  {
-    Deferred after;
-    const MutexLock lock(core_.tree.mutex);
-    if (core_.stopping) return after.answer(std::move(done), mount_is_ending());
-    Result<void> valid = core_.tree.check_name(*request.parent, request.name, FileType::directory,
-                                               core_.limits.max_key_bytes);
-    if (!valid) return after.answer(std::move(done), valid.error());
-    if (core_.tree.child(*request.parent, request.name) != nullptr)
-      return after.answer(std::move(done), Error(Code::already_exists));
-    stored = core_.tree.initial_attributes(*request.parent, request.name, FileType::directory,
-                                           request.mode, request.caller);
-    marker.key = core_.tree.child_key(*request.parent, request.name, FileType::directory).value();
-    marker.metadata = to_metadata(stored, FileType::directory);
-    marker.condition.if_none_match = true;
-    if (const auto absent = core_.tree.absent_since(*request.parent, request.name))
-      empty_since = std::min(sent, *absent);
-    core_.tree.note_change(*request.parent, request.name);
-    waits = core_.leaving(*request.parent);
-    if (!waits) core_.begin_work(*request.parent);
-  }
-  if (waits) return mkdir(request, std::move(done));
-  core_.parts.store.put(
-      std::move(marker),
-      core_.tracked<ObjectInfo>([this, request, stored, sent, empty_since,
-                                 done = std::move(done)](Result<ObjectInfo> info) mutable {
-        done = [this, parent = request.parent, done = std::move(done)](Result<Entry> made) mutable {
-          core_.end_work(*parent);
-          done(std::move(made));
-        };
-        if (!info && FsCore::is_refusal(info.code()))
-          return done(core_.already_there(request.parent, request.name));
-        if (!info) return done(info.error());
-        Entry entry;
-        InodePtr inode;
-        {
-          const MutexLock lock(core_.tree.mutex);
-          inode = core_.tree.child(*request.parent, request.name);
-          if (inode == nullptr || inode->type != FileType::directory) {
-            inode = core_.tree.add_child(request.parent, request.name, FileType::directory);
-          }
-          inode->stored = stored;
-          inode->stored_known = true;
-          inode->etag = info->etag;
-          Tree::modified_here(*inode, info->last_modified_ns);
-          inode->mtime_ns = inode->ctime_ns = wall_clock_ns();
-          DirectoryState& state = *inode->directory;
-          state.complete = state.own = state.made_here = state.has_marker = true;
-          core_.tree.told_own(*inode, sent);
-          state.listed = {empty_since, inode->told.lasts};
-          core_.tree.note_change(*request.parent, request.name);
-          Tree::names_changed(*request.parent);
-          core_.tree.note_carried(*inode);
-          entry = core_.tree.entry(inode);
-        }
-        attributes_.note_carried(inode);
-        done(entry);
-      }));
 }
 
 void NameOperations::check_empty(const InodePtr& directory, Done<void> done) {
@@ -166,13 +93,15 @@ void NameOperations::remove_directory(const InodePtr& parent, const std::string&
           return;
         // A write of the directory's marker that is under way ends first: the marker must not
         // appear after its deletion.
-        core_.quiesce(inode, [this, parent, name, inode, done = std::move(done)]() mutable {
-          auto resumed = [this, inode, done = std::move(done)](Result<void> removed) mutable {
-            core_.resume(inode);
-            done(std::move(removed));
-          };
-          remove_quiet_directory(parent, name, inode, std::move(resumed));
-        });
+        auto resumed = [leaving = core_.leave(inode),
+                        done = std::move(done)](Result<void> removed) mutable {
+          leaving.end();
+          done(std::move(removed));
+        };
+        core_.when_quiet(
+            inode, [this, parent, name, inode, done = Done<void>(std::move(resumed))]() mutable {
+              remove_quiet_directory(parent, name, inode, std::move(done));
+            });
       });
 }
 
@@ -279,10 +208,11 @@ void NameOperations::remove_file(const InodePtr& inode, Done<void> done) {
     if (!inode->named()) return after.answer(std::move(done), lost(*inode));
   }
   // An object must not appear after its deletion.
-  end_storing(inode, [this, inode, done = std::move(done)](const Result<Stopped>& stopped) mutable {
-    if (stopped->held != nullptr) return remove_held(inode, *stopped, std::move(done));
-    remove_quiet(inode, [this, inode, done = std::move(done)](Result<void> removed) mutable {
-      core_.resume(inode);
+  end_storing(inode, [this, inode, done = std::move(done)](Result<Stopped> stopped) mutable {
+    if (stopped->held != nullptr) return remove_held(inode, std::move(*stopped), std::move(done));
+    remove_quiet(inode, [leaving = std::move(stopped->leaving),
+                         done = std::move(done)](Result<void> removed) mutable {
+      leaving.end();
       done(std::move(removed));
     });
   });
@@ -335,17 +265,18 @@ void NameOperations::remove_kept(const InodePtr& inode, Done<void> done) {
   remove_key(inode, key, core_.parts.scheduler.now(), std::move(gone_or_kept));
 }
 
-void NameOperations::remove_held(const InodePtr& inode, const Stopped& stopped, Done<void> done) {
-  const std::shared_ptr<FileDurability>& writer = stopped.held;
+void NameOperations::remove_held(const InodePtr& inode, Stopped stopped, Done<void> done) {
+  const std::shared_ptr<FileDurability> writer = stopped.held;
   // What was promised is kept until the deletion is sure, for if it fails the file is still there.
-  auto gone = [this, inode, writer, done = std::move(done)](Result<void> removed) mutable {
+  auto gone = [this, inode, writer, leaving = std::move(stopped.leaving),
+               done = std::move(done)](Result<void> removed) mutable {
     if (removed) {
-      core_.resume(inode);
+      leaving.end();
       return writer->disclaim(core_.tracked<void>(std::move(done)));
     }
     // Another deletion came first, and holds the writer.
     const bool held_by_another = removed.code() == Code::not_found;
-    name_stays(inode, held_by_another ? nullptr : writer.get());
+    name_stays(inode, held_by_another ? nullptr : writer.get(), std::move(leaving));
     if (!held_by_another) committer_.plan_upload(inode);
     done(std::move(removed));
   };

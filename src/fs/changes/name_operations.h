@@ -26,7 +26,7 @@ struct Rename {
   bool no_replace = false;
 };
 
-/// Operations on names: mkdir, mknod, symlink, link, rmdir, unlink, rename.
+/// Operations on names: link, rmdir, unlink, rename.
 class NameOperations {
  public:
   NameOperations(FsCore& core, Resolver& resolver, AttributeLoader& attributes,
@@ -38,25 +38,6 @@ class NameOperations {
         renames_(renames),
         deleted_(deleted) {}
 
-  struct MakeDirectory {
-    InodePtr parent;
-    std::string name;
-    uint32_t mode = 0;
-    Caller caller;
-  };
-  void mkdir(const MakeDirectory& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
-  /// What has no contents that are written: a symbolic link, a FIFO, a socket, a device node, and
-  /// an empty file. It is in the store when `done` is called.
-  struct MakeNode {
-    InodePtr parent;
-    std::string name;
-    FileType type = FileType::file;
-    uint32_t mode = 0;
-    uint32_t device = 0;
-    std::string target;  ///< Of a symbolic link; becomes the object's bytes, as s3fs has it.
-    Caller caller;
-  };
-  void make_node(const MakeNode& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
   /// Gives the file's bytes, and what it carries, a second name; from then on they are two files.
   /// already_exists where the name is taken, not_permitted for directories and where the mount was
   /// told so.
@@ -86,6 +67,7 @@ class NameOperations {
   struct Stopped {
     std::shared_ptr<FileDurability> held;  ///< Its writer is held; null: nothing is under way.
     bool may_be_sent = true;               ///< If held: as Held::maybe_sent.
+    NameLock::Leaving leaving;             ///< Until the deletion has ended.
   };
 
   /// Why a change of the inode's name is refused once it is not named any more: not_found where
@@ -99,11 +81,6 @@ class NameOperations {
   /// nobody has listed the directory.
   void keep_parent(const InodePtr& parent, const std::string& leaving, Done<void> done)
       EXCLUDES(core_.tree.mutex);
-  void make_directory(const MakeDirectory& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
-  /// Why the node cannot be made; null where it can.
-  std::optional<Error> refuse_node(const MakeNode& request) const REQUIRES(core_.tree.mutex);
-  /// Below a name that is settled.
-  void put_node(const MakeNode& request, Done<Entry> done) EXCLUDES(core_.tree.mutex);
   void remove_directory(const InodePtr& parent, const std::string& name, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   void remove_name(const InodePtr& parent, const std::string& name, Done<void> done)
@@ -113,7 +90,7 @@ class NameOperations {
   /// The deletion of a file's object, when the handles that programs have open no longer need it:
   /// they have a copy or all of the bytes by now.
   void remove_kept(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
-  void remove_held(const InodePtr& inode, const Stopped& stopped, Done<void> done)
+  void remove_held(const InodePtr& inode, Stopped stopped, Done<void> done)
       EXCLUDES(core_.tree.mutex);
   /// Nothing else has the name as of `since`, at the latest when this is called: another client may
   /// make it again as soon as the store has done this, long before the answer is here.
@@ -135,18 +112,16 @@ class NameOperations {
       EXCLUDES(core_.tree.mutex);
   void rename_checked(const Rename& request, const InodePtr& inode, const InodePtr& target,
                       Done<void> done) EXCLUDES(core_.tree.mutex);
-  /// `held`: the target's writer, if it is. `overtaken` is set where an open of the name comes
-  /// first.
+  /// `stopped` is the target's. `overtaken` is set where an open of the name comes first.
   void replace(const Rename& request, const InodePtr& inode, const InodePtr& target,
-               const std::shared_ptr<FileDurability>& held, bool& overtaken, Done<void> done)
-      EXCLUDES(core_.tree.mutex);
+               Stopped stopped, bool& overtaken, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// Where nothing of the file was sent yet, it will be stored under its new name in the first
   /// place: takes `done` and returns true.
   bool rename_unsent(const Rename& request, const InodePtr& inode, Done<void>& done)
       EXCLUDES(core_.tree.mutex);
   void rename_stored(const Rename& request, const InodePtr& inode, Done<void> done)
       EXCLUDES(core_.tree.mutex);
-  /// Commits what is dirty of a file, or below a directory, that was quiesced.
+  /// Commits what is dirty of a file, or below a directory, that is leaving and quiet.
   void store_rest(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// not_found where the inode has lost its name meanwhile.
   Result<Move> keys_of(const Rename& request, const Inode& inode) const REQUIRES(core_.tree.mutex);
@@ -202,9 +177,12 @@ class NameOperations {
   void abandon(std::shared_ptr<FileWriter> writer);
 
   // deletion.cc: of files that are open
-  /// Nothing of the file is stored under its name from now until FsCore::resume, and every open of
-  /// it waits. `done` is never called with an error.
+  /// Nothing of the file is stored under its name from now until Stopped::leaving ends, and every
+  /// open of it waits. `done` is never called with an error.
   void end_storing(const InodePtr& inode, Done<Stopped> done) EXCLUDES(core_.tree.mutex);
+  /// What was under way has ended by then.
+  void when_stored(const InodePtr& inode, Stopped stopped, Done<Stopped> done)
+      EXCLUDES(core_.tree.mutex);
   /// After end_storing: what the file has in the store is what its handles go on with, under a key
   /// of their own, once `done` is called; where that cannot be, they lose it. `held`: its writer,
   /// if that is.
@@ -218,7 +196,8 @@ class NameOperations {
   void keep_name(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
   /// The same, for what end_storing began: only then may those go on who waited for the name, for
   /// what they write would be the copy's. `held`: the writer, if it is to be released.
-  void name_stays(const InodePtr& inode, FileDurability* held) EXCLUDES(core_.tree.mutex);
+  void name_stays(const InodePtr& inode, FileDurability* held, NameLock::Leaving leaving)
+      EXCLUDES(core_.tree.mutex);
   void moved(const Rename& request, const InodePtr& inode, Scheduler::Time sent)
       REQUIRES(core_.tree.mutex);
 

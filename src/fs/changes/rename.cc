@@ -116,28 +116,30 @@ void NameOperations::rename_checked(const Rename& request, const InodePtr& inode
   if (target == nullptr) return rename_settled(request, inode, std::move(done));
   // What was to be stored under the new name must not arrive after what gets the name.
   end_storing(target, [this, request, inode, target, overtaken,
-                       done = std::move(done)](const Result<Stopped>& stopped) mutable {
-    replace(request, inode, target, stopped->held, *overtaken, std::move(done));
+                       done = std::move(done)](Result<Stopped> stopped) mutable {
+    replace(request, inode, target, std::move(*stopped), *overtaken, std::move(done));
   });
 }
 
 /// What has the new name is stored no more.
 void NameOperations::replace(const Rename& request, const InodePtr& inode, const InodePtr& target,
-                             const std::shared_ptr<FileDurability>& held, bool& overtaken,
-                             Done<void> done) {
+                             Stopped stopped, bool& overtaken, Done<void> done) {
+  const std::shared_ptr<FileDurability> held = stopped.held;
   if (held != nullptr) {
-    done = [this, target, held, done = std::move(done)](Result<void> renamed) mutable {
+    done = [this, target, held, leaving = std::move(stopped.leaving),
+            done = std::move(done)](Result<void> renamed) mutable {
       if (renamed) {
-        core_.resume(target);
+        leaving.end();
         return held->disclaim(core_.tracked<void>(std::move(done)));
       }
-      name_stays(target, held.get());
+      name_stays(target, held.get(), std::move(leaving));
       committer_.plan_upload(target);
       done(std::move(renamed));
     };
   } else {
-    done = [this, target, done = std::move(done)](Result<void> renamed) mutable {
-      renamed ? core_.resume(target) : name_stays(target, nullptr);
+    done = [this, target, leaving = std::move(stopped.leaving),
+            done = std::move(done)](Result<void> renamed) mutable {
+      renamed ? leaving.end() : name_stays(target, nullptr, std::move(leaving));
       done(std::move(renamed));
     };
     overtaken = core_.turns.taken({request.new_parent->id, request.new_name});
@@ -214,13 +216,14 @@ bool NameOperations::rename_unsent(const Rename& request, const InodePtr& inode,
 }
 
 void NameOperations::rename_stored(const Rename& request, const InodePtr& inode, Done<void> done) {
-  auto resumed = [this, inode, done = std::move(done)](Result<void> renamed) mutable {
-    core_.resume(inode);
-    done(std::move(renamed));
-  };
   // Writes to the file wait from here on: what came after its copy was made would be lost with the
   // old key.
-  core_.quiesce(inode, [this, request, inode, done = Done<void>(std::move(resumed))]() mutable {
+  auto resumed = [leaving = core_.leave(inode),
+                  done = std::move(done)](Result<void> renamed) mutable {
+    leaving.end();
+    done(std::move(renamed));
+  };
+  core_.when_quiet(inode, [this, request, inode, done = Done<void>(std::move(resumed))]() mutable {
     store_rest(inode, [this, request, inode, done = std::move(done)](Result<void> stored) mutable {
       if (!stored) return done(std::move(stored));
       const bool at_once = core_.limits.renames && inode->type == FileType::file;
@@ -501,7 +504,7 @@ std::shared_ptr<FileWriter> NameOperations::follow_copy(Inode& inode, const ETag
   // What was written meanwhile, by who had passed the check for that before, belongs to an object
   // that is gone; the close that cannot store it says so. A write that is under way has this
   // writer.
-  if (inode.writer == nullptr || inode.writer->dirty() || inode.busy > 0) return nullptr;
+  if (inode.writer == nullptr || inode.writer->dirty() || inode.claims.in_use()) return nullptr;
   // Open for writing: it goes on as an edit of the object at its new key.
   const Result<std::string> key = core_.tree.key_of(inode);
   if (!key) return nullptr;

@@ -22,9 +22,9 @@ std::shared_ptr<FileDurability> Committer::dirty_writer(const Inode& inode) cons
   return dirty ? inode.writer : nullptr;
 }
 
-void Committer::begin_commit(Inode& inode) {
-  ++inode.commits_running;
-  core_.begin_work(inode);
+NameLock::Use Committer::begin_commit(const InodePtr& inode) {
+  ++inode->commits_running;
+  return core_.use(inode);
 }
 
 NextObject Committer::take_request(Inode& inode) const {
@@ -98,6 +98,7 @@ void Committer::promise(const InodePtr& inode, Leaving leaving, Done<Kept> done)
 
 void Committer::store(const InodePtr& inode, Leaving leaving, Kept kept, Done<void> done) {
   std::shared_ptr<FileDurability> writer;
+  NameLock::Use use;
   bool anew = false;
   bool save = false;
   {
@@ -118,12 +119,12 @@ void Committer::store(const InodePtr& inode, Leaving leaving, Kept kept, Done<vo
     // Another thread has written to the file, or has stored it, since the promise was asked for.
     anew = (writer != nullptr) != (kept == Kept::by_store);
     if (!anew) inode->saving_attributes = save;
-    if (!anew && (save || writer != nullptr)) begin_commit(*inode);
+    if (!anew && (save || writer != nullptr)) use = begin_commit(inode);
   }
   if (anew) return commit(inode, leaving, std::move(done));
-  if (save) return store_attributes(inode, std::move(done));
+  if (save) return store_attributes(inode, std::move(use), std::move(done));
   if (writer == nullptr) return done({});
-  run_commit(inode, writer, std::move(done));
+  run_commit(inode, writer, std::move(use), std::move(done));
 }
 
 void Committer::sync(const InodePtr& inode, Done<void> done) {
@@ -201,6 +202,7 @@ void Committer::plan_upload(const InodePtr& inode) {
 
 void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) {
   std::shared_ptr<FileDurability> writer;
+  NameLock::Use use;
   {
     const MutexLock lock(core_.tree.mutex);
     if (waits(*inode, leaving)) {
@@ -215,19 +217,20 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) 
       return;
     }
     if (!inode->deleted() && promised(*inode)) writer = inode->writer;
-    if (writer != nullptr) begin_commit(*inode);
+    if (writer != nullptr) use = begin_commit(inode);
   }
   if (writer == nullptr) return done({});
-  run_commit(inode, writer, std::move(done));
+  run_commit(inode, writer, std::move(use), std::move(done));
 }
 
 void Committer::run_commit(const InodePtr& inode, const std::shared_ptr<FileDurability>& writer,
-                           Done<void> done) {
+                           NameLock::Use use, Done<void> done) {
   const uint64_t asked = writer->owed();
   const Scheduler::Time sent = core_.parts.scheduler.now();
-  writer->commit(core_.tracked<ObjectInfo>(
-      [this, inode, asked, sent, done = std::move(done)](Result<ObjectInfo> info) mutable {
-        committed(inode, asked, sent, std::move(info), std::move(done));
+  writer->commit(
+      core_.tracked<ObjectInfo>([this, inode, asked, sent, use = std::move(use),
+                                 done = std::move(done)](Result<ObjectInfo> info) mutable {
+        committed(inode, asked, sent, std::move(info), std::move(use), std::move(done));
       }));
 }
 
@@ -256,7 +259,7 @@ void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info, Sche
 }
 
 void Committer::committed(const InodePtr& inode, uint64_t asked, Scheduler::Time sent,
-                          Result<ObjectInfo> result, Done<void> done) {
+                          Result<ObjectInfo> result, NameLock::Use use, Done<void> done) {
   Ended ended;
   bool save = false;
   {
@@ -283,14 +286,15 @@ void Committer::committed(const InodePtr& inode, uint64_t asked, Scheduler::Time
   }
   if (save) {
     attributes_.note_carried(inode);
-    return store_attributes(inode, std::move(done));
+    return store_attributes(inode, std::move(use), std::move(done));
   }
+  ended.use = std::move(use);
   end_commit(inode, std::move(ended), result, std::move(done));
 }
 
 void Committer::end_commit(const InodePtr& inode, Ended ended, const Result<ObjectInfo>& result,
                            Done<void> done) {
-  core_.end_work(*inode);
+  ended.use.end();
   if (!ended.look_anew.empty()) core_.look_anew(ended.look_anew);
   if (result) {
     attributes_.note_carried(inode);
@@ -311,6 +315,7 @@ void Committer::end_commit(const InodePtr& inode, Ended ended, const Result<Obje
 }
 
 void Committer::save_stored(const InodePtr& inode, Done<void> done) {
+  NameLock::Use use;
   bool begin = false;
   bool promised_again = false;
   {
@@ -330,7 +335,7 @@ void Committer::save_stored(const InodePtr& inode, Done<void> done) {
       return;
     }
     inode->saving_attributes |= begin;
-    if (begin) begin_commit(*inode);
+    if (begin) use = begin_commit(inode);
   }
   if (promised_again) {
     return core_.when_name_settled(inode, [this, inode, done = std::move(done)]() mutable {
@@ -338,10 +343,10 @@ void Committer::save_stored(const InodePtr& inode, Done<void> done) {
     });
   }
   if (!begin) return done({});
-  store_attributes(inode, std::move(done));
+  store_attributes(inode, std::move(use), std::move(done));
 }
 
-void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
+void Committer::store_attributes(const InodePtr& inode, NameLock::Use use, Done<void> done) {
   CopyObject copy;
   std::optional<Error> gone;
   {
@@ -359,17 +364,18 @@ void Committer::store_attributes(const InodePtr& inode, Done<void> done) {
     inode->stored_dirty = false;
   }
   const Scheduler::Time sent = core_.parts.scheduler.now();
-  if (gone) return attributes_stored(inode, sent, *gone, std::move(done));
-  core_.parts.copier.copy(std::move(copy),
-                          core_.tracked<ObjectInfo>([this, inode, sent, done = std::move(done)](
-                                                        Result<ObjectInfo> info) mutable {
-                            attributes_stored(inode, sent, std::move(info), std::move(done));
-                          }));
+  if (gone) return attributes_stored(inode, sent, *gone, std::move(use), std::move(done));
+  core_.parts.copier.copy(
+      std::move(copy),
+      core_.tracked<ObjectInfo>([this, inode, sent, use = std::move(use),
+                                 done = std::move(done)](Result<ObjectInfo> info) mutable {
+        attributes_stored(inode, sent, std::move(info), std::move(use), std::move(done));
+      }));
 }
 
 void Committer::attributes_stored(const InodePtr& inode, Scheduler::Time sent,
-                                  Result<ObjectInfo> result, Done<void> done) {
-  Ended ended;
+                                  Result<ObjectInfo> result, NameLock::Use use, Done<void> done) {
+  Ended ended{.use = std::move(use)};
   if (!result) result = look_up_again(result.error());
   const bool gone = !result && result.code() == Code::changed;
   {

@@ -37,7 +37,7 @@ class Committer {
   /// unless its contents are yet to be stored, which takes them along.
   void save_stored(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
-  /// As commit, for who has called FsCore::quiesce.
+  /// As commit, for who has made the name leave.
   void commit_leaving(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
   /// The last writing handle is gone: lets go of a clean writer, tries again later with a dirty
@@ -80,25 +80,28 @@ class Committer {
   void upload(const InodePtr& inode, Leaving leaving, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// Makes safe, by a promise, what a promise keeps.
   void sync_promised(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
-  /// After begin_commit.
   void run_commit(const InodePtr& inode, const std::shared_ptr<FileDurability>& writer,
-                  Done<void> done) EXCLUDES(core_.tree.mutex);
+                  NameLock::Use use, Done<void> done) EXCLUDES(core_.tree.mutex);
   bool waits(const Inode& inode, Leaving leaving) const REQUIRES(core_.tree.mutex) {
     return leaving == Leaving::waits && core_.leaving(inode);
   }
-  void begin_commit(Inode& inode) REQUIRES(core_.tree.mutex);
-  /// After begin_commit, while no other commit runs.
-  void store_attributes(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// What a commit holds until it has ended.
+  NameLock::Use begin_commit(const InodePtr& inode) REQUIRES(core_.tree.mutex);
+  /// While no other commit runs.
+  void store_attributes(const InodePtr& inode, NameLock::Use use, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
   void attributes_stored(const InodePtr& inode, Scheduler::Time sent, Result<ObjectInfo> result,
-                         Done<void> done) EXCLUDES(core_.tree.mutex);
+                         NameLock::Use use, Done<void> done) EXCLUDES(core_.tree.mutex);
   /// By a request that was `sent` then, or later. Under another key than the inode's: the inode
   /// loses its name.
   void note_stored(const InodePtr& stored, const ObjectInfo& info, Scheduler::Time sent)
       REQUIRES(core_.tree.mutex);
   /// `asked`: FileDurability::owed when the commit began, which was `sent` then.
   void committed(const InodePtr& inode, uint64_t asked, Scheduler::Time sent,
-                 Result<ObjectInfo> result, Done<void> done) EXCLUDES(core_.tree.mutex);
+                 Result<ObjectInfo> result, NameLock::Use use, Done<void> done)
+      EXCLUDES(core_.tree.mutex);
   struct Ended {
+    NameLock::Use use;
     bool unattended = false;  ///< Nobody will commit it again by closing it.
     bool more = false;        ///< More was promised meanwhile, and no upload of it is planned.
     std::string look_anew;    ///< The key of a name that has got an object; or empty.

@@ -63,6 +63,8 @@ void FileOperations::copy_parts(const CopyRunPtr& run) {
   const InodePtr source = run->source->inode;
   std::shared_ptr<FileBytes> writer;
   CopySource object;
+  NameLock::Use source_use;
+  NameLock::Use target_use;
   std::shared_ptr<ObjectReader> present;  // let go of without the lock, see reader_for
   {
     const MutexLock lock(core_.tree.mutex);
@@ -90,19 +92,21 @@ void FileOperations::copy_parts(const CopyRunPtr& run) {
       }
     }
     if (writer != nullptr) {
-      core_.begin_work(*source);
-      core_.begin_work(*run->target);
+      source_use = core_.use(source);
+      target_use = core_.use(run->target);
     }
   }
   if (writer == nullptr) return copy_bytes(run);
   writer->copy_parts(run->target_offset, std::move(object),
-                     core_.tracked<uint64_t>([this, run, source](const Result<uint64_t>& length) {
+                     core_.tracked<uint64_t>([this, run, source_use = std::move(source_use),
+                                              target_use = std::move(target_use)](
+                                                 const Result<uint64_t>& length) mutable {
                        if (length && *length > 0) {
                          const MutexLock lock(core_.tree.mutex);
                          note_written(*run->target);
                        }
-                       core_.end_work(*source);
-                       core_.end_work(*run->target);
+                       source_use.end();
+                       target_use.end();
                        if (length && *length > 0) return run->done(*length);
                        copy_bytes(run);
                      }));

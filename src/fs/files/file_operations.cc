@@ -27,6 +27,7 @@ constexpr uint64_t largest_unleased = 4ULL << 20;
 void FileOperations::create(const Create& request, Done<Created> done) {
   Result<Created> created = Created();
   PutRequest put;
+  NameLock::Use use;
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
@@ -53,28 +54,29 @@ void FileOperations::create(const Create& request, Done<Created> done) {
                                                     request.mode, request.caller),
                       FileType::file);
       put.condition.if_none_match = true;
-      core_.begin_work(*request.parent);
+      use = core_.use(request.parent);
     }
   }
   if (put.key.empty()) return done(std::move(created));
   const Scheduler::Time sent = core_.parts.scheduler.now();
-  core_.parts.store.put(std::move(put),
-                        core_.tracked<ObjectInfo>([this, request, sent, done = std::move(done)](
-                                                      Result<ObjectInfo> info) mutable {
-                          if (!info && FsCore::is_refusal(info.code()))
-                            info = core_.already_there(request.parent, request.name);
-                          Result<Created> made = Created();
-                          if (info) {
-                            const MutexLock lock(core_.tree.mutex);
-                            made = make_new(request, &*info);
-                            const InodePtr inode = core_.tree.child(*request.parent, request.name);
-                            if (inode != nullptr) core_.tree.told_own(*inode, sent);
-                          } else {
-                            made = info.error();
-                          }
-                          core_.end_work(*request.parent);
-                          done(std::move(made));
-                        }));
+  core_.parts.store.put(
+      std::move(put),
+      core_.tracked<ObjectInfo>([this, request, sent, use = std::move(use),
+                                 done = std::move(done)](Result<ObjectInfo> info) mutable {
+        if (!info && FsCore::is_refusal(info.code()))
+          info = core_.already_there(request.parent, request.name);
+        Result<Created> made = Created();
+        if (info) {
+          const MutexLock lock(core_.tree.mutex);
+          made = make_new(request, &*info);
+          const InodePtr inode = core_.tree.child(*request.parent, request.name);
+          if (inode != nullptr) core_.tree.told_own(*inode, sent);
+        } else {
+          made = info.error();
+        }
+        use.end();
+        done(std::move(made));
+      }));
 }
 
 bool FileOperations::asks_at_open(const std::string& name) const {
@@ -235,12 +237,13 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
   std::shared_ptr<FileBytes> truncate;
   std::shared_ptr<ObjectReader> reader;
   std::shared_ptr<ObjectReader> dropped;
+  NameLock::Use use;
   Opened opened;
   Result<void> possible;
   {
     const MutexLock lock(core_.tree.mutex);
     // While this file is being replaced or deleted, it is the old one no longer, and not yet gone.
-    if (inode->leaving > 0 || (flags.write && core_.leaving(*inode))) {
+    if (inode->claims.leaving() || (flags.write && core_.leaving(*inode))) {
       return core_.wait_for_name(inode, [this, inode, flags, done = std::move(done)]() mutable {
         open_fresh(inode, flags, std::move(done));
       });
@@ -253,7 +256,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
       possible = open_writer(inode, flags.truncate, false);
     }
     if (possible && flags.write) {
-      if (truncate != nullptr) core_.begin_work(*inode);
+      if (truncate != nullptr) use = core_.use(inode);
       if (flags.truncate) {
         note_written(*inode);
         if (flags.drop_set_ids) drop_inode_set_ids(*inode);
@@ -272,13 +275,13 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
     return find_backing(inode, *reader, std::move(opened), std::move(done));
   if (reader != nullptr) return ask_first(inode, *reader, std::move(opened), std::move(done));
   if (truncate == nullptr) return done(std::move(opened));
-  truncate->truncate(
-      0, [this, inode, opened, done = std::move(done)](const Result<void>& truncated) mutable {
-        core_.end_work(*inode);
-        if (truncated) return done(opened);
-        release(reinterpret_cast<FileHandle*>(opened.handle));
-        done(truncated.error());
-      });
+  truncate->truncate(0, [this, opened, use = std::move(use),
+                         done = std::move(done)](const Result<void>& truncated) mutable {
+    use.end();
+    if (truncated) return done(opened);
+    release(reinterpret_cast<FileHandle*>(opened.handle));
+    done(truncated.error());
+  });
 }
 
 void FileOperations::find_backing(const InodePtr& inode, ObjectReader& reader, Opened opened,
@@ -499,6 +502,7 @@ void FileOperations::write(const FileHandlePtr& handle, const WriteAt& at,
 void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offset,
                               std::span<const std::byte> data, Done<void> done) {
   std::shared_ptr<FileBytes> writer;
+  NameLock::Use use;
   bool waits = false;
   bool lease = false;
   {
@@ -508,7 +512,7 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
     if (inode->vanished()) return after.answer(std::move(done), Tree::gone(*inode));
     waits = core_.leaving(*inode);
     if (!waits) writer = inode->writer;
-    if (writer != nullptr) core_.begin_work(*inode);
+    if (writer != nullptr) use = core_.use(inode);
     note_written(*inode);
     // Of a deleted file that was never stored there may be an object once it is large.
     const bool kept_unstored = inode->deleted() && !inode->kept_key.empty() && !inode->kept_copy;
@@ -525,8 +529,8 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
         });
   }
   if (writer == nullptr) return done(Error(Code::bad_handle));
-  auto written = [this, inode, done = std::move(done)](Result<void> result) mutable {
-    core_.end_work(*inode);
+  auto written = [use = std::move(use), done = std::move(done)](Result<void> result) mutable {
+    use.end();
     done(std::move(result));
   };
   if (!append) return writer->write(offset, data, std::move(written));
@@ -543,23 +547,24 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
          if (!opened) return done(opened.error());
          auto* handle = reinterpret_cast<FileHandle*>(opened->handle);
          std::shared_ptr<FileBytes> writer;
+         NameLock::Use use;
          bool others = false;
          {
            const MutexLock lock(core_.tree.mutex);
            writer = inode->writer;
-           core_.begin_work(*inode);
+           use = core_.use(inode);
            others = inode->unflushed_handles > 1;
            set_unflushed(*handle, false);  // it is stored here, or by the others
            note_written(*inode);
            if (drop_ids) drop_inode_set_ids(*inode);
          }
-         writer->truncate(size, [this, handle, others,
+         writer->truncate(size, [this, handle, others, use = std::move(use),
                                  done = std::move(done)](Result<void> truncated) mutable {
            if (truncated) {
              const MutexLock lock(core_.tree.mutex);
              note_time_alone(*handle->inode);
            }
-           core_.end_work(*handle->inode);
+           use.end();
            // With other writers the new size is committed when they close or sync.
            if (!truncated || others) {
              release(handle);

@@ -9,6 +9,7 @@ namespace penstock {
 /// Has `apply` change the contents, as a write does.
 void FileOperations::change(const InodePtr& inode, ContentChange apply, Done<void> done) {
   std::shared_ptr<FileBytes> writer;
+  NameLock::Use use;
   bool waits = false;
   {
     Deferred after;
@@ -18,7 +19,7 @@ void FileOperations::change(const InodePtr& inode, ContentChange apply, Done<voi
     waits = core_.leaving(*inode);
     if (!waits) writer = inode->writer;
     if (writer != nullptr) {
-      core_.begin_work(*inode);
+      use = core_.use(inode);
       note_written(*inode);
     }
   }
@@ -29,14 +30,15 @@ void FileOperations::change(const InodePtr& inode, ContentChange apply, Done<voi
         });
   }
   if (writer == nullptr) return done(Error(Code::bad_handle));
-  apply(*writer, [this, inode, done = std::move(done)](Result<void> result) mutable {
-    if (result) {
-      const MutexLock lock(core_.tree.mutex);
-      note_time_alone(*inode);
-    }
-    core_.end_work(*inode);
-    done(std::move(result));
-  });
+  apply(*writer,
+        [this, inode, use = std::move(use), done = std::move(done)](Result<void> result) mutable {
+          if (result) {
+            const MutexLock lock(core_.tree.mutex);
+            note_time_alone(*inode);
+          }
+          use.end();
+          done(std::move(result));
+        });
 }
 
 void FileOperations::allocate(FileHandle& handle, const Allocation& request, Done<void> done) {

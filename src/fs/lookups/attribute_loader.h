@@ -45,7 +45,7 @@ class AttributeLoader {
   void when_sampled(const InodePtr& directory, Callback<void()> ready) EXCLUDES(core_.tree.mutex);
 
  private:
-  void write_note(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
+  void write_note(const InodePtr& directory, NameLock::Use use) EXCLUDES(core_.tree.mutex);
   bool may_carry(const Inode& inode) const REQUIRES(core_.tree.mutex);
   /// A directory whose listing had no marker has no object that could carry anything.
   bool has_no_object(const Inode& inode) const REQUIRES(core_.tree.mutex);

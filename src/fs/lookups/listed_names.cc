@@ -131,7 +131,7 @@ void ListedNames::finish(const InodePtr& directory, Listing& listing) {
   // The marker of a bucket's root lies under a key that no listing shows, so another mount may have
   // changed the root's attributes: the next one who asks for them has them fetched, once for each
   // listing.
-  if (core_.is_bucket_root(*directory) && !state.marker_writing && directory->busy == 0)
+  if (core_.is_bucket_root(*directory) && !state.marker_writing && !directory->claims.in_use())
     directory->stored_known = false;
   state.spans_pages = listing.pages > 1;
   std::erase_if(state.absent, [&](const auto& name) { return name.second <= listing.started; });

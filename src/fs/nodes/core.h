@@ -12,9 +12,9 @@
 #include "base/gate.h"
 #include "fs/names/own_names.h"
 #include "fs/nodes/kernel_view.h"
+#include "fs/nodes/name_lock.h"
 #include "fs/nodes/name_turns.h"
 #include "fs/nodes/parts.h"
-#include "fs/nodes/tree.h"
 
 namespace penstock {
 
@@ -28,19 +28,19 @@ inline Error look_up_again(const Error& error) {
   return error.code() == Code::not_found ? error.with_code(Code::changed) : error;
 }
 
-/// What every part of the file system works with. Outlives all of them and every request they have
-/// under way.
-struct FsCore : std::enable_shared_from_this<FsCore> {
+/// What every part of the file system works with: the tree, who may work on its names, the engines.
+/// Outlives all of them and every request they have under way.
+struct FsCore : NameLock, std::enable_shared_from_this<FsCore> {
   FsCore(FileSystemParts the_parts, std::string prefix, const MountOptions& the_mount,
          const MetadataOptions& metadata)
-      : parts(std::move(the_parts)),
+      : NameLock(prefix, the_mount, metadata, KeyNames(the_parts.store.limits().utf8_keys),
+                 the_parts.scheduler, kernel),
+        parts(std::move(the_parts)),
         mount(the_mount),
         attributes(metadata.attributes),
         limits(parts.store.limits()),
-        own(prefix),
-        kernel(parts.notifier, gate),
-        tree(std::move(prefix), the_mount, metadata, KeyNames(limits.utf8_keys), parts.scheduler,
-             kernel) {}
+        own(std::move(prefix)),
+        kernel(parts.notifier, gate) {}
 
   /// Wraps a continuation so that destroying the file system waits for it.
   template <typename T, typename F>
@@ -68,40 +68,11 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
       std::make_shared<Gate::Pass>(gate.pass());  ///< Until its end.
   const std::weak_ptr<Gate::Pass> living = alive;
   KernelView kernel;
-  Tree tree;
   NameTurns turns{[this](std::chrono::nanoseconds pause, Callback<void()> work) {
     after(pause, std::move(work));
   }};
   std::unordered_set<FileHandle*> open_files
       GUARDED_BY(tree.mutex);  ///< What a lazy unmount never releases.
-
-  // names.cc: names that are about to go
-
-  /// The file's name, or the directory's, is about to go by a deletion or a rename: what is written
-  /// or stored below it ends, and whoever comes with more waits until resume. Else an object could
-  /// appear after its deletion, or miss its copy. `quiet` is called when nothing is under way any
-  /// more.
-  void quiesce(const InodePtr& inode, Callback<void()> quiet) EXCLUDES(tree.mutex);
-  /// Once for each quiesce.
-  void resume(const InodePtr& inode) EXCLUDES(tree.mutex);
-
-  /// Whether the name, or that of a directory above, is about to go.
-  bool leaving(const Inode& inode) const REQUIRES(tree.mutex);
-  bool is_leaving(const InodePtr& inode) EXCLUDES(tree.mutex) {
-    const MutexLock lock(tree.mutex);
-    return leaving(*inode);
-  }
-  /// Runs `work` when neither the inode's name nor that of a directory above it is leaving any
-  /// more. The name may be another one by then, or be gone: `work` looks again.
-  void wait_for_name(InodePtr inode, Callback<void()> work) REQUIRES(tree.mutex) {
-    name_waiters.push_back({std::move(inode), std::move(work)});
-  }
-  /// Runs `work` at once if the name is not leaving, else as wait_for_name does.
-  void when_name_settled(const InodePtr& inode, Callback<void()> work) EXCLUDES(tree.mutex);
-
-  /// Something that a quiesce has to wait for begins; end_work when it has ended.
-  void begin_work(Inode& inode) REQUIRES(tree.mutex);
-  void end_work(Inode& inode) EXCLUDES(tree.mutex);
 
   /// The root of a mount without a prefix: its marker is under a key of its own, and in no listing.
   bool is_bucket_root(const Inode& inode) const {
@@ -130,21 +101,10 @@ struct FsCore : std::enable_shared_from_this<FsCore> {
   /// on a thread of the scheduler, soon after the name that was one too many. Once.
   void bound_names() EXCLUDES(tree.mutex);
 
-  struct NameWaiter {
-    InodePtr inode;
-    Callback<void()> work;
-  };
-  uint32_t names_leaving GUARDED_BY(tree.mutex) = 0;  ///< Sum of Inode::leaving.
-  std::vector<NameWaiter> name_waiters GUARDED_BY(tree.mutex);
-  std::vector<NameWaiter> quiet_waiters GUARDED_BY(tree.mutex);
-  /// The inodes whose `busy` is not 0. The work that made them busy holds a reference to each.
-  std::unordered_set<const Inode*> busy GUARDED_BY(tree.mutex);
-
  private:
   class MarkerWrite;
-  void write_marker(const InodePtr& directory) EXCLUDES(tree.mutex);
+  void write_marker(const InodePtr& directory, Use use) EXCLUDES(tree.mutex);
   void evict_names() EXCLUDES(tree.mutex);
-  bool quiet(const Inode& inode) const REQUIRES(tree.mutex);
 };
 
 }  // namespace penstock

@@ -122,6 +122,20 @@ enum class Binding : uint8_t {
              ///< meets it fails with Code::changed.
 };
 
+/// What is under way with an inode: see NameLock, which alone counts it.
+class NameClaims {
+ public:
+  /// A deletion or rename of it, or of what has its name.
+  bool leaving() const { return leaving_ > 0; }
+  /// Something that a deletion or rename has to wait for.
+  bool in_use() const { return uses_ > 0; }
+
+ private:
+  friend class NameLock;
+  uint32_t leaving_ = 0;
+  uint32_t uses_ = 0;
+};
+
 /// One file or directory while a program has it open, something of it is under way, or it was used
 /// a moment ago; of other names a NameRecord is kept. Every field is guarded by Tree::mutex, except
 /// the constant ones.
@@ -164,8 +178,7 @@ struct Inode : NamedNode {
   /// name.
   ETag name_etag;
   bool kept_copy = false;  ///< There is a copy under `kept_key`, for which the lease is held.
-  uint32_t leaving = 0;    ///< Deletions and renames under way: see FsCore::quiesce.
-  uint32_t busy = 0;       ///< Changes and commits under way, likewise.
+  NameClaims claims;
 
   std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.
   uint32_t read_handles = 0;           ///< Opened for reading, whatever else.

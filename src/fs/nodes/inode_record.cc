@@ -11,8 +11,9 @@ namespace {
 bool busy(const Inode& inode) {
   const bool used = inode.handles > 0 || inode.writer != nullptr ||
                     inode.references > std::numeric_limits<uint32_t>::max();
-  const bool changing = inode.busy > 0 || inode.leaving > 0 || inode.commits_running > 0 ||
-                        inode.local_only || inode.stored_dirty || inode.retry_planned;
+  const bool changing = inode.claims.in_use() || inode.claims.leaving() ||
+                        inode.commits_running > 0 || inode.local_only || inode.stored_dirty ||
+                        inode.retry_planned;
   const bool awaited = inode.attribute_waiters != nullptr || !inode.after_commits.empty();
   return used || changing || awaited || !inode.kept_key.empty() || !inode.reader.expired();
 }

@@ -17,6 +17,7 @@ constexpr int most_looks = 3;
 
 void FsCore::store_marker(const InodePtr& directory, Done<void> done) {
   std::optional<Error> gone;
+  Use used;
   {
     const MutexLock lock(tree.mutex);
     if (const Result<std::string> key = marker_key(*directory); !key) {
@@ -26,11 +27,11 @@ void FsCore::store_marker(const InodePtr& directory, Done<void> done) {
       state.marker_waiters.push_back(std::move(done));
       if (state.marker_writing) return;
       state.marker_writing = true;
-      begin_work(*directory);
+      used = use(directory);
     }
   }
   // NOLINTNEXTLINE(bugprone-use-after-move): it was moved only where this begins.
-  gone ? done(*gone) : write_marker(directory);
+  gone ? done(*gone) : write_marker(directory, std::move(used));
 }
 
 /// [look at the object] → PUT, or copy it onto itself → done
@@ -115,7 +116,7 @@ class FsCore::MarkerWrite : public std::enable_shared_from_this<MarkerWrite> {
   ETag known_;
 };
 
-void FsCore::write_marker(const InodePtr& directory) {
+void FsCore::write_marker(const InodePtr& directory, Use use) {
   std::string key;
   std::vector<Done<void>> waiters;
   std::optional<Error> gone;
@@ -132,9 +133,10 @@ void FsCore::write_marker(const InodePtr& directory) {
   }
   if (gone) {
     for (Done<void>& waiter : waiters) waiter(*gone);
-    return end_work(*directory);
+    return;
   }
-  auto written = [this, directory, waiters = std::move(waiters)](Result<ObjectInfo> info) mutable {
+  auto written = [this, directory, use = std::move(use),
+                  waiters = std::move(waiters)](Result<ObjectInfo> info) mutable {
     bool again = false;
     {
       const MutexLock lock(tree.mutex);
@@ -151,8 +153,8 @@ void FsCore::write_marker(const InodePtr& directory) {
       state.marker_writing = again;
     }
     for (Done<void>& waiter : waiters) waiter(info ? Result<void>() : Result<void>(info.error()));
-    if (again) return write_marker(directory);
-    end_work(*directory);
+    if (again) return write_marker(directory, std::move(use));
+    use.end();
   };
   std::make_shared<MarkerWrite>(*this, directory, std::move(key), std::move(written))->start();
 }

@@ -225,11 +225,11 @@ void Tree::lose(const InodePtr& inode) {
 }
 
 bool Tree::changing(const Inode& inode) {
-  if (inode.local_only || inode.leaving > 0 || inode.commits_running > 0) return true;
+  if (inode.local_only || inode.claims.leaving() || inode.commits_running > 0) return true;
   if (!inode.kept_key.empty()) return true;
-  if (inode.directory != nullptr) return inode.busy > 0;
+  if (inode.directory != nullptr) return inode.claims.in_use();
   const FileWriter* writer = inode.writer.get();
-  return writer != nullptr && (inode.busy > 0 || writer->dirty() || writer->pending());
+  return writer != nullptr && (inode.claims.in_use() || writer->dirty() || writer->pending());
 }
 
 bool Tree::keeps(const Inode& inode) const {
@@ -485,7 +485,7 @@ bool Tree::fresh(const Inode& inode) const {
 }
 
 std::chrono::milliseconds Tree::left(const Inode& inode) const {
-  if (inode.vanished() || inode.leaving > 0 || never_believed(inode))
+  if (inode.vanished() || inode.claims.leaving() || never_believed(inode))
     return std::chrono::milliseconds(0);
   if (inode.told.holds(scheduler_.now())) return inode.told.left(scheduler_.now());
   return fresh(inode) ? freshness.of_own() : std::chrono::milliseconds(0);

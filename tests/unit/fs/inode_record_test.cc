@@ -4,7 +4,7 @@
 #include <random>
 #include <vector>
 
-#include "fs/nodes/tree.h"
+#include "fs/nodes/name_lock.h"
 #include "support/catch.h"
 #include "support/manual_scheduler.h"
 #include "support/memory_store.h"
@@ -133,8 +133,6 @@ TEST_CASE("what somebody uses, or what has more than a record holds, fits none")
   SECTION("so often that it cannot be counted") { inode->references = 1ULL << 32; }
   SECTION("open") { inode->handles = 1; }
   SECTION("not stored") { inode->local_only = true; }
-  SECTION("leaving") { inode->leaving = 1; }
-  SECTION("busy") { inode->busy = 1; }
   SECTION("being stored") { inode->commits_running = 1; }
   SECTION("attributes wait for a commit") { inode->stored_dirty = true; }
   SECTION("kept") { inode->kept_key = "k"; }
@@ -144,6 +142,26 @@ TEST_CASE("what somebody uses, or what has more than a record holds, fits none")
   SECTION("vanished") { inode->binding = Binding::vanished; }
   SECTION("the root") { inode->binding = Binding::root; }
   CHECK_FALSE(fits_record(*inode));
+}
+
+TEST_CASE("what is worked on, or is about to lose its name, fits no record") {
+  test::ManualScheduler scheduler;
+  Gate gate;
+  KernelView kernel(scheduler, gate);
+  NameLock names("p/", {}, {.memory = 1ULL << 30}, KeyNames(true), scheduler, kernel);
+  const InodePtr inode = file();
+  NameLock::Leaving leaving = names.leave(inode);
+  CHECK_FALSE(fits_record(*inode));
+  leaving.end();
+  CHECK(fits_record(*inode));
+  NameLock::Use use;
+  {
+    const MutexLock lock(names.tree.mutex);
+    use = names.use(inode);
+  }
+  CHECK_FALSE(fits_record(*inode));
+  use.end();
+  CHECK(fits_record(*inode));
 }
 
 TEST_CASE("a directory of which more is known than that it is there fits no record") {
