@@ -28,7 +28,6 @@ EXCEPTIONS = {}
 
 # class → reason. One that is short enough by now is mentioned.
 CLASS_EXCEPTIONS = {
-    "NameOperations": "each change of names is to become a class",
     "FileOperations": "is to become the content of one file, with a lock of its own",
     "Committer": "its part of one file's state goes with that",
     "Tree": "is to become compact tables of names, and the nodes that the kernel holds",

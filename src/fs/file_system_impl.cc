@@ -7,9 +7,13 @@
 
 #include "base/memory_budget.h"
 #include "fs/changes/attribute_operations.h"
+#include "fs/changes/exchange.h"
 #include "fs/changes/make_directory.h"
+#include "fs/changes/make_link.h"
 #include "fs/changes/make_node.h"
-#include "fs/changes/name_operations.h"
+#include "fs/changes/remove_directory.h"
+#include "fs/changes/rename.h"
+#include "fs/changes/unlink.h"
 #include "fs/files/committer.h"
 #include "fs/files/file_operations.h"
 #include "fs/lookups/attribute_loader.h"
@@ -41,8 +45,7 @@ class FileSystemImpl final : public MountedFileSystem {
         archived_(*core_),
         files_(*core_, resolver_, attributes_, committer_, deleted_, archived_),
         properties_(*core_, attributes_, committer_, files_, archived_),
-        changes_{*core_, resolver_, attributes_, committer_, renames_, deleted_},
-        names_(*core_, resolver_, attributes_, committer_, renames_, deleted_) {
+        changes_{*core_, resolver_, attributes_, committer_, renames_, deleted_} {
     core_->bound_names();
   }
 
@@ -170,7 +173,8 @@ class FileSystemImpl final : public MountedFileSystem {
   void link(InodeId id, InodeId parent, std::string name, Done<Entry> done) override {
     with_inode(id, std::move(done), [&](const InodePtr& inode, Done<Entry> reply) {
       with_directory(parent, std::move(reply), [&](const InodePtr& directory, Done<Entry> next) {
-        names_.link({inode, directory, std::move(name)}, std::move(next));
+        begin_change<MakeLink>(changes_, MakeLink::Request{inode, directory, std::move(name)},
+                               std::move(next));
       });
     });
   }
@@ -183,13 +187,13 @@ class FileSystemImpl final : public MountedFileSystem {
 
   void rmdir(InodeId parent, std::string name, Done<void> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<void> reply) {
-      names_.rmdir(directory, name, std::move(reply));
+      begin_change<RemoveDirectory>(changes_, directory, std::move(name), std::move(reply));
     });
   }
 
   void unlink(InodeId parent, std::string name, Done<void> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& directory, Done<void> reply) {
-      names_.unlink(directory, name, std::move(reply));
+      begin_change<Unlink>(changes_, directory, std::move(name), std::move(reply));
     });
   }
 
@@ -197,8 +201,9 @@ class FileSystemImpl final : public MountedFileSystem {
               bool no_replace, Done<void> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& from, Done<void> reply) {
       with_directory(new_parent, std::move(reply), [&](const InodePtr& to, Done<void> next) {
-        names_.rename({from, std::move(name), to, std::move(new_name), no_replace},
-                      std::move(next));
+        begin_change<Rename>(changes_,
+                             NameMove{from, std::move(name), to, std::move(new_name), no_replace},
+                             std::move(next));
       });
     });
   }
@@ -207,7 +212,9 @@ class FileSystemImpl final : public MountedFileSystem {
                 Done<void> done) override {
     with_directory(parent, std::move(done), [&](const InodePtr& one, Done<void> reply) {
       with_directory(other_parent, std::move(reply), [&](const InodePtr& other, Done<void> next) {
-        names_.exchange({one, std::move(name), other, std::move(other_name)}, std::move(next));
+        begin_change<Exchange>(
+            changes_, Exchange::Request{one, std::move(name), other, std::move(other_name)},
+            std::move(next));
       });
     });
   }
@@ -443,7 +450,6 @@ class FileSystemImpl final : public MountedFileSystem {
   FileOperations files_;
   AttributeOperations properties_;
   const ChangeParts changes_;
-  NameOperations names_;
 };
 
 }  // namespace

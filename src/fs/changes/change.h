@@ -15,7 +15,7 @@
 
 namespace penstock {
 
-/// What changes of names work with. Outlives them, and their ends.
+/// What changes of names work with: the file system's own, which outlives them.
 struct ChangeParts {
   FsCore& core;
   Resolver& resolver;
@@ -50,6 +50,13 @@ class NameChange : public std::enable_shared_from_this<NameChange> {
   bool waits_for_turn(const InodePtr& directory, const std::string& name)
       EXCLUDES(core_.tree.mutex);
 
+  /// Waits for that open, and begins anew.
+  void wait_for_turn(const InodePtr& directory, const std::string& name) EXCLUDES(core_.tree.mutex);
+
+  /// Whether the inode may have that name.
+  Result<void> may_take(const Inode& parent, const std::string& name, const Inode& inode)
+      EXCLUDES(core_.tree.mutex);
+
   /// Names in these directories are about to change: their own deletion or rename waits for it,
   /// until leave_directories. False where one of them is about to go; then as waits_for.
   bool use_directories(std::initializer_list<InodePtr> directories) EXCLUDES(core_.tree.mutex);
@@ -59,7 +66,7 @@ class NameChange : public std::enable_shared_from_this<NameChange> {
   }
   void leave_directories() EXCLUDES(core_.tree.mutex) { uses_.clear(); }
 
-  const ChangeParts parts_;
+  const ChangeParts& parts_;
   FsCore& core_;
 
  private:

@@ -1,141 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
-// NameOperations: exchange, of files and directories with one another.
-#include <map>
+#include "fs/changes/exchange.h"
+
 #include <utility>
 
-#include "fs/changes/name_operations.h"
+#include "fs/changes/store_below.h"
 #include "fs/nodes/join.h"
 
 namespace penstock {
 
-void NameOperations::exchange(const Rename& request, Done<void> done) {
-  {
-    const MutexLock lock(core_.tree.mutex);
-    for (const InodePtr& parent : {request.parent, request.new_parent}) {
-      if (!core_.leaving(*parent)) continue;
-      return core_.wait_for_name(parent, [this, request, done = std::move(done)]() mutable {
-        exchange(request, std::move(done));
-      });
-    }
-  }
-  if (core_.stopping) return done(mount_is_ending());
-  resolver_.resolve(request.parent, request.name,
-                    [this, request, done = std::move(done)](Result<InodePtr> one) mutable {
-                      if (!one) return done(one.error());
-                      resolver_.resolve(request.new_parent, request.new_name,
-                                        [this, request, one = *one,
-                                         done = std::move(done)](Result<InodePtr> other) mutable {
-                                          if (!other) return done(other.error());
-                                          exchange_checked(request, one, *other, std::move(done));
-                                        });
-                    });
+void Exchange::start() {
+  if (waits_for_name(request_.parent) || waits_for_name(request_.other_parent)) return;
+  if (core_.stopping) return done_(mount_is_ending());
+  parts_.resolver.resolve(request_.parent, request_.name,
+                          [this, self = shared_from_this()](const Result<InodePtr>& one) {
+                            if (!one) return done_(one.error());
+                            one_ = *one;
+                            find_other();
+                          });
 }
 
-void NameOperations::exchange_checked(const Rename& request, const InodePtr& one,
-                                      const InodePtr& other, Done<void> done) {
-  if (one == other) return done({});
-  for (const InodePtr& known : {one, other}) {
-    if (!core_.is_leaving(known)) continue;
-    return core_.when_name_settled(known, [this, request, done = std::move(done)]() mutable {
-      exchange(request, std::move(done));
-    });
-  }
-  Result<void> may = may_take(*request.parent, request.name, *other);
-  if (may) may = may_take(*request.new_parent, request.new_name, *one);
-  if (!may) return done(std::move(may));
-  if (!begin_naming({request.parent, request.new_parent}, done,
-                    [this, request](Done<void> again) { exchange(request, std::move(again)); }))
-    return;
-  auto resumed = [one_leaves = core_.leave(one), other_leaves = core_.leave(other),
-                  done = std::move(done)](Result<void> result) mutable {
-    one_leaves.end();
-    other_leaves.end();
-    done(std::move(result));
-  };
-  core_.when_quiet(one, [this, one, other, done = Done<void>(std::move(resumed))]() mutable {
-    core_.when_quiet(other, [this, one, other, done = std::move(done)]() mutable {
-      const auto both = std::make_shared<Join>(
-          2, [this, one, other, done = std::move(done)](Result<void> stored) mutable {
-            if (!stored) return done(std::move(stored));
-            exchange_stored(one, other, std::move(done));
-          });
-      store_rest(one, both->part());
-      store_rest(other, both->part());
-    });
+void Exchange::find_other() {
+  parts_.resolver.resolve(request_.other_parent, request_.other_name,
+                          [this, self = shared_from_this()](const Result<InodePtr>& other) {
+                            if (!other) return done_(other.error());
+                            other_ = *other;
+                            found();
+                          });
+}
+
+void Exchange::found() {
+  if (one_ == other_) return done_({});
+  if (waits_for_name(one_) || waits_for_name(other_)) return;
+  Result<void> may = may_take(*request_.parent, request_.name, *other_);
+  if (may) may = may_take(*request_.other_parent, request_.other_name, *one_);
+  if (!may) return done_(std::move(may));
+  if (!use_directories({request_.parent, request_.other_parent})) return;
+  one_leaves_ = core_.leave(one_);
+  core_.when_quiet(one_, [this, self = shared_from_this()] {
+    other_leaves_ = core_.leave(other_);
+    core_.when_quiet(other_, [this, self] { store_both(); });
   });
+}
+
+void Exchange::store_both() {
+  const auto both =
+      std::make_shared<Join>(2, [this, self = shared_from_this()](Result<void> stored) {
+        if (!stored) return finish(std::move(stored));
+        move_objects();
+      });
+  store_below(parts_, one_, both->part());
+  store_below(parts_, other_, both->part());
 }
 
 /// The exchange in the store, as three moves of one intent: `one` to a key below .penstock/held/,
 /// `other` to the key of `one`, and the held object to the key of `other`. Files are copied over
 /// one another, so that at no moment a name is without a file.
-void NameOperations::exchange_stored(const InodePtr& one, const InodePtr& other, Done<void> done) {
+void Exchange::move_objects() {
   RenameObjects request{.id = core_.new_own_id()};
-  auto known = std::make_shared<Followers>();
   std::string from;
   std::string to;
+  bool lost = false;
   {
-    Deferred after;
     const MutexLock lock(core_.tree.mutex);
-    if (!one->named() || !other->named())
-      return after.answer(std::move(done), Error(Code::not_found));
-    const bool files = one->type == FileType::file && other->type == FileType::file;
-    from = core_.tree.key_of(*one).value();
-    to = core_.tree.key_of(*other).value();
-    std::string held = core_.own.held(request.id);
-    if (one->type == FileType::directory) held += '/';
-    request.moves = {
-        {from, held, files},
-        {to, core_.tree.child_key(*one->parent, one->name, other->type).value(), files},
-        {held, core_.tree.child_key(*other->parent, other->name, one->type).value()},
-    };
+    lost = !one_->named() || !other_->named();
+    if (!lost) {
+      const bool files = one_->type == FileType::file && other_->type == FileType::file;
+      from = core_.tree.key_of(*one_).value();
+      to = core_.tree.key_of(*other_).value();
+      std::string held = core_.own.held(request.id);
+      if (one_->type == FileType::directory) held += '/';
+      request.moves = {
+          {from, held, files},
+          {to, core_.tree.child_key(*one_->parent, one_->name, other_->type).value(), files},
+          {held, core_.tree.child_key(*other_->parent, other_->name, one_->type).value()},
+      };
+    }
   }
-  // The first one's files are copied twice: their versions are those that the first step meets.
-  const auto versions = std::make_shared<std::map<std::string, ETag>>();
-  request.copied = [this, one, other, known, versions](size_t step, const std::string& relative,
-                                                       CopiedObject copied) {
-    if (step == 1) return note_copy(other, relative, copied, *known);
-    {
-      const MutexLock lock(core_.tree.mutex);
-      if (step == 0) {
-        (*versions)[relative] = copied.source;
-        return;
-      }
-      copied.source = (*versions)[relative];
-    }
-    note_copy(one, relative, copied, *known);
+  if (lost) return finish(Error(Code::not_found));
+  request.copied = [this, self = shared_from_this()](size_t step, const std::string& relative,
+                                                     const CopiedObject& object) {
+    copied(step, relative, object);
   };
-  renames_.rename(std::move(request), [this, one, other, known, from, to,
-                                       done = std::move(done)](Result<void> result) mutable {
-    if (result) {
-      exchanged(one, other, *known);
-    } else {
-      core_.look_anew(from);
-      core_.look_anew(to);
-    }
-    done(std::move(result));
-  });
+  parts_.renames.rename(std::move(request),
+                        [this, from, to, self = shared_from_this()](Result<void> result) {
+                          if (result) {
+                            exchanged();
+                          } else {
+                            core_.look_anew(from);
+                            core_.look_anew(to);
+                          }
+                          finish(std::move(result));
+                        });
 }
 
-void NameOperations::exchanged(const InodePtr& one, const InodePtr& other, const Followers& known) {
-  std::vector<std::shared_ptr<FileWriter>> old;
+void Exchange::copied(size_t step, const std::string& relative, CopiedObject copied) {
+  if (step == 1) return note_copy(core_, other_, relative, copied, copied_);
   {
     const MutexLock lock(core_.tree.mutex);
-    for (const InodePtr& inode : {one, other}) {
+    if (step == 0) {
+      versions_[relative] = copied.source;
+      return;
+    }
+    copied.source = versions_[relative];
+  }
+  note_copy(core_, one_, relative, copied, copied_);
+}
+
+void Exchange::exchanged() {
+  OldWriters old;
+  {
+    const MutexLock lock(core_.tree.mutex);
+    for (const InodePtr& inode : {one_, other_}) {
       if (inode->named()) core_.tree.note_change(*inode->parent, inode->name);
     }
     // If a lookup beside this exchange found that one of the two names has vanished, the inodes are
     // not exchanged: the next lookups ask the store what has the names now.
-    if (one->named() && other->named()) {
-      core_.tree.exchange(one, other);
-      for (const InodePtr& inode : {one, other}) forget_markers(inode);
-      one->told = other->told = {};  // the copies took their time
+    if (one_->named() && other_->named()) {
+      core_.tree.exchange(one_, other_);
+      for (const InodePtr& inode : {one_, other_}) forget_markers(core_, inode);
+      one_->told = other_->told = {};  // the copies took their time
     } else {
-      for (const InodePtr& inode : {one, other}) core_.tree.detach(inode, Binding::vanished);
+      for (const InodePtr& inode : {one_, other_}) core_.tree.detach(inode, Binding::vanished);
     }
-    old = follow(known);
-    for (const InodePtr& inode : {one, other}) lose_uncopied(inode, known);
+    old = follow_copies(core_, copied_);
+    for (const InodePtr& inode : {one_, other_}) lose_uncopied(core_, inode, copied_);
   }
-  for (std::shared_ptr<FileWriter>& writer : old) abandon(std::move(writer));
+  abandon(core_, std::move(old));
+}
+
+void Exchange::finish(Result<void> result) {
+  one_leaves_.end();
+  other_leaves_.end();
+  leave_directories();
+  done_(std::move(result));
 }
 
 }  // namespace penstock
