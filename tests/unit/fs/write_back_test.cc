@@ -188,6 +188,59 @@ TEST_CASE("what the journal had no room for at close is stored when there is roo
   CHECK(world.journal->stats().files == 0);
 }
 
+TEST_CASE("a promise that the disk has not kept is told to close and to fsync, and not uploaded") {
+  // The log's write; the flush of the data that the log speaks of; the log's own.
+  const auto [which, spared] =
+      GENERATE(std::pair{DiskCall::pwrite, 0}, std::pair{DiskCall::fdatasync, 0},
+               std::pair{DiskCall::fdatasync, 1});
+  const bool by_close = GENERATE(true, false);
+  CAPTURE(which, spared, by_close);
+  Failing bad(which);
+  WriteBackWorld world(bad.disk);
+  const Created made = world.create(root_inode, "f").value();
+  const HandleId handle = made.opened.handle;
+  const auto store = [&] {
+    return world.run<void>([&](Done<void> done) {
+      by_close ? world.file_system->flush(handle, {}, std::move(done))
+               : world.file_system->fsync(handle, std::move(done));
+    });
+  };
+  CHECK(world.write(handle, 0, std::string(100'000, 'x')));  // on the disk at once
+  int calls = 0;
+  bad.disk->decide([&, kind = which, well = spared](DiskCall call, uint64_t) {
+    return call == kind && ++calls > well ? -EIO : 0;
+  });
+  CHECK(store().code() == Code::unavailable);
+  CHECK(calls == spared + 1);
+  // Who asks again is not told that it is safe now, either.
+  CHECK_FALSE(store());
+  world.scheduler.advance(std::chrono::minutes(5));
+  CHECK(world.memory.count("Put") == 0);
+  CHECK(world.memory.keys().empty());
+  CHECK(world.after_power_loss().empty());
+  world.file_system->release(handle);
+}
+
+TEST_CASE("after a flush that failed what was promised before is uploaded, and nothing later") {
+  Failing bad(DiskCall::fdatasync);
+  WriteBackWorld world(bad.disk);
+  refuse_puts(world);
+  const InodeId file = promise_file(world, "f", "kept");
+  const HandleId handle = world.open(file, {.read = true, .write = true}).value();
+  CHECK(world.write(handle, 0, "LOST"));
+  bad.error = EIO;
+  CHECK_FALSE(world.close(handle));
+  // A disk that is well again does not say what became of what it was to flush.
+  bad.error = 0;
+  const Created other = world.create(root_inode, "g").value();
+  CHECK_FALSE((world.write(other.opened.handle, 0, "other") && world.close(other.opened.handle)));
+  CHECK(world.after_power_loss() == Files{{"f", "kept"}});
+  world.store.clear_faults();
+  world.scheduler.advance(std::chrono::minutes(5));
+  CHECK(world.memory.contents("f") == "kept");
+  CHECK(world.memory.keys() == std::vector<std::string>{"f"});
+}
+
 TEST_CASE("a file takes the place of an unsaved one while the directory above gets another name") {
   WriteBackWorld world;
   world.memory.set("d/b", "new");
