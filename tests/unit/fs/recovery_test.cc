@@ -189,6 +189,53 @@ TEST_CASE("who was silent for too long deletes nothing of what another has taken
   CHECK(nodes.whole("old"));
 }
 
+TEST_CASE("who falls silent between two batches of deletions stops when another has taken over") {
+  Nodes nodes;
+  for (int i = 0; i < 1500; ++i) nodes.memory.set("old/g" + std::to_string(i), "x");
+  Node first(nodes, "first");
+  first.store.hold("RemoveMany");
+  const auto renamed = first.begin_rename();
+  for (int i = 0; i < 200 && first.store.held("RemoveMany") == 0; ++i) first.settle();
+  REQUIRE(first.store.held("RemoveMany") == 1);
+  // Silent: its lease is not renewed any more, as where the machine sleeps or the network is away.
+  first.store.add({.operation = "Put", .key = ".penstock/mounts/first", .times = UINT64_MAX});
+  first.scheduler.advance(std::chrono::seconds(61));
+  nodes.memory.turn_clock(std::chrono::seconds(61));
+  const auto others = [&] {
+    const std::vector<std::string> keys = nodes.files();
+    return std::count_if(keys.begin(), keys.end(),
+                         [](const std::string& key) { return key.starts_with("old/"); });
+  };
+  CHECK(others() == 1520);
+  Node second(nodes, "second");
+  SECTION("which is at it") {
+    // It has the intent, and has not begun to delete.
+    second.store.hold("RemoveMany");
+    second.recover();
+    REQUIRE(second.store.held("RemoveMany") == 1);
+    first.store.release_all();
+    first.settle();
+    CHECK(others() == 520);
+    second.store.release_all();
+    second.settle();
+  }
+  SECTION("and has ended it, so that what has the old name is somebody else's") {
+    second.recover();
+    CHECK(others() == 0);
+    for (int i = 0; i < 1500; ++i) nodes.memory.set("old/g" + std::to_string(i), "new");
+    first.store.release_all();
+    first.settle();
+    // One batch was on its way.
+    CHECK(others() == 520);
+    for (const std::string& key : nodes.files())
+      if (key.starts_with("old/")) nodes.memory.erase(key);
+  }
+  REQUIRE(renamed->has_value());
+  CHECK_FALSE((*renamed)->has_value());
+  CHECK(others() == 0);
+  CHECK(nodes.files().size() == 1520);
+}
+
 TEST_CASE("an exchange that died is taken back, or ended") {
   const int requests = GENERATE(range(0, 12));
   Nodes nodes;
