@@ -195,8 +195,9 @@ TEST_CASE("a promise that the disk has not kept is told to close and to fsync, a
                std::pair{DiskCall::fdatasync, 1});
   const bool by_close = GENERATE(true, false);
   CAPTURE(which, spared, by_close);
-  Failing bad(which);
-  WriteBackWorld world(bad.disk);
+  const auto disk = std::make_shared<FaultyDisk>();
+  int calls = 0;
+  WriteBackWorld world(disk);
   const Created made = world.create(root_inode, "f").value();
   const HandleId handle = made.opened.handle;
   const auto store = [&] {
@@ -206,8 +207,7 @@ TEST_CASE("a promise that the disk has not kept is told to close and to fsync, a
     });
   };
   CHECK(world.write(handle, 0, std::string(100'000, 'x')));  // on the disk at once
-  int calls = 0;
-  bad.disk->decide([&, kind = which, well = spared](DiskCall call, uint64_t) {
+  disk->decide([&, kind = which, well = spared](DiskCall call, uint64_t) {
     return call == kind && ++calls > well ? -EIO : 0;
   });
   CHECK(store().code() == Code::unavailable);
