@@ -73,4 +73,58 @@ TEST_CASE("servers that AWS does not have are refused with a reason") {
              "not --path-style=always"));
 }
 
+TEST_CASE("a bucket is named in the host of AWS's servers, and in the path of others") {
+  const auto automatic = [](const std::string& url, const std::string& bucket) {
+    return Endpoint::choose({.bucket = bucket, .url = url, .region = {}});
+  };
+  CHECK(automatic("", "buck")->host() == "buck.s3.us-east-1.amazonaws.com");
+  CHECK(automatic("", "buck")->path("a b/c") == "/a%20b/c");
+  CHECK(automatic("http://host:9000/base/", "buck")->host() == "host:9000");
+  CHECK(automatic("http://host:9000/base/", "buck")->path("k") == "/base/buck/k");
+  CHECK(automatic("http://host:9000", "buck")->path("") == "/buck");
+  // Its certificates would not fit.
+  CHECK(automatic("", "b.uck")->host() == "s3.us-east-1.amazonaws.com");
+  CHECK(automatic("", "b.uck")->path("k") == "/b.uck/k");
+  CHECK(automatic("HTTPS://Host:443", "buck")->base_url() == "https://host");
+  CHECK(automatic("http://host:443", "buck")->base_url() == "http://host:443");
+  CHECK(automatic("https://s3.eu-west-1.amazonaws.com", "buck")->region() == "eu-west-1");
+  CHECK(automatic("https://s3.cn-north-1.amazonaws.com.cn", "buck")->region() == "cn-north-1");
+  CHECK(automatic("https://minio.example", "buck")->region() == "us-east-1");
+}
+
+TEST_CASE("what can be no endpoint, bucket or region is refused") {
+  for (const char* url : {"host", "ftp://host", "http://", "http://u@host", "http://host?q",
+                          "http://host#f", "http://ho st"})
+    CHECK(Endpoint::choose({.bucket = "buck", .url = url, .region = {}}).code() ==
+          Code::invalid_argument);
+  for (const char* bucket : {"", "a/b", "a?b", "a b"})
+    CHECK(Endpoint::choose({.bucket = bucket, .url = {}, .region = {}}).code() ==
+          Code::invalid_argument);
+  CHECK(Endpoint::choose({.bucket = "buck", .url = {}, .region = "eu west"}).code() ==
+        Code::invalid_argument);
+}
+
+TEST_CASE("a redirect is followed to another host and region, but not out of encryption") {
+  const Endpoint here = *Endpoint::choose({.bucket = "buck", .url = {}, .region = {}});
+  const auto named = here.at_location("https://buck.s3.eu-west-1.amazonaws.com/key?a=b");
+  REQUIRE(named);
+  CHECK(named->host() == "buck.s3.eu-west-1.amazonaws.com");
+  CHECK(named->region() == "eu-west-1");
+  CHECK(named->path("k") == "/k");
+  const auto in_path = here.at_location("https://s3.eu-west-1.amazonaws.com/buck/key");
+  REQUIRE(in_path);
+  CHECK(in_path->host() == "s3.eu-west-1.amazonaws.com");
+  CHECK(in_path->path("k") == "/buck/k");
+  CHECK(here.at_location("http://buck.s3.eu-west-1.amazonaws.com/").code() ==
+        Code::invalid_argument);
+  CHECK(here.at_location("/elsewhere").code() == Code::invalid_argument);
+  CHECK(here.at_host("s3.eu-north-1.amazonaws.com")->region() == "eu-north-1");
+  // A name that cannot be a region leads nowhere.
+  CHECK(here.in_region("eu/../west").region() == here.region());
+  const Endpoint other =
+      *Endpoint::choose({.bucket = "buck", .url = "http://host:9000", .region = {}});
+  CHECK(other.in_region("eu-west-1").host() == "host:9000");
+  CHECK(other.in_region("eu-west-1").region() == "eu-west-1");
+}
+
 }  // namespace penstock

@@ -99,5 +99,94 @@ TEST_CASE("an object is archived by its class or its tier, until it is restored"
   CHECK_FALSE(is_archived({.storage_class = "DEEP_ARCHIVE", .restore = ready}));
 }
 
+HttpResponse answer_with(const std::string& root, const std::string& inner) {
+  return {.status = 200, .body = "<" + root + ">" + inner + "</" + root + ">"};
+}
+
+TEST_CASE("a list of parts goes on where it says") {
+  const auto page = [](const std::string& inner) {
+    return parse_parts_page(answer_with("ListPartsResult", inner), "k");
+  };
+  const std::string part =
+      "<Part><PartNumber>1000</PartNumber><ETag>&quot;e&quot;</ETag><Size>5</Size></Part>";
+  const auto first = page(part +
+                          "<IsTruncated>true</IsTruncated>"
+                          "<NextPartNumberMarker>1000</NextPartNumberMarker>");
+  REQUIRE(first);
+  REQUIRE(first->parts.size() == 1);
+  CHECK(first->parts[0].number == 1000);
+  CHECK(first->parts[0].etag == "e");
+  CHECK(first->parts[0].size == 5);
+  CHECK(first->next_marker == "1000");
+  CHECK(page(part + "<NextPartNumberMarker>1000</NextPartNumberMarker>")->next_marker.empty());
+  CHECK(page(part + "<IsTruncated>true</IsTruncated>").code() == Code::corrupt);
+  CHECK(page("<IsTruncated>true</IsTruncated><NextPartNumberMarker>1</NextPartNumberMarker>")
+            .code() == Code::corrupt);
+  for (const char* number : {"0", "10001", "-1", "x", ""})
+    CHECK(page(std::string("<Part><PartNumber>") + number + "</PartNumber><Size>5</Size></Part>")
+              .code() == Code::corrupt);
+  CHECK(page("<Part><PartNumber>1</PartNumber></Part>").code() == Code::corrupt);
+}
+
+TEST_CASE("a list of uploads goes on behind a key and an upload") {
+  const auto page = [](const std::string& inner) {
+    return parse_uploads_page(answer_with("ListMultipartUploadsResult", inner));
+  };
+  const std::string more = "<IsTruncated>true</IsTruncated><NextKeyMarker>a%20b</NextKeyMarker>";
+  const std::string encoded = "<EncodingType>url</EncodingType>";
+  const auto first = page(encoded + more + "<NextUploadIdMarker>u</NextUploadIdMarker>");
+  REQUIRE(first);
+  CHECK(first->next_key == "a b");
+  CHECK(first->next_upload_id == "u");
+  CHECK(page(encoded)->next_key.empty());
+  CHECK(page("<IsTruncated>true</IsTruncated>").code() == Code::corrupt);
+  CHECK(page("<Upload><Key>k</Key></Upload>").code() == Code::corrupt);
+}
+
+TEST_CASE("a listing with keys that cannot be of it is refused") {
+  const auto page = [](const std::string& inner) {
+    return parse_list_page(answer_with("ListBucketResult", inner), {.prefix = "d/"});
+  };
+  const auto object = [](const std::string& key, const std::string& size) {
+    return "<Contents><Key>" + key + "</Key><Size>" + size + "</Size></Contents>";
+  };
+  CHECK(page(object("d/a", "1"))->objects[0].size == 1);
+  CHECK(page(object("e/a", "1")).code() == Code::corrupt);
+  CHECK(page(object("", "1")).code() == Code::corrupt);
+  CHECK(page(object("d/a", "")).code() == Code::corrupt);
+  CHECK(page(object("d/a", "-1")).code() == Code::corrupt);
+  CHECK(page("<CommonPrefixes><Prefix>e/</Prefix></CommonPrefixes>").code() == Code::corrupt);
+  CHECK(page("<IsTruncated>true</IsTruncated>").code() == Code::corrupt);
+}
+
+TEST_CASE("of many deletions the answer names those that failed, and why") {
+  const auto failures = parse_delete_result(
+      answer_with("DeleteResult",
+                  "<Deleted><Key>a</Key></Deleted>"
+                  "<Error><Key>b</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+                  "<Error><Key>c</Key><Code>NoSuchKey</Code></Error>"
+                  "<Error><Key>d</Key><Code>InternalError</Code></Error>"));
+  REQUIRE(failures);
+  REQUIRE(failures->size() == 2);  // What is gone is what was asked for.
+  CHECK((*failures)[0].key == "b");
+  CHECK((*failures)[0].error.code() == Code::access_denied);
+  CHECK((*failures)[0].error.detail().key == "b");
+  CHECK((*failures)[1].key == "d");
+  CHECK((*failures)[1].error.code() == Code::unavailable);
+}
+
+TEST_CASE("an error inside an answer that says 200 is that error") {
+  const auto read = [](const std::string& body) {
+    return parse_answer({.status = 200, .body = body},
+                        {.root = "CopyObjectResult", .key = "k", .otherwise = Code::unavailable});
+  };
+  CHECK(read("<CopyObjectResult/>"));
+  CHECK(read("<Error><Code>QuotaExceeded</Code></Error>").code() == Code::no_space);
+  CHECK(read("<Error><Code>SomethingNew</Code></Error>").code() == Code::unavailable);
+  CHECK(read("<CompleteResult/>").code() == Code::unavailable);
+  CHECK(read("<CopyObjectResult>").code() == Code::unavailable);
+  CHECK(read("").code() == Code::unavailable);
+}
+
 }  // namespace
 }  // namespace penstock
