@@ -44,9 +44,15 @@ void FaultyStore::add(StoreFault fault) {
   faults_.push_back({std::move(fault), 0});
 }
 
+void FaultyStore::keep(std::string key, Error error) {
+  const MutexLock lock(mutex_);
+  kept_.insert_or_assign(std::move(key), std::move(error));
+}
+
 void FaultyStore::clear_faults() {
   const MutexLock lock(mutex_);
   faults_.clear();
+  kept_.clear();
 }
 
 void FaultyStore::hold(std::string operation) {
@@ -233,8 +239,24 @@ void FaultyStore::remove_many(std::vector<std::string> keys,
   pass("RemoveMany", key, std::move(done),
        [this, keys = std::move(keys)](const std::optional<StoreFault>&,
                                       Done<std::vector<DeleteFailure>> next) mutable {
-         inner_.remove_many(std::move(keys), std::move(next));
+         std::vector<DeleteFailure> kept = take_kept(keys);
+         if (kept.empty()) return inner_.remove_many(std::move(keys), std::move(next));
+         inner_.remove_many(std::move(keys),
+                            [kept = std::move(kept), next = std::move(next)](
+                                Result<std::vector<DeleteFailure>> failures) mutable {
+                              if (failures)
+                                failures->insert(failures->end(), kept.begin(), kept.end());
+                              next(std::move(failures));
+                            });
        });
+}
+
+std::vector<DeleteFailure> FaultyStore::take_kept(std::vector<std::string>& keys) {
+  std::vector<DeleteFailure> kept;
+  const MutexLock lock(mutex_);
+  for (const auto& [key, error] : kept_)
+    if (std::erase(keys, key) > 0) kept.push_back({key, error});
+  return kept;
 }
 
 void FaultyStore::abort_upload(std::string key, std::string upload_id, Done<void> done) {

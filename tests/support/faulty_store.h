@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -37,6 +38,8 @@ class FaultyStore final : public ObjectStore {
   ~FaultyStore() override;
 
   void add(StoreFault fault) EXCLUDES(mutex_);
+  /// Each RemoveMany goes through but for this key, until the faults are cleared.
+  void keep(std::string key, Error error) EXCLUDES(mutex_);
   void clear_faults() EXCLUDES(mutex_);
   /// Calls of `operation` ("" for all) that arrive from now on wait, without effect, until they are
   /// released.
@@ -96,9 +99,13 @@ class FaultyStore final : public ObjectStore {
   std::optional<StoreFault> find_fault(const std::string& operation, const std::string& key)
       REQUIRES(mutex_);
 
+  // Takes those that are to be kept out of `keys`.
+  std::vector<DeleteFailure> take_kept(std::vector<std::string>& keys) EXCLUDES(mutex_);
+
   ObjectStore& inner_;
   mutable Mutex mutex_;
   std::vector<ActiveFault> faults_ GUARDED_BY(mutex_);
+  std::map<std::string, Error> kept_ GUARDED_BY(mutex_);
   bool cut_off_ GUARDED_BY(mutex_) = false;
   std::set<std::string> holding_ GUARDED_BY(mutex_);
   std::deque<Held> held_ GUARDED_BY(mutex_);

@@ -189,6 +189,43 @@ TEST_CASE("who was silent for too long deletes nothing of what another has taken
   CHECK(nodes.whole("old"));
 }
 
+TEST_CASE("an original that a batch does not delete stays beside its copy until it can be") {
+  Nodes nodes;
+  Node first(nodes, "first");
+  first.recover();
+  first.store.keep("old/f7", Error(Code::access_denied));
+  const auto renamed = first.begin_rename();
+  REQUIRE(renamed->has_value());
+  CHECK((*renamed)->code() == Code::access_denied);
+  CHECK(nodes.files().size() == 21);
+  CHECK(nodes.memory.contents("old/f7") == "7");
+  CHECK(nodes.memory.contents("new/f7") == "7");
+  // It is gone on with: nothing else is deleted, and the key as soon as it may be.
+  first.scheduler.advance(std::chrono::minutes(30));
+  CHECK(nodes.files().size() == 21);
+  first.store.clear_faults();
+  first.scheduler.advance(std::chrono::hours(2));
+  CHECK(nodes.whole("new"));
+  CHECK(first.list(root_inode) == std::set<std::string>{"new"});
+}
+
+TEST_CASE("a copy that a batch does not delete when a rename is taken back goes later") {
+  Nodes nodes;
+  Node first(nodes, "first");
+  first.recover();
+  first.store.add({.operation = "Copy", .key = "new/f9", .error = Error(Code::access_denied)});
+  first.store.keep("new/f3", Error(Code::unavailable));
+  const auto renamed = first.begin_rename();
+  REQUIRE(renamed->has_value());
+  CHECK((*renamed)->code() == Code::access_denied);  // why it was taken back
+  CHECK(nodes.files().size() == 21);
+  CHECK(nodes.memory.contents("new/f3") == "3");
+  first.store.clear_faults();
+  first.scheduler.advance(std::chrono::hours(2));
+  CHECK(nodes.whole("old"));
+  CHECK(first.list(root_inode) == std::set<std::string>{"old"});
+}
+
 TEST_CASE("who falls silent between two batches of deletions stops when another has taken over") {
   Nodes nodes;
   for (int i = 0; i < 1500; ++i) nodes.memory.set("old/g" + std::to_string(i), "x");
