@@ -342,6 +342,59 @@ TEST_CASE("the bound on names holds for names that were looked up one by one") {
   CHECK(world.memory.count("") == 0);
 }
 
+TEST_CASE("the bound on names lets nothing go that somebody has open, refers to or has written") {
+  World world({.ttl = std::chrono::hours(80), .memory = 110'000});
+  for (int i = 0; i < 900; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
+  for (int i = 0; i < 3500; ++i) world.memory.set(fmt::format("other/n{:04}", i), "x");
+  const auto held = [&](InodeId parent, const std::string& name) {
+    return world
+        .run<Entry>(
+            [&](Done<Entry> done) { world.file_system->lookup(parent, name, std::move(done)); })
+        ->attributes.inode;
+  };
+  const auto open = [&](InodeId inode, OpenFlags flags) {
+    return world
+        .run<Opened>(
+            [&](Done<Opened> done) { world.file_system->open(inode, flags, std::move(done)); })
+        ->handle;
+  };
+  const InodeId directory = held(root_inode, "d");
+  CHECK(world.list(directory).size() == 900);
+  const InodeId referenced = held(directory, "n0000");
+  // The kernel may forget what programs still have open.
+  const InodeId opened = held(directory, "n0001");
+  const HandleId reading = open(opened, {.read = true});
+  world.file_system->forget(opened, 1);
+  // What is closed and could not be stored yet is known nowhere else.
+  world.store.add({.operation = "Put", .times = UINT64_MAX});
+  const Created made = world.create(directory, "made").value();
+  CHECK_FALSE(world.write_and_close(made.opened.handle, "written"));
+  world.file_system->forget(made.entry.attributes.inode, 1);
+  const InodeId other = held(root_inode, "other");
+  CHECK(world.list(other).size() == 3500);
+  world.scheduler.advance(milliseconds(1));
+  const auto requests = [&](const std::string& name) {
+    world.memory.clear_requests();
+    const auto found = world.run<Entry>(
+        [&](Done<Entry> done) { world.file_system->lookup(directory, name, std::move(done)); });
+    CHECK(found);
+    if (found) world.file_system->forget(found->attributes.inode, 1);
+    return world.memory.count("");
+  };
+  CHECK(requests("n0000") == 0);
+  CHECK(requests("n0001") == 0);
+  CHECK(requests("made") == 0);
+  CHECK(held(directory, "n0001") == opened);
+  world.file_system->forget(opened, 1);
+  CHECK(requests("n0500") > 0);  // nobody had that
+  world.store.clear_faults();
+  world.scheduler.advance(std::chrono::minutes(5));
+  CHECK(world.memory.contents("d/made") == "written");
+  world.file_system->release(reading);
+  world.file_system->forget(referenced, 1);
+  for (const InodeId each : {directory, other}) world.file_system->forget(each, 1);
+}
+
 TEST_CASE("what a listing under way leaves to this mount, which changed it, is not forgotten") {
   World world({.ttl = std::chrono::hours(80), .memory = 110'000});
   for (int i = 0; i < 1500; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
