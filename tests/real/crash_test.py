@@ -8,8 +8,6 @@ own, which can be told to fail and asked what it has seen.
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -17,46 +15,12 @@ import unittest
 import urllib.parse
 import urllib.request
 
-from mounts import PENSTOCK, Mount, mounted_type, wait_until
+from mounts import ForegroundMount
 
 MIB = 1 << 20
 WORKERS = 4
 FILES = 4  # of each worker
 KILLS = 3  # one after the other, before the bucket is looked at
-
-
-class CrashMount(Mount):
-    """A mount with one cache folder, and so one journal, for all its lives. In the foreground: its process is ours."""
-
-    def mount(self):
-        self.mounts += 1
-        command = [PENSTOCK, "mount", "--foreground", "--endpoint-url", f"http://{self.client.host}", "--log-file",
-                   self.log, "--log-level", "debug", "--state-dir", os.path.join(self.folder, "state"),
-                   "--staging-dir", self.folder, "--cache-dir", os.path.join(self.folder, "cache"),
-                   "--stop-timeout", "100s", *self.options, f"s3://{self.client.bucket}/{self.prefix}", self.path]
-        self.process = subprocess.Popen(command, env=self.environment(), stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: mounted_type(self.path) is not None or self.process.poll() is not None, 30, "the mount")
-        self.assert_mounted()
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        subprocess.run(["fusermount3", "-u", "-z", self.path], check=False, stderr=subprocess.DEVNULL)
-        wait_until(lambda: mounted_type(self.path) is None, 10, "the mount to go")
-
-    def unmount(self):
-        self.assert_mounted()
-        subprocess.run(["fusermount3", "-u", self.path], check=True)
-        if self.process.wait(timeout=120) != 0:
-            raise AssertionError("not everything was saved")
-
-    def _remove(self, failed):
-        if self.process is not None and self.process.poll() is None:
-            self.kill()
-        super()._remove(failed)
-
-    process = None
 
 
 class File:
@@ -360,7 +324,7 @@ class Crash(unittest.TestCase):
         seeds = random.Random(seed)
         for number in range(runs):
             with self.subTest(run=number):
-                mount = CrashMount("--write-back")
+                mount = ForegroundMount("--write-back", "--log-level", "debug")
                 run = Run(mount, seeds.random())
                 try:
                     run.whole()

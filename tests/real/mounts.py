@@ -6,6 +6,7 @@ print it (S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY, S3_BUCKET).
 """
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -120,6 +121,41 @@ class Mount:
         # A process whose mount was taken away may still write to its cache.
         wait_until(lambda: shutil.rmtree(self.folder, ignore_errors=True) or not os.path.exists(self.folder), 10,
                    f"{self.folder} to go")
+
+
+class ForegroundMount(Mount):
+    """A mount with one cache folder, and so one journal, for all its lives. In the foreground: its process is ours."""
+
+    process = None
+
+    def mount(self):
+        self.mounts += 1
+        command = [PENSTOCK, "mount", "--foreground", "--endpoint-url", f"http://{self.client.host}", "--log-file",
+                   self.log, "--state-dir", os.path.join(self.folder, "state"),
+                   "--staging-dir", self.folder, "--cache-dir", os.path.join(self.folder, "cache"),
+                   "--stop-timeout", "100s", *self.options, self.url, self.path]
+        with open(os.path.join(self.folder, "stderr"), "ab") as output:
+            self.process = subprocess.Popen(command, env=self.environment(), stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL, stderr=output)
+        wait_until(lambda: mounted_type(self.path) is not None or self.process.poll() is not None, 30, "the mount")
+        self.assert_mounted()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        subprocess.run(["fusermount3", "-u", "-z", self.path], check=False, stderr=subprocess.DEVNULL)
+        wait_until(lambda: mounted_type(self.path) is None, 10, "the mount to go")
+
+    def unmount(self):
+        self.assert_mounted()
+        subprocess.run(["fusermount3", "-u", self.path], check=True)
+        if self.process.wait(timeout=120) != 0:
+            raise AssertionError("not everything was saved")
+
+    def _remove(self, failed):
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        super()._remove(failed)
 
 
 def wait_until(condition, seconds, what):

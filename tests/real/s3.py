@@ -151,6 +151,12 @@ class Client:
                 return found
             query["continuation-token"] = page.findtext(tag + "NextContinuationToken")
 
+    def uploads(self):
+        """(key, id) of the multipart uploads that are under way, at most a thousand."""
+        page = xml.etree.ElementTree.fromstring(self.request("GET", query={"uploads": ""})[1])
+        tag = page.tag[:page.tag.index("}") + 1] if page.tag.startswith("{") else ""
+        return [(entry.findtext(tag + "Key"), entry.findtext(tag + "UploadId")) for entry in page.iter(tag + "Upload")]
+
     def wait(self, seconds):
         """Until a signed listing of all buckets works."""
         deadline = time.monotonic() + seconds
