@@ -29,6 +29,7 @@ WORKERS = 2  # on each mount
 LOAD_SECONDS = 90  # at most, between two quiet times
 CALM_SHARE = 0.2  # of that without faults: nothing may fail
 PATIENCE = 400  # seconds for a call under faults, and for the checks: writes are tried again for 300
+CLOSING = 30  # seconds for the files that the mounts have open for themselves to be closed
 HIDDEN = ".penstock/"
 
 
@@ -125,8 +126,12 @@ class Run:
                 raise Failure(f"after {PATIENCE} s of quiet files are not in the bucket: {self.pending()}")
             time.sleep(0.2)
         self.tell("check")
+        deadline = time.monotonic() + CLOSING
+        while not all(watch.rests() for watch in self.watches) and time.monotonic() < deadline:
+            self.look()
+            time.sleep(0.2)
         for watch in self.watches:
-            watch.rest()
+            watch.note_rest()
 
     def pending(self):
         """What a mount has not stored yet."""

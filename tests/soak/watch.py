@@ -43,7 +43,12 @@ class Watch:
         if not self.samples or time.monotonic() >= self.samples[-1].time + EVERY:
             self.samples.append(sample(self.mount.process.pid))
 
-    def rest(self):
+    def rests(self):
+        """True where no more files are open than in the first quiet time. Some are closed a while after the last call."""
+        now = sample(self.mount.process.pid)
+        return not self.quiet or now.files <= self.quiet[0].files + MORE_FILES
+
+    def note_rest(self):
         self.quiet.append(sample(self.mount.process.pid))
 
     def wrong(self):
