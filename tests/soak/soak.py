@@ -85,7 +85,10 @@ class Run:
         for mount, watch in zip(self.mounts, self.watches):
             if mount.process.poll() is not None:
                 raise Failure(f"{watch.name}: its process ended by itself ({mount.process.returncode})")
-            watch.look()
+            try:
+                watch.look()
+            except (KeyError, OSError) as error:  # what a process that is ending does not tell any more
+                raise Failure(f"{watch.name}: its process ends by itself") from error
 
     def all_answer(self, order):
         """Waits until each worker has."""
