@@ -16,13 +16,19 @@ Response plain(int status, const std::string& text, const std::string& type = "t
   return response;
 }
 
-std::string stats_json(const ServerStats& stats) {
-  std::string json = "{\"requests\": {";
-  for (const auto& [operation, count] : stats.requests) {
-    if (json.back() != '{') json += ", ";
-    json += "\"" + operation + "\": " + std::to_string(count);
+std::string counts_json(const std::map<std::string, uint64_t>& counts) {
+  std::string json = "{";
+  for (const auto& [name, count] : counts) {
+    if (json.size() > 1) json += ", ";
+    json += "\"" + name + "\": " + std::to_string(count);
   }
-  return json + "}, \"bytes_in\": " + std::to_string(stats.bytes_in) +
+  return json + "}";
+}
+
+std::string stats_json(const ServerStats& stats) {
+  return "{\"requests\": " + counts_json(stats.requests) +
+         ", \"faults\": " + counts_json(stats.faults) +
+         ", \"bytes_in\": " + std::to_string(stats.bytes_in) +
          ", \"bytes_out\": " + std::to_string(stats.bytes_out) +
          ", \"peak_concurrency\": " + std::to_string(stats.peak_concurrency) +
          ", \"bad_signatures\": " + std::to_string(stats.bad_signatures) +

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/faults.h"
 
-#include <map>
 #include <stdexcept>
 
 #include "server/text.h"
@@ -97,9 +96,20 @@ FaultAction FaultTable::take(const std::string& operation, const std::string& ke
         std::uniform_real_distribution<double>(0, 1)(random_) >= fault.probability)
       continue;
     if (fault.times > 0) --fault.times;
+    ++taken_[fault.kind];
     return entry.action;
   }
   return {};
+}
+
+std::map<std::string, uint64_t> FaultTable::taken() const {
+  const MutexLock lock(mutex_);
+  return taken_;
+}
+
+void FaultTable::reset_taken() {
+  const MutexLock lock(mutex_);
+  taken_.clear();
 }
 
 }  // namespace penstock::test

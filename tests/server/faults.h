@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -46,6 +47,9 @@ class FaultTable {
   void clear() EXCLUDES(mutex_);
   /// Uses up one occurrence of the first fault that matches.
   FaultAction take(const std::string& operation, const std::string& key) EXCLUDES(mutex_);
+  /// How often each kind was taken.
+  std::map<std::string, uint64_t> taken() const EXCLUDES(mutex_);
+  void reset_taken() EXCLUDES(mutex_);
 
  private:
   struct Entry {
@@ -53,7 +57,8 @@ class FaultTable {
     FaultAction action;
   };
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  std::map<std::string, uint64_t> taken_ GUARDED_BY(mutex_);
   std::vector<Entry> entries_ GUARDED_BY(mutex_);
   std::mt19937 random_ GUARDED_BY(mutex_);
 };

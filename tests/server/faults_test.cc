@@ -152,6 +152,9 @@ TEST_CASE("faults match by operation and key, after some and for some times", "[
   for (int i = 0; i < 5; ++i) CHECK(f.get().status == 500);
   f.server.clear_faults();
   CHECK(f.get().status == 200);
+  CHECK(f.server.stats().faults == std::map<std::string, uint64_t>{{"error:500:X", 7}});
+  f.server.reset_stats();
+  CHECK(f.server.stats().faults.empty());
   CHECK_THROWS_AS(f.server.add_fault({.kind = "no such"}), std::invalid_argument);
   CHECK_THROWS_AS(f.server.add_fault({.kind = "error:500"}), std::invalid_argument);
 }

@@ -89,6 +89,7 @@ ServerStats Service::stats() const {
     const MutexLock lock(mutex_);
     stats.requests = requests_;
   }
+  stats.faults = faults_.taken();
   stats.bytes_in = bytes_in_;
   stats.bytes_out = bytes_out_;
   stats.peak_concurrency = peak_;
@@ -98,6 +99,7 @@ ServerStats Service::stats() const {
 }
 
 void Service::reset_stats() {
+  faults_.reset_taken();
   const MutexLock lock(mutex_);
   requests_.clear();
   bytes_in_ = 0;

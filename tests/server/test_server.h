@@ -112,6 +112,7 @@ struct Fault {
 /// arrived, faulty ones and refused ones included; bytes are those of the bodies.
 struct ServerStats {
   std::map<std::string, uint64_t> requests;  ///< By operation.
+  std::map<std::string, uint64_t> faults;    ///< That happened, by Fault::kind.
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t peak_concurrency = 0;  ///< Most requests in work at one time.

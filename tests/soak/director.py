@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong with the server's answers, chosen by the seed: several faults at once, others every few seconds."""
 import collections
+import json
 import math
 import time
 import urllib.parse
@@ -9,6 +10,8 @@ import urllib.request
 # Operations that may lose their answer. That of CreateMultipartUpload is missing: whoever loses it cannot know the upload.
 KNOWN_AGAIN = ("GetObject", "HeadObject", "PutObject", "ListObjectsV2", "DeleteObject", "DeleteObjects", "CopyObject",
                "UploadPart", "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload")
+# A mount that may not clean up leaves that to the next one: nothing that removes is refused.
+CHANGES = ("PutObject", "CopyObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CompleteMultipartUpload")
 READS = ("GetObject", "HeadObject", "ListObjectsV2")
 
 # class: (kinds of the server, operations, most probability). Nobody can notice a flipped byte where no checksum is, so only
@@ -17,7 +20,7 @@ FAULTS = {
     "503": (("error:503:SlowDown", "error:503:ServiceUnavailable"), ("*",), 0.3),
     "500": (("error:500:InternalError", "error:504:GatewayTimeout"), ("*",), 0.3),
     "409": (("error:409:OperationAborted",), ("PutObject", "CopyObject", "DeleteObject", "CompleteMultipartUpload"), 0.1),
-    "refused": (("error:403:AccessDenied",), ("*",), 0.02),
+    "refused": (("error:403:AccessDenied",), CHANGES, 0.02),
     "time-out": (("error:400:RequestTimeout",), ("PutObject", "UploadPart"), 0.1),
     "dropped": (("reset",), ("*",), 0.1),
     "lost answer": (("lost-reply",), KNOWN_AGAIN, 0.1),
@@ -39,7 +42,7 @@ class Director:
         self.trouble = trouble
         self.small_keys = small_keys
         self.until = 0
-        self.seconds = collections.Counter()  # of each class
+        self.happened = collections.Counter()  # by the server's names
 
     def command(self, name, **query):
         url = f"{self.control}{name}?{urllib.parse.urlencode(query)}"
@@ -50,6 +53,13 @@ class Director:
         self.command("timing", **{"first-byte-ms": 0, "list-ms": 0})
         self.trouble.value = time.monotonic()
         self.until = 0
+
+    def count(self):
+        """Asks the server how often each kind has happened since it was asked last. Nothing else makes it fail."""
+        with urllib.request.urlopen(self.control + "stats", timeout=30) as answer:
+            for kind, times in json.load(answer)["faults"].items():
+                self.happened[kind] += times
+        self.command("reset-stats")
 
     def change(self, end):
         """Other faults, where the last ones have had their time; `end` is when they have to be over."""
@@ -67,7 +77,6 @@ class Director:
             names = self.random.sample(sorted(FAULTS), self.random.choice((1, 1, 2, 3, len(FAULTS))))
             chosen = [(name, self.random.uniform(0.1, 1) * FAULTS[name][2]) for name in names]
         for name, probability in chosen:
-            self.seconds[name] += seconds
             self.order(name, probability)
         self.command("timing", **{"first-byte-ms": self.random.choice((0, 0, 5, 50)),
                                   "list-ms": self.random.choice((0, 0, 100))})

@@ -118,6 +118,7 @@ class Run:
                 hand.answer()
             time.sleep(0.1)
         self.director.calm()
+        self.director.count()
 
     def quiet(self):
         """Everything arrives, and is as it was acknowledged."""
@@ -175,7 +176,7 @@ class Run:
         print(f"{self.rounds} rounds, {sum(total['operations'].values())} operations, "
               f"{sum(each['written'] for each in figures) >> 20} MiB written, {sum(each['read'] for each in figures) >> 20} MiB read")
         print("operations: " + ", ".join(f"{name} {count}" for name, count in total["operations"].most_common()))
-        print("seconds of faults: " + ", ".join(f"{name} {count:.0f}" for name, count in self.director.seconds.most_common()))
+        print("faults: " + ", ".join(f"{kind} {count}" for kind, count in self.director.happened.most_common()))
         print("errors told to programs: " + (", ".join(f"{name} {count}" for name, count in total["errors"].items()) or "none"))
         if figures:
             took, what = max(each["longest"] for each in figures)
@@ -189,10 +190,12 @@ def soak(arguments, folder):
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     # In a run of a minute a call that hangs would be most of it.
     hasty = ("--response-timeout", "2s") if arguments.seconds < 300 else ()
+    # So small that what was not used for longest is dropped all the time.
+    options = ("--cache-size", "256MiB", *hasty)
     run, wrong = None, []
     with contextlib.ExitStack() as stack:
-        first = stack.enter_context(ForegroundMount("--write-back", *hasty))
-        second = stack.enter_context(ForegroundMount(*hasty, url=first.url))
+        first = stack.enter_context(ForegroundMount("--write-back", *options))
+        second = stack.enter_context(ForegroundMount(*options, url=first.url))
         try:
             run = Run((first, second), arguments)
             run.play()
