@@ -31,7 +31,7 @@ STEPS=(
   "matrix run 600 build git, sqlite, rsync, tar, editors, HDF5 and others, with and without --write-back"
   "crates run 600 build fsx and pjdfstest, on the own server"
   "nodes run 300 build two mounts of one bucket beside another client, on the own server"
-  "soak run 300 build mixed load under faults of every class for 40 seconds, on the own server"
+  "soak run 300 build mixed load under faults of every class for 20 seconds, on the own server"
   "kernel run 300 build the simulation's model of the kernel beside the real one, on the own server"
   "semantics run 300 build every example of docs/semantics.md, on the own server"
   "operations run 300 build every command of docs/operations, on a machine of its own"
@@ -207,7 +207,7 @@ step_matrix() { tests/real/tables install && on_server testserver tests/real/mat
 step_crates_install() { tests/real/crates install; }
 step_crates() { on_server testserver tests/real/crates_test.py; }
 step_nodes() { on_server testserver tests/real/nodes_test.py; }
-step_soak() { start_server testserver && PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 tests/soak/soak.py --seconds 40; }
+step_soak() { start_server testserver && PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 tests/soak/soak.py --seconds 20; }
 step_kernel() { PENSTOCK_SIMULATION=$PWD/build/test/simulation on_server testserver tests/real/kernel_test.py; }
 step_semantics() { on_server testserver tests/real/semantics_test.py; }
 step_operations() { PENSTOCK=$PWD/build/test/penstock tests/real/operations_test.py; }

@@ -31,7 +31,7 @@ inline Error look_up_again(const Error& error) {
 /// What every part of the file system works with: the tree, who may work on its names, the engines.
 /// Outlives all of them and every request they have under way.
 struct FsCore : NameLock, std::enable_shared_from_this<FsCore> {
-  FsCore(FileSystemParts the_parts, std::string prefix, const MountOptions& the_mount,
+  FsCore(FileSystemParts the_parts, const std::string& prefix, const MountOptions& the_mount,
          const MetadataOptions& metadata)
       : NameLock(prefix, the_mount, metadata, KeyNames(the_parts.store.limits().utf8_keys),
                  the_parts.scheduler, kernel),
@@ -39,7 +39,7 @@ struct FsCore : NameLock, std::enable_shared_from_this<FsCore> {
         mount(the_mount),
         attributes(metadata.attributes),
         limits(parts.store.limits()),
-        own(std::move(prefix)),
+        own(prefix),
         kernel(parts.notifier, gate) {}
 
   /// Wraps a continuation so that destroying the file system waits for it.
