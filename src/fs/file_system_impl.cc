@@ -454,7 +454,8 @@ class FileSystemImpl final : public MountedFileSystem {
 
 }  // namespace
 
-std::unique_ptr<MountedFileSystem> make_file_system(FileSystemParts parts, std::string prefix,
+std::unique_ptr<MountedFileSystem> make_file_system(FileSystemParts parts,
+                                                    const std::string& prefix,
                                                     const MountOptions& mount,
                                                     const MetadataOptions& asked) {
   MetadataOptions metadata = asked;
@@ -463,7 +464,7 @@ std::unique_ptr<MountedFileSystem> make_file_system(FileSystemParts parts, std::
   std::random_device random;
   if (id.empty()) id = fmt::format("{:08x}{:08x}", random(), random());
   return std::make_unique<FileSystemImpl>(
-      std::make_shared<FsCore>(std::move(parts), std::move(prefix), mount, metadata));
+      std::make_shared<FsCore>(std::move(parts), prefix, mount, metadata));
 }
 
 }  // namespace penstock

@@ -45,7 +45,8 @@ class MountedFileSystem : public FileSystem {
 
 /// The file system of the keys under `prefix` (empty or ending in "/"). The parts must outlive it;
 /// destroying it drops what is not committed, so shutdown() first.
-std::unique_ptr<MountedFileSystem> make_file_system(FileSystemParts parts, std::string prefix,
+std::unique_ptr<MountedFileSystem> make_file_system(FileSystemParts parts,
+                                                    const std::string& prefix,
                                                     const MountOptions& mount,
                                                     const MetadataOptions& metadata);
 
