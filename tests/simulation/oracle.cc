@@ -374,7 +374,7 @@ uint64_t Oracle::may_change(int node, std::vector<std::string> paths, bool all_b
 void Oracle::may_change_no_more(uint64_t id) { licences_.erase(id); }
 
 void Oracle::rename_begins(int node, const std::string& from, const std::string& to) {
-  moves_[node].push_back({from, to});
+  moves_[node].push_back({from, to, world_.now()});
 }
 
 bool Oracle::licensed(const Licence& licence, const std::string& path) const {

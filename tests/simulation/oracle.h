@@ -254,6 +254,11 @@ class Oracle final : public KernelWatcher {
   void held_until_now(int node, const std::string& path);
   bool emptied_by_others(int node, const std::string& path, Nanos from, Nanos to) const;
   void check_error(int node, const std::string& path, Span span, int error, const char* what);
+  /// Whether the node's own rename put something else in that state's place, and had not answered
+  /// its program when an open that began then was sent: until it has, the kernel has the old file
+  /// under the name.
+  bool replaced_by_a_call(int node, const std::string& name, const PathState& state,
+                          Nanos then) const;
   void check_asked(const OpenInfo& info, const std::set<uint64_t>& versions, Span since) const;
   std::string explain(int node, const std::string& path, Span span) const;
   [[noreturn]] void fail(std::string_view kind, int node, const std::string& path, Span span,
@@ -284,7 +289,8 @@ class Oracle final : public KernelWatcher {
   struct Rename {
     std::string from;
     std::string to;
-    Nanos ended = forever;
+    Nanos began = 0;
+    Nanos ended = forever;  ///< When its program was answered.
   };
   std::map<int, std::vector<Rename>> moves_;
   std::map<const OpenFile*, OpenInfo> open_;

@@ -337,11 +337,21 @@ void Oracle::check_asked(const OpenInfo& info, const std::set<uint64_t>& version
     const auto states = history_.find(name);
     if (states == history_.end()) continue;
     for (const PathState& state : states->second) {
-      if (versions.contains(state.version) && state.to >= info.span.from) return;
+      if (!versions.contains(state.version)) continue;
+      if (state.to >= info.span.from) return;
+      if (replaced_by_a_call(info.node, name, state, info.span.from)) return;
     }
   }
   fail("an old version", info.node, *info.paths.begin(), since,
        "a version was read that had been replaced before the file was opened");
+}
+
+bool Oracle::replaced_by_a_call(int node, const std::string& name, const PathState& state,
+                                Nanos then) const {
+  const auto moves = moves_.find(node);
+  return moves != moves_.end() && std::ranges::any_of(moves->second, [&](const Rename& move) {
+           return move.to == name && move.began <= state.to && then <= move.ended;
+         });
 }
 
 PendingCommit Oracle::commit_begins(int node, const OpenFile& file) {

@@ -55,6 +55,13 @@ void Oracle::lose_names(int node) {
       left->opened = name.file->opened;
       left->made_here = name.file->made_here;
       left->contents = left->ever = name.file->ever;
+      // If the journal has nothing of the file, the name is still that of what the bucket has.
+      if (const auto states = history_.find(where.second); states != history_.end()) {
+        if (const auto& bytes = states->second.back().bytes; bytes != nullptr) {
+          left->contents.insert(*bytes);
+          left->ever.insert(*bytes);
+        }
+      }
       left->unknown = name.file->unknown;
       left->unsaved = true;
       it->second.file = std::move(left);
