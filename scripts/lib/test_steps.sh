@@ -207,7 +207,7 @@ step_matrix() { tests/real/tables install && on_server testserver tests/real/mat
 step_crates_install() { tests/real/crates install; }
 step_crates() { on_server testserver tests/real/crates_test.py; }
 step_nodes() { on_server testserver tests/real/nodes_test.py; }
-step_soak() { start_server testserver && PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 tests/soak/soak.py --seconds 20; }
+step_soak() { start_server testserver && PENSTOCK=$PWD/build/test/penstock /usr/bin/python3 tests/soak/soak.py --seconds 20 --seed 1; }
 step_kernel() { PENSTOCK_SIMULATION=$PWD/build/test/simulation on_server testserver tests/real/kernel_test.py; }
 step_semantics() { on_server testserver tests/real/semantics_test.py; }
 step_operations() { PENSTOCK=$PWD/build/test/penstock tests/real/operations_test.py; }
