@@ -93,6 +93,31 @@ TEST_CASE("a file's upload ends before its deletion begins") {
   world.file_system->release(world.handle);
 }
 
+TEST_CASE("a link waits for the deletion of its directory that began while its source was stored") {
+  OpenFile world;
+  const InodeId directory = world.make_directory("d");
+  REQUIRE(succeeded(world.begin_write(0, "bytes")));
+  world.World::store.hold("Put");
+  std::string name = "l";
+  const auto linked = begin<Entry>(world, [&](Done<Entry> done) {
+    world.file_system->link(world.inode, directory, name, std::move(done));
+  });
+  REQUIRE(world.World::store.held("Put") == 1);
+  world.World::store.hold("Remove");
+  const auto removed = begin<void>(world, [&](Done<void> done) {
+    world.file_system->rmdir(root_inode, name = "d", std::move(done));
+  });
+  REQUIRE(world.World::store.held("Remove") == 1);
+  REQUIRE(world.World::store.release_one("Put"));
+  world.scheduler.advance(milliseconds(1));
+  CHECK(world.memory.count("Copy") == 0);
+  let_go_on(world);
+  CHECK(succeeded(removed));
+  CHECK((linked->has_value() && !(*linked)->has_value()));
+  CHECK_FALSE(world.memory.contents("d/l"));
+  world.file_system->release(world.handle);
+}
+
 TEST_CASE("attributes that are being stored do not bring a deleted file back") {
   OpenFile world;
   world.store("bytes");
