@@ -211,7 +211,7 @@ TEST_CASE("a stalled transfer is replaced") {
   const std::string kind = GENERATE("stall", "stall-mid", "hang");
   TestServer server;
   server.put_synthetic("test", "f", 12 * mib);
-  Mounted mount(server);
+  Mounted mount(server, {.options = {"--response-timeout", "2s"}});
   server.add_fault({.operation = "GetObject", .key = "f", .kind = kind});
   const auto begin = std::chrono::steady_clock::now();
   CHECK(read_file(mount.path("f")) == synthetic_bytes("f", 0, 12 * mib));
@@ -221,7 +221,7 @@ TEST_CASE("a stalled transfer is replaced") {
 TEST_CASE("a reader that waits for the network can be killed") {
   TestServer server;
   server.put_synthetic("test", "f", 12 * mib);
-  Mounted mount(server);
+  Mounted mount(server, {.options = {"--response-timeout", "2s"}});
   server.add_fault({.operation = "GetObject", .key = "f", .kind = "hang", .times = -1});
   const int signal = GENERATE(SIGINT, SIGKILL);
   TempFolder folder;
