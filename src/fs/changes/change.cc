@@ -24,6 +24,13 @@ void NameChange::wait_for_turn(const InodePtr& directory, const std::string& nam
   core_.turns.wait({directory->id, name}, [self = shared_from_this()] { self->start(); });
 }
 
+Result<void> NameChange::may_make(const InodePtr& parent, const std::string& name,
+                                  FileType type) const {
+  Result<void> valid = core_.tree.check_name(*parent, name, type, core_.limits.max_key_bytes);
+  if (valid && core_.tree.child(*parent, name) != nullptr) return Error(Code::already_exists);
+  return valid;
+}
+
 Result<void> NameChange::may_take(const Inode& parent, const std::string& name,
                                   const Inode& inode) {
   const MutexLock lock(core_.tree.mutex);

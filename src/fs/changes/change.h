@@ -53,6 +53,10 @@ class NameChange : public std::enable_shared_from_this<NameChange> {
   /// Waits for that open, and begins anew.
   void wait_for_turn(const InodePtr& directory, const std::string& name) EXCLUDES(core_.tree.mutex);
 
+  /// Whether the mount may make something of that type under the name, where it knows nothing:
+  /// already_exists where it does.
+  Result<void> may_make(const InodePtr& parent, const std::string& name, FileType type) const
+      REQUIRES(core_.tree.mutex);
   /// Whether the inode may have that name.
   Result<void> may_take(const Inode& parent, const std::string& name, const Inode& inode)
       EXCLUDES(core_.tree.mutex);

@@ -27,11 +27,8 @@ void MakeDirectory::start() {
 
 Result<PutRequest> MakeDirectory::prepare() {
   if (core_.stopping) return mount_is_ending();
-  const Result<void> valid = core_.tree.check_name(*request_.parent, request_.name,
-                                                   FileType::directory, core_.limits.max_key_bytes);
-  if (!valid) return valid.error();
-  if (core_.tree.child(*request_.parent, request_.name) != nullptr)
-    return Error(Code::already_exists);
+  const Result<void> may = may_make(request_.parent, request_.name, FileType::directory);
+  if (!may) return may.error();
   stored_ = core_.tree.initial_attributes(*request_.parent, request_.name, FileType::directory,
                                           request_.mode, request_.caller);
   PutRequest marker;

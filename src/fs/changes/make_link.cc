@@ -21,11 +21,8 @@ std::optional<Error> MakeLink::refusal() const {
   if (request_.inode->type == FileType::directory) return Error(Code::not_permitted);
   if (request_.inode->deleted()) return Error(Code::not_found);
   if (const Result<std::string> key = core_.tree.key_of(*request_.inode); !key) return key.error();
-  const Result<void> valid = core_.tree.check_name(*request_.parent, request_.name, FileType::file,
-                                                   core_.limits.max_key_bytes);
-  if (!valid) return valid.error();
-  if (core_.tree.child(*request_.parent, request_.name) != nullptr)
-    return Error(Code::already_exists);
+  const Result<void> may = may_make(request_.parent, request_.name, FileType::file);
+  if (!may) return may.error();
   return std::nullopt;
 }
 
