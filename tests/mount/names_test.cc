@@ -323,23 +323,33 @@ TEST_CASE("own changes are seen at once, others' after the TTL") {
   CHECK(eventually(longer, 5));
 }
 
-TEST_CASE("a walk over many directories lists them ahead, each once") {
+/// Of a walk over `directories` of `files` files each.
+ServerStats stats_of_walk(int directories, int files) {
   TestServer server(
       {.list_latency = std::chrono::milliseconds(20), .object_age = std::chrono::hours(24 * 30)});
-  for (int d = 0; d < 60; ++d) {
-    for (int f = 0; f < 5; ++f) {
+  for (int d = 0; d < directories; ++d) {
+    for (int f = 0; f < files; ++f) {
       server.put_object("test", "t/d" + std::to_string(100 + d) + "/f" + std::to_string(f), "x");
     }
   }
   Mounted mount(server);
   server.reset_stats();
-  size_t files = 0;
+  int found = 0;
   for (const auto& entry : fs::recursive_directory_iterator(mount.path("t")))
-    files += entry.is_regular_file();
-  CHECK(files == 300);
-  const ServerStats stats = server.stats();
+    found += entry.is_regular_file() ? 1 : 0;
+  CHECK(found == directories * files);
+  return server.stats();
+}
+
+TEST_CASE("a walk over many directories lists them ahead, each once") {
+  const ServerStats stats = stats_of_walk(60, 500);
   CHECK(stats.peak_concurrency > 4);
   CHECK(stats.requests.at("ListObjectsV2") <= 65);
+}
+
+TEST_CASE("a walk over many small directories lists many of them by one request") {
+  const ServerStats stats = stats_of_walk(100, 5);
+  CHECK(stats.requests.at("ListObjectsV2") <= 15);
 }
 
 TEST_CASE("a read-only mount refuses every change") {

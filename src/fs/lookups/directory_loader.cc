@@ -2,13 +2,10 @@
 #include "fs/lookups/directory_loader.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace penstock {
 namespace {
-
-/// How many sibling directories are listed ahead of a walk; 32 at 60 ms a LIST are 500 directories
-/// a second.
-constexpr uint32_t max_walk_ahead = 32;
 
 /// How many names a walk over the tree takes out of it at once: more than one answer to the kernel
 /// holds, and few enough for the lock.
@@ -155,48 +152,25 @@ void DirectoryLoader::copy_names(const Inode& directory, Listing& walk, size_t i
   }
 }
 
-void DirectoryLoader::note_opened(const InodePtr& directory) {
-  struct Begun {
-    InodePtr directory;
-    std::shared_ptr<Listing> listing;
-    Requests requests;
-  };
-  std::vector<Begun> begun;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    const InodePtr parent = directory->parent;
-    // Which directories are next, a listing tells that may be believed no longer: those of young
-    // data are read on for longer than that.
-    if (parent == nullptr || !parent->directory->complete) return;
-    DirectoryState& walk = *parent->directory;
-    // Only names are asked for their kind: what is listed ahead gets an inode.
-    const auto next_after = [&walk](const std::string& name) {
-      NameTable::Slot found;
-      walk.children.visit(name, [&found](NameTable::Slot slot) {
-        if (slot.type() == FileType::directory) found = slot;
-        return !found;
-      });
-      return found;
-    };
-    NameTable::Slot next = next_after(walk.last_opened);
-    const bool in_order = next && next.node() == directory.get();
-    walk.walk_length = in_order ? walk.walk_length + 1 : 0;
-    walk.last_opened = directory->name;
-    if (walk.walk_length < 2) return;
-    const uint32_t ahead = std::min(max_walk_ahead, 4U << std::min(walk.walk_length, 3U));
-    uint32_t counted = 0;
-    while (counted < ahead && (next = next_after(std::string(next.name())))) {
-      const InodePtr sibling = core_.tree.inode_of(*parent, next);
-      next = NameTable::Slot(sibling.get());
-      ++counted;
-      const bool known = core_.tree.listing_fresh(*sibling) || may_go_on(*sibling);
-      if (known || sibling->directory->listing != nullptr) continue;
-      Requests requests;
-      std::shared_ptr<Listing> listing = join(sibling, requests);
-      begun.push_back({sibling, std::move(listing), std::move(requests)});
-    }
-  }
-  for (Begun& next : begun) request_pages(next.directory, next.listing, std::move(next.requests));
+std::optional<DirectoryLoader::Ahead> DirectoryLoader::begin_ahead(const InodePtr& directory) {
+  const DirectoryState& state = *directory->directory;
+  if (core_.tree.listing_fresh(*directory) || may_go_on(*directory) || state.listing != nullptr)
+    return std::nullopt;
+  Result<std::string> prefix = core_.tree.key_of(*directory);
+  if (!prefix) return std::nullopt;
+  Ahead ahead{.directory = directory, .prefix = *prefix};
+  ahead.listing = join(directory, ahead.first_page);
+  ahead.listing->begin_again(*std::move(prefix));
+  return ahead;
+}
+
+void DirectoryLoader::ask(Ahead ahead) {
+  request_pages(ahead.directory, ahead.listing, std::move(ahead.first_page));
+}
+
+void DirectoryLoader::answer(const Ahead& ahead, Scheduler::Time asked, ListPage page) {
+  const Asked first{.walker = ahead.first_page.front().walker, .prefix = ahead.prefix, .at = asked};
+  take_page(ahead.directory, ahead.listing, first, std::move(page));
 }
 
 }  // namespace penstock

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,9 @@
 
 namespace penstock {
 
-/// Lists directories: one listing per directory at a time, whose pages fill the tree, and ahead of
-/// programs that walk a tree in order. Of a large directory that nobody reads, one page is listed;
-/// for as long as that may be believed, who reads the directory goes on from there.
+/// Lists directories: one listing per directory at a time, whose pages fill the tree. Of a large
+/// directory that nobody reads, one page is listed; for as long as that may be believed, who reads
+/// the directory goes on from there.
 class DirectoryLoader {
  public:
   DirectoryLoader(FsCore& core, AttributeLoader& attributes)
@@ -42,12 +43,25 @@ class DirectoryLoader {
   void close(const InodePtr& directory, const std::shared_ptr<Listing>& walk)
       EXCLUDES(core_.tree.mutex);
 
-  /// A directory was opened: if its siblings were opened in order before it, lists the next ones
-  /// ahead.
-  void note_opened(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
+  using Requests = std::vector<ListingRanges::Request>;
+
+  /// A listing that has begun before anybody reads the directory: who does waits for its first
+  /// page, so that ask() or answer() must follow.
+  struct Ahead {
+    InodePtr directory;
+    std::string prefix;  ///< Of the directory's keys when it began.
+    std::shared_ptr<Listing> listing;
+    Requests first_page;
+  };
+  /// None where the names are known, or being listed. Tree::mutex is held; clang cannot know that
+  /// the caller's tree is the one of `core_`.
+  std::optional<Ahead> begin_ahead(const InodePtr& directory) NO_THREAD_SAFETY_ANALYSIS;
+  /// Asks the store for its first page.
+  void ask(Ahead ahead) EXCLUDES(core_.tree.mutex);
+  /// `page`, which was asked for then, is its first page, or all that the directory has.
+  void answer(const Ahead& ahead, Scheduler::Time asked, ListPage page) EXCLUDES(core_.tree.mutex);
 
  private:
-  using Requests = std::vector<ListingRanges::Request>;
   using Asked = ListedNames::Asked;
 
   /// The listing in progress, or a new one; and what is to be asked for.

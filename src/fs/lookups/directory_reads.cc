@@ -44,7 +44,7 @@ HandleId DirectoryReads::open(const InodePtr& directory) {
     const MutexLock lock(core_.tree.mutex);
     ++directory->handles;
   }
-  loader_.note_opened(directory);
+  ahead_.note_opened(directory);
   return reinterpret_cast<HandleId>(handle.release());
 }
 

@@ -6,6 +6,7 @@
 
 #include "fs/lookups/attribute_loader.h"
 #include "fs/lookups/directory_loader.h"
+#include "fs/lookups/walk_ahead.h"
 #include "fs/nodes/core.h"
 
 namespace penstock {
@@ -15,7 +16,7 @@ namespace penstock {
 class DirectoryReads {
  public:
   DirectoryReads(FsCore& core, AttributeLoader& attributes, DirectoryLoader& loader)
-      : core_(core), attributes_(attributes), loader_(loader) {}
+      : core_(core), attributes_(attributes), loader_(loader), ahead_(core, loader) {}
 
   HandleId open(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
   /// As FileSystem::read_directory. A walk begins with cookie 0, so that rewinddir sees what is
@@ -45,6 +46,7 @@ class DirectoryReads {
   FsCore& core_;
   AttributeLoader& attributes_;
   DirectoryLoader& loader_;
+  WalkAhead ahead_;
 };
 
 }  // namespace penstock
