@@ -359,6 +359,7 @@ class Maker {
   void longer_version();
   void atomic_replace();
   void many_pages();
+  void a_tree_is_walked();
   void idle_writer();
   void two_make_a_folder();
   void attributes_of_what_is_sent();

@@ -105,6 +105,56 @@ void Maker::many_pages() {
   }
 }
 
+void Maker::a_tree_is_walked() {
+  const size_t one = any_program();
+  const size_t other = on_other_node(one);
+  const Nanos from = dice_.between(100 * millisecond, second);
+  Nanos at = from;
+  const uint64_t many = 6 + dice_.below(8);
+  const auto folder = [&] { return fmt::format("e/w{:02}", dice_.below(many)); };
+  for (uint64_t i = 0; i < many; ++i) {
+    for (uint64_t file = 1 + dice_.below(3); file-- > 0;)
+      script_.objects.emplace_back(fmt::format("e/w{:02}/f{}", i, file), 3);
+    if (dice_.one_in(8)) script_.objects.emplace_back(fmt::format("e/w{:02}-x/f0", i), 3);
+    if (dice_.one_in(8)) script_.objects.emplace_back(fmt::format("e/w{:02}/s/f0", i), 3);
+  }
+  for (int walks = 0; walks < 2; ++walks) {
+    add(one, at, {.op = Op::list, .path = "e"});
+    for (uint64_t i = 0; i < many; ++i) {
+      at += dice_.one_in(3) ? dice_.between(0, 200 * millisecond) : 1;
+      add(one, at, {.op = Op::list, .path = fmt::format("e/w{:02}", i)});
+      if (dice_.one_in(2))
+        add(one, at, {.op = Op::stat, .path = folder() + fmt::format("/f{}", dice_.below(3))});
+    }
+    at += dice_.between(0, 2 * ttl());
+  }
+  for (int changes = 0; changes < 6; ++changes) {
+    const Nanos when = dice_.between(from, at);
+    const std::string file = folder() + fmt::format("/f{}", dice_.below(3));
+    const size_t who = dice_.of(std::vector{one, other, other_program(one)});
+    switch (dice_.below(6)) {
+      case 0:
+        add(foreign(), when, {.op = Op::put, .path = file, .b = bytes()});
+        break;
+      case 1:
+        add(foreign(), when, {.op = Op::remove_all, .path = folder()});
+        break;
+      case 2:
+        add(who, when, {.op = Op::unlink, .path = file});
+        break;
+      case 3:
+        add(who, when, {.op = Op::rename, .path = folder(), .path2 = folder() + "y"});
+        break;
+      case 4:
+        add(who, when, {.op = Op::mkdir, .path = folder() + "/new"});
+        break;
+      default:
+        write_whole(who, when, file, O_WRONLY | O_CREAT | O_TRUNC);
+        break;
+    }
+  }
+}
+
 void Maker::idle_writer() {
   const size_t one = any_program();
   [[maybe_unused]] const size_t other = on_other_node(one);
@@ -204,6 +254,7 @@ const std::vector<Maker::Motif>& Maker::motifs() {
       {"attributes of what is sent", &Maker::attributes_of_what_is_sent},
       {"a child closes", &Maker::a_child_closes},
       {"errors", &Maker::errors},
+      {"a tree is walked", &Maker::a_tree_is_walked},
   };
   return all;
 }
