@@ -206,6 +206,12 @@ InodePtr Resolver::learn_single(const Single& single, const Result<ObjectInfo>& 
   return nullptr;
 }
 
+void Resolver::ask_when_settled(const std::shared_ptr<Single>& single) {
+  core_.wait_for_name(single->directory, [this, single, pass = core_.gate.pass()]() mutable {
+    resolve(single->directory, single->name, std::move(single->done));
+  });
+}
+
 void Resolver::single_answered(const std::shared_ptr<Single>& single) {
   Result<ObjectInfo> file = no_such_name();
   Result<ListPage> below = no_such_name();
@@ -224,7 +230,10 @@ void Resolver::single_answered(const std::shared_ptr<Single>& single) {
   {
     const MutexLock lock(core_.tree.mutex);
     stands = standing(*single);
-    if (stands == Standing::holds && !failed) inode = learn_single(*single, file, below);
+    if (stands == Standing::holds && !failed) {
+      inode = learn_single(*single, file, below);
+      if (inode == nullptr && core_.leaving(*single->directory)) return ask_when_settled(single);
+    }
     if (stands == Standing::old) inode = core_.tree.child(*single->directory, single->name);
     marked = inode != nullptr && inode->directory != nullptr && inode->directory->has_marker;
   }

@@ -56,6 +56,10 @@ class Resolver {
   /// The inode that has the name by the answer; or null.
   InodePtr learn_single(const Single& single, const Result<ObjectInfo>& file,
                         const Result<ListPage>& below) REQUIRES(core_.tree.mutex);
+  /// For a lone lookup that has found nothing in a directory whose name is about to go: a rename of
+  /// that directory may have taken the object to its new key already. Looks the name up again once
+  /// the rename, or the deletion, has ended.
+  void ask_when_settled(const std::shared_ptr<Single>& single) REQUIRES(core_.tree.mutex);
   void single_answered(const std::shared_ptr<Single>& single) EXCLUDES(core_.tree.mutex);
 
   FsCore& core_;

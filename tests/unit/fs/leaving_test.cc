@@ -246,6 +246,36 @@ TEST_CASE("files that are open below a directory follow its rename") {
   world.file_system->release(top);
 }
 
+TEST_CASE(
+    "who looks a name up while its directory is renamed waits where the object has moved on") {
+  OpenFile world;
+  world.file_system->release(world.handle);
+  world.memory.set("d/x", "bytes");
+  world.memory.set("d/z", "bytes");
+  const InodeId directory = world.World::inode("d");
+  // The objects have gone, and the note of the rename in the bucket has not.
+  world.World::store.hold("RemoveMany");
+  const auto renamed = world.begin_rename("d", "e");
+  REQUIRE(world.World::store.release_one("RemoveMany"));
+  world.scheduler.advance(milliseconds(1));
+  CHECK_FALSE(world.memory.contents("d/x"));
+  CHECK_FALSE(renamed->has_value());
+  const auto look_up = [&](const std::string& name) {
+    return begin<Entry>(world, [&](Done<Entry> done) {
+      world.file_system->lookup(directory, name, std::move(done));
+    });
+  };
+  const auto found = look_up("x");
+  const auto missing = look_up("y");
+  CHECK_FALSE(found->has_value());
+  CHECK_FALSE(missing->has_value());
+  let_go_on(world);
+  CHECK(succeeded(renamed));
+  CHECK(succeeded(found));
+  REQUIRE(missing->has_value());
+  CHECK((*missing)->code() == Code::not_found);
+}
+
 TEST_CASE("who waits for a name is not woken by what becomes of another") {
   OpenFile world;
   const InodeId directory = world.make_directory("d");
