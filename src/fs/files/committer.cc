@@ -43,12 +43,28 @@ void Committer::commit_leaving(const InodePtr& inode, Done<void> done) {
 }
 
 void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) {
+  if (leaving == Leaving::waits) done = unless_given_up(inode, std::move(done));
   promise(inode, leaving,
           [this, inode, leaving, done = std::move(done)](Result<Kept> kept) mutable {
             if (!kept) return done(kept.error());
             if (*kept == Kept::promised) return upload(inode, leaving, std::move(done));
             store(inode, leaving, *kept, std::move(done));
           });
+}
+
+/// An upload is given up where the file is deleted here, or another one takes its name. Whether it
+/// still has to be stored is known when that has ended.
+Done<void> Committer::unless_given_up(const InodePtr& inode, Done<void> done) {
+  return [this, inode, done = std::move(done)](Result<void> stored) mutable {
+    bool again = false;
+    if (!stored && stored.code() == Code::cancelled) {
+      const MutexLock lock(core_.tree.mutex);
+      again = core_.leaving(*inode) || inode->deleted();
+    }
+    if (!again) return done(std::move(stored));
+    core_.when_name_settled(
+        inode, [this, inode, done = std::move(done)]() mutable { commit(inode, std::move(done)); });
+  };
 }
 
 void Committer::close(const InodePtr& inode, Done<void> done) {
@@ -269,7 +285,12 @@ void Committer::committed(const InodePtr& inode, uint64_t asked, Scheduler::Time
     // A close makes a promise; only a commit, again, brings what was promised to the store.
     ended.unattended = inode->write_handles == 0 || owes > 0;
     if (result) {
+      // Another commit's upload may have answered this one, which sent nothing then: how old what
+      // the store told is, that commit knows.
+      const bool told_before = asked > 0 && !inode->local_only && inode->etag == result->etag;
+      const Told told = inode->told;
       note_stored(inode, *result, sent);
+      if (told_before) inode->told = told;
       if (inode->vanished()) ended.look_anew = result->key;
       save = inode->stored_dirty && inode->named() && inode->commits_running == 0 &&
              dirty_writer(*inode) == nullptr;

@@ -73,6 +73,9 @@ class Committer {
   /// Promises the contents, where that keeps them.
   void promise(const InodePtr& inode, Leaving leaving, Done<Kept> done) EXCLUDES(core_.tree.mutex);
   void commit(const InodePtr& inode, Leaving leaving, Done<void> done) EXCLUDES(core_.tree.mutex);
+  /// What a commit that waits for the name answers: of one that was given up, what the next one
+  /// says, once the deletion or the rename has ended.
+  Done<void> unless_given_up(const InodePtr& inode, Done<void> done);
   /// Stores the contents that no promise keeps, or attributes alone. `kept` is what promise said.
   void store(const InodePtr& inode, Leaving leaving, Kept kept, Done<void> done)
       EXCLUDES(core_.tree.mutex);

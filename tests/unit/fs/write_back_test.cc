@@ -366,5 +366,52 @@ TEST_CASE("what is written while the deletion of the open file fails is stored u
   CHECK(world.memory.contents("t") == "012NEW6789");
 }
 
+TEST_CASE("a link to a file whose place is taken while it is uploaded finds it gone") {
+  WriteBackWorld world;
+  world.memory.set("n", "new");
+  CHECK(world.lookup(root_inode, "n"));
+  const Created made = world.create(root_inode, "t").value();
+  const InodeId file = made.entry.attributes.inode;
+  world.store.hold("CreateUpload");
+  constexpr uint64_t mebibyte = 1 << 20;
+  for (uint64_t at = 0; at < 20 * mebibyte; at += mebibyte)
+    REQUIRE(world.write(made.opened.handle, at, std::string(mebibyte, 'o')));
+  CHECK(world.close(made.opened.handle));
+  REQUIRE(world.store.held("CreateUpload") == 1);
+  std::optional<Result<Entry>> linked;
+  world.file_system->link(file, root_inode, "l",
+                          Done<Entry>([&](Result<Entry> result) { linked = std::move(result); }));
+  world.scheduler.advance(milliseconds(10));
+  std::optional<Result<void>> renamed;
+  world.file_system->rename(root_inode, "n", root_inode, "t", false,
+                            Done<void>([&](Result<void> result) { renamed = std::move(result); }));
+  world.scheduler.advance(milliseconds(10));
+  CHECK_FALSE(linked);
+  world.store.release_all();
+  for (int i = 0; i < 100; ++i) world.scheduler.advance(milliseconds(1));
+  REQUIRE(renamed);
+  CHECK(*renamed);
+  REQUIRE(linked);
+  REQUIRE_FALSE(*linked);
+  CHECK(linked->code() == Code::not_found);
+  CHECK(world.memory.contents("t") == "new");
+}
+
+TEST_CASE("what was uploaded is believed as of its request, however late its answer is") {
+  WriteBackWorld world;
+  const Created made = world.create(root_inode, "f").value();
+  world.store.hold("Put");
+  CHECK(world.write_and_close(made.opened.handle, "bytes"));
+  world.scheduler.advance(milliseconds(950));
+  REQUIRE(world.store.held("Put") == 1);
+  world.store.release_all();
+  for (int i = 0; i < 20; ++i) world.scheduler.advance(milliseconds(1));
+  CHECK(world.memory.contents("f") == "bytes");
+  // By another client.
+  world.memory.erase("f");
+  world.scheduler.advance(milliseconds(50));
+  CHECK(world.lookup(root_inode, "f").code() == Code::not_found);
+}
+
 }  // namespace
 }  // namespace penstock::test
