@@ -273,7 +273,7 @@ class FileSystemImpl final : public MountedFileSystem {
     core_->turns.sent_back(place, thread);
   }
   void found_nothing(InodeId parent, const std::string& name, uint64_t thread) override {
-    core_->turns.arrived({parent, name}, thread);
+    core_->turns.found_nothing({parent, name}, thread);
   }
   std::vector<ProcessId> owners(HandleId handle) override { return files_.owners(*file(handle)); }
   void fsync(HandleId handle, Done<void> done) override {

@@ -29,6 +29,7 @@ void NameTurns::sent_back(const Place& place, uint64_t thread) {
     const MutexLock lock(mutex_);
     Turn& turn = turns_[place];
     std::erase(turn.opening, thread);
+    std::erase(turn.missed, thread);
     if (!has(turn.threads, thread)) turn.threads.push_back(thread);
     turn.given_up = turn.once_more = false;
     number = turn.number = ++last_;
@@ -84,6 +85,27 @@ void NameTurns::opening(const Place& place, uint64_t thread) {
   turn->second.given_up = false;
 }
 
+void NameTurns::found_nothing(const Place& place, uint64_t thread) {
+  std::vector<Callback<void()>> waiting;
+  bool again = false;
+  {
+    const MutexLock lock(mutex_);
+    if (turns_.empty()) return;
+    const auto found = turns_.find(place);
+    if (found == turns_.end() || !has(found->second.threads, thread)) return;
+    Turn& turn = found->second;
+    again = has(turn.missed, thread);
+    if (!again) turn.missed.push_back(thread);
+    if (!again && turn.missed.size() == turn.threads.size()) {
+      turn.given_up = true;
+      turn.once_more = false;
+      waiting = std::exchange(turn.waiting, {});
+    }
+  }
+  run_all(std::move(waiting));
+  if (again) arrived(place, thread);
+}
+
 void NameTurns::arrived(const Place& place, uint64_t thread) {
   std::vector<Callback<void()>> waiting;
   {
@@ -96,6 +118,7 @@ void NameTurns::arrived(const Place& place, uint64_t thread) {
     if (found == threads.end()) return;
     threads.erase(found);
     std::erase(turn->second.opening, thread);
+    std::erase(turn->second.missed, thread);
     if (!threads.empty()) return;
     waiting = end(turn);
   }

@@ -39,8 +39,11 @@ class NameTurns {
   /// The thread has found what has the name, and is opening it, which may take its requests: those
   /// who wait do not give up before that has ended.
   void opening(const Place& place, uint64_t thread);
-  /// The thread has opened what is there, or has found that nothing is: it, and no other, for
-  /// others look names up as well.
+  /// The thread has found that nothing has the name. That ends its turn the second time: a kernel
+  /// that still had the name asks whether it is right, and then looks up what there is. What has
+  /// the name by then may only be made now, so nobody waits for the thread until somebody is told.
+  void found_nothing(const Place& place, uint64_t thread);
+  /// The thread has opened what is there: it, and no other, for others look names up as well.
   void arrived(const Place& place, uint64_t thread);
   /// Whether somebody who was sent back may still come.
   bool expected(const Place& place) const;
@@ -62,7 +65,8 @@ class NameTurns {
     bool given_up = false;          ///< Those who are expected were waited for since, in vain.
     bool once_more = false;         ///< They were waited for again, when somebody was told.
     std::vector<uint64_t> threads;  ///< That were sent back.
-    std::vector<uint64_t> opening;  ///< Of these, those that have come, and are opening the file.
+    std::vector<uint64_t> opening;  ///< Of these, those that have come, and are opening the file;
+    std::vector<uint64_t> missed;   ///< and those that have found nothing, once.
     std::vector<Callback<void()>> waiting;
   };
 

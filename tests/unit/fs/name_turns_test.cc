@@ -96,6 +96,38 @@ TEST_CASE("who was waited for in vain is waited for once more when the name is l
   CHECK_FALSE(t.turns.taken(t.place));
 }
 
+TEST_CASE("who has found nothing once is waited for when somebody is told of the name after all") {
+  Turns t;
+  t.turns.sent_back(t.place, thread);
+  t.turns.sent_back(t.place, another);
+  t.take();
+  t.turns.found_nothing(t.place, thread);
+  t.turns.found_nothing(t.place, 3);
+  CHECK(t.gone == 0);
+  t.turns.found_nothing(t.place, another);
+  // What has the name by then is to be made first.
+  CHECK(t.gone == 1);
+  t.take();
+  CHECK(t.gone == 2);
+  t.turns.told(t.place);
+  CHECK(t.turns.taken(t.place));
+  t.take();
+  SECTION("until it has come") {
+    t.turns.arrived(t.place, thread);
+    CHECK(t.gone == 2);
+    t.turns.arrived(t.place, another);
+  }
+  SECTION("until it has found nothing again") {
+    t.turns.found_nothing(t.place, another);
+    CHECK(t.gone == 2);
+    t.turns.found_nothing(t.place, thread);
+    CHECK_FALSE(t.turns.expected(t.place));
+  }
+  SECTION("for a moment") { t.pass(milliseconds(1'000)); }
+  CHECK(t.gone == 3);
+  CHECK_FALSE(t.turns.taken(t.place));
+}
+
 TEST_CASE("who waits does not wait longer for those who are sent back meanwhile") {
   Turns t;
   t.turns.sent_back(t.place, thread);
