@@ -199,12 +199,15 @@ void Oracle::may_be_stored(LocalFile& local) {
 /// A call takes the name's file away, by a removal or a rename: what others have put there before
 /// is gone, but where the file was made here and never stored. Nothing is removed then, and theirs
 /// stays.
-Nanos Oracle::taken_away_since(int node, const std::string& path, Span span) const {
+Oracle::LocalName Oracle::taken_away(int node, const std::string& path, Span span) const {
+  LocalName absent{PathState::Kind::absent, nullptr, span.from};
   const auto name = names_.find({node, path});
-  if (name == names_.end() || name->second.file == nullptr) return span.from;
+  if (name == names_.end() || name->second.file == nullptr) return absent;
   const LocalFile& local = *name->second.file;
-  if (!local.made_here || stored_since(node, path, local.opened)) return span.from;
-  return std::min(span.from, local.opened - options_.bound);
+  if (!local.made_here || stored_since(node, path, local.opened)) return absent;
+  absent.left_alone_since = std::min(local.opened, local.replaced_opened);
+  absent.since = std::min(span.from, absent.left_alone_since - options_.bound);
+  return absent;
 }
 
 /// When the node stored what is of this name beside somebody else's object, since then.

@@ -51,8 +51,8 @@ struct LocalFile {
   /// Everything that it held since it was opened for writing first.
   std::set<std::string> ever;
   Nanos opened = 0;
-  /// When the name's own file was opened that it has replaced by a rename, and that was never
-  /// stored: what others have put there since it has not replaced.
+  /// When the name's own file was opened that it has replaced by a rename, or that was removed
+  /// before, and that was never stored: what others have put there since it has not replaced.
   Nanos replaced_opened = forever;
   Nanos changed = 0;  ///< When the last change was acknowledged; 0: never.
   /// Writes that are under way: what is stored meanwhile may have them.
@@ -71,6 +71,9 @@ struct LocalFile {
   Nanos described_at = 0;
   Nanos asked = 0;       ///< When a call was asked for last that stores the file; 0: never.
   bool unknown = false;  ///< Too many possibilities: nothing is checked any more.
+  /// A program has stored something through a mapping behind the end. It is in the kernel's page,
+  /// and shows when the file gets longer; to the node it comes only with the whole page.
+  bool stored_behind_end = false;
 };
 using LocalFilePtr = std::shared_ptr<LocalFile>;
 /// What a call that stores a file leaves behind until it has its answer.
@@ -201,6 +204,9 @@ class Oracle final : public KernelWatcher {
     Nanos done = 0;   ///< When it was acknowledged.
     /// Stored beside somebody else's object, which the node may not know yet: until then.
     Nanos until = forever;
+    /// Absent: when what was removed was opened, if it was never stored, for then it has left alone
+    /// what others have put there since.
+    Nanos left_alone_since = forever;
   };
   struct Floor {
     Nanos told = 0;    ///< Counts for operations that begin later.
@@ -221,12 +227,15 @@ class Oracle final : public KernelWatcher {
   const LocalName* local_name(int node, const std::string& path, Span span) const;
   bool may_be(int node, const std::string& path, Span span, bool present) const;
   bool busy(int node, const std::string& path, Span span) const;
+  std::vector<PathState> moved_here(int node, const std::string& path, Span span) const;
+  Nanos believed_since(int node, const std::string& path, Nanos asked) const;
   bool was_moved(int node, const std::string& path, Span span) const;
   bool changed_by_others(int node, const std::string& path, Nanos from, Nanos to) const;
   void may_store(int node, const std::string& path);
   void attributes_answered(int node, const std::string& path);
   void told(int node, const std::string& path, Span span, const std::vector<PathState>& matching);
   void set_local(int node, const std::string& path, LocalName name);
+  void lost_to_others(int node, const OpenInfo& info);
   void promised(int node, const OpenInfo& info, std::set<std::string> contents);
   void stored_beside_others(int node, const std::string& name);
   LocalFilePtr local_of(int node, const OpenFile& file) const;
@@ -234,7 +243,9 @@ class Oracle final : public KernelWatcher {
   static std::set<std::string> possible(const LocalFile& local);
   static void may_be_stored(LocalFile& local);
   std::set<std::string> commit_ends(int node, const PendingCommit& commit);
-  Nanos taken_away_since(int node, const std::string& path, Span span) const;
+  LocalName taken_away(int node, const std::string& path, Span span) const;
+  std::string moved_meanwhile(int node, std::string path, Span span) const;
+  void name_moved(int node, const std::string& from, const std::string& to, Span span);
   bool stored_since(int node, const std::string& path, Nanos since) const;
   Nanos stored_beside(int node, const std::string& path, Nanos since) const;
   bool stood(const std::string& path, Span span, const std::set<std::string>& contents) const;
@@ -291,6 +302,7 @@ class Oracle final : public KernelWatcher {
     std::string to;
     Nanos began = 0;
     Nanos ended = forever;  ///< When its program was answered.
+    bool failed = false;
   };
   std::map<int, std::vector<Rename>> moves_;
   std::map<const OpenFile*, OpenInfo> open_;

@@ -91,9 +91,11 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
   if (fresh) {
     auto begun = std::make_shared<LocalFile>();
     begun->opened = span.from;
-    for (const PathState& state : window(node, path, span, false)) {
-      if (state.bytes != nullptr) begun->contents.insert(*state.bytes);
-      if (state.kind == PathState::Kind::absent) begun->contents.insert("");
+    for (const std::string& name : std::set<std::string>{path, present}) {
+      for (const PathState& state : window(node, name, span, false)) {
+        if (state.bytes != nullptr) begun->contents.insert(*state.bytes);
+        if (state.kind == PathState::Kind::absent) begun->contents.insert("");
+      }
     }
     // What was promised before a crash may have been stored by the same bytes as were there.
     if (const auto name = names_.find({node, path});
@@ -101,9 +103,12 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
       begun->contents = name->second.file->contents;
     if (file->created) begun->contents.insert("");
     begun->made_here = file->created;
+    if (const auto before = names_.find({node, present}); file->created && before != names_.end())
+      begun->replaced_opened = before->second.left_alone_since;
     // What was closed a moment ago.
     if (local != nullptr) begun->contents.insert(local->contents.begin(), local->contents.end());
     if (local != nullptr) begun->unknown = local->unknown;
+    if (local != nullptr) begun->stored_behind_end = local->stored_behind_end;
     // An edit of what others have taken away since goes on.
     const bool described = local != nullptr && owes_attributes(node, path, *local);
     if (described) {
@@ -125,7 +130,7 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     local->contents = {""};
     local->ever.insert("");
     local->changed = world_.now();
-    local->unknown = false;
+    local->unknown = local->stored_behind_end = false;
     may_be_stored(*local);
   }
   if (created) local->changed = world_.now();
@@ -209,7 +214,7 @@ void Oracle::stored_in_memory(const OpenFile& file, bool behind_end) {
   const auto found = open_.find(&file);
   if (found == open_.end() || found->second.local == nullptr) return;
   found->second.local->changed = world_.now();
-  if (behind_end) found->second.local->unknown = true;
+  found->second.local->stored_behind_end |= behind_end;
 }
 
 /// The name has what this node has written.
@@ -260,6 +265,9 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
     // What is written here of a version that others have replaced cannot be read either.
     Nanos version_of = info.span.from;
     if (local != nullptr) version_of = std::min(version_of, local->opened);
+    // While attributes are set the file is what it was when that was asked for.
+    for (const std::string& name : info.paths)
+      version_of = std::min(version_of, believed_since(node, name, info.span.from));
     if (error == ESTALE || error == ENOENT) {
       for (const std::string& name : info.paths) {
         // A rename that a crash interrupted has put another object there, too.
@@ -278,7 +286,8 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
   }
   if (local != nullptr) {
     const bool under_way = !local->pending.empty();
-    if (local->unknown || under_way || local->changed >= span.from) return;
+    if (local->unknown || local->stored_behind_end) return;
+    if (under_way || local->changed >= span.from) return;
     for (const std::string& content : local->contents) {
       if (piece(content, offset, size) == bytes) return;
     }
@@ -290,6 +299,10 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
   }
   std::set<uint64_t> matching;
   for (const std::string& name : info.paths) {
+    for (const PathState& state : moved_here(node, name, since)) {
+      if (state.bytes != nullptr && piece(*state.bytes, offset, size) == bytes)
+        matching.insert(state.version);
+    }
     for (const PathState& state : window(node, name, since, false)) {
       if (state.bytes != nullptr && piece(*state.bytes, offset, size) == bytes)
         matching.insert(state.version);
@@ -386,11 +399,9 @@ void Oracle::commit_done(int node, const OpenFile& file, const PendingCommit& co
   if (found == open_.end() || found->second.local == nullptr) return;
   const OpenInfo& info = found->second;
   const LocalFile& local = *info.local;
-  const std::string path = *info.paths.begin();
-  if (error != 0) {
-    if (error != ESTALE) check_error(node, path, span, error, what);
-    return;
-  }
+  const std::string path = info.present.empty() ? *info.paths.begin() : info.present;
+  if (error == ESTALE) return lost_to_others(node, info);
+  if (error != 0) return check_error(node, path, span, error, what);
   if (!file.writes() || local.unknown || !commit.changed || local.deleted) return;
   if (options_.write_back) return promised(node, info, contents);
   for (const std::string& name : info.paths) {
@@ -406,6 +417,16 @@ void Oracle::commit_done(int node, const OpenFile& file, const PendingCommit& co
   fail("lost", node, path, {local.opened, span.to},
        fmt::format("{} succeeded, and {} was never in the bucket", what,
                    contents.empty() ? "nothing" : shown(*contents.begin())));
+}
+
+/// The store has what others have put in place of what was opened: from now on either may be told,
+/// what is here or that, though a program has changed the file after it.
+void Oracle::lost_to_others(int node, const OpenInfo& info) {
+  for (const std::string& path : info.paths) {
+    const auto name = names_.find({node, path});
+    if (name == names_.end() || name->second.file != info.local) continue;
+    name->second.since = std::min(name->second.since, info.local->opened - options_.bound);
+  }
 }
 
 void Oracle::promised(int node, const OpenInfo& info, std::set<std::string> contents) {

@@ -12,7 +12,7 @@ namespace penstock::sim {
 void Oracle::removed(int node, const std::string& path, Span span, int error, bool directory) {
   check_error(node, path, span, error, directory ? "rmdir" : "unlink");
   if (error != 0) return;
-  const Nanos since = taken_away_since(node, path, span);
+  const LocalName absent = taken_away(node, path, span);
   if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
     name->second.file->deleted = true;
   for (auto& [file, info] : open_) {
@@ -21,14 +21,16 @@ void Oracle::removed(int node, const std::string& path, Span span, int error, bo
     info.nameless = true;
   }
   held_until_now(node, path);
-  set_local(node, path, {PathState::Kind::absent, nullptr, since});
+  set_local(node, path, absent);
   promises_.erase({node, path});
 }
 
 void Oracle::renamed(int node, const std::string& from, const std::string& to, Span span,
                      int error) {
   for (Rename& move : moves_[node]) {
-    if (move.from == from && move.to == to && move.ended == forever) move.ended = world_.now();
+    if (move.from != from || move.to != to || move.ended != forever) continue;
+    move.ended = world_.now();
+    move.failed = error != 0;
   }
   if (error == EEXIST || error == EISDIR || error == ENOTDIR || error == ENOTEMPTY) return;
   if (from == to && error == 0) return;
@@ -36,7 +38,29 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
   if (error == ENOENT && may_be(node, parent_of(to), span, false)) return;
   check_error(node, from, span, error, "rename");
   if (error != 0) return;
-  const Nanos left_since = taken_away_since(node, from, span);
+  const std::string source = moved_meanwhile(node, from, span);
+  const std::string target = moved_meanwhile(node, to, span);
+  name_moved(node, source, target, span);
+  if (source == from && target == to) return;
+  // Unless the folders were found under names that they had got before, or that are new ones.
+  moves_[node].push_back({source, target, span.from, world_.now()});
+  for (const std::string& name : {from, to, source, target}) busy_[{node, name}].last = forever;
+}
+
+/// What the path is since folders above it have got other names after the call began. It waited for
+/// that, and is about what is in those folders.
+std::string Oracle::moved_meanwhile(int node, std::string path, Span span) const {
+  const auto moves = moves_.find(node);
+  if (moves == moves_.end()) return path;
+  for (const Rename& move : moves->second) {
+    if (move.ended < span.from || move.ended == forever || move.failed) continue;
+    if (below(path, move.from)) path = move.to + path.substr(move.from.size());
+  }
+  return path;
+}
+
+void Oracle::name_moved(int node, const std::string& from, const std::string& to, Span span) {
+  const LocalName left = taken_away(node, from, span);
   std::vector<std::pair<std::string, LocalName>> moved;
   for (auto it = names_.begin(); it != names_.end();) {
     const std::string& path = it->first.second;
@@ -104,7 +128,7 @@ void Oracle::renamed(int node, const std::string& from, const std::string& to, S
     }
     set_local(node, path, name);
   }
-  set_local(node, from, {PathState::Kind::absent, nullptr, left_since});
+  set_local(node, from, left);
 }
 
 /// A call that makes a name was refused, for there is one.

@@ -8,6 +8,15 @@
 
 namespace penstock::sim {
 
+/// From when on the node may have what it goes by, for who asks then: while attributes are being
+/// set, that is what it had when it was asked to.
+Nanos Oracle::believed_since(int node, const std::string& path, Nanos asked) const {
+  const auto storing = storing_.find({node, path});
+  if (storing == storing_.end()) return asked;
+  const bool counts = storing->second.now > 0 || storing->second.last + options_.bound >= asked;
+  return counts ? std::min(asked, storing->second.begun) : asked;
+}
+
 std::vector<PathState> Oracle::window(int node, const std::string& path, Span span,
                                       bool with_floors) const {
   Nanos own = -forever;
@@ -22,12 +31,7 @@ std::vector<PathState> Oracle::window(int node, const std::string& path, Span sp
       if (each.told <= span.from) floor = std::max(floor, each.moment);
     }
   }
-  // While attributes are being set the node goes by what it had when it asked for that.
-  Nanos believed_from = span.from;
-  if (const auto storing = storing_.find({node, path});
-      storing != storing_.end() &&
-      (storing->second.now > 0 || storing->second.last + options_.bound >= span.from))
-    believed_from = std::min(believed_from, storing->second.begun);
+  const Nanos believed_from = believed_since(node, path, span.from);
   std::vector<PathState> states;
   const auto add = [&](const PathState& state) {
     if (state.from > span.to || state.to + options_.bound < believed_from) return;
@@ -90,15 +94,24 @@ bool Oracle::may_be(int node, const std::string& path, Span span, bool present) 
 /// What a folder had when it was renamed is believed under its new name for as long as it would
 /// have been under the old one.
 bool Oracle::was_moved(int node, const std::string& path, Span span) const {
+  return !moved_here(node, path, span).empty();
+}
+
+/// That, as it was under the old name.
+std::vector<PathState> Oracle::moved_here(int node, const std::string& path, Span span) const {
+  std::vector<PathState> states;
   const auto moves = moves_.find(node);
-  if (moves == moves_.end()) return false;
-  return std::ranges::any_of(moves->second, [&](const Rename& move) {
-    if (move.ended + options_.bound < span.from || !below(path, move.to)) return false;
-    const auto states = history_.find(move.from + path.substr(move.to.size()));
-    return states != history_.end() && std::ranges::any_of(states->second, [&](const auto& state) {
-             return state.kind != PathState::Kind::absent && state.to + options_.bound >= span.from;
-           });
-  });
+  if (moves == moves_.end()) return states;
+  for (const Rename& move : moves->second) {
+    if (move.ended + options_.bound < span.from || !below(path, move.to)) continue;
+    const auto old = history_.find(move.from + path.substr(move.to.size()));
+    if (old == history_.end()) continue;
+    for (const PathState& state : old->second) {
+      if (state.kind != PathState::Kind::absent && state.to + options_.bound >= span.from)
+        states.push_back(state);
+    }
+  }
+  return states;
 }
 
 bool Oracle::busy(int node, const std::string& path, Span span) const {
