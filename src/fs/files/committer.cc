@@ -250,7 +250,7 @@ void Committer::run_commit(const InodePtr& inode, const std::shared_ptr<FileDura
       }));
 }
 
-void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info, Scheduler::Time sent) {
+void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info) {
   Inode& inode = *stored;
   inode.etag = info.etag;
   inode.size = info.size;
@@ -262,7 +262,6 @@ void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info, Sche
   inode.local_only = false;
   inode.replaces.clear();
   inode.failed_commits = 0;
-  core_.tree.told_own(inode, sent);
   ++inode.local_version;
   inode.reader.reset();
   inode.cached_pages.clear();
@@ -288,9 +287,8 @@ void Committer::committed(const InodePtr& inode, uint64_t asked, Scheduler::Time
       // Another commit's upload may have answered this one, which sent nothing then: how old what
       // the store told is, that commit knows.
       const bool told_before = asked > 0 && !inode->local_only && inode->etag == result->etag;
-      const Told told = inode->told;
-      note_stored(inode, *result, sent);
-      if (told_before) inode->told = told;
+      if (!told_before) core_.tree.told_own(*inode, sent);
+      note_stored(inode, *result);
       if (inode->vanished()) ended.look_anew = result->key;
       save = inode->stored_dirty && inode->named() && inode->commits_running == 0 &&
              dirty_writer(*inode) == nullptr;
@@ -406,7 +404,8 @@ void Committer::attributes_stored(const InodePtr& inode, Scheduler::Time sent,
     ended.unattended = inode->write_handles == 0;
     ended.waiting = std::exchange(inode->after_commits, {});
     if (result) {
-      note_stored(inode, *result, sent);
+      core_.tree.told_own(*inode, sent);
+      note_stored(inode, *result);
       // What is written from now on is an edit of the copy.
       const Result<std::string> key = core_.tree.key_of(*inode);
       if (inode->writer != nullptr && key) inode->writer->base_moved(*key, result->etag);

@@ -95,10 +95,9 @@ class Committer {
       EXCLUDES(core_.tree.mutex);
   void attributes_stored(const InodePtr& inode, Scheduler::Time sent, Result<ObjectInfo> result,
                          NameLock::Use use, Done<void> done) EXCLUDES(core_.tree.mutex);
-  /// By a request that was `sent` then, or later. Under another key than the inode's: the inode
-  /// loses its name.
-  void note_stored(const InodePtr& stored, const ObjectInfo& info, Scheduler::Time sent)
-      REQUIRES(core_.tree.mutex);
+  /// As of when that is known, the caller says by Tree::told_own. Under another key than the
+  /// inode's: the inode loses its name.
+  void note_stored(const InodePtr& stored, const ObjectInfo& info) REQUIRES(core_.tree.mutex);
   /// `asked`: FileDurability::owed when the commit began, which was `sent` then.
   void committed(const InodePtr& inode, uint64_t asked, Scheduler::Time sent,
                  Result<ObjectInfo> result, NameLock::Use use, Done<void> done)

@@ -79,9 +79,6 @@ void WalkAhead::note_opened(const InodePtr& directory) {
     // Which directories are next, a listing tells that may be believed no longer: those of young
     // data are read on for longer than that.
     if (parent == nullptr || !parent->directory->complete) return;
-    Result<std::string> key = core_.tree.key_of(*parent);
-    if (!key) return;
-    prefix = *std::move(key);
     DirectoryState& walk = *parent->directory;
     const std::string last = std::exchange(walk.last_opened, directory->name);
     const NameTable::Slot next = next_directory(walk.children, last);
@@ -90,6 +87,9 @@ void WalkAhead::note_opened(const InodePtr& directory) {
     const size_t together = in_one_page(walk, last);
     // What one request tells of is used up before the next one is due.
     if (walk.walk_length > 3 && walk.walk_length % together != 0) return;
+    Result<std::string> key = core_.tree.key_of(*parent);
+    if (!key) return;
+    prefix = *std::move(key);
     const size_t requests = std::min<size_t>(most_requests, 4U << std::min(walk.walk_length, 3U));
     groups = begin(*parent, directory->name, requests * together, together);
   }

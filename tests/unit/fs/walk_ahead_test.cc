@@ -160,7 +160,7 @@ TEST_CASE("a directory that keys order otherwise than names has all that it has"
   for (const char* name : {"a", "a b", "a!", "a-b", "a.", "a.tar.d", "a0", "aa", "b", "b-", "b.c"})
     tree.fill(name, 3);
   // A group begins with one that has others before it.
-  for (const char* name : {"0", "1", "a", "a b", "a!", "a-b"}) tree.fill(name, 3);
+  for (const char* name : {"0", "1"}) tree.fill(name, 3);
   for (int i = 0; i < 5; ++i) tree.bucket.set(fmt::format("t/a.tar{}", i), "x");
   for (int d = 0; d < 20; ++d) tree.fill(fmt::format("a-{:02}", d), 3);
   tree.put("a-05", "below/f");
