@@ -60,7 +60,6 @@ void FileOperations::release(FileHandle* handle) {
     // What was written to a deleted file is there for those who still read it.
     ended = inode->deleted() && inode->handles == 0;
     if (owned->flags.read) --inode->read_handles;
-    if (owned->flags.write && owned->flags.read) --inode->mappable_handles;
     // At the end of the mount, Committer::commit_all stores it.
     owes = owned->unflushed && !inode->deleted() && !core_.stopping;
     set_unflushed(*owned, false);

@@ -135,6 +135,7 @@ Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate, b
   }
   inode->writer =
       core_.parts.writes.open({.key = *key, .exclusive = exclusive}, std::move(base), metadata);
+  inode->may_be_mapped = false;
   // Of those who have it open some may read.
   if (inode->handles > 0) inode->writer->expect_reads();
   core_.tree.note_writer(inode);
@@ -149,7 +150,7 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags, bool 
   ++inode->handles;
   if (flags.read && inode->writer != nullptr) inode->writer->expect_reads();
   if (flags.read) ++inode->read_handles;
-  if (flags.write && flags.read) ++inode->mappable_handles;
+  if (flags.write && flags.read) inode->may_be_mapped = true;
   handle->writes = flags.write || created;
   if (handle->writes) {
     ++inode->write_handles;

@@ -74,8 +74,10 @@ void FileOperations::seek(FileHandle& handle, uint64_t offset, bool hole,
     const Inode& inode = *handle.inode;
     size = core_.tree.attributes(inode).size;
     // What a program has written through a mapping may be in the kernel only, and the kernel does
-    // not send it first: where somebody may have one there are no holes to be sure of.
-    if (inode.mappable_handles == 0) writer = inode.writer;
+    // not send it first: where somebody may have one there are no holes to be sure of. It stays so
+    // when the mapping is gone: the kernel tells of the last close at any time after close(2), so
+    // that the data that a program has asked for would be a hole when it asks where they end.
+    if (!inode.may_be_mapped) writer = inode.writer;
   }
   if (offset >= size) return done(std::optional<uint64_t>());
   if (writer == nullptr) return done(std::optional(hole ? size : offset));

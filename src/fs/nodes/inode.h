@@ -183,8 +183,10 @@ struct Inode : NamedNode {
   std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.
   uint32_t read_handles = 0;           ///< Opened for reading, whatever else.
   uint32_t write_handles = 0;          ///< See FileHandle::writes.
-  uint32_t mappable_handles = 0;       ///< Of `write_handles`: those opened for both.
-  uint32_t unflushed_handles = 0;      ///< Of `write_handles`: see FileHandle::unflushed.
+  /// Since there is `writer` somebody has opened the file for both reading and writing, so there
+  /// may be a mapping that is written to.
+  bool may_be_mapped = false;
+  uint32_t unflushed_handles = 0;  ///< Of `write_handles`: see FileHandle::unflushed.
   uint32_t commits_running = 0;
   /// The one commit that is running is a copy of the object onto itself, which gives it other
   /// attributes.

@@ -28,6 +28,12 @@ struct OpenWorld : World {
   Result<void> fsync(HandleId handle) {
     return run<void>([&](Done<void> done) { file_system->fsync(handle, std::move(done)); });
   }
+  std::optional<uint64_t> seek(HandleId handle, uint64_t offset, bool hole) {
+    return run<std::optional<uint64_t>>([&](Done<std::optional<uint64_t>> done) {
+             file_system->seek(handle, offset, hole, std::move(done));
+           })
+        .value();
+  }
   void release(HandleId handle) {
     file_system->release(handle);
     scheduler.advance(milliseconds(1));
@@ -67,6 +73,28 @@ TEST_CASE("a file that is made and only read is stored when it is closed") {
   const Opened again = world.open(file.entry.attributes.inode, {.read = true});
   CHECK(again.closes_quietly);
   world.release(again.handle);
+}
+
+TEST_CASE(
+    "where a file may have been mapped it has no holes, also when the last close is told late") {
+  OpenWorld world;
+  const Created file = world.make("f", {.write = true});
+  const InodeId inode = file.entry.attributes.inode;
+  REQUIRE(world.write(file.opened.handle, "behind a hole", {.offset = 8192}));
+  CHECK(world.seek(file.opened.handle, 0, false) == 8192);
+  CHECK(world.seek(file.opened.handle, 0, true) == 0);
+  const Opened both = world.open(inode, {.read = true, .write = true});
+  CHECK(world.seek(file.opened.handle, 0, false) == 0);
+  world.release(both.handle);
+  CHECK(world.seek(file.opened.handle, 0, true) == 8192 + 13);
+  REQUIRE(world.flush(file.opened.handle));
+  world.release(file.opened.handle);
+
+  // Stored, and opened for writing once more: what is skipped now is a hole again.
+  const Opened writer = world.open(inode, {.write = true});
+  REQUIRE(world.write(writer.handle, "far", {.offset = 100'000}));
+  CHECK(world.seek(writer.handle, 10'000, true) == 10'000);
+  world.release(writer.handle);
 }
 
 TEST_CASE("fsync is about the file, through whichever descriptor") {
