@@ -30,6 +30,11 @@ std::shared_ptr<Listing> DirectoryLoader::open(const InodePtr& directory) {
       listing = begin_anew(directory, requests);
     } else {
       DirectoryState& state = *directory->directory;
+      if (state.listing != nullptr && !holds(*state.listing)) {
+        // For those who read it already; who comes later than this reads the new one.
+        ++state.partial_listings;
+        state.listing.reset();
+      }
       if (state.listing == nullptr && may_go_on(*directory)) state.listing = state.begun;
       state.begun.reset();
       listing = join(directory, requests);
@@ -45,8 +50,12 @@ bool DirectoryLoader::may_go_on(const Inode& directory) const {
   const DirectoryState& state = *directory.directory;
   if (state.begun == nullptr || state.begun->changes_at_start != state.change_count) return false;
   const Result<std::string> prefix = core_.tree.key_of(directory);
-  const Told told = core_.tree.told_at(state.begun->started, state.begun->newest_ns);
-  return prefix && *prefix == state.begun->prefix && told.holds(core_.parts.scheduler.now());
+  return prefix && *prefix == state.begun->prefix && holds(*state.begun);
+}
+
+bool DirectoryLoader::holds(const Listing& listing) const {
+  const Told told = core_.tree.told_at(listing.started, listing.newest_ns);
+  return told.holds(core_.parts.scheduler.now());
 }
 
 void DirectoryLoader::probe(const InodePtr& directory, Callback<void()> done) {

@@ -74,6 +74,8 @@ class DirectoryLoader {
   static void note_walk(DirectoryState& state, const std::shared_ptr<Listing>& walk);
   /// The listing whose first page is known may be gone on with.
   bool may_go_on(const Inode& directory) const REQUIRES(core_.tree.mutex);
+  /// The names that it found first may be believed still.
+  bool holds(const Listing& listing) const REQUIRES(core_.tree.mutex);
   /// The listing pauses after its first page.
   static void pause(DirectoryState& state, const std::shared_ptr<Listing>& listing);
   /// The next names of a walk over the tree, until it has more than `index`.

@@ -67,6 +67,44 @@ TEST_CASE("a name that was looked up while a listing was past it stays") {
   world.file_system->forget((*found)->attributes.inode, 1);
 }
 
+TEST_CASE("who opens a directory does not join a listing that began longer ago than is believed") {
+  World world;
+  for (int i = 0; i < 2500; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
+  const InodeId directory = world.inode("d");
+  world.store.hold("List");
+  Walk early(world, directory);
+  early.ask();
+  REQUIRE(world.store.release_one("List"));
+  CHECK(early.take() > 0);
+  // By another client, after the page that has it.
+  world.memory.erase("d/n0000");
+  Walk soon(world, directory);
+  soon.ask();
+  const size_t shared = world.store.count("List");
+  // For longer than a name is believed.
+  world.scheduler.advance(milliseconds(11'000));
+  Walk late(world, directory);
+  late.ask();
+  CHECK(world.store.count("List") == shared + 1);
+  Walk beside(world, directory);
+  beside.ask();
+  CHECK(world.store.count("List") == shared + 1);
+  world.store.release_all();
+  world.scheduler.run();
+  late.take();
+  late.finish();
+  beside.take();
+  beside.finish();
+  CHECK(late.names.size() == 2499);
+  CHECK(beside.names.size() == 2499);
+  CHECK_FALSE(late.names.contains("n0000"));
+  soon.take();
+  soon.finish();
+  early.finish();
+  CHECK(all_once(early.names));
+  CHECK(world.list(directory).size() == 2499);
+}
+
 TEST_CASE("a listing of two pages whose samples overlap is answered") {
   World world;
   for (int n = 0; n < 560; ++n) {
