@@ -10,6 +10,33 @@
 namespace penstock {
 
 void Relocation::start() {
+  if (inode_->type == FileType::directory || !ask_for_target()) settle();
+}
+
+bool Relocation::ask_for_target() {
+  Result<std::string> key = Error(Code::not_found);
+  {
+    const MutexLock lock(core_.tree.mutex);
+    const InodePtr target = core_.tree.child(*move_.new_parent, move_.new_name);
+    const bool stored = target != nullptr && target->type == FileType::file &&
+                        (!target->local_only || !target->replaces.empty());
+    if (stored && unsent() && !target->told.holds(core_.parts.scheduler.now()))
+      key = core_.tree.child_key(*move_.new_parent, move_.new_name, FileType::file);
+  }
+  if (!key) return false;
+  core_.parts.store.head(
+      {.key = std::move(*key), .cancel = {}},
+      core_.tracked<ObjectInfo>([this, self = shared_from_this()](const Result<ObjectInfo>& there) {
+        // Where there is no answer the file is stored over what was known, at worst beside what is
+        // there. Some servers have objects without ETags.
+        if (there && !there->etag.empty()) target_version_ = there->etag;
+        if (!there && there.code() == Code::not_found) target_version_ = ETag();
+        settle();
+      }));
+  return true;
+}
+
+void Relocation::settle() {
   if (inode_->type == FileType::file && rename_unsent())
     return parts_.committer.renew_promise(inode_, std::move(done_));
   // Writes to the file wait from here on: what came after its copy was made would be lost with the
@@ -36,7 +63,7 @@ bool Relocation::rename_unsent() {
   if (!key) return false;  // which keys() tells
   const InodePtr target = core_.tree.child(*move_.new_parent, move_.new_name);
   FileWriter* const replaced = target == nullptr ? nullptr : target->writer.get();
-  const bool local = inode_->local_only && inode_->replaces.empty() && inode_->writer != nullptr;
+  const bool local = unsent();
   // A commit under way that is not of a promise has the old name, and attributes that fit it.
   const bool named = local && inode_->commits_running > 0 && !inode_->writer->pending();
   // O_EXCL was about the old name.
@@ -56,6 +83,7 @@ void Relocation::take_over(const Inode& target) {
   // `etag` and the writer's version are those of the copy under `kept_key` here: the object that
   // has the name is `name_etag`.
   if (!target.kept_key.empty()) inode_->replaces = target.name_etag;
+  if (target_version_) inode_->replaces = *target_version_;
 }
 
 Result<Relocation::Keys> Relocation::keys() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "fs/changes/change.h"
@@ -21,7 +22,7 @@ struct NameMove {
 /// The half of a rename that moves the objects, once both names are its own: what the file, or all
 /// below the directory, has in the store gets other keys, and the inode its new name.
 ///
-///     nothing was ever sent        → the new key is where it will be stored
+///     nothing was ever sent        → what has the new key is known → there it will be stored
 ///     a file, if the store renames → one request
 ///     a file                       → what it carries is learnt → copy → DELETE
 ///     a directory                  → JournalledRenames
@@ -45,6 +46,14 @@ class Relocation final : public std::enable_shared_from_this<Relocation> {
     std::string to;
   };
 
+  /// Nothing of the file was sent, and it takes the place of one that is being written here: what
+  /// the store has of that one was told when the writing began. Asks what there is by now, and
+  /// goes on; false where that need not be asked.
+  bool ask_for_target() EXCLUDES(core_.tree.mutex);
+  bool unsent() const REQUIRES(core_.tree.mutex) {
+    return inode_->local_only && inode_->replaces.empty() && inode_->writer != nullptr;
+  }
+  void settle() EXCLUDES(core_.tree.mutex);
   /// Where nothing of the file was sent yet: true if it will be stored under the new name in the
   /// first place.
   bool rename_unsent() EXCLUDES(core_.tree.mutex);
@@ -73,6 +82,8 @@ class Relocation final : public std::enable_shared_from_this<Relocation> {
   const InodePtr inode_;
   Done<void> done_;
   NameLock::Leaving leaving_;
+  /// What has the new name, where that was asked for; empty: nothing has it.
+  std::optional<ETag> target_version_;
   Scheduler::Time sent_{};
   CopiedFiles copied_;  ///< Under Tree::mutex while copies are made.
 };

@@ -413,5 +413,44 @@ TEST_CASE("what was uploaded is believed as of its request, however late its ans
   CHECK(world.lookup(root_inode, "f").code() == Code::not_found);
 }
 
+TEST_CASE("a new file replaces what another node has put in place of one that is written here") {
+  WriteBackWorld world;
+  world.memory.set("t", "old");
+  const HandleId edit = world.open(world.inode("t"), {.write = true}).value();
+  REQUIRE(world.write(edit, 0, "OLD"));
+  const bool there = GENERATE(true, false);
+  CAPTURE(there);
+  if (there) world.memory.set("t", "theirs");
+  if (!there) world.memory.erase("t");
+  // For longer than a name is believed.
+  world.scheduler.advance(milliseconds(11'000));
+  // The upload of a temporary name waits for the name to change.
+  const Created made = world.create(root_inode, "t.tmp").value();
+  REQUIRE(world.write_and_close(made.opened.handle, "new"));
+  CHECK(world.rename("t.tmp", "t"));
+  for (int i = 0; i < 100; ++i) world.scheduler.advance(milliseconds(1));
+  CHECK(world.memory.keys() == std::vector<std::string>{"t"});
+  CHECK(world.memory.contents("t") == "new");
+  (void)world.close(edit);
+}
+
+TEST_CASE(
+    "a new file takes the place of one that is written here though the store is out of reach") {
+  WriteBackWorld world;
+  world.memory.set("t", "old");
+  const HandleId edit = world.open(world.inode("t"), {.write = true}).value();
+  REQUIRE(world.write(edit, 0, "OLD"));
+  world.scheduler.advance(milliseconds(11'000));
+  const Created made = world.create(root_inode, "t.tmp").value();
+  REQUIRE(world.write_and_close(made.opened.handle, "new"));
+  world.store.add({.operation = "", .key = "", .times = UINT64_MAX});
+  CHECK(world.rename("t.tmp", "t"));
+  world.store.clear_faults();
+  world.scheduler.advance(milliseconds(60'000));
+  CHECK(world.memory.keys() == std::vector<std::string>{"t"});
+  CHECK(world.memory.contents("t") == "new");
+  (void)world.close(edit);
+}
+
 }  // namespace
 }  // namespace penstock::test
