@@ -9,7 +9,7 @@
 
 #include "app/commands/run_command.h"
 #include "app/human_text.h"
-#include "app/tiers/wait_for.h"
+#include "app/wait_for.h"
 #include "app/wrong.h"
 #include "base/worker_pool.h"
 #include "store/s3/credentials_json.h"

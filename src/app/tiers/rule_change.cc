@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "app/tiers/rule_text.h"
-#include "app/tiers/wait_for.h"
+#include "app/wait_for.h"
 
 namespace penstock {
 namespace {

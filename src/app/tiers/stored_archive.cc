@@ -3,7 +3,8 @@
 
 #include <utility>
 
-#include "app/tiers/wait_for.h"
+#include "app/listed_objects.h"
+#include "app/wait_for.h"
 #include "fs/names/attributes.h"
 
 namespace penstock {
@@ -74,28 +75,15 @@ void StoredArchive::list(const ArchiveVisitor& visit, const WarmFailure& failed)
 
 /// False where nothing lies below.
 bool StoredArchive::list_below(const ArchiveVisitor& visit, const WarmFailure& failed) {
-  bool found = false;
-  ListRequest request{.prefix = prefix_, .with_restore = !scope_.only_classes};
-  while (true) {
-    const Result<ListPage> page = wait_for<ListPage>(
-        [&](Done<ListPage> done) { store_->store().list(request, std::move(done)); });
-    if (!page && page.code() == Code::not_supported && request.with_restore) {
-      request.with_restore = false;  // s3proxy refuses the header that asks for it
-      continue;
-    }
-    if (!page) {
-      failed(url_, page.error().describe());
-      return true;
-    }
-    for (const ObjectInfo& object : page->objects) {
-      found = true;
-      if (!visit({.name = object.key, .size = object.size},
-                 look_of_listed(object, !scope_.only_classes)))
-        return true;
-    }
-    if (page->continuation.empty()) return found;
-    request.continuation = page->continuation;
-  }
+  const bool restored_matters = !scope_.only_classes;
+  const Result<bool> found =
+      for_each_object(store_->store(), {.prefix = prefix_, .with_restore = restored_matters},
+                      [&](const ObjectInfo& object) {
+                        return visit({.name = object.key, .size = object.size},
+                                     look_of_listed(object, restored_matters));
+                      });
+  if (!found) failed(url_, found.error().describe());
+  return !found || *found;
 }
 
 Result<ObjectInfo> StoredArchive::head(const std::string& key) {

@@ -7,6 +7,7 @@
 #include <future>
 #include <utility>
 
+#include "app/listed_objects.h"
 #include "app/warm/manifest.h"
 #include "app/warm/pace.h"
 
@@ -97,23 +98,14 @@ void StoredObjects::list(const WarmVisitor& visit, const WarmFailure& failed) {
 }
 
 void StoredObjects::list_prefix(const WarmVisitor& visit, const WarmFailure& failed) {
-  bool found = false;
-  ListRequest request{.prefix = prefix_, .with_restore = true};
-  do {
-    Result<ListPage> page = start<ListPage>([&](Done<ListPage> done) {
-                              store_->store().list(request, std::move(done));
-                            }).get();
-    if (!page) return failed(base_, page.error().describe());
-    for (const ObjectInfo& object : page->objects) {
-      found = true;
-      if (!visit(file_of(object))) return;
-    }
-    request.continuation = page->continuation;
-  } while (!request.continuation.empty());
+  const Result<bool> found =
+      for_each_object(store_->store(), {.prefix = prefix_, .with_restore = true},
+                      [&](const ObjectInfo& object) { return visit(file_of(object)); });
+  if (!found) return failed(base_, found.error().describe());
   // Then the URL may be that of one object.
-  if (!found && !prefix_.empty()) {
+  if (!*found && !prefix_.empty()) {
     visit_keys({without_slash(prefix_)}, visit, failed);
-  } else if (!found) {
+  } else if (!*found) {
     failed(base_, "is empty");
   }
 }
