@@ -138,6 +138,7 @@ std::optional<Response> assemble(const Upload& upload, const std::vector<NamedPa
     }
   }
   std::string etags;
+  std::string crcs;
   uint32_t crc = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto part = upload.parts.find(parts[i].number);
@@ -157,9 +158,15 @@ std::optional<Response> assemble(const Upload& upload, const std::vector<NamedPa
     object.part_sizes.push_back(part->second.body.size());
     crc = join_crc32c(crc, part->second.crc32c, part->second.body.size());
     etags += raw_bytes(part->second.etag);
+    crcs += from_base64(as_base64(part->second.crc32c)).value_or("");
+    if (upload.composite) object.part_crcs.push_back(as_base64(part->second.crc32c));
   }
   object.etag = hex(digest(DigestKind::md5, etags)) + "-" + std::to_string(parts.size());
-  if (upload.checked) {
+  if (upload.composite) {
+    object.checksums = {{crc32c_header, base64(digest(DigestKind::crc32c, crcs)) + "-" +
+                                            std::to_string(parts.size())},
+                        {"x-amz-checksum-type", "COMPOSITE"}};
+  } else if (upload.checked) {
     object.checksums = {{crc32c_header, as_base64(crc)}, {"x-amz-checksum-type", "FULL_OBJECT"}};
   }
   return std::nullopt;
@@ -171,11 +178,12 @@ Response create_upload(const OperationContext& context, const Request& request) 
   std::array<char, 40> id = {};
   const uint64_t number = context.store.next_id++;
   std::snprintf(id.data(), id.size(), "upload-%08llx", static_cast<unsigned long long>(number));
-  const bool checked = request.header("x-amz-checksum-algorithm") == "CRC32C" &&
-                       request.header("x-amz-checksum-type") == "FULL_OBJECT";
+  const bool checked = request.header("x-amz-checksum-algorithm") == "CRC32C";
+  const bool composite = checked && request.header("x-amz-checksum-type") != "FULL_OBJECT";
   Upload upload{.key = request.key,
                 .headers = object_headers(request),
                 .checked = checked,
+                .composite = composite,
                 .initiated = context.now,
                 .encryption = encryption_asked(request, context.options.default_encryption)};
   const Encryption encryption = upload.encryption;
@@ -189,7 +197,7 @@ Response create_upload(const OperationContext& context, const Request& request) 
                "</Key><UploadId>" + id.data() + "</UploadId></InitiateMultipartUploadResult>");
   if (checked) {
     response.add("x-amz-checksum-algorithm", "CRC32C");
-    response.add("x-amz-checksum-type", "FULL_OBJECT");
+    response.add("x-amz-checksum-type", composite ? "COMPOSITE" : "FULL_OBJECT");
   }
   tell(response, encryption);
   return response;
@@ -276,7 +284,8 @@ Response complete_upload(const OperationContext& context, const Request& request
                             "The CRC32C you specified did not match the calculated checksum.");
     }
     checksum = "<ChecksumCRC32C>" + object->checksums[crc32c_header] +
-               "</ChecksumCRC32C><ChecksumType>FULL_OBJECT</ChecksumType>";
+               "</ChecksumCRC32C><ChecksumType>" + object->checksums["x-amz-checksum-type"] +
+               "</ChecksumType>";
   }
   const std::string etag = object->etag;
   bucket.objects[request.key] = std::move(object);

@@ -77,6 +77,17 @@ RangeAnswer part_range(const Request& request, const Object& object) {
   return {.offset = offset, .length = object.part_sizes[*number - 1], .partial = true};
 }
 
+/// Those of the whole object, or that of the part which is asked for.
+void add_checksums(Response& response, const Request& request, const Object& object, bool partial) {
+  if (!partial) {
+    for (const auto& [name, value] : object.checksums) response.add(name, value);
+  } else if (request.has_query("partNumber") && !object.part_crcs.empty()) {
+    const uint64_t number = parse_number(request.query_value("partNumber")).value_or(1);
+    response.add("x-amz-checksum-crc32c", object.part_crcs[number - 1]);
+    response.add("x-amz-checksum-type", "COMPOSITE");
+  }
+}
+
 std::string copy_result(const std::string& element, const std::string& etag, time_t when) {
   return "<" + element + "><LastModified>" + iso_date(when) + "</LastModified><ETag>" +
          xml_escape(quoted(etag)) + "</ETag></" + element + ">";
@@ -210,9 +221,8 @@ Response get_object(const OperationContext& context, const Request& request) {
                                       std::to_string(range.offset + range.length - 1) + "/" +
                                       std::to_string(size));
   }
-  if (!range.partial && lower_case(request.header("x-amz-checksum-mode")) == "enabled") {
-    for (const auto& [name, value] : object->checksums) response.add(name, value);
-  }
+  if (lower_case(request.header("x-amz-checksum-mode")) == "enabled")
+    add_checksums(response, request, *object, range.partial);
   if (head) {
     response.said_length = range.length;
   } else {

@@ -42,6 +42,7 @@ struct Object {
   ObjectHeaders headers;
   std::map<std::string, std::string> checksums;  ///< Header name -> base64.
   std::vector<uint64_t> part_sizes;              ///< Of a multipart upload.
+  std::vector<std::string> part_crcs;            ///< CRC32C in base64, where it is COMPOSITE.
   std::string archive_tier;  ///< Of INTELLIGENT_TIERING: ARCHIVE_ACCESS and the like, or none.
   std::optional<RestoredCopy> restored;
   Encryption encryption;
@@ -57,7 +58,8 @@ struct Part {
 struct Upload {
   std::string key;
   ObjectHeaders headers;
-  bool checked = false;  ///< Begun with a CRC32C of the full object.
+  bool checked = false;    ///< Begun with a CRC32C: of the full object, or
+  bool composite = false;  ///< of the CRC32Cs of its parts.
   time_t initiated = 0;
   std::map<uint64_t, Part> parts;
   Encryption encryption;
