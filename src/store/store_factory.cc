@@ -17,6 +17,7 @@
 #include "store/metered_store.h"
 #include "store/retrying_lifecycle.h"
 #include "store/retrying_store.h"
+#include "store/retrying_sums.h"
 #include "store/s3/aws_config.h"
 #include "store/s3/credentials_provider.h"
 #include "store/s3/s3_store.h"
@@ -32,6 +33,7 @@ class Opened final : public OpenedStore {
     std::unique_ptr<ObjectStore> store;
     std::shared_ptr<const HttpClient> http = nullptr;  ///< What it talks through.
     LifecycleRules* rules = nullptr;                   ///< A part of it.
+    ObjectSums* sums = nullptr;                        ///< Likewise.
     bool hedges = false;                               ///< Slow reads are sent a second time.
   };
 
@@ -45,10 +47,13 @@ class Opened final : public OpenedStore {
                               : nullptr),
         retrying_(hedging_ ? static_cast<ObjectStore&>(*hedging_) : metered_, scheduler, retries,
                   std::random_device()(), log, metrics_) {
-    if (parts.rules == nullptr) return;
-    lifecycle_ = std::make_unique<RetryingLifecycle>(
-        *parts.rules, std::make_shared<RetryShared>(*inner_, scheduler, retries,
-                                                    std::random_device()(), log, metrics_));
+    const auto shared = [&] {
+      return std::make_shared<RetryShared>(*inner_, scheduler, retries, std::random_device()(), log,
+                                           metrics_);
+    };
+    if (parts.rules != nullptr)
+      lifecycle_ = std::make_unique<RetryingLifecycle>(*parts.rules, shared());
+    if (parts.sums != nullptr) sums_ = std::make_unique<RetryingSums>(*parts.sums, shared());
   }
 
   ObjectStore& store() override { return retrying_; }
@@ -64,6 +69,7 @@ class Opened final : public OpenedStore {
   }
   bool ordered_listings() const override { return ordered_; }
   LifecycleRules* lifecycle() override { return lifecycle_.get(); }
+  ObjectSums* sums() override { return sums_.get(); }
 
  private:
   const std::unique_ptr<ObjectStore> inner_;
@@ -74,6 +80,7 @@ class Opened final : public OpenedStore {
   const std::unique_ptr<HedgingStore> hedging_;  ///< Null: slow reads are waited for.
   RetryingStore retrying_;
   std::unique_ptr<RetryingLifecycle> lifecycle_;
+  std::unique_ptr<RetryingSums> sums_;
 };
 
 Result<Opened::Parts> open_directory(const StoreUrl& url, Scheduler& scheduler,
@@ -180,9 +187,11 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
                                std::move(credentials), http, log);
   if (!store.has_value()) return store.error();
   LifecycleRules& rules = store.value()->lifecycle();
+  ObjectSums& sums = store.value()->sums();
   return Opened::Parts{.store = std::move(store).value(),
                        .http = std::move(http),
                        .rules = &rules,
+                       .sums = &sums,
                        .hedges = options.hedge == StoreOptions::Hedge::automatic};
 }
 

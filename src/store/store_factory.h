@@ -9,6 +9,7 @@
 #include "base/scheduler.h"
 #include "penstock/lifecycle_rules.h"
 #include "penstock/object_store.h"
+#include "penstock/object_sums.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
 #include "store/retry_policy.h"
@@ -42,6 +43,9 @@ class OpenedStore {
   virtual bool ordered_listings() const { return true; }
   /// The rules of the bucket, with retries; null where the store is none. Lives as long as this.
   virtual LifecycleRules* lifecycle() { return nullptr; }
+  /// The checksums of its objects, with retries; null where the store keeps none. Lives as long as
+  /// this.
+  virtual ObjectSums* sums() { return nullptr; }
 };
 
 /// Makes the store that `options.url` names. Does not talk to it: check_store does. Errors are

@@ -9,6 +9,7 @@
 #include "http/http_client.h"
 #include "server/test_server.h"
 #include "store/retrying_store.h"
+#include "store/s3/checksum.h"
 #include "store/s3/s3_store.h"
 
 namespace penstock::test {
@@ -161,6 +162,42 @@ TEST_CASE("a refusal for another reason says nothing of checksums") {
   CHECK(ground.server.stats().requests["PutObject"] == 2);
   ground.damage("PutObject", 1);
   CHECK(outcome(ground.once->put("k", "bytes")) == "corrupt");
+}
+
+TEST_CASE("the store tells the checksums of objects and of parts of one version") {
+  ChecksumGround ground;
+  const auto look = [&](const std::string& key) {
+    return await<ObjectSum>(
+        [&](auto done) { ground.s3->sums().look({.key = key, .cancel = {}}, std::move(done)); });
+  };
+  const auto look_at_part = [&](const ETag& etag, uint32_t number) {
+    return await<PartSum>([&](auto done) {
+      ground.s3->sums().look_at_part({.key = "k", .if_match = etag, .number = number},
+                                     std::move(done));
+    });
+  };
+  ok(ground.once->put("own", "123456789"));
+  const ObjectSum own = ok(look("own"));
+  CHECK(own.kind == ChecksumKind::crc32c);
+  CHECK(own.value == crc_bytes(ChecksumKind::crc32c, 0xE3069283));
+  CHECK(own.parts == 0);
+  CHECK(own.object.size == 9);
+  CHECK(outcome(look("none")) == "not_found");
+
+  const std::string id = ok(ground.once->create_upload("k"));
+  const std::vector<CompletedPart> parts{
+      ok(ground.once->upload_part("k", id, 1, pattern(summed_part_size))),
+      ok(ground.once->upload_part("k", id, 2, "end"))};
+  ok(ground.once->complete({.key = "k", .upload_id = id, .parts = parts, .condition = {}}));
+  const ObjectSum whole = ok(look("k"));
+  CHECK(whole.kind == ChecksumKind::crc32c);
+  CHECK(whole.parts == 0);
+  CHECK(ok(look_at_part(whole.object.etag, 1)).size == summed_part_size);
+  const PartSum last = ok(look_at_part(whole.object.etag, 2));
+  CHECK(last.size == 3);
+  CHECK(last.value.empty());
+  CHECK(outcome(look_at_part(own.object.etag, 1)) == "changed");
+  CHECK(outcome(look_at_part(whole.object.etag, 10'001)) == "invalid_argument");
 }
 
 }  // namespace penstock::test

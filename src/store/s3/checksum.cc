@@ -5,15 +5,19 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <climits>
 #include <string_view>
+#include <system_error>
 
 #include "store/s3/base64.h"
 
 namespace penstock {
 namespace {
 
-// Reflected, as the CRC is computed: RFC 3720, and the NVM Express NVM Command Set Specification.
+// Reflected, as the CRC is computed: RFC 1952, RFC 3720, and the NVM Express NVM Command Set
+// Specification.
+constexpr uint32_t crc32_polynomial = 0xEDB88320;
 constexpr uint32_t crc32c_polynomial = 0x82F63B78;
 constexpr uint64_t crc64nvme_polynomial = 0x9A6C9329AC4BC9B5;
 
@@ -23,10 +27,12 @@ struct Header {
   size_t bytes;
 };
 
-constexpr std::array<Header, 3> headers_known = {{
+constexpr std::array<Header, 5> headers_known = {{
     {"x-amz-checksum-crc32c", ChecksumKind::crc32c, 4},
     {"x-amz-checksum-crc32", ChecksumKind::crc32, 4},
     {"x-amz-checksum-crc64nvme", ChecksumKind::crc64nvme, 8},
+    {"x-amz-checksum-sha256", ChecksumKind::sha256, 32},
+    {"x-amz-checksum-sha1", ChecksumKind::sha1, 20},
 }};
 
 using Tables = std::array<std::array<uint64_t, 256>, 8>;
@@ -78,22 +84,52 @@ uint32_t update_crc32c(uint32_t crc, std::span<const std::byte> bytes) noexcept 
   return crc;
 }
 
-/// The product of two polynomials modulo that of CRC32C; the highest bit is that of x^0.
-uint32_t multiply(uint32_t one, uint32_t other) noexcept {
-  uint32_t product = 0;
-  for (uint32_t bit = 1U << 31; bit != 0; bit >>= 1) {
+/// The product of two polynomials modulo `polynomial`; the highest bit is that of x^0.
+template <typename Word>
+Word multiply(Word one, Word other, Word polynomial) noexcept {
+  Word product = 0;
+  for (Word bit = Word{1} << (sizeof(Word) * 8 - 1); bit != 0; bit >>= 1) {
     if ((one & bit) != 0) product ^= other;
-    other = (other >> 1) ^ ((other & 1) != 0 ? crc32c_polynomial : 0);
+    other = (other >> 1) ^ ((other & 1) != 0 ? polynomial : 0);
   }
   return product;
 }
 
-std::optional<uint64_t> from_base64(std::string_view text, size_t bytes) {
-  const std::optional<std::string> raw = base64_decode(text);
+/// `crc` of what is followed by `length` zero bytes, both without their inversions.
+template <typename Word>
+Word shift(Word crc, uint64_t length, Word polynomial) noexcept {
+  constexpr int highest = sizeof(Word) * 8 - 1;
+  Word factor = Word{1} << highest;       // x^0
+  Word power = Word{1} << (highest - 8);  // x^8: a byte
+  for (uint64_t rest = length; rest != 0; rest >>= 1) {
+    if ((rest & 1) != 0) factor = multiply(factor, power, polynomial);
+    power = multiply(power, power, polynomial);
+  }
+  return multiply(factor, crc, polynomial);
+}
+
+/// Raw bytes from base64; nothing where they are not so many.
+std::optional<std::string> from_base64(std::string_view text, size_t bytes) {
+  std::optional<std::string> raw = base64_decode(text);
   if (!raw || raw->size() != bytes) return std::nullopt;
-  uint64_t value = 0;
-  for (const char byte : *raw) value = value << 8 | static_cast<unsigned char>(byte);
-  return value;
+  return raw;
+}
+
+/// "BASE64", or "BASE64-PARTS" of a composite one.
+std::optional<ToldChecksum> read_checksum(const Header& header, std::string_view text) {
+  ToldChecksum told{.kind = header.kind, .value = {}};
+  if (const size_t dash = text.find('-'); dash != std::string_view::npos) {
+    const std::string_view parts = text.substr(dash + 1);
+    const auto [end, status] =
+        std::from_chars(parts.data(), parts.data() + parts.size(), told.parts);
+    if (status != std::errc() || end != parts.data() + parts.size()) return std::nullopt;
+    told.composite = true;
+    text = text.substr(0, dash);
+  }
+  std::optional<std::string> raw = from_base64(text, header.bytes);
+  if (!raw) return std::nullopt;
+  told.value = *std::move(raw);
+  return told;
 }
 
 }  // namespace
@@ -115,6 +151,8 @@ void RunningChecksum::update(std::span<const std::byte> bytes) noexcept {
     case ChecksumKind::crc64nvme:
       state_ = update_crc64(state_, bytes);
       break;
+    default:
+      break;
   }
 }
 
@@ -126,8 +164,9 @@ uint64_t RunningChecksum::value() const noexcept {
       return static_cast<uint32_t>(~state_);
     case ChecksumKind::crc64nvme:
       return ~state_;
+    default:
+      return 0;
   }
-  return 0;
 }
 
 uint32_t crc32c_of(const Body& body) noexcept {
@@ -136,34 +175,49 @@ uint32_t crc32c_of(const Body& body) noexcept {
   return static_cast<uint32_t>(sum.value());
 }
 
-uint32_t combine_crc32c(uint32_t first, uint32_t second, uint64_t length) noexcept {
-  uint32_t shift = 1U << 31;        // x^0
-  uint32_t power = 1U << (31 - 8);  // x^8: a byte
-  for (uint64_t rest = length; rest != 0; rest >>= 1) {
-    if ((rest & 1) != 0) shift = multiply(shift, power);
-    power = multiply(power, power);
-  }
-  return multiply(shift, first) ^ second;
+uint64_t combine_crcs(ChecksumKind kind, uint64_t first, uint64_t second,
+                      uint64_t length) noexcept {
+  if (kind == ChecksumKind::crc64nvme) return shift(first, length, crc64nvme_polynomial) ^ second;
+  const uint32_t polynomial = kind == ChecksumKind::crc32 ? crc32_polynomial : crc32c_polynomial;
+  return shift(static_cast<uint32_t>(first), length, polynomial) ^ second;
+}
+
+std::string crc_bytes(ChecksumKind kind, uint64_t crc) {
+  std::string raw;
+  for (int shift = kind == ChecksumKind::crc64nvme ? 56 : 24; shift >= 0; shift -= 8)
+    raw += static_cast<char>(crc >> shift);
+  return raw;
+}
+
+uint64_t crc_of_bytes(std::string_view bytes) noexcept {
+  uint64_t value = 0;
+  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+  return value;
 }
 
 std::string crc32c_text(uint32_t crc) {
-  std::string raw;
-  for (int shift = 24; shift >= 0; shift -= 8) raw += static_cast<char>(crc >> shift);
-  return base64_encode(raw);
+  return base64_encode(crc_bytes(ChecksumKind::crc32c, crc));
 }
 
 std::optional<uint32_t> parse_crc32c(std::string_view text) {
-  const auto value = from_base64(text, 4);
-  return value ? std::optional(static_cast<uint32_t>(*value)) : std::nullopt;
+  const auto raw = from_base64(text, 4);
+  return raw ? std::optional(static_cast<uint32_t>(crc_of_bytes(*raw))) : std::nullopt;
+}
+
+std::optional<ToldChecksum> told_checksum(const HttpHeaders& headers) {
+  for (const Header& header : headers_known) {
+    std::optional<ToldChecksum> told = read_checksum(header, headers.find(header.name));
+    if (!told) continue;
+    told->composite = told->composite || headers.find("x-amz-checksum-type") == "COMPOSITE";
+    return told;
+  }
+  return std::nullopt;
 }
 
 std::optional<StoredChecksum> stored_checksum(const HttpHeaders& headers) {
-  if (headers.find("x-amz-checksum-type") == "COMPOSITE") return std::nullopt;
-  for (const Header& header : headers_known) {
-    const auto value = from_base64(headers.find(header.name), header.bytes);
-    if (value) return StoredChecksum{header.kind, *value};
-  }
-  return std::nullopt;
+  const std::optional<ToldChecksum> told = told_checksum(headers);
+  if (!told || told->composite || !is_crc(told->kind)) return std::nullopt;
+  return StoredChecksum{told->kind, crc_of_bytes(told->value)};
 }
 
 }  // namespace penstock

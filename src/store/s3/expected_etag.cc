@@ -21,17 +21,6 @@ int hex_digit(char c) {
   return -1;
 }
 
-bool append_md5(const ETag& etag, std::string& bytes) {
-  if (etag.size() != 2 * md5_bytes) return false;
-  for (size_t i = 0; i < etag.size(); i += 2) {
-    const int high = hex_digit(etag[i]);
-    const int low = hex_digit(etag[i + 1]);
-    if (high < 0 || low < 0) return false;
-    bytes.push_back(static_cast<char>(high * 16 + low));
-  }
-  return true;
-}
-
 std::string hex(std::span<const unsigned char> digest) {
   std::string text;
   for (const unsigned char byte : digest) text += fmt::format("{:02x}", byte);
@@ -39,6 +28,18 @@ std::string hex(std::span<const unsigned char> digest) {
 }
 
 }  // namespace
+
+std::optional<std::string> md5_of_etag(const ETag& etag) {
+  if (etag.size() != 2 * md5_bytes) return std::nullopt;
+  std::string bytes;
+  for (size_t i = 0; i < etag.size(); i += 2) {
+    const int high = hex_digit(etag[i]);
+    const int low = hex_digit(etag[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes.push_back(static_cast<char>(high * 16 + low));
+  }
+  return bytes;
+}
 
 ETag put_etag(const Body& body) {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
@@ -56,7 +57,9 @@ std::optional<ETag> multipart_etag(const std::vector<CompletedPart>& parts) {
   std::string md5s;
   md5s.reserve(parts.size() * md5_bytes);
   for (const CompletedPart& part : parts) {
-    if (!append_md5(part.etag, md5s)) return std::nullopt;
+    const std::optional<std::string> md5 = md5_of_etag(part.etag);
+    if (!md5) return std::nullopt;
+    md5s += *md5;
   }
   std::array<unsigned char, md5_bytes> digest{};
   unsigned int length = 0;

@@ -16,6 +16,7 @@
 #include "store/s3/s3_requests.h"
 #include "store/s3/s3_responses.h"
 #include "store/s3/s3_session.h"
+#include "store/s3/s3_sums.h"
 
 namespace penstock {
 namespace {
@@ -91,6 +92,7 @@ S3Store::S3Store(std::unique_ptr<S3Session> session, std::unique_ptr<S3Renames> 
       held_(session->verifies() ? std::make_shared<HeldBodies>() : nullptr),
       renames_(std::move(renames)),
       lifecycle_(std::make_unique<S3Lifecycle>(*session)),
+      sums_(std::make_unique<S3Sums>(*session)),
       session_(std::move(session)) {}
 
 S3Store::~S3Store() = default;
@@ -308,5 +310,7 @@ void S3Store::list_uploads(std::string prefix, Done<std::vector<UploadInfo>> don
 }
 
 LifecycleRules& S3Store::lifecycle() { return *lifecycle_; }
+
+ObjectSums& S3Store::sums() { return *sums_; }
 
 }  // namespace penstock

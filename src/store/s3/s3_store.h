@@ -12,6 +12,7 @@
 #include "http/http_client.h"
 #include "penstock/lifecycle_rules.h"
 #include "penstock/object_store.h"
+#include "penstock/object_sums.h"
 #include "penstock/options.h"
 #include "penstock/result.h"
 #include "store/s3/bucket_terms.h"
@@ -23,6 +24,7 @@ class HeldBodies;
 class S3Lifecycle;
 class S3Renames;
 class S3Session;
+class S3Sums;
 
 /// S3 Express One Zone: these have RenameObject, and list in no order.
 bool is_directory_bucket(std::string_view bucket);
@@ -97,6 +99,8 @@ class S3Store final : public ObjectStore {
 
   /// The rules of the bucket; lives as long as the store.
   LifecycleRules& lifecycle();
+  /// The checksums of its objects; lives as long as the store.
+  ObjectSums& sums();
 
  private:
   /// The same once the tags are known.
@@ -109,6 +113,7 @@ class S3Store final : public ObjectStore {
   std::shared_ptr<HeldBodies> held_;  ///< Null: what is read is not checked.
   std::unique_ptr<S3Renames> renames_;
   std::unique_ptr<S3Lifecycle> lifecycle_;
+  std::unique_ptr<S3Sums> sums_;
   std::unique_ptr<S3Session> session_;  ///< Last: it waits for what uses the rest.
 };
 

@@ -31,13 +31,13 @@ std::optional<uint32_t> UploadSums::whole(const std::string& upload_id,
   const MutexLock lock(mutex_);
   const Parts* const known = uploads_.find(upload_id);
   if (known == nullptr) return std::nullopt;
-  uint32_t crc = 0;
+  uint64_t crc = 0;
   for (const CompletedPart& part : parts) {
     const auto sum = known->find(part.number);
     if (sum == known->end()) return std::nullopt;
-    crc = combine_crc32c(crc, sum->second, part.size);
+    crc = combine_crcs(ChecksumKind::crc32c, crc, sum->second, part.size);
   }
-  return crc;
+  return static_cast<uint32_t>(crc);
 }
 
 void UploadSums::forget(const std::string& upload_id) {

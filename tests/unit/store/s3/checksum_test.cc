@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "store/s3/base64.h"
+#include "store/s3/running_digest.h"
 #include "store/s3/upload_sums.h"
 #include "support/catch.h"
 
@@ -53,17 +55,60 @@ TEST_CASE("a CRC does not depend on the pieces in which bytes come") {
 TEST_CASE("the CRC of two pieces follows from theirs") {
   std::string text;
   for (int i = 0; i < 70'000; ++i) text += static_cast<char>(i ^ (i >> 8));
-  for (const size_t first : {0U, 1U, 255U, 256U, 65'536U, 70'000U}) {
-    const std::string_view whole = text;
-    CHECK(combine_crc32c(crc32c(whole.substr(0, first)), crc32c(whole.substr(first)),
-                         whole.size() - first) == crc32c(whole));
+  for (const auto kind : {ChecksumKind::crc32, ChecksumKind::crc32c, ChecksumKind::crc64nvme}) {
+    for (const size_t first : {0U, 1U, 255U, 256U, 65'536U, 70'000U}) {
+      const std::string_view whole = text;
+      CHECK(combine_crcs(kind, sum_of(kind, whole.substr(0, first)),
+                         sum_of(kind, whole.substr(first)),
+                         whole.size() - first) == sum_of(kind, whole));
+    }
+    // Of a length that no memory has: a piece of zeros, built by doubling.
+    const auto join = [&](uint64_t first, uint64_t second, uint64_t length) {
+      return combine_crcs(kind, first, second, length);
+    };
+    uint64_t zeros = sum_of(kind, std::string(1 << 20, '\0'));
+    for (uint64_t length = 1 << 20; length < (1ULL << 43); length *= 2)
+      zeros = join(zeros, zeros, length);
+    CHECK(join(join(sum_of(kind, "a"), zeros, 1ULL << 43), sum_of(kind, "b"), 1) ==
+          join(sum_of(kind, "a"), join(zeros, sum_of(kind, "b"), 1), (1ULL << 43) + 1));
   }
-  // Of a length that no memory has: a piece of zeros, built by doubling.
-  uint32_t zeros = crc32c(std::string(1 << 20, '\0'));
-  for (uint64_t length = 1 << 20; length < (1ULL << 43); length *= 2)
-    zeros = combine_crc32c(zeros, zeros, length);
-  CHECK(combine_crc32c(combine_crc32c(crc32c("a"), zeros, 1ULL << 43), crc32c("b"), 1) ==
-        combine_crc32c(crc32c("a"), combine_crc32c(zeros, crc32c("b"), 1), (1ULL << 43) + 1));
+}
+
+TEST_CASE("digests of every kind are those of their definitions") {
+  const auto digest = [](ChecksumKind kind) {
+    RunningDigest running(kind);
+    running.update(std::as_bytes(std::span(std::string_view("1234"))));
+    running.update(std::as_bytes(std::span(std::string_view("56789"))));
+    return base64_encode(running.finish().value());
+  };
+  CHECK(digest(ChecksumKind::crc32) == "y/Q5Jg==");
+  CHECK(digest(ChecksumKind::crc32c) == "4waSgw==");
+  CHECK(digest(ChecksumKind::crc64nvme) == "rosUhgp5mIg=");
+  // As md5sum, sha1sum and sha256sum of coreutils have them.
+  CHECK(digest(ChecksumKind::md5) == "JfnnlDI7RTiF9RgfG2JNCw==");
+  CHECK(digest(ChecksumKind::sha1) == "98O8HYCOBHMq32eZZczDTKeuNEE=");
+  CHECK(digest(ChecksumKind::sha256) == "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=");
+}
+
+TEST_CASE("what an answer tells of parts is told apart from the whole") {
+  const auto two = told_checksum(
+      with("x-amz-checksum-sha256", "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=-2"));
+  REQUIRE(two);
+  CHECK(two->kind == ChecksumKind::sha256);
+  CHECK(two->composite);
+  CHECK(two->parts == 2);
+  CHECK(two->value.size() == 32);
+  HttpHeaders uncounted = with("x-amz-checksum-crc32", "y/Q5Jg==");
+  uncounted.add("x-amz-checksum-type", "COMPOSITE");
+  REQUIRE(told_checksum(uncounted));
+  CHECK(told_checksum(uncounted)->composite);
+  CHECK(told_checksum(uncounted)->parts == 0);
+  HttpHeaders whole = with("x-amz-checksum-sha1", "98O8HYCOBHMq32eZZczDTKeuNEE=");
+  whole.add("x-amz-checksum-type", "FULL_OBJECT");
+  REQUIRE(told_checksum(whole));
+  CHECK_FALSE(told_checksum(whole)->composite);
+  for (const char* text : {"y/Q5Jg==-", "y/Q5Jg==-x", "y/Q5Jg==-1x", "y/Q5=-1", "-1"})
+    CHECK_FALSE(told_checksum(with("x-amz-checksum-crc32", text)));
 }
 
 TEST_CASE("a CRC32C is written and read as S3 has it") {
