@@ -20,7 +20,7 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 REPOSITORY_PATH = re.compile(r"^(?:scripts|src|include|tests|docs|cmake|packaging|\.ci)/[\w./-]*$")
-PENSTOCK_COMMAND = re.compile(r"(?:^|[\s/])penstock (mount|umount|warm|restore|archive|tier|cache|status|stats|doctor|config)\b(.*)$")
+PENSTOCK_COMMAND = re.compile(r"(?:^|[\s/])penstock (mount|umount|warm|restore|archive|tier|verify|cache|status|stats|doctor|config)\b(.*)$")
 # Written in pieces, so that this file passes its own check.
 PLACES = [re.compile(pattern) for pattern in (
     r"/" + r"work/", r"/" + r"root/", r"\.\./" + r"shared",

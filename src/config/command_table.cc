@@ -33,6 +33,8 @@ constexpr auto warm_places =
     joined(way_there, terms,
            std::to_array<std::string_view>(
                {"cache-dir", "cache-size", "cache-min-free", "memory-limit", "config"}));
+constexpr auto verify_places =
+    joined(way_there, terms, std::to_array<std::string_view>({"config"}));
 constexpr auto store_places =
     joined(way_there, terms, terms_of_writes, std::to_array<std::string_view>({"config"}));
 
@@ -91,6 +93,15 @@ constexpr auto tier_options = std::to_array<CommandOption>(
      {.name = "apply", .help = "write the rule, or take it away, after it has been shown"},
      {.name = "remove", .help = "show Penstock's rules for this URL, for --apply to take away"},
      {.name = "whole-bucket", .help = "the rule is for every object of the bucket"}});
+
+constexpr auto verify_options = std::to_array<CommandOption>(
+    {json,
+     {.name = "jobs",
+      .letter = 'j',
+      .value = "N",
+      .help = "objects, or ranges of large ones, at once [32]"},
+     {.name = "list-unchecked", .help = "also name the objects that have no checksum"},
+     {.name = "no-etag", .help = "without a checksum, do not take the ETag for an MD5"}});
 
 constexpr auto doctor_options = std::to_array<CommandOption>(
     {{.name = "read-only", .help = "make and remove nothing in the store"},
@@ -175,6 +186,11 @@ constexpr auto table = std::to_array<CommandRow>({
               "s3://BUCKET/PREFIX",
      .options = tier_options,
      .mount_options = store_places},
+    {.name = "verify",
+     .arguments = "PATH|URL...",
+     .about = "read stored objects whole and compare them with the store's checksums",
+     .options = verify_options,
+     .mount_options = verify_places},
     {.name = "status",
      .arguments = "",
      .about =
@@ -216,8 +232,8 @@ constexpr auto table = std::to_array<CommandRow>({
 });
 
 constexpr auto words = std::to_array<std::string_view>(
-    {"mount", "umount", "warm", "restore", "archive", "tier", "cache", "status", "stats", "doctor",
-     "credentials", "replay", "config", "help", "version"});
+    {"mount", "umount", "warm", "restore", "archive", "tier", "verify", "cache", "status", "stats",
+     "doctor", "credentials", "replay", "config", "help", "version"});
 
 }  // namespace
 

@@ -45,7 +45,7 @@ class ManPages(unittest.TestCase):
         self.assertEqual(page, help_all)
         commands = set(re.findall(r"^ {3}penstock ([a-z ]+)$", self.shown("penstock.1"), re.MULTILINE))
         wanted = {"mount"}
-        for word in ("umount", "warm", "restore", "archive", "tier", "cache", "status", "stats", "doctor",
+        for word in ("umount", "warm", "restore", "archive", "tier", "verify", "cache", "status", "stats", "doctor",
                      "credentials", "replay", "config"):
             wanted |= {name.strip() for name in re.findall(r"penstock ([a-z ]+) \[OPTIONS\]", words_of("help", word))}
         self.assertEqual(commands, wanted)

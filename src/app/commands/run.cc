@@ -23,6 +23,7 @@
 #include "app/commands/status_command.h"
 #include "app/commands/tier_command.h"
 #include "app/commands/umount_command.h"
+#include "app/commands/verify_command.h"
 #include "app/commands/warm_command.h"
 #include "app/metrics/metric_table.h"
 #include "config/command_table.h"
@@ -41,7 +42,7 @@ struct Command {
   int (*run)(Arguments arguments, const Streams& streams, const Environment& environment);
 };
 
-constexpr std::array<Command, 13> commands{{
+constexpr std::array<Command, 14> commands{{
     {"mount",
      [](Arguments arguments, const Streams& streams, const Environment& environment) {
        return mount_command(arguments, false, streams, environment);
@@ -51,6 +52,7 @@ constexpr std::array<Command, 13> commands{{
     {"restore", restore_command},
     {"archive", archive_command},
     {"tier", tier_command},
+    {"verify", verify_command},
     {"cache", cache_command},
     {"status", status_command},
     {"stats", stats_command},

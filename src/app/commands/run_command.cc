@@ -11,13 +11,13 @@ namespace penstock {
 
 int run_command(const CommandRow& row, std::span<const std::string> arguments,
                 const Streams& streams, const Environment& environment,
-                const std::function<Result<int>(const CommandArguments&)>& work) {
+                const std::function<Result<int>(const CommandArguments&)>& work, int failure) {
   const Result<CommandArguments> parsed = parse_configured(row, arguments, environment);
   if (parsed && parsed->help) {
     streams.out << render_command_help(row.name);
     return 0;
   }
-  Result<int> status = 1;
+  Result<int> status = failure;
   try {
     status = parsed ? work(*parsed) : Result<int>(parsed.error());
   } catch (const std::exception& error) {  // no temporary file, no descriptors
@@ -25,7 +25,7 @@ int run_command(const CommandRow& row, std::span<const std::string> arguments,
   }
   if (status) return *status;
   streams.err << "penstock: " << status.error().message() << "\n";
-  return 1;
+  return failure;
 }
 
 }  // namespace penstock

@@ -2,6 +2,7 @@
 #include "app/tiers/survey.h"
 
 #include <chrono>
+#include <cstddef>
 #include <latch>
 #include <thread>
 #include <utility>
@@ -12,24 +13,22 @@
 namespace penstock {
 namespace {
 
-/// Requests at once. S3 takes 1,000 restore requests a second, and more of the others.
-constexpr int workers = 32;
 constexpr std::chrono::milliseconds tick_every{100};
 
 }  // namespace
 
 void for_each_file(const std::function<void(const WarmVisitor& visit)>& source,
                    const std::function<void(const WarmFile& file)>& work,
-                   const std::function<void()>& tick) {
+                   const std::function<void()>& tick, uint32_t workers) {
   WarmQueue queue;
-  std::latch ended(workers + 1);
+  std::latch ended(static_cast<std::ptrdiff_t>(workers) + 1);
   std::vector<std::jthread> threads;
   threads.emplace_back([&] {
     source([&](WarmFile file) { return queue.put(std::move(file)); });
     queue.close();
     ended.count_down();
   });
-  for (int i = 0; i < workers; ++i) {
+  for (uint32_t i = 0; i < workers; ++i) {
     threads.emplace_back([&] {
       while (const std::optional<WarmPiece> piece = queue.take()) {
         work(piece->job->file);

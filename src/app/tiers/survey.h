@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "app/tiers/archive_place.h"
 
 namespace penstock {
 
-/// Gives each file that `source` tells of to `work`, many at a time, and calls `tick` several times
-/// a second. Returns when all is done. However many files there are, few of them are held.
+/// Requests at once, where nobody says how many. S3 takes 1,000 restore requests a second, and more
+/// of the others.
+inline constexpr uint32_t usual_workers = 32;
+
+/// Gives each file that `source` tells of to `work`, `workers` at a time, and calls `tick` several
+/// times a second. Returns when all is done. However many files there are, few of them are held.
 void for_each_file(const std::function<void(const WarmVisitor& visit)>& source,
                    const std::function<void(const WarmFile& file)>& work,
-                   const std::function<void()>& tick);
+                   const std::function<void()>& tick, uint32_t workers = usual_workers);
 
 /// What a survey tells of.
 struct SurveyTold {

@@ -76,8 +76,8 @@ TEST_CASE("help and version go to standard output") {
 }
 
 TEST_CASE("every command prints its own help") {
-  for (const std::string word : {"umount", "warm", "restore", "archive", "tier", "cache", "status",
-                                 "stats", "doctor", "replay", "config"}) {
+  for (const std::string word : {"umount", "warm", "restore", "archive", "tier", "verify", "cache",
+                                 "status", "stats", "doctor", "replay", "config"}) {
     const std::string own = render_command_help(word);
     CHECK(own.starts_with("Usage: penstock " + word));
     CHECK(run_with({"penstock", word, "--help"}).out == own);
@@ -99,7 +99,8 @@ TEST_CASE("wrong commands say what was meant") {
   CHECK(refused({"muont"}) == "unknown command 'muont'; did you mean mount?");
   CHECK(refused({"unmount", "/mnt"}) == "unknown command 'unmount'; did you mean umount?");
   CHECK(refused({"sync"}) ==
-        "unknown command 'sync'; there are mount, umount, warm, restore, archive, tier, cache, "
+        "unknown command 'sync'; there are mount, umount, warm, restore, archive, tier, verify, "
+        "cache, "
         "status, stats, doctor, credentials, replay, config, help, version, see penstock help");
   CHECK(refused({"help", "stauts"}) == "unknown command 'stauts'; did you mean status?");
   CHECK(refused({"s3://b", "/mnt"}) == "the command is missing: penstock mount s3://b MOUNTPOINT");

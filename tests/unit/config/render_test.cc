@@ -95,11 +95,12 @@ TEST_CASE("completion offers every option") {
   const std::string script = render_bash_completion();
   for (const std::string& name : table_names(true))
     CHECK(script.find("--" + name) != std::string::npos);
-  CHECK(script.find("compgen -W 'mount umount warm restore archive tier cache status stats doctor "
-                    "credentials replay config "
-                    "help version "
-                    "--help --help-all "
-                    "--version'") != std::string::npos);
+  CHECK(script.find(
+            "compgen -W 'mount umount warm restore archive tier verify cache status stats doctor "
+            "credentials replay config "
+            "help version "
+            "--help --help-all "
+            "--version'") != std::string::npos);
   CHECK(script.find("'umount') names='--help --lazy --force --detach-pending --config'") !=
         std::string::npos);
   CHECK(script.find("'status') names='--help --json") != std::string::npos);
