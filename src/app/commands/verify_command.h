@@ -8,8 +8,8 @@
 
 namespace penstock {
 
-/// `penstock verify`. `arguments` are those behind these words; the result is the exit status: 1
-/// where an object differs, 2 where one cannot be read, or the arguments are wrong.
+/// `penstock verify`. `arguments` are those behind these words; the result is the exit status:
+/// VerifyReport::Counts::status(), or 2 where nothing could be begun, as with wrong arguments.
 int verify_command(std::span<const std::string> arguments, const Streams& streams,
                    const Environment& environment);
 

@@ -10,6 +10,7 @@
 
 #include "app/wait_for.h"
 #include "store/s3/base64.h"
+#include "store/s3/expected_etag.h"
 #include "store/s3/running_digest.h"
 
 namespace penstock {
@@ -22,12 +23,7 @@ constexpr uint64_t most_ranges = 1024;
 
 /// In the letters in which the store has it.
 std::string written(const ObjectSum& sum, const std::string& raw, bool of_parts) {
-  std::string text;
-  if (sum.of_etag) {
-    for (const char byte : raw) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  } else {
-    text = base64_encode(raw);
-  }
+  const std::string text = sum.of_etag ? etag_of_md5(raw) : base64_encode(raw);
   return of_parts ? fmt::format("{}-{}", text, sum.parts) : text;
 }
 

@@ -49,11 +49,10 @@ class RangeSums::State {
         error_ = sum.error();
         failed = true;
       }
+      --pending_;
+      changed_.notify_all();
     }
     if (failed) stop_.request_stop();
-    const MutexLock lock(mutex_);
-    --pending_;
-    changed_.notify_all();
   }
   bool failed() const EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);

@@ -2,12 +2,10 @@
 #include "store/s3/expected_etag.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
-#include <array>
-#include <memory>
-#include <span>
 #include <string>
+
+#include "store/s3/running_digest.h"
 
 namespace penstock {
 namespace {
@@ -19,12 +17,6 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-std::string hex(std::span<const unsigned char> digest) {
-  std::string text;
-  for (const unsigned char byte : digest) text += fmt::format("{:02x}", byte);
-  return text;
 }
 
 }  // namespace
@@ -41,16 +33,17 @@ std::optional<std::string> md5_of_etag(const ETag& etag) {
   return bytes;
 }
 
+ETag etag_of_md5(std::string_view md5) {
+  ETag text;
+  for (const char byte : md5) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
+
 ETag put_etag(const Body& body) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        &EVP_MD_CTX_free);
-  if (context == nullptr || EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) != 1) return {};
-  for (const auto& piece : body.pieces) {
-    if (EVP_DigestUpdate(context.get(), piece.data(), piece.size()) != 1) return {};
-  }
-  std::array<unsigned char, md5_bytes> digest{};
-  if (EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1) return {};
-  return hex(digest);
+  RunningDigest digest(ChecksumKind::md5);
+  for (const auto& piece : body.pieces) digest.update(piece);
+  const Result<std::string> md5 = digest.finish();
+  return md5 ? etag_of_md5(*md5) : ETag();
 }
 
 std::optional<ETag> multipart_etag(const std::vector<CompletedPart>& parts) {
@@ -61,11 +54,9 @@ std::optional<ETag> multipart_etag(const std::vector<CompletedPart>& parts) {
     if (!md5) return std::nullopt;
     md5s += *md5;
   }
-  std::array<unsigned char, md5_bytes> digest{};
-  unsigned int length = 0;
-  if (EVP_Digest(md5s.data(), md5s.size(), digest.data(), &length, EVP_md5(), nullptr) != 1)
-    return std::nullopt;
-  return hex(digest) + fmt::format("-{}", parts.size());
+  const Result<std::string> md5 = digest_of(ChecksumKind::md5, md5s);
+  if (!md5) return std::nullopt;
+  return fmt::format("{}-{}", etag_of_md5(*md5), parts.size());
 }
 
 bool is_made_of(const ObjectInfo& found, const std::vector<CompletedPart>& parts) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "penstock/object_store.h"
@@ -11,6 +12,8 @@ namespace penstock {
 
 /// The 16 bytes of an ETag that is an MD5 in hexadecimal; nothing for another one.
 std::optional<std::string> md5_of_etag(const ETag& etag);
+/// The same back.
+ETag etag_of_md5(std::string_view md5);
 
 /// The ETag that S3 gives an object of one PUT, its MD5, unless it is encrypted with keys of its
 /// own (SSE-KMS, SSE-C: S3Session::etags_are_md5s) or the server makes other ones. Reads all bytes.
