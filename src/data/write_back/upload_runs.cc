@@ -61,8 +61,8 @@ void UploadRuns::name_promised(Deferred& after) {
 void UploadRuns::hold(Done<bool> done, Deferred& after) {
   held_ = true;
   begun_.drop(after);
-  if (run_ == nullptr) return after.answer(std::move(done), rooms_.object.base().has_value());
   holders_.push_back(std::move(done));
+  if (run_ == nullptr) return answer_holders(rooms_.object.base().has_value(), after);
   if (run_->upload != nullptr) after.call([upload = run_->upload] { upload->cancel(); });
 }
 
@@ -115,12 +115,19 @@ void UploadRuns::go_on(Deferred& after) {
 /// The run got its turn among the uploads, and is put off before it has sent anything.
 void UploadRuns::put_off(Deferred& after) {
   run_ = nullptr;
-  answer_enders(rooms_.object.base().has_value(), after);
+  answer_enders(after);
+  answer_holders(rooms_.object.base().has_value(), after);
   after.call([this, keep = rooms_.file.keep()] { core_.slots.release(); });
 }
 
-void UploadRuns::answer_enders(bool sent, Deferred& after) {
+/// Where an upload has ended, but those who wait for it do not know of it yet, who holds the file is
+/// answered behind them: a deletion or rename is to see what they note of it.
+void UploadRuns::answer_holders(bool sent, Deferred& after) {
+  if (waiters_.answering()) return;
   for (Done<bool>& holder : std::exchange(holders_, {})) after.answer(std::move(holder), sent);
+}
+
+void UploadRuns::answer_enders(Deferred& after) {
   for (Callback<void()>& ender : std::exchange(enders_, {})) after.call(std::move(ender));
 }
 
@@ -341,7 +348,8 @@ void UploadRuns::end(const RunPtr& run, Result<ObjectInfo> result) {
     } else {
       failed(run, result.error(), after);
     }
-    answer_enders(rooms_.object.base().has_value() || run->begun, after);
+    answer_enders(after);
+    answer_holders(rooms_.object.base().has_value() || run->begun, after);
     go_on(after);
   });
   core_.slots.release();
@@ -374,14 +382,12 @@ void UploadRuns::adopt(const Run& run, ObjectInfo info, Deferred& after) {
   rooms_.contents.settle(run.promise->generation);
   const bool more = rooms_.promises.stored(*run.promise);
   // The next mount would find this object and compare it with what the journal has, so that is said
-  // first. It is in the bucket all the same if the disk fails. A deletion or rename that holds the
-  // file is to see the result of this upload, and thus is answered last.
+  // first. It is in the bucket all the same if the disk fails.
   waiters_.begin_answer();
   auto answer = [this, keep = rooms_.file.keep(), waiters = waiters_.take(run.promise->number),
-                 holders = std::exchange(holders_, {}), info](const Result<void>&) mutable {
+                 info](const Result<void>&) mutable {
     for (Done<ObjectInfo>& done : waiters) done(info);
     answered(info);
-    for (Done<bool>& holder : holders) holder(true);
   };
   more ? rooms_.records.record(std::move(answer)) : rooms_.records.forget(std::move(answer));
 }
@@ -389,6 +395,7 @@ void UploadRuns::adopt(const Run& run, ObjectInfo info, Deferred& after) {
 void UploadRuns::answered(const ObjectInfo& info) {
   in_file([&](Deferred& after) {
     for (Done<ObjectInfo>& done : waiters_.end_answer()) after.answer(std::move(done), info);
+    if (run_ == nullptr) answer_holders(true, after);
   });
 }
 

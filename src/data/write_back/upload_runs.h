@@ -112,7 +112,8 @@ class UploadRuns final : public PendingChanges::Listener, public PromiseRecords:
   void put_off(Deferred& after);
   void adopt(const Run& run, ObjectInfo info, Deferred& after);
   void failed(const RunPtr& run, const Error& error, Deferred& after);
-  void answer_enders(bool sent, Deferred& after);
+  void answer_holders(bool sent, Deferred& after);
+  void answer_enders(Deferred& after);
   bool meets_conflict(const Run& run, const Error& error) const;
   bool stopped() const noexcept { return held_ || closed_; }
   void in_file(auto&& work) { rooms_.file.run(std::forward<decltype(work)>(work)); }

@@ -27,8 +27,16 @@ void LeavingNode::stop(Callback<void()> done) {
         if (*held == Held::no) return core_.when_quiet(inode_, std::move(done));
         held_ = std::move(writer);
         may_be_sent_ = *held == Held::maybe_sent;
-        done();
+        when_saved(std::move(done));
       }));
+}
+
+void LeavingNode::when_saved(Callback<void()> done) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    if (inode_->saving_attributes) return inode_->after_commits.push_back(std::move(done));
+  }
+  done();
 }
 
 void LeavingNode::keep_open(Callback<void()> done) {

@@ -42,6 +42,8 @@ class LeavingNode {
   void left_to_another() EXCLUDES(core_.tree.mutex);
 
  private:
+  /// A hold ends no copy of the object onto itself, which changes what is to be copied.
+  void when_saved(Callback<void()> done) EXCLUDES(core_.tree.mutex);
   void copy_for_handles(CopyObject copy, Callback<void()> done) EXCLUDES(core_.tree.mutex);
   void copied_for_handles(const std::string& key, const Result<ObjectInfo>& info)
       EXCLUDES(core_.tree.mutex);

@@ -252,6 +252,8 @@ void Committer::run_commit(const InodePtr& inode, const std::shared_ptr<FileDura
 
 void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info) {
   Inode& inode = *stored;
+  // An answer that is late: its thread stood still while the file's handles were given their copy.
+  if (inode.kept_copy && !info.key.empty() && info.key != inode.kept_key) return;
   inode.etag = info.etag;
   inode.size = info.size;
   // `mtime_ns` stays the time of the last write(2), which is finer than the store's Last-Modified,

@@ -452,5 +452,87 @@ TEST_CASE(
   (void)world.close(edit);
 }
 
+TEST_CASE("who has a file open goes on where it is replaced before its upload is known here") {
+  const auto disk = std::make_shared<FaultyDisk>();
+  WriteBackWorld world(disk);
+  world.memory.set("n", "new");
+  world.memory.set("t", "0123456789");
+  REQUIRE(world.lookup(root_inode, "n"));
+  const InodeId file = world.inode("t");
+  const HandleId reading = world.open(file, {.read = true}).value();
+  const HandleId writing = world.open(file, {.write = true}).value();
+  REQUIRE(world.write(writing, 3, "NEW"));
+  world.store.hold("Put");
+  REQUIRE(world.flush(writing));
+  REQUIRE(world.store.held("Put") == 1);
+  // The upload has ended, and the journal is being told of that: nobody knows of it yet. Meanwhile
+  // the handles get their copy, and the other file perhaps the name.
+  const bool gone = GENERATE(false, true);
+  CAPTURE(gone);
+  std::optional<Result<void>> replaced;
+  bool begun = false;
+  disk->decide([&](DiskCall call, uint64_t) {
+    if (call != DiskCall::fdatasync || std::exchange(begun, true)) return 0;
+    world.store.hold("Copy");
+    world.file_system->rename(
+        root_inode, "n", root_inode, "t", false,
+        Done<void>([&](Result<void> result) { replaced = std::move(result); }));
+    world.scheduler.run();
+    world.store.release_one("Copy");
+    world.scheduler.run();
+    if (gone) world.store.release_one("Copy");
+    world.scheduler.run();
+    return 0;
+  });
+  world.store.release_all();
+  for (int i = 0; i < 10; ++i) world.scheduler.advance(milliseconds(1));
+  world.store.release_all();
+  for (int i = 0; i < 10; ++i) world.scheduler.advance(milliseconds(1));
+  REQUIRE(replaced);
+  CHECK(*replaced);
+  CHECK(world.memory.contents("t") == "new");
+  CHECK(world.read_open(reading) == "012NEW6789");
+  CHECK(world.write(writing, 0, "X"));
+  CHECK(world.read_open(reading) == "X12NEW6789");
+  CHECK(world.close(writing));
+  CHECK(world.read_open(reading) == "X12NEW6789");
+  world.file_system->release(reading);
+}
+
+TEST_CASE("who has a file open goes on where it is replaced while its attributes are saved") {
+  WriteBackWorld world;
+  world.memory.set("n", "new");
+  world.memory.set("t", "0123456789");
+  REQUIRE(world.lookup(root_inode, "n"));
+  const InodeId file = world.inode("t");
+  const HandleId handle = world.open(file, {.read = true, .write = true}).value();
+  world.store.hold("Copy");
+  std::optional<Result<Attributes>> changed;
+  world.file_system->setattr(file, {.mode = 0600}, Done<Attributes>([&](Result<Attributes> result) {
+                               changed = std::move(result);
+                             }));
+  world.scheduler.advance(milliseconds(1));
+  REQUIRE(world.store.held("Copy") == 1);
+  REQUIRE(world.write(handle, 3, "NEW"));
+  std::optional<Result<void>> replaced;
+  world.file_system->rename(root_inode, "n", root_inode, "t", false,
+                            Done<void>([&](Result<void> result) { replaced = std::move(result); }));
+  world.scheduler.advance(milliseconds(1));
+  // Whatever has the store do the one copy before the other.
+  const bool last_first = GENERATE(false, true);
+  CAPTURE(last_first);
+  if (last_first) world.store.release_last("Copy");
+  world.scheduler.advance(milliseconds(1));
+  world.store.release_all();
+  for (int i = 0; i < 10; ++i) world.scheduler.advance(milliseconds(1));
+  REQUIRE((changed && replaced));
+  CHECK(*changed);
+  CHECK(*replaced);
+  CHECK(world.memory.contents("t") == "new");
+  CHECK(world.write(handle, 0, "X"));
+  CHECK(world.read_open(handle) == "X12NEW6789");
+  CHECK(world.close(handle));
+}
+
 }  // namespace
 }  // namespace penstock::test

@@ -29,9 +29,13 @@ struct WriteBackWorld : World {
                                          .scheduler = scheduler,
                                          .log = log},
                                         true);
+    make_with(*write_back);
+  }
+  /// Begins anew, with another engine in front of the write-back engine.
+  void make_with(WriteEngine& writes) {
     file_system = make_file_system({.store = store,
                                     .reads = *reads,
-                                    .writes = *write_back,
+                                    .writes = writes,
                                     .copier = copier,
                                     .scheduler = scheduler,
                                     .notifier = scheduler,
@@ -39,7 +43,9 @@ struct WriteBackWorld : World {
                                     .sync_to_store = false},
                                    "", MountOptions{}, {.ttl = milliseconds(10'000)});
   }
-  ~WriteBackWorld() {
+  ~WriteBackWorld() { end(); }
+  /// What it is made of may go then.
+  void end() {
     store.release_all();
     scheduler.advance(milliseconds(10));
     file_system.reset();
@@ -61,9 +67,11 @@ struct WriteBackWorld : World {
                          std::as_bytes(std::span(bytes.data(), bytes.size())), std::move(done));
     });
   }
+  Result<void> flush(HandleId handle) {
+    return run<void>([&](Done<void> done) { file_system->flush(handle, {}, std::move(done)); });
+  }
   Result<void> close(HandleId handle) {
-    const Result<void> flushed =
-        run<void>([&](Done<void> done) { file_system->flush(handle, {}, std::move(done)); });
+    const Result<void> flushed = flush(handle);
     file_system->release(handle);
     return flushed;
   }
@@ -75,13 +83,17 @@ struct WriteBackWorld : World {
   /// What programs read of the first MiB of a file.
   std::string read(InodeId inode) {
     const HandleId handle = open(inode, {.read = true}).value();
+    std::string text = read_open(handle);
+    file_system->release(handle);
+    return text;
+  }
+  std::string read_open(HandleId handle) {
     const Result<Slices> slices = run<Slices>([&](Done<Slices> done) {
       file_system->read(handle, {0, 1 << 20}, {}, std::move(done));
     });
     std::string text;
     for (const auto& span : slices.value().spans)
       text.append(reinterpret_cast<const char*>(span.data()), span.size());
-    file_system->release(handle);
     return text;
   }
 

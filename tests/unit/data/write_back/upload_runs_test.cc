@@ -126,6 +126,27 @@ TEST_CASE("no run begins while the name is about to go, and one under way ends b
     CHECK(held->value().value());  // an object may be there
     CHECK_FALSE(fixture.runs.running());
   }
+  SECTION("held when it has ended and is not answered yet") {
+    RunsFixture::Pending<bool> held;
+    bool known = false;
+    fixture.disk->decide([&](DiskCall call, uint64_t) {
+      // The journal is told.
+      if (call == DiskCall::fdatasync && held == nullptr) held = fixture.hold();
+      return 0;
+    });
+    fixture.in([&](Deferred& after) {
+      fixture.runs.commit(Done<ObjectInfo>([&](const Result<ObjectInfo>&) {
+                            REQUIRE(held != nullptr);
+                            CHECK_FALSE(held->has_value());
+                            known = true;
+                          }),
+                          after);
+    });
+    fixture.run_all();
+    CHECK(known);
+    REQUIRE(held->has_value());
+    CHECK(held->value().value());
+  }
 }
 
 TEST_CASE("a run does not begin under a name that is not promised yet") {
