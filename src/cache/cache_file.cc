@@ -25,7 +25,7 @@ CacheFile::CacheFile(std::shared_ptr<CacheCore> core, Parts parts)
       writer_(*core_, map_, data_file_, map_file_, parts.idle_ns),
       present_(std::move(parts.present)),
       verified_(layout_.count()),
-      queued_(layout_.count()) {}
+      waiting_(*core_, layout_) {}
 
 CacheFile::~CacheFile() { core_->forget_open(name_); }
 
@@ -36,7 +36,7 @@ bool CacheFile::complete() const {
 
 CacheShare CacheFile::share() const {
   const MutexLock lock(mutex_);
-  return {.present = bytes_in(present_, layout_), .coming = bytes_in(queued_, layout_)};
+  return {.present = bytes_in(present_, layout_), .coming = waiting_.bytes()};
 }
 
 // Another process may have filled what memory says is absent. True where the first chunk is there.
@@ -73,6 +73,27 @@ uint64_t CacheFile::missing_from(uint64_t from, uint64_t to) {
     ++core_->counters.misses;
     return std::max(from, layout_.offset_of(chunks.first));
   }
+}
+
+std::optional<std::vector<ByteRange>> CacheFile::lacking(ByteRange range) {
+  if (!core_->takes_writes()) return std::nullopt;
+  std::vector<ByteRange> found;
+  const ChunkRange chunks = layout_.touched(range);
+  look_again(chunks);
+  const MutexLock lock(mutex_);
+  for (uint64_t first = chunks.first; first < chunks.end;) {
+    uint64_t end = first;
+    while (end < chunks.end && !present_.has(end) && !waiting_.has(end)) ++end;
+    if (end != first) found.push_back(layout_.bytes_of({first, end}));
+    first = end + 1;
+  }
+  return found;
+}
+
+bool CacheFile::writes(ByteRange range) const {
+  const ChunkRange chunks = layout_.touched(range);
+  const MutexLock lock(mutex_);
+  return waiting_.has_any(chunks);
 }
 
 Error CacheFile::disk_error() const {

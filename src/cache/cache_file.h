@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +14,7 @@
 #include "base/gate.h"
 #include "base/mutex.h"
 #include "cache/cache_core.h"
+#include "cache/chunk_queue.h"
 #include "cache/chunk_set.h"
 #include "cache/chunk_writer.h"
 #include "cache/map_format.h"
@@ -58,6 +58,12 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   /// object's end are never missing. May block on the disk.
   uint64_t missing_from(uint64_t from, uint64_t to) EXCLUDES(mutex_);
 
+  /// The parts of `range`, in whole chunks, that are neither on the disk nor wait to be written;
+  /// nothing where the disk takes nothing now. May block on the disk.
+  std::optional<std::vector<ByteRange>> lacking(ByteRange range) EXCLUDES(mutex_);
+  /// Whether some of `range` waits to be written. Does not ask the disk.
+  bool writes(ByteRange range) const EXCLUDES(mutex_);
+
   /// Reads what missing_from said is there, and checks every chunk it touches. Code::corrupt: one
   /// was damaged and is absent from now on; Code::unavailable: the disk fails, or a chunk is no
   /// longer there. `out` is undefined then: fetch instead. Blocks on the disk.
@@ -85,12 +91,6 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   void distrust() EXCLUDES(mutex_);
 
  private:
-  /// Runs that are written together.
-  struct Batch {
-    std::vector<ChunkRun> runs;
-    uint64_t bytes = 0;
-  };
-
   enum class Finding : uint8_t {
     good,
     damaged,  ///< Absent from now on.
@@ -111,14 +111,8 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   Error disk_error() const;
 
   // cache_file_fill.cc
-  void enqueue(ChunkRange chunks, uint64_t offset, std::span<const std::byte> bytes,
-               const std::shared_ptr<const void>& owner, std::span<const uint64_t> sums)
-      REQUIRES(mutex_);
-  bool wants(uint64_t chunk) const REQUIRES(mutex_) {
-    return !present_.has(chunk) && !queued_.has(chunk);
-  }
   void post_fill();
-  Batch take_batch() EXCLUDES(mutex_);
+  ChunkQueue::Batch take_batch() EXCLUDES(mutex_);
   void fill() EXCLUDES(mutex_);
 
   // cache_file_seal.cc
@@ -146,10 +140,8 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   mutable Mutex mutex_;
   ChunkSet present_ GUARDED_BY(mutex_);   // have an entry in the map, as far as is known
   ChunkSet verified_ GUARDED_BY(mutex_);  // written or checked by this process
-  ChunkSet queued_ GUARDED_BY(mutex_);    // in runs_, or being written
-  std::deque<ChunkRun> runs_ GUARDED_BY(mutex_);
-  bool filling_ GUARDED_BY(mutex_) = false;   // fill() is posted or runs; never twice at a time
-  bool checking_ GUARDED_BY(mutex_) = false;  // the same of check()
+  ChunkQueue waiting_ GUARDED_BY(mutex_);
+  bool checking_ GUARDED_BY(mutex_) = false;  // check() is posted or runs; never twice at a time
 };
 
 /// Opens the files of a version, or makes them where there is room. `info` tells what else is known

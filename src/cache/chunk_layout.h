@@ -49,6 +49,10 @@ class ChunkLayout {
     if (from >= to) return {};
     return {chunk_of(from), chunk_of(to - 1) + 1};
   }
+  /// The chunks that the part of `range` inside the object touches.
+  ChunkRange touched(ByteRange range) const noexcept {
+    return touched(range.offset, std::min(range.end(), object_size_));
+  }
   /// The chunks that [from, to) covers wholly, the object's short last one included.
   ChunkRange covered(uint64_t from, uint64_t to) const noexcept {
     if (from >= to) return {};

@@ -208,5 +208,46 @@ TEST_CASE("checksums that come with the bytes are those that are kept", "[cache]
   CHECK(other->verify() == 1);
 }
 
+TEST_CASE("a file lacks what is neither on the disk nor waits to be written", "[cache]") {
+  using Ranges = std::vector<ByteRange>;
+  const TempDir dir;
+  const TestCache cache({.directory = dir.path()});
+  const Bytes object = object_bytes(4 * chunk + 100);
+  const ByteRange all{0, object.size()};
+  const auto file = cache.open("key", object.size());
+  CHECK(file->lacking(all) == Ranges{all});
+  file->offer(chunk, std::span(object).subspan(chunk, chunk), nullptr);
+  const Ranges rest{{0, chunk}, {2 * chunk, object.size() - 2 * chunk}};
+  CHECK(file->lacking(all) == rest);
+  CHECK(file->writes({2 * chunk - 1, 1}));
+  CHECK_FALSE(file->writes({0, chunk}));
+  CHECK_FALSE(file->writes({2 * chunk, 10 * chunk}));
+  CHECK(file->share().coming == chunk);
+  cache.scheduler->run();
+  CHECK(file->lacking(all) == rest);
+  CHECK_FALSE(file->writes(all));
+  CHECK(file->share().coming == 0);
+  // A part of a chunk means all of it; nothing lies behind the end.
+  CHECK(file->lacking({2 * chunk - 1, 2}) == Ranges{{2 * chunk, chunk}});
+  CHECK(file->lacking({chunk, chunk}) == Ranges{});
+  CHECK(file->lacking({object.size(), chunk}) == Ranges{});
+  // What another process has written is found.
+  const TestCache other({.directory = dir.path()});
+  const auto same = other.open("key", object.size());
+  other.fill(*same, object, 2 * chunk, object.size());
+  CHECK(file->lacking(all) == Ranges{{0, chunk}});
+}
+
+TEST_CASE("what a file lacks is not told while its disk takes nothing", "[cache]") {
+  const int error = GENERATE(-EIO, -ENOSPC);
+  FillWorld world;
+  const ByteRange tail{world.at, world.tail.size()};
+  REQUIRE(world.file->lacking(tail).has_value());
+  world.answer = [&](DiskCall call) { return call == DiskCall::pwrite_uncached ? error : 0; };
+  world.file->offer(world.at, world.memory.bytes(), nullptr);
+  world.cache->scheduler->run();
+  CHECK_FALSE(world.file->lacking(tail).has_value());
+}
+
 }  // namespace
 }  // namespace penstock
