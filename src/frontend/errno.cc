@@ -19,6 +19,7 @@ int to_errno(Code code) noexcept {
     case Code::timed_out:
     case Code::unavailable:
     case Code::corrupt:
+    case Code::cancelled:  // between parts of the mount; FuseReply knows who was interrupted
     case Code::internal:
       return EIO;
     case Code::no_space:
@@ -50,8 +51,6 @@ int to_errno(Code code) noexcept {
       return EINPROGRESS;
     case Code::interrupted:
       return EINTR;
-    case Code::cancelled:
-      return ECANCELED;
   }
   return EIO;
 }

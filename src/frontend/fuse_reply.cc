@@ -42,7 +42,6 @@ bool is_ordinary(Code code) {
     case Code::no_attribute:
     case Code::not_supported:
     case Code::interrupted:
-    case Code::cancelled:
     case Code::read_only:
       return true;
     default:
@@ -136,6 +135,9 @@ void FuseReply::warn(const Error& error) {
 }
 
 bool FuseReply::error(const Error& error) {
+  // What was asked to stop, and says that it has been, is no failure.
+  const bool stopped = error.code() == Code::cancelled && pending_->cancel.stop_requested();
+  if (stopped) return error_number(EINTR);
   if (!is_ordinary(error.code())) {
     metrics().of(operation_).failed.add();
     warn(error);

@@ -41,14 +41,7 @@ void store_below(const ChangeParts& parts, const InodePtr& inode, Done<void> don
         if (!stored) return done(std::move(stored));
         store_below(parts, inode, std::move(done));
       });
-  for (const InodePtr& file : dirty) {
-    parts.committer.commit_leaving(file, [part = all->part()](Result<void> committed) mutable {
-      // A file that another program deleted or replaced while the directory was made quiet need not
-      // be stored any more.
-      const bool gone = !committed && committed.code() == Code::cancelled;
-      part(gone ? Result<void>() : std::move(committed));
-    });
-  }
+  for (const InodePtr& file : dirty) parts.committer.commit_leaving(file, all->part());
 }
 
 }  // namespace penstock

@@ -35,15 +35,16 @@ NextObject Committer::take_request(Inode& inode) const {
 }
 
 void Committer::commit(const InodePtr& inode, Done<void> done) {
-  commit(inode, Leaving::waits, std::move(done));
+  commit(inode, Leaving::waits, answering(inode, &Committer::commit, std::move(done)));
 }
 
 void Committer::commit_leaving(const InodePtr& inode, Done<void> done) {
-  commit(inode, Leaving::goes, std::move(done));
+  commit(inode, Leaving::goes, [done = std::move(done)](const Result<Ending>& ended) mutable {
+    done(ended ? Result<void>() : Result<void>(ended.error()));
+  });
 }
 
-void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) {
-  if (leaving == Leaving::waits) done = unless_given_up(inode, std::move(done));
+void Committer::commit(const InodePtr& inode, Leaving leaving, Done<Ending> done) {
   promise(inode, leaving,
           [this, inode, leaving, done = std::move(done)](Result<Kept> kept) mutable {
             if (!kept) return done(kept.error());
@@ -52,25 +53,33 @@ void Committer::commit(const InodePtr& inode, Leaving leaving, Done<void> done) 
           });
 }
 
-/// An upload is given up where the file is deleted here, or another one takes its name. Whether it
-/// still has to be stored is known when that has ended.
-Done<void> Committer::unless_given_up(const InodePtr& inode, Done<void> done) {
-  return [this, inode, done = std::move(done)](Result<void> stored) mutable {
-    bool again = false;
-    if (!stored && stored.code() == Code::cancelled) {
+/// Whether a file whose commit was given up still has to be stored is known when the deletion or
+/// the rename has ended.
+Done<Committer::Ending> Committer::answering(const InodePtr& inode, Waiting again,
+                                             Done<void> done) {
+  return [this, inode, again, done = std::move(done)](const Result<Ending>& ended) mutable {
+    if (!ended) return done(ended.error());
+    if (*ended == Ending::stored) return done({});
+    bool goes = false;
+    {
       const MutexLock lock(core_.tree.mutex);
-      again = core_.leaving(*inode) || inode->deleted();
+      goes = core_.leaving(*inode) || inode->deleted();
     }
-    if (!again) return done(std::move(stored));
-    core_.when_name_settled(
-        inode, [this, inode, done = std::move(done)]() mutable { commit(inode, std::move(done)); });
+    // Nothing but the end of what commits it gives it up then, which would do so once more.
+    if (!goes) return done(Error(Code::unavailable, "the upload was given up"));
+    core_.when_name_settled(inode, [this, inode, again, done = std::move(done)]() mutable {
+      (this->*again)(inode, std::move(done));
+    });
   };
 }
 
 void Committer::close(const InodePtr& inode, Done<void> done) {
   promise(inode, Leaving::waits, [this, inode, done = std::move(done)](Result<Kept> kept) mutable {
     if (!kept) return done(kept.error());
-    if (*kept != Kept::promised) return store(inode, Leaving::waits, *kept, std::move(done));
+    if (*kept != Kept::promised) {
+      return store(inode, Leaving::waits, *kept,
+                   answering(inode, &Committer::close, std::move(done)));
+    }
     done({});
     plan_upload(inode);
   });
@@ -112,7 +121,7 @@ void Committer::promise(const InodePtr& inode, Leaving leaving, Done<Kept> done)
       }));
 }
 
-void Committer::store(const InodePtr& inode, Leaving leaving, Kept kept, Done<void> done) {
+void Committer::store(const InodePtr& inode, Leaving leaving, Kept kept, Done<Ending> done) {
   std::shared_ptr<FileDurability> writer;
   NameLock::Use use;
   bool anew = false;
@@ -121,7 +130,7 @@ void Committer::store(const InodePtr& inode, Leaving leaving, Kept kept, Done<vo
     const MutexLock lock(core_.tree.mutex);
     if (waits(*inode, leaving)) {
       return core_.wait_for_name(inode, [this, inode, done = std::move(done)]() mutable {
-        commit(inode, std::move(done));
+        commit(inode, Leaving::waits, std::move(done));
       });
     }
     writer = dirty_writer(*inode);
@@ -139,7 +148,7 @@ void Committer::store(const InodePtr& inode, Leaving leaving, Kept kept, Done<vo
   }
   if (anew) return commit(inode, leaving, std::move(done));
   if (save) return store_attributes(inode, std::move(use), std::move(done));
-  if (writer == nullptr) return done({});
+  if (writer == nullptr) return done(Ending::stored);
   run_commit(inode, writer, std::move(use), std::move(done));
 }
 
@@ -169,7 +178,10 @@ void Committer::sync_promised(const InodePtr& inode, Done<void> done) {
     if (!kept) return done(kept.error());
     // What only the store keeps is not waited for: its close stores it.
     if (*kept != Kept::promised) return done({});
-    if (core_.parts.sync_to_store) return upload(inode, Leaving::waits, std::move(done));
+    if (core_.parts.sync_to_store) {
+      return upload(inode, Leaving::waits,
+                    answering(inode, &Committer::sync_promised, std::move(done)));
+    }
     done({});
     plan_upload(inode);
   });
@@ -209,14 +221,14 @@ void Committer::plan_upload(const InodePtr& inode) {
     if (inode->commits_running > 0) return;
     wait = !core_.stopping && temporary_name(inode->name);
   }
-  const auto ignore = [](const Result<void>&) {};
+  const auto ignore = [](const Result<Ending>&) {};
   if (!wait) return upload(inode, Leaving::waits, ignore);
   core_.after(rename_patience, [this, weak = std::weak_ptr<Inode>(inode), ignore] {
     if (const InodePtr known = weak.lock()) upload(known, Leaving::waits, ignore);
   });
 }
 
-void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) {
+void Committer::upload(const InodePtr& inode, Leaving leaving, Done<Ending> done) {
   std::shared_ptr<FileDurability> writer;
   NameLock::Use use;
   {
@@ -235,12 +247,12 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<void> done) 
     if (!inode->deleted() && promised(*inode)) writer = inode->writer;
     if (writer != nullptr) use = begin_commit(inode);
   }
-  if (writer == nullptr) return done({});
+  if (writer == nullptr) return done(Ending::stored);
   run_commit(inode, writer, std::move(use), std::move(done));
 }
 
 void Committer::run_commit(const InodePtr& inode, const std::shared_ptr<FileDurability>& writer,
-                           NameLock::Use use, Done<void> done) {
+                           NameLock::Use use, Done<Ending> done) {
   const uint64_t asked = writer->owed();
   const Scheduler::Time sent = core_.parts.scheduler.now();
   writer->commit(
@@ -276,7 +288,7 @@ void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info) {
 }
 
 void Committer::committed(const InodePtr& inode, uint64_t asked, Scheduler::Time sent,
-                          Result<ObjectInfo> result, NameLock::Use use, Done<void> done) {
+                          Result<ObjectInfo> result, NameLock::Use use, Done<Ending> done) {
   Ended ended;
   bool save = false;
   {
@@ -314,22 +326,21 @@ void Committer::committed(const InodePtr& inode, uint64_t asked, Scheduler::Time
 }
 
 void Committer::end_commit(const InodePtr& inode, Ended ended, const Result<ObjectInfo>& result,
-                           Done<void> done) {
+                           Done<Ending> done) {
   ended.use.end();
   if (!ended.look_anew.empty()) core_.look_anew(ended.look_anew);
   if (result) {
     attributes_.note_carried(inode);
     if (ended.more) plan_upload(inode);
     if (ended.unattended) writing_ended(inode);
-    done({});
+    done(Ending::stored);
+  } else if (result.code() == Code::cancelled) {
+    done(Ending::given_up);
   } else {
-    // Cancelled: the name is about to go.
-    if (result.code() != Code::cancelled) {
-      log_failure(inode, result.error());
-      const bool refused = final_refusal(result.code());
-      if (ended.unattended && !refused) retry_later(inode);
-      if (ended.more && refused) plan_upload(inode);
-    }
+    log_failure(inode, result.error());
+    const bool refused = final_refusal(result.code());
+    if (ended.unattended && !refused) retry_later(inode);
+    if (ended.more && refused) plan_upload(inode);
     done(result.error());
   }
   for (Callback<void()>& go_on : ended.waiting) go_on();
@@ -364,10 +375,11 @@ void Committer::save_stored(const InodePtr& inode, Done<void> done) {
     });
   }
   if (!begin) return done({});
-  store_attributes(inode, std::move(use), std::move(done));
+  store_attributes(inode, std::move(use),
+                   answering(inode, &Committer::save_stored, std::move(done)));
 }
 
-void Committer::store_attributes(const InodePtr& inode, NameLock::Use use, Done<void> done) {
+void Committer::store_attributes(const InodePtr& inode, NameLock::Use use, Done<Ending> done) {
   CopyObject copy;
   std::optional<Error> gone;
   {
@@ -395,7 +407,7 @@ void Committer::store_attributes(const InodePtr& inode, NameLock::Use use, Done<
 }
 
 void Committer::attributes_stored(const InodePtr& inode, Scheduler::Time sent,
-                                  Result<ObjectInfo> result, NameLock::Use use, Done<void> done) {
+                                  Result<ObjectInfo> result, NameLock::Use use, Done<Ending> done) {
   Ended ended{.use = std::move(use)};
   if (!result) result = look_up_again(result.error());
   const bool gone = !result && result.code() == Code::changed;
@@ -493,8 +505,8 @@ void Committer::retry_later(const InodePtr& inode) {
       // If a program opened the file again for writing, its close commits the file.
       if ((known->write_handles > 0 && !kept) || known->deleted() || core_.stopping) return;
     }
-    const auto ignore = [](const Result<void>&) {};
-    kept ? upload(known, Leaving::waits, ignore) : close(known, ignore);
+    kept ? upload(known, Leaving::waits, [](const Result<Ending>&) {})
+         : close(known, [](const Result<void>&) {});
   });
 }
 

@@ -37,7 +37,8 @@ class Committer {
   /// unless its contents are yet to be stored, which takes them along.
   void save_stored(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
-  /// As commit, for who has made the name leave.
+  /// As commit, for who has made the name leave. Succeeds too where another deletion or rename
+  /// gives the commit up: then the file need not be stored any more.
   void commit_leaving(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
 
   /// The last writing handle is gone: lets go of a clean writer, tries again later with a dirty
@@ -70,37 +71,42 @@ class Committer {
   enum class Leaving : uint8_t { waits, goes };
   /// What keeps the contents: nothing need to, a promise, or the store alone.
   enum class Kept : uint8_t { clean, promised, by_store };
+  /// How a commit ended that has not failed. It is given up where the name is about to go, by a
+  /// deletion of the file, or a rename of it or over it. No program is told so: what answers one is
+  /// a Done<void>, and only `answering` makes a Done<Ending> of that.
+  enum class Ending : uint8_t { stored, given_up };
+  using Waiting = void (Committer::*)(const InodePtr&, Done<void>);
   /// Promises the contents, where that keeps them.
   void promise(const InodePtr& inode, Leaving leaving, Done<Kept> done) EXCLUDES(core_.tree.mutex);
-  void commit(const InodePtr& inode, Leaving leaving, Done<void> done) EXCLUDES(core_.tree.mutex);
-  /// What a commit that waits for the name answers: of one that was given up, what the next one
-  /// says, once the deletion or the rename has ended.
-  Done<void> unless_given_up(const InodePtr& inode, Done<void> done);
+  void commit(const InodePtr& inode, Leaving leaving, Done<Ending> done) EXCLUDES(core_.tree.mutex);
+  /// What answers `done`: of a commit that was given up, what `again` says once the deletion or the
+  /// rename has ended.
+  Done<Ending> answering(const InodePtr& inode, Waiting again, Done<void> done);
   /// Stores the contents that no promise keeps, or attributes alone. `kept` is what promise said.
-  void store(const InodePtr& inode, Leaving leaving, Kept kept, Done<void> done)
+  void store(const InodePtr& inode, Leaving leaving, Kept kept, Done<Ending> done)
       EXCLUDES(core_.tree.mutex);
   /// Stores what was promised, if anything is owed.
-  void upload(const InodePtr& inode, Leaving leaving, Done<void> done) EXCLUDES(core_.tree.mutex);
+  void upload(const InodePtr& inode, Leaving leaving, Done<Ending> done) EXCLUDES(core_.tree.mutex);
   /// Makes safe, by a promise, what a promise keeps.
   void sync_promised(const InodePtr& inode, Done<void> done) EXCLUDES(core_.tree.mutex);
   void run_commit(const InodePtr& inode, const std::shared_ptr<FileDurability>& writer,
-                  NameLock::Use use, Done<void> done) EXCLUDES(core_.tree.mutex);
+                  NameLock::Use use, Done<Ending> done) EXCLUDES(core_.tree.mutex);
   bool waits(const Inode& inode, Leaving leaving) const REQUIRES(core_.tree.mutex) {
     return leaving == Leaving::waits && core_.leaving(inode);
   }
   /// What a commit holds until it has ended.
   NameLock::Use begin_commit(const InodePtr& inode) REQUIRES(core_.tree.mutex);
   /// While no other commit runs.
-  void store_attributes(const InodePtr& inode, NameLock::Use use, Done<void> done)
+  void store_attributes(const InodePtr& inode, NameLock::Use use, Done<Ending> done)
       EXCLUDES(core_.tree.mutex);
   void attributes_stored(const InodePtr& inode, Scheduler::Time sent, Result<ObjectInfo> result,
-                         NameLock::Use use, Done<void> done) EXCLUDES(core_.tree.mutex);
+                         NameLock::Use use, Done<Ending> done) EXCLUDES(core_.tree.mutex);
   /// As of when that is known, the caller says by Tree::told_own. Under another key than the
   /// inode's: the inode loses its name.
   void note_stored(const InodePtr& stored, const ObjectInfo& info) REQUIRES(core_.tree.mutex);
   /// `asked`: FileDurability::owed when the commit began, which was `sent` then.
   void committed(const InodePtr& inode, uint64_t asked, Scheduler::Time sent,
-                 Result<ObjectInfo> result, NameLock::Use use, Done<void> done)
+                 Result<ObjectInfo> result, NameLock::Use use, Done<Ending> done)
       EXCLUDES(core_.tree.mutex);
   struct Ended {
     NameLock::Use use;
@@ -110,7 +116,7 @@ class Committer {
     std::vector<Callback<void()>> waiting;
   };
   void end_commit(const InodePtr& inode, Ended ended, const Result<ObjectInfo>& result,
-                  Done<void> done) EXCLUDES(core_.tree.mutex);
+                  Done<Ending> done) EXCLUDES(core_.tree.mutex);
   void retry_later(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
   void log_failure(const InodePtr& inode, const Error& error) EXCLUDES(core_.tree.mutex);
 

@@ -351,7 +351,8 @@ void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
     bool own_change = false;
     bool wait = false;
     bool moving = false;
-    // A writer that was asked just before it was dropped answers that it was cancelled.
+    // A writer that was asked just before it was dropped answers that it was cancelled; and the
+    // store does for a read that was interrupted.
     const bool dropped = !slices && slices.code() == Code::cancelled;
     const bool other_version = !slices && (dropped || slices.code() == Code::changed);
     if (other_version && tries > 0 && !cancel.stop_requested()) {
@@ -363,6 +364,7 @@ void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
       moving = core_.leaving(inode);
       own_change = wait || moving || dropped || inode.local_version != version;
     }
+    if (dropped && cancel.stop_requested()) return done(Error(Code::interrupted));
     if (!own_change && !slices) return done(look_up_again(slices.error()));
     if (!own_change) return done(std::move(slices));
     auto again = [this, handle, range, cancel, tries, done = std::move(done)]() mutable {

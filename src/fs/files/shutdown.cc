@@ -87,8 +87,10 @@ void Committer::commit_all(std::chrono::milliseconds limit,
 
 /// What was promised is worth waiting for; where nothing is left to upload this answers at once.
 void Committer::upload_at_end(const std::shared_ptr<Shutdown>& shutdown, const InodePtr& inode) {
-  upload(inode, Leaving::waits, [this, shutdown, inode](const Result<void>& uploaded) {
-    if (uploaded || final_refusal(uploaded.code()) || shutdown->over()) return answered(*shutdown);
+  upload(inode, Leaving::waits, [this, shutdown, inode](const Result<Ending>& uploaded) {
+    // Given up: what is left to upload is known when the name has settled.
+    const bool over = uploaded ? *uploaded == Ending::stored : final_refusal(uploaded.code());
+    if (over || shutdown->over()) return answered(*shutdown);
     core_.after(retry_pause, [this, shutdown, weak = std::weak_ptr<Inode>(inode)] {
       const InodePtr known = weak.lock();
       known != nullptr ? upload_at_end(shutdown, known) : answered(*shutdown);

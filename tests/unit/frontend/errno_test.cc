@@ -16,6 +16,7 @@ TEST_CASE("every code has an errno, and programs see what they can act on") {
   CHECK(to_errno(Code::changed) == ESTALE);
   CHECK(to_errno(Code::no_space) == ENOSPC);
   CHECK(to_errno(Code::unavailable) == EIO);
+  CHECK(to_errno(Code::cancelled) == EIO);
   CHECK(to_errno(Code::archived) == ENODATA);
   CHECK(to_errno(Code::being_restored) == EINPROGRESS);
 }

@@ -13,9 +13,10 @@
 namespace penstock::test {
 
 /// A whole mount with --write-back, but for the kernel. What programs write goes to a journal on
-/// the disk.
+/// the disk. `sync_to_store`: as with --fsync=bucket.
 struct WriteBackWorld : World {
-  explicit WriteBackWorld(std::shared_ptr<Disk> disk = std::make_shared<FaultyDisk>()) {
+  explicit WriteBackWorld(std::shared_ptr<Disk> disk = std::make_shared<FaultyDisk>(),
+                          bool sync_to_store = false) {
     Journal::Left left;
     auto opened =
         Journal::open(options(folder.path()), left, scheduler, Log::none(), std::move(disk));
@@ -29,10 +30,10 @@ struct WriteBackWorld : World {
                                          .scheduler = scheduler,
                                          .log = log},
                                         true);
-    make_with(*write_back);
+    make_with(*write_back, sync_to_store);
   }
   /// Begins anew, with another engine in front of the write-back engine.
-  void make_with(WriteEngine& writes) {
+  void make_with(WriteEngine& writes, bool sync_to_store = false) {
     file_system = make_file_system({.store = store,
                                     .reads = *reads,
                                     .writes = writes,
@@ -40,7 +41,7 @@ struct WriteBackWorld : World {
                                     .scheduler = scheduler,
                                     .notifier = scheduler,
                                     .log = log,
-                                    .sync_to_store = false},
+                                    .sync_to_store = sync_to_store},
                                    "", MountOptions{}, {.ttl = milliseconds(10'000)});
   }
   ~WriteBackWorld() { end(); }

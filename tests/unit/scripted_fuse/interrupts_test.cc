@@ -174,5 +174,17 @@ TEST_CASE_METHOD(InterruptsTest, "what can end early by itself is asked to, and 
   CHECK_FALSE(look());
 }
 
+TEST_CASE_METHOD(InterruptsTest, "only who was interrupted is told so of work that was given up") {
+  FuseReply reply(&request, context.reply(), FileOperation::copy_file_range, Effect::change);
+  const bool stopped = GENERATE(true, false);
+  CAPTURE(stopped);
+  interrupt();
+  processes.now = stopped ? Stopping::asked : Stopping::no;
+  look();
+  REQUIRE_FALSE(request.answer);
+  CHECK(reply.error(Error(Code::cancelled)));
+  CHECK(request.answer == (stopped ? EINTR : EIO));
+}
+
 }  // namespace
 }  // namespace penstock::test
