@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <climits>
 #include <string_view>
-#include <system_error>
 
 #include "store/s3/base64.h"
+#include "store/s3/s3_responses.h"
 
 namespace penstock {
 namespace {
@@ -119,11 +118,10 @@ std::optional<std::string> from_base64(std::string_view text, size_t bytes) {
 std::optional<ToldChecksum> read_checksum(const Header& header, std::string_view text) {
   ToldChecksum told{.kind = header.kind, .value = {}};
   if (const size_t dash = text.find('-'); dash != std::string_view::npos) {
-    const std::string_view parts = text.substr(dash + 1);
-    const auto [end, status] =
-        std::from_chars(parts.data(), parts.data() + parts.size(), told.parts);
-    if (status != std::errc() || end != parts.data() + parts.size()) return std::nullopt;
+    const std::optional<uint32_t> parts = parse_part_count(text.substr(dash + 1));
+    if (!parts) return std::nullopt;
     told.composite = true;
+    told.parts = *parts;
     text = text.substr(0, dash);
   }
   std::optional<std::string> raw = from_base64(text, header.bytes);

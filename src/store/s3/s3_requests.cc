@@ -15,7 +15,6 @@ namespace penstock {
 namespace {
 
 constexpr size_t max_key_bytes = 1024;
-constexpr uint32_t max_part_number = 10'000;
 
 bool is_token(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
@@ -92,7 +91,7 @@ std::optional<Error> check_metadata(const Metadata& metadata, const std::string&
 }
 
 std::optional<Error> check_part_number(uint32_t number) {
-  if (number >= 1 && number <= max_part_number) return std::nullopt;
+  if (number >= 1 && number <= most_parts) return std::nullopt;
   return Error(Code::invalid_argument, fmt::format("there is no part {} of an upload", number));
 }
 

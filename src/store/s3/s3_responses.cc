@@ -118,6 +118,12 @@ std::optional<uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
+std::optional<uint32_t> parse_part_count(std::string_view text) {
+  const std::optional<uint64_t> count = parse_number(text);
+  if (!count || *count == 0 || *count > most_parts) return std::nullopt;
+  return static_cast<uint32_t>(*count);
+}
+
 std::optional<RestoreState> parse_restore(std::string_view header) {
   // ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"
   const auto value_of = [&](std::string_view name) {
@@ -239,7 +245,7 @@ Result<PartsPage> parse_parts_page(const HttpResponse& response, const std::stri
     if (element.name != "Part") continue;
     const auto number = parse_number(trim(element.text_of("PartNumber")));
     const auto size = parse_number(trim(element.text_of("Size")));
-    if (!number || !size || *number == 0 || *number > 10'000)
+    if (!number || !size || *number == 0 || *number > most_parts)
       return corrupt("a list of parts has an unusable part");
     page.parts.push_back(
         {static_cast<uint32_t>(*number), unquote_etag(trim(element.text_of("ETag"))), *size});

@@ -22,6 +22,12 @@ ETag unquote_etag(std::string_view etag);
 std::string quote_etag(const ETag& etag);
 std::optional<uint64_t> parse_number(std::string_view text);
 
+/// As many parts as an upload can have, by S3, and the number of its last one then.
+inline constexpr uint32_t most_parts = 10'000;
+/// How many parts there were, as a checksum of parts or an ETag says behind its dash: "3". Nothing
+/// for what cannot be: a server could make whoever asks for each part ask for ever.
+std::optional<uint32_t> parse_part_count(std::string_view text);
+
 /// Of x-amz-restore; nothing for an empty or unreadable one.
 std::optional<RestoreState> parse_restore(std::string_view header);
 

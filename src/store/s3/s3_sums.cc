@@ -14,8 +14,6 @@
 namespace penstock {
 namespace {
 
-/// Of an upload, by S3.
-constexpr uint64_t most_parts = 10'000;
 constexpr char mode_header[] = "x-amz-checksum-mode";
 
 /// What "MD5" or "MD5-PARTS" says; nothing for what is neither.
@@ -25,10 +23,10 @@ std::optional<ToldChecksum> told_by_etag(const ETag& etag) {
   if (!md5) return std::nullopt;
   ToldChecksum told{.kind = ChecksumKind::md5, .value = *std::move(md5)};
   if (dash == ETag::npos) return told;
-  const auto parts = parse_number(std::string_view(etag).substr(dash + 1));
-  if (!parts || *parts == 0 || *parts > most_parts) return std::nullopt;
+  const auto parts = parse_part_count(std::string_view(etag).substr(dash + 1));
+  if (!parts) return std::nullopt;
   told.composite = true;
-  told.parts = static_cast<uint32_t>(*parts);
+  told.parts = *parts;
   return told;
 }
 

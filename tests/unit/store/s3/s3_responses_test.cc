@@ -39,6 +39,16 @@ TEST_CASE("A write's answer has its ETag in the header or in the body") {
   CHECK(etag_in({.name = "R", .text = {}, .children = {{"ETag", "", {}}}}).empty());
 }
 
+TEST_CASE("as many parts as an upload can have had are believed, and no more") {
+  CHECK(parse_part_count("1") == 1U);
+  CHECK(parse_part_count("10000") == 10'000U);
+  for (const char* text : {"", "0", "10001", "-1", "-4000000000", "4000000000", "4294967297",
+                           "18446744073709551617", "+3", " 3", "3 ", "3x", "x", "0x3", "3-4"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_part_count(text));
+  }
+}
+
 TEST_CASE("what is said of a restoration is read, in headers and in listings") {
   CHECK_FALSE(parse_restore(""));
   CHECK_FALSE(parse_restore("soon"));

@@ -63,8 +63,21 @@ TEST_CASE("what was uploaded in parts is checked by parts, where their number is
       sum_of({{"x-amz-checksum-crc32c", "4waSgw=="}, {"x-amz-checksum-type", "COMPOSITE"}});
   CHECK_FALSE(uncounted.kind);
   CHECK_FALSE(uncounted.why_not.empty());
-  for (const char* count : {"-", "-0", "-10001", "-x"})
+}
+
+TEST_CASE("no store makes a verification ask for more parts than an upload can have") {
+  const std::string crc = "4waSgw==";
+  CHECK(sum_of({}, std::string(md5) + "-10000").parts == 10'000);
+  CHECK(sum_of({{"x-amz-checksum-crc32c", (crc + "-10000").c_str()}}).parts == 10'000);
+  for (const char* count : {"-", "-0", "-10001", "-x", "--3", "-4000000000", "-4294967299",
+                            "-18446744073709551619", "-3-"}) {
+    CAPTURE(count);
     CHECK_FALSE(sum_of({}, std::string(md5) + count).kind);
+    const ObjectSum told = sum_of({{"x-amz-checksum-crc32c", (crc + count).c_str()}}, "no MD5");
+    CHECK_FALSE(told.kind);
+    CHECK(told.parts == 0);
+    CHECK_FALSE(told.why_not.empty());
+  }
 }
 
 }  // namespace penstock
