@@ -90,6 +90,7 @@ class CommandParser {
     } else if (Result<void> complete = complete_value(row.name, row.value, value); !complete) {
       return complete;
     }
+    parsed_.given.push_back(row.name);
     return set_value(row, value.value_or(""), directory_, parsed_.options);
   }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/command_table.h"
@@ -14,7 +15,8 @@ namespace penstock {
 
 struct CommandArguments {
   bool help = false;
-  Options options;  ///< What was given of the mount's options.
+  Options options;                      ///< What was given of the mount's options.
+  std::vector<std::string_view> given;  ///< Their names, without what configuration files say.
   std::map<std::string, std::string, std::less<>>
       own;  ///< The command's own options that were given, with their values.
   std::vector<std::string> positional;

@@ -156,7 +156,15 @@ Result<VerifyTarget> mounted_target(const std::string& given, const Streams& str
 
 Result<VerifyTarget> target_of(const std::string& word, const CommandArguments& arguments,
                                const Streams& streams, const Environment& environment) {
-  if (word.find("://") == std::string::npos) return mounted_target(word, streams, environment);
+  if (word.find("://") == std::string::npos) {
+    if (!arguments.given.empty()) {
+      return wrong(fmt::format(
+          "--{} is for URLs, and the store of {} is reached with the options of its mount: leave "
+          "it out, or name the URL: penstock verify s3://BUCKET/PREFIX",
+          arguments.given.front(), word));
+    }
+    return mounted_target(word, streams, environment);
+  }
   Result<StoreUrl> url = parse_store_url(word);
   if (!url) return url.error();
   VerifyTarget target{.options = arguments.options.store, .url = *std::move(url), .name = word};

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -30,12 +31,13 @@ Ran run_with(const std::vector<std::string>& arguments, Environment environment 
   return {status, out.str(), err.str()};
 }
 
-/// Arguments that must fail before anything is started: status 1, nothing on standard output, one
-/// message.
-std::string refused(std::vector<std::string> arguments, const Environment& environment = {}) {
+/// Arguments that must fail before anything is started: that status, nothing on standard output,
+/// one message.
+std::string refused(std::vector<std::string> arguments, const Environment& environment = {},
+                    int status = 1) {
   arguments.insert(arguments.begin(), "penstock");
   const Ran ran = run_with(arguments, environment);
-  CHECK(ran.status == 1);
+  CHECK(ran.status == status);
   CHECK(ran.out.empty());
   REQUIRE(ran.err.starts_with("penstock: "));
   REQUIRE(ran.err.ends_with("\n"));
@@ -218,6 +220,24 @@ TEST_CASE("warm says what it needs") {
   CHECK(refused({"warm", "--manifest", "x", "/a", "/b"}) ==
         "with --manifest there is one PATH that its names lie below");
   CHECK(refused({"warm", "s3://a", "s3://b"}) == "one URL can be warmed at a time");
+}
+
+TEST_CASE("verify does not ignore options beside the path of a mount") {
+  const auto refusal = [](std::vector<std::string> arguments, const Environment& environment = {}) {
+    arguments.insert(arguments.begin(), "verify");
+    return refused(std::move(arguments), environment, 2);
+  };
+  CHECK(refusal({"/proc", "--endpoint-url", "http://x"}) ==
+        "--endpoint-url is for URLs, and the store of /proc is reached with the options of its "
+        "mount: leave it out, or name the URL: penstock verify s3://BUCKET/PREFIX");
+  CHECK(
+      contains(refusal({"--no-sign-request", "s3://bucket", "/proc"}), "--no-sign-request is for"));
+  // Its own options are for paths, too; and what a file says is no word about this path.
+  const TempDirectory temporary;
+  const std::string file = temporary.path + "/penstock.toml";
+  std::ofstream(file) << "[defaults]\nregion = \"eu-west-3\"\n";
+  CHECK(contains(refusal({"--jobs", "3", "--no-etag", "/proc"}, {.system_config = file}),
+                 "/proc lies in no mount of Penstock's"));
 }
 
 TEST_CASE("umount says what is not a mount of ours") {

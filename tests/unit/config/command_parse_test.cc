@@ -38,6 +38,7 @@ TEST_CASE("a command takes its own options and some of mount's, anywhere") {
   CHECK(parsed.options.cache.directory == "/home/ann/c");
   CHECK(parsed.options.store.region == "x");
   CHECK(parsed.positional == std::vector<std::string>{"a", "b", "--odd"});
+  CHECK(parsed.given == std::vector<std::string_view>{"cache-dir", "region"});
   CHECK_FALSE(parsed.help);
   CHECK(good_command("warm", {"--manifest", "-"}).own.at("manifest") == "-");
   CHECK(good_command("warm", {"-j", "3"}).own.at("jobs") == "3");
