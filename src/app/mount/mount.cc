@@ -267,7 +267,7 @@ ReadEngine& Mount::open_prefetcher(const Options& options) {
                                                         .cache = *cache_,
                                                         .scheduler = workers_,
                                                         .most_at_once = most_at_once,
-                                                        .largest = options.read.whole_object_size,
+                                                        .whole = options.read.whole_object_size,
                                                         .metrics = epoch_metrics_});
   prefetcher_ = std::make_shared<EpochPrefetcher>(
       EpochPrefetcherParts{.reads = *reads_,

@@ -39,11 +39,6 @@ bool before(std::string_view one, std::string_view other) {
   return split(one) < split(other);
 }
 
-/// The object is not what its name was known for, or cannot be read: it is no sign of trouble.
-bool is_the_objects(Code code) {
-  return code == Code::changed || code == Code::archived || code == Code::access_denied;
-}
-
 }  // namespace
 
 void EpochPrefetcher::start(FindKnownFiles find) {
@@ -298,7 +293,8 @@ void EpochPrefetcher::take_names(KnownFiles found, const KnownFilesRequest& want
 
 void EpochPrefetcher::fetch(ObjectVersion version) {
   std::string key = version.key;
-  Fetching fetching{.reader = nullptr, .etag = version.etag, .size = version.size};
+  const uint64_t size = version.size;
+  Fetching fetching{.reader = nullptr, .etag = version.etag, .size = size};
   const std::shared_ptr<ObjectReader> reader = parts_.reads.open(std::move(version), nullptr);
   fetching.reader = reader;
   {
@@ -306,19 +302,21 @@ void EpochPrefetcher::fetch(ObjectVersion version) {
     pending_bytes_ += occupied(fetching.size);
     fetching_.emplace(key, std::move(fetching));
   }
-  reader->fetch_ahead([weak = weak_from_this(), key = std::move(key)](const Result<bool>& result) {
+  const auto ended = [weak = weak_from_this(),
+                      key = std::move(key)](const Result<uint64_t>& result) {
     if (const std::shared_ptr<EpochPrefetcher> self = weak.lock()) self->ended(key, result);
-  });
+  };
+  reader->fetch_ahead({0, size}, ended);
 }
 
-void EpochPrefetcher::ended(const std::string& key, const Result<bool>& result) {
+void EpochPrefetcher::ended(const std::string& key, const Result<uint64_t>& result) {
   std::vector<std::shared_ptr<ObjectReader>> garbage;
   {
     const MutexLock lock(mutex_);
     const auto found = fetching_.find(key);
     if (found == fetching_.end()) return;
     Fetching& fetching = found->second;
-    if (result && *result) {
+    if (result && *result != 0) {
       failures_ = 0;
       watch_.fetched();
       parts_.metrics->files.add();
@@ -341,7 +339,7 @@ void EpochPrefetcher::ended(const std::string& key, const Result<bool>& result) 
   wake();
 }
 
-void EpochPrefetcher::note_missed(const Result<bool>& result, size_t version) {
+void EpochPrefetcher::note_missed(const Result<uint64_t>& result, size_t version) {
   const Scheduler::Time now = parts_.scheduler.now();
   if (result) {
     remember(version, false);

@@ -82,8 +82,8 @@ class EpochPrefetcher : public std::enable_shared_from_this<EpochPrefetcher> {
   void remember(size_t version, bool unread) REQUIRES(mutex_);
   void take_names(KnownFiles found, const KnownFilesRequest& wanted) EXCLUDES(mutex_);
   void fetch(ObjectVersion version) EXCLUDES(mutex_);
-  void ended(const std::string& key, const Result<bool>& result) EXCLUDES(mutex_);
-  void note_missed(const Result<bool>& result, size_t version) REQUIRES(mutex_);
+  void ended(const std::string& key, const Result<uint64_t>& result) EXCLUDES(mutex_);
+  void note_missed(const Result<uint64_t>& result, size_t version) REQUIRES(mutex_);
   void settle(std::vector<std::shared_ptr<ObjectReader>>& garbage, bool all) REQUIRES(mutex_);
   void tick_later() EXCLUDES(mutex_);
   void ticked() EXCLUDES(mutex_);

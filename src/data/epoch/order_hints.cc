@@ -15,16 +15,25 @@ using std::chrono::seconds;
 
 /// What a name takes beside its bytes.
 constexpr uint64_t name_overhead = 64;
-/// What is there and not read yet takes no more than one in so many bytes of it.
-constexpr uint64_t ahead_of_all = 2;
 /// What has arrived is kept in memory until the disk surely has it.
 constexpr size_t most_arrived = 64;
-/// When to look again where there was no room.
+/// When to look again where there was no room; and how exactly a pause is kept.
 constexpr milliseconds room_rest{100};
 /// How long names are of use that nobody adds to any more.
 constexpr seconds after_end{60};
 
 }  // namespace
+
+OrderHints::OrderHints(OrderHintsParts parts)
+    : parts_(std::move(parts)),
+      room_(parts_.cache, parts_.most_at_once),
+      large_(std::make_shared<LargeHints>(LargeHintsParts{.reads = parts_.reads,
+                                                          .cache = parts_.cache,
+                                                          .scheduler = parts_.scheduler,
+                                                          .room = room_,
+                                                          .opened = opened_,
+                                                          .more = [this] { wake(); },
+                                                          .metrics = parts_.metrics})) {}
 
 void OrderHints::start(FindVersion find) {
   const MutexLock lock(mutex_);
@@ -36,6 +45,7 @@ void OrderHints::stop() {
     const MutexLock lock(mutex_);
     find_ = nullptr;
   }
+  large_->stop();
   gate_.close();
   // Their ends cancel what is under way, which answers: without the lock.
   std::unordered_map<std::string, Fetching> given_up;
@@ -69,7 +79,7 @@ Result<void> OrderHints::add(ListId list, std::vector<std::string> names, uint64
     bytes_ += bytes;
     names_ += names.size();
     for (std::string& name : names)
-      found->second.waiting.push_back({.name = std::move(name), .number = ++last_name_});
+      found->second.waiting.push_back({.name = std::move(name), .number = opened_.next_number()});
   }
   wake();
   return {};
@@ -82,57 +92,52 @@ void OrderHints::end(ListId list) {
 }
 
 void OrderHints::drop(ListId list) {
-  const MutexLock lock(mutex_);
-  const auto found = lists_.find(list);
-  if (found == lists_.end()) return;
-  names_ -= found->second.waiting.size();
-  bytes_ -= found->second.bytes;
-  lists_.erase(found);
-  for (auto one = ahead_.begin(); one != ahead_.end();) {
-    if (one->second.list != list) {
-      ++one;
-      continue;
-    }
-    ahead_bytes_ -= one->second.size;
-    one = ahead_.erase(one);
+  {
+    const MutexLock lock(mutex_);
+    const auto found = lists_.find(list);
+    if (found == lists_.end()) return;
+    names_ -= found->second.waiting.size();
+    bytes_ -= found->second.bytes;
+    lists_.erase(found);
   }
+  large_->drop(list);
+  room_.forget_list(list);
 }
 
 std::shared_ptr<ObjectReader> OrderHints::opened(const ObjectVersion& version) {
-  const size_t key = hash_of(version.key);
+  opened_.opened(version.key);
   const MutexLock lock(mutex_);
-  opened_[key % opened_slots] = {.key = key, .number = last_name_};
   const auto found = fetching_.find(version.key);
   const bool same = found != fetching_.end() && found->second.etag == version.etag;
   return same ? found->second.reader : nullptr;
 }
 
+std::shared_ptr<ObjectReader> OrderHints::open_large(const ObjectVersion& version,
+                                                     const OpenedFiles::Open& open) {
+  opened_.opened(version.key);
+  std::shared_ptr<ObjectReader> reader = opened_.read_by(version, open);
+  large_->opened(version);
+  return reader;
+}
+
 void OrderHints::read_whole(const ObjectVersion& version) {
-  const MutexLock lock(mutex_);
-  forget_ahead(hash_of(version.key, version.etag));
+  room_.forget(hash_of(version.key, version.etag));
+}
+
+OrderHints::State OrderHints::state() {
+  large_->forget_closed();
+  return {.waiting = names_ + large_->files(), .ahead = room_.bytes_ahead()};
 }
 
 // Its reader was faster.
-bool OrderHints::overtaken(const Item& item) const {
-  const size_t key = hash_of(item.version.key);
-  const Opened& opened = opened_[key % opened_slots];
-  return opened.key == key && opened.number >= item.number;
+bool OrderHints::overtaken(const Item& item) {
+  return opened_.opened_since(item.version.key, item.number);
 }
 
 void OrderHints::note_ahead(const Item& item) {
   if (overtaken(item)) return;
-  const size_t version = hash_of(item.version.key, item.version.etag);
-  const uint64_t size = occupied(item.version.size);
-  if (!ahead_.try_emplace(version, Ahead{.list = item.list, .size = size}).second) return;
-  ahead_bytes_ += size;
-  since_.emplace_back(version, wall_clock_ns());
-}
-
-void OrderHints::forget_ahead(size_t version) {
-  const auto found = ahead_.find(version);
-  if (found == ahead_.end()) return;
-  ahead_bytes_ -= found->second.size;
-  ahead_.erase(found);
+  room_.note(item.list, hash_of(item.version.key, item.version.etag), occupied(item.version.size),
+             wall_clock_ns());
 }
 
 void OrderHints::wake() {
@@ -145,18 +150,22 @@ void OrderHints::wake() {
   });
 }
 
+OrderHints::Lists::iterator OrderHints::next_list() {
+  auto next = lists_.upper_bound(turn_);
+  for (size_t i = 0; i < lists_.size(); ++i) {
+    if (next == lists_.end()) next = lists_.begin();
+    if (!next->second.waiting.empty() && !large_->full(next->first)) return next;
+    ++next;
+  }
+  return lists_.end();
+}
+
 bool OrderHints::take_next(Item& item, std::string& name, FindVersion& find) {
   const MutexLock lock(mutex_);
   awake_ = false;
-  if (find_ == nullptr || under_way_ >= parts_.most_at_once) return false;
-  auto next = lists_.upper_bound(turn_);
-  for (size_t i = 0; i <= lists_.size(); ++i) {
-    if (next == lists_.end()) next = lists_.begin();
-    if (next == lists_.end()) return false;
-    if (!next->second.waiting.empty()) break;
-    ++next;
-  }
-  if (next == lists_.end() || next->second.waiting.empty()) return false;
+  if (find_ == nullptr) return false;
+  const auto next = next_list();
+  if (next == lists_.end() || !room_.take_place()) return false;
   turn_ = next->first;
   List& list = next->second;
   name = std::move(list.waiting.front().name);
@@ -165,7 +174,6 @@ bool OrderHints::take_next(Item& item, std::string& name, FindVersion& find) {
   list.bytes -= name.size() + name_overhead;
   bytes_ -= name.size() + name_overhead;
   --names_;
-  ++under_way_;
   find = find_;
   return true;
 }
@@ -189,8 +197,17 @@ void OrderHints::work() {
 void OrderHints::found(Item item, std::optional<ObjectVersion> version) {
   const auto pass = gate_.pass_if_open();
   if (!pass) return;
-  if (!version || !can_be_fetched(*version, parts_.largest)) {
+  if (!version || !can_be_fetched(*version, UINT64_MAX)) {
     parts_.metrics->hints_ignored.add();
+    return finish();
+  }
+  if (is_large(*version)) {
+    bool wanted = false;
+    {
+      const MutexLock lock(mutex_);
+      wanted = lists_.contains(item.list);
+    }
+    if (wanted) large_->add(item.list, item.number, *std::move(version));
     return finish();
   }
   item.version = *std::move(version);
@@ -204,9 +221,13 @@ void OrderHints::consider(std::shared_ptr<Item> item) {
   bool over = false;
   {
     const MutexLock lock(mutex_);
-    over = !lists_.contains(item->list) || overtaken(*item);
+    over = !lists_.contains(item->list);
   }
   if (over) return finish();
+  if (overtaken(*item)) {
+    parts_.metrics->hints_late.add();
+    return finish();
+  }
   ObjectReader& reader = *item->reader;
   reader.cache_share(
       [weak = weak_from_this(), item = std::move(item)](const Result<CacheShare>& share) {
@@ -215,30 +236,26 @@ void OrderHints::consider(std::shared_ptr<Item> item) {
       });
 }
 
-OrderHints::Room OrderHints::find_room(uint64_t size, const CacheShare& share) {
+HintRoom::Room OrderHints::find_room(uint64_t size, const CacheShare& share) {
   const DiskCache::Queue queue = parts_.cache.queue();
   if (queue.bytes + size > queue.limit / 2) return {};
-  const uint64_t needed = pending_bytes_ + occupied(size);
-  if (ahead_bytes_ + needed - arrived_bytes_ > share.room() / ahead_of_all) return {};
-  if (parts_.cache.has_spare(queue.bytes + needed)) return {.there = true};
-  while (!since_.empty() && !ahead_.contains(since_.front().first)) since_.pop_front();
-  // What was used before any of what is needed goes, so what is read now goes last of all.
-  const int64_t age = since_.empty() ? 0 : wall_clock_ns() - since_.front().second;
-  return {.idle_ns = std::max<int64_t>(age, 1), .needed = queue.bytes + needed};
+  return room_.find(occupied(size), 0, share);
 }
 
 void OrderHints::decide(const std::shared_ptr<Item>& item, const CacheShare& share) {
   const auto pass = gate_.pass_if_open();
   if (!pass) return;
   const bool kept = share.present + share.coming >= item->version.size;
-  Room room;
-  {
-    const MutexLock lock(mutex_);
-    kept ? note_ahead(*item) : void(room = find_room(item->version.size, share));
+  if (kept) {
+    note_ahead(*item);
+    return finish();
   }
-  if (kept) return finish();
+  const HintRoom::Room room = find_room(item->version.size, share);
   if (room.there) return fetch(item);
   if (room.idle_ns > 0) parts_.cache.make_room(room.needed, room.idle_ns);
+  // Without a limit the cache's disk is away, which may last.
+  item->until = {};
+  if (share.limit == 0) item->until = parts_.scheduler.now() + item->pause.next();
   rest(item);
 }
 
@@ -257,12 +274,15 @@ void OrderHints::rest(const std::shared_ptr<Item>& item) {
 void OrderHints::rested() {
   std::vector<std::shared_ptr<ObjectReader>> garbage;
   std::vector<std::shared_ptr<Item>> items;
+  std::vector<std::shared_ptr<Item>> early;
   {
     const MutexLock lock(mutex_);
-    items.swap(resting_);
+    for (std::shared_ptr<Item>& item : std::exchange(resting_, {}))
+      (parts_.scheduler.now() < item->until ? early : items).push_back(std::move(item));
     // The disk has had time to take them: what they occupy is counted there.
     settle(0, garbage);
   }
+  for (const std::shared_ptr<Item>& item : early) rest(item);
   for (std::shared_ptr<Item>& item : items) consider(std::move(item));
 }
 
@@ -278,30 +298,32 @@ void OrderHints::fetch(const std::shared_ptr<Item>& item) {
                                                         .etag = item->version.etag,
                                                         .size = item->version.size})
                .second;
-    if (mine) pending_bytes_ += occupied(item->version.size);
+    if (mine) room_.begin(occupied(item->version.size));
   }
   // It is on two lists.
   if (!mine) return finish();
-  reader->fetch_ahead([weak = weak_from_this(), item](const Result<bool>& result) {
-    if (const std::shared_ptr<OrderHints> self = weak.lock()) self->ended(item, result);
-  });
+  reader->fetch_ahead({0, item->version.size},
+                      [weak = weak_from_this(), item](const Result<uint64_t>& result) {
+                        if (const std::shared_ptr<OrderHints> self = weak.lock())
+                          self->ended(item, result);
+                      });
 }
 
-void OrderHints::ended(const std::shared_ptr<Item>& item, const Result<bool>& result) {
+void OrderHints::ended(const std::shared_ptr<Item>& item, const Result<uint64_t>& result) {
   std::vector<std::shared_ptr<ObjectReader>> garbage;
   {
     const MutexLock lock(mutex_);
     const auto found = fetching_.find(item->version.key);
     if (found == fetching_.end()) return;
-    if (result && *result) {
+    if (result && *result != 0) {
       parts_.metrics->hinted_files.add();
       parts_.metrics->hinted_bytes.add(item->version.size);
       note_ahead(*item);
       arrived_.push_back(item->version.key);
-      arrived_bytes_ += occupied(item->version.size);
+      room_.noted(occupied(item->version.size));
     } else {
       if (!result) parts_.metrics->hints_ignored.add();
-      pending_bytes_ -= occupied(found->second.size);
+      room_.end(occupied(found->second.size), false);
       garbage.push_back(std::move(found->second.reader));
       fetching_.erase(found);
     }
@@ -313,8 +335,7 @@ void OrderHints::ended(const std::shared_ptr<Item>& item, const Result<bool>& re
 void OrderHints::settle(size_t most, std::vector<std::shared_ptr<ObjectReader>>& garbage) {
   while (arrived_.size() > most) {
     const auto oldest = fetching_.find(arrived_.front());
-    pending_bytes_ -= occupied(oldest->second.size);
-    arrived_bytes_ -= occupied(oldest->second.size);
+    room_.end(occupied(oldest->second.size), true);
     garbage.push_back(std::move(oldest->second.reader));
     fetching_.erase(oldest);
     arrived_.pop_front();
@@ -322,10 +343,9 @@ void OrderHints::settle(size_t most, std::vector<std::shared_ptr<ObjectReader>>&
 }
 
 void OrderHints::finish() {
-  {
-    const MutexLock lock(mutex_);
-    --under_way_;
-  }
+  room_.leave_place();
+  // The place goes to the others first, who may have found all of them taken.
+  large_->wake();
   wake();
 }
 

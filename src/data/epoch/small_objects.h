@@ -7,16 +7,23 @@
 #include <string>
 
 #include "data/read/read_engine.h"
+#include "penstock/result.h"
 
 namespace penstock {
 
-// What is fetched into the cache ahead of its readers are objects that are small enough to be
-// fetched whole. Pure functions.
+// What those have in common who fetch objects into the cache ahead of their readers. Pure
+// functions.
 
 /// Whether an object can be fetched ahead, of at most `largest` bytes: one that is empty needs no
 /// fetch, and one without an ETag cannot be told from what takes its place.
 inline bool can_be_fetched(const ObjectVersion& version, uint64_t largest) {
   return version.size > 0 && version.size <= largest && !version.etag.empty();
+}
+
+/// Whether an error of a fetch comes from the object, which is not what its name was known for or
+/// cannot be read: the next try would fail too, and it is no sign of trouble with the store.
+inline bool is_the_objects(Code code) {
+  return code == Code::changed || code == Code::archived || code == Code::access_denied;
 }
 
 /// Bytes that an object of `size` occupies in the cache, about: blocks, and its map.

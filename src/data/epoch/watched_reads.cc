@@ -37,7 +37,9 @@ class WatchedReader final : public ObjectReader,
         });
   }
   void cache_share(Done<CacheShare> done) override { inner_->cache_share(std::move(done)); }
-  void fetch_ahead(Done<bool> done) override { inner_->fetch_ahead(std::move(done)); }
+  void fetch_ahead(ByteRange range, Done<uint64_t> done) override {
+    inner_->fetch_ahead(range, std::move(done));
+  }
 
  private:
   /// Bytes that are read twice count twice: it need not be exact.
@@ -66,6 +68,9 @@ class WatchedReads final : public ReadEngine {
 
   std::shared_ptr<ObjectReader> open(ObjectVersion version,
                                      std::function<void(const ObjectInfo&)> learned) override {
+    if (hints_->is_large(version)) {
+      return hints_->open_large(version, [&] { return inner_.open(version, std::move(learned)); });
+    }
     if (!prefetcher_->watches(version)) return inner_.open(std::move(version), std::move(learned));
     std::shared_ptr<ObjectReader> reader = prefetcher_->opened(version);
     std::shared_ptr<ObjectReader> hinted = hints_->opened(version);

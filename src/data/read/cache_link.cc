@@ -50,6 +50,15 @@ void CacheLink::find_share(Patience patience, Callback<void(const CacheShare&)> 
   });
 }
 
+void CacheLink::find_lacking(ByteRange range,
+                             Callback<void(std::optional<std::vector<ByteRange>>)> answer) {
+  using Lacking = std::optional<std::vector<ByteRange>>;
+  find<Lacking>(
+      Patience::read,
+      [range](const FilePtr& file) { return file == nullptr ? Lacking() : file->lacking(range); },
+      std::move(answer));
+}
+
 CacheLink::FilePtr CacheLink::file() const {
   const MutexLock lock(mutex_);
   return file_;

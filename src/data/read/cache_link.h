@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/mutex.h"
@@ -34,6 +35,9 @@ class CacheLink : public std::enable_shared_from_this<CacheLink> {
 
   /// What the cache has of the object; nothing where the disk does not say.
   void find_share(Patience patience, Callback<void(const CacheShare&)> answer);
+
+  /// What of `range` the cache neither has nor is writing; nothing where it takes no file now.
+  void find_lacking(ByteRange range, Callback<void(std::optional<std::vector<ByteRange>>)> answer);
 
   /// The file where it is open already; null otherwise. Does not block.
   FilePtr file() const EXCLUDES(mutex_);

@@ -41,6 +41,7 @@ class Fetch final : public BodySink {
     whole,   ///< A small object, kept while its reader is open.
     stream,  ///< For a stream: consumed from front to back.
     spot,    ///< For a random or strided read: done with after the first use.
+    ahead,   ///< For the cache: kept until its disk has it, consumed like that of a stream.
   };
   struct Spec {
     uint64_t begin = 0;
@@ -57,6 +58,10 @@ class Fetch final : public BodySink {
   uint64_t end() const noexcept { return spec_.end; }
   uint64_t size() const noexcept { return spec_.end - spec_.begin; }
   Kind kind() const noexcept { return spec_.kind; }
+  /// Gives up its memory from front to back, as it is used.
+  bool is_consumed() const noexcept {
+    return spec_.kind == Kind::stream || spec_.kind == Kind::ahead;
+  }
   std::stop_token stop_token() const noexcept { return stop_.get_token(); }
   /// Ends the GET early. Calls into the store: without locks.
   void abandon();

@@ -122,7 +122,9 @@ void ObjectReaderImpl::finished(const std::shared_ptr<Fetch>& fetch, Result<Obje
     const MutexLock lock(mutex_);
     after.idled = true;
     if (fault) {
-      if (fault->code() == Code::changed && !changed_) changed_ = fault;
+      // Nobody is told because something was to be there sooner: what is in the cache can be read.
+      const bool nobodys = fetch->kind() == Fetch::Kind::ahead && !fetch->demanded();
+      if (fault->code() == Code::changed && !changed_ && !nobodys) changed_ = fault;
       lose(fetch, *fault, after);
     } else {
       fetch->touched = now;

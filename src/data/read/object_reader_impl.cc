@@ -17,9 +17,11 @@ constexpr uint64_t most_leftovers = 4ULL << 20;
 /// What programs mostly read first: what the kernel asks for at once.
 constexpr uint64_t first_read = 128ULL << 10;
 
-Error closed_error() { return Error(Code::cancelled, "the file was closed while it was read"); }
-
 }  // namespace
+
+Error ObjectReaderImpl::closed_error() {
+  return Error(Code::cancelled, "the file was closed while it was read");
+}
 
 ObjectReaderImpl::ObjectReaderImpl(std::shared_ptr<ReadCore> core, ObjectVersion version,
                                    std::shared_ptr<CacheLink> cache,
@@ -112,36 +114,6 @@ void ObjectReaderImpl::cache_share(Done<CacheShare> done) {
                      [done = std::move(done)](const CacheShare& share) mutable { done(share); });
 }
 
-void ObjectReaderImpl::fetch_ahead(Done<bool> done) {
-  if (cache_ == nullptr || !whole()) return done(Error(Code::not_supported));
-  cache_->find_share(CacheLink::Patience::read, [self = shared_from_this(), done = std::move(done)](
-                                                    const CacheShare& share) mutable {
-    const bool there = share.present + share.coming >= self->version_.size;
-    // Without a limit the cache's disk is away, and would keep nothing.
-    there || share.limit == 0 ? done(false) : self->fetch_for_cache(std::move(done));
-  });
-}
-
-void ObjectReaderImpl::fetch_for_cache(Done<bool> done) {
-  Aftermath after;
-  {
-    Deferred known;
-    const MutexLock lock(mutex_);
-    if (auto already = known_already()) return known.answer(std::move(done), *std::move(already));
-    auto memory = core_->parts.budget.try_reserve(MemoryBudget::Use::read_ahead, version_.size);
-    if (!memory) return known.answer(std::move(done), Result<bool>(Error(Code::no_space)));
-    const ByteRange all{0, version_.size};
-    auto pending = std::make_shared<PendingRead>(
-        all, [done = std::move(done)](const Result<Slices>& slices) mutable {
-          done(slices ? Result<bool>(true) : Result<bool>(slices.error()));
-        });
-    pending->ahead = true;
-    make_fetch({all.offset, all.end(), Fetch::Kind::whole}, std::move(*memory), after);
-    after.starts.back()->pin(std::move(pending), all.offset, all.end());
-  }
-  run(std::move(after));
-}
-
 bool ObjectReaderImpl::arrived(ByteRange range) const {
   uint64_t at = range.offset;
   fetches_.for_each_in(range,
@@ -174,13 +146,13 @@ void ObjectReaderImpl::tidy(ByteRange range, Aftermath& after) {
   const uint64_t limit = range.end() - std::min(range.end(), stream_tail);
   const FetchMap::Map& all = fetches_.all();
   auto it = all.upper_bound(limit);
-  if (it != all.end() && it->second->kind() == Fetch::Kind::stream) {
+  if (it != all.end() && it->second->is_consumed()) {
     it->second->trim(limit, after.buffers);
   }
   std::vector<const Fetch*> empty;
   while (it != all.begin()) {
     Fetch& fetch = *(--it)->second;
-    if (fetch.kind() != Fetch::Kind::stream || !fetch.trim(limit, after.buffers)) break;
+    if (!fetch.is_consumed() || !fetch.trim(limit, after.buffers)) break;
     empty.push_back(&fetch);
   }
   for (const Fetch* fetch : empty) drop(*fetch, after);
@@ -197,7 +169,11 @@ void ObjectReaderImpl::tidy(ByteRange range, Aftermath& after) {
 
 void ObjectReaderImpl::complete(PendingRead& read, Aftermath& after) {
   read.finished = true;
-  after.answers.push_back(Answer{std::move(read.done), collect(read.range, after)});
+  // Ranges that were fetched for the cache are kept until the disk has them; a whole object, which
+  // its reader keeps anyhow, may go sooner where memory is short.
+  const bool kept = read.ahead && !whole();
+  after.answers.push_back(
+      Answer{std::move(read.done), kept ? Slices{} : collect(read.range, after)});
   leave_queues(read, after);
 }
 

@@ -42,7 +42,7 @@ class ObjectReaderImpl final : public ObjectReader,
   void begin(Done<bool> done) override EXCLUDES(mutex_);
   void find_backing(Done<std::shared_ptr<const BackingFile>> done) override;
   void cache_share(Done<CacheShare> done) override;
-  void fetch_ahead(Done<bool> done) override EXCLUDES(mutex_);
+  void fetch_ahead(ByteRange range, Done<uint64_t> done) override EXCLUDES(mutex_);
   /// Cancels what is on its way and answers everyone who waits with Code::cancelled.
   void close() EXCLUDES(mutex_);
 
@@ -78,12 +78,12 @@ class ObjectReaderImpl final : public ObjectReader,
   Scheduler::Time last_use() const noexcept { return last_use_.load(std::memory_order_relaxed); }
 
   // Answering (object_reader_impl.cc).
+  static Error closed_error();
   bool whole() const noexcept { return version_.size <= core_->options.whole_object_size; }
   bool arrived(ByteRange range) const REQUIRES(mutex_);
   /// The answer to who wants to begin, where there is nothing to begin.
   std::optional<Result<bool>> known_already() const REQUIRES(mutex_);
   void fetch_first(Done<bool> done) EXCLUDES(mutex_);
-  void fetch_for_cache(Done<bool> done) EXCLUDES(mutex_);
   Slices collect(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void tidy(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void complete(PendingRead& read, Aftermath& after) REQUIRES(mutex_);
@@ -105,6 +105,10 @@ class ObjectReaderImpl final : public ObjectReader,
   bool awaited(const Fetch& fetch, Scheduler::Time now) const REQUIRES(mutex_);
   bool idle(const Fetch& fetch, Scheduler::Time now) const REQUIRES(mutex_);
   void count_streams(Scheduler::Time now) REQUIRES(mutex_);
+
+  // For the cache (object_reader_ahead.cc).
+  void fetch_for_cache(const std::vector<ByteRange>& lacking, Done<uint64_t> done) EXCLUDES(mutex_);
+  void drop_kept(Aftermath& after) REQUIRES(mutex_);
 
   // Planning (object_reader_plan.cc).
   void admit(const std::shared_ptr<PendingRead>& read, const ReadStream* stream, Aftermath& after)

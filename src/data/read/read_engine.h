@@ -55,12 +55,14 @@ class ObjectReader {
   /// What the disk cache has of the object; not_supported where there is no cache.
   virtual void cache_share(Done<CacheShare> done) = 0;
 
-  /// Fetches the object into the disk cache although nobody reads it yet, in the background: its
-  /// request gives way to those that programs wait for, until a read wants these bytes, too. True
-  /// when all of it has arrived; false where the cache or this reader has something of it already.
-  /// not_supported without a cache, and for objects that are not fetched whole; no_space where no
-  /// memory is left for what nobody waits for; changed as for a read.
-  virtual void fetch_ahead(Done<bool> done) = 0;
+  /// Fetches `range`, which lies inside the object, into the disk cache although nobody reads it
+  /// yet, in the background: its requests give way to those that programs wait for, until a read
+  /// wants these bytes, too. Of an object that is fetched whole this means all of it. Answers with
+  /// the bytes that were fetched for it, when they have arrived; 0 where the cache has them, or
+  /// somebody else fetches them. Until the cache's disk has them reads get them from memory.
+  /// not_supported without a cache; no_space where no memory is left for what nobody waits for, or
+  /// the cache takes nothing now; changed as for a read, but reads of what is here go on.
+  virtual void fetch_ahead(ByteRange range, Done<uint64_t> done) = 0;
 };
 
 /// All reading of a mount: shares the link and the memory among its readers.

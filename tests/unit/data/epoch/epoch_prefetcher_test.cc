@@ -54,8 +54,11 @@ struct Fixture {
                                                                         .most_at_once = at_once,
                                                                         .largest = mib,
                                                                         .metrics = metrics});
-    hints = std::make_shared<OrderHints>(OrderHintsParts{
-        .reads = *ahead, .cache = *cache, .scheduler = *scheduler, .most_at_once = at_once});
+    hints = std::make_shared<OrderHints>(OrderHintsParts{.reads = *ahead,
+                                                         .cache = *cache,
+                                                         .scheduler = *scheduler,
+                                                         .most_at_once = at_once,
+                                                         .whole = mib});
     reads = make_watched_reads(*engine, prefetcher, hints);
     prefetcher->start([this](const KnownFilesRequest& request) { return known(request); });
   }
