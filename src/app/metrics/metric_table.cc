@@ -67,6 +67,12 @@ void of_epochs(Source source, Samples samples) {
   if (const EpochMetrics* const epochs = source.mount.epoch_metrics()) samples.add(epochs->*Member);
 }
 
+template <uint64_t OrderHints::State::*Member>
+void of_hints(Source source, Samples samples) {
+  if (const std::optional<OrderHints::State> hints = source.mount.hints())
+    samples.add(static_cast<double>((*hints).*Member));
+}
+
 template <auto Member>
 void of_requests(Source source, Samples samples) {
   for (size_t i = 0; i < store_request_kinds; ++i) {
@@ -208,8 +214,20 @@ const auto table = std::to_array<MetricRow>({
      .type = Type::Counter,
      .unit = "names",
      .help =
-         "Of these names those of no file in the mount that can be fetched whole, or that failed",
+         "Of these names those of no file in the mount, of one that is empty or takes more than "
+         "half of the cache, and of those that could not be fetched",
      .read = of_epochs<&EpochMetrics::hints_ignored>},
+    {.name = "penstock_hints_late_total",
+     .type = Type::Counter,
+     .unit = "names",
+     .help = "Of these names those of files that a program had opened before it was their turn",
+     .read = of_epochs<&EpochMetrics::hints_late>},
+    {.name = "penstock_hints_waiting",
+     .type = Type::Gauge,
+     .unit = "names",
+     .help = "Of these names those that wait for their turn, and of large files (above "
+             "`--whole-object-size`) also those that are being fetched",
+     .read = of_hints<&OrderHints::State::waiting>},
     {.name = "penstock_hinted_files_total",
      .type = Type::Counter,
      .unit = "files",
@@ -220,6 +238,13 @@ const auto table = std::to_array<MetricRow>({
      .unit = "bytes",
      .help = "The bytes of these files",
      .read = of_epochs<&EpochMetrics::hinted_bytes>},
+    {.name = "penstock_hinted_unread_bytes",
+     .type = Type::Gauge,
+     .unit = "bytes",
+     .help =
+         "What files take of the cache, or will, that were hinted and are not read yet; half of "
+         "the cache at most",
+     .read = of_hints<&OrderHints::State::ahead>},
     {.name = "penstock_cache_misses_total",
      .type = Type::Counter,
      .unit = "reads",

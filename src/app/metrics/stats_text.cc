@@ -93,10 +93,15 @@ std::string tiers_text(const MetricReading& reading) {
                         reading.sum("penstock_prefetched_files_read_total"));
   }
   if (const double names = reading.sum("penstock_hinted_names_total"); names > 0) {
-    text += fmt::format("  {:.0f} names hinted, {:.0f} passed over; {:.0f} files ({}) fetched\n",
-                        names, reading.sum("penstock_hints_ignored_total"),
-                        reading.sum("penstock_hinted_files_total"),
-                        size_of(reading.sum("penstock_hinted_bytes_total")));
+    text += fmt::format(
+        "  {:.0f} names hinted, {:.0f} passed over, {:.0f} too late, {:.0f} wait; {:.0f} files "
+        "({}) "
+        "fetched, {} of the cache not read yet\n",
+        names, reading.sum("penstock_hints_ignored_total"),
+        reading.sum("penstock_hints_late_total"), reading.sum("penstock_hints_waiting"),
+        reading.sum("penstock_hinted_files_total"),
+        size_of(reading.sum("penstock_hinted_bytes_total")),
+        size_of(reading.sum("penstock_hinted_unread_bytes")));
   }
   if (!reading.has("penstock_cache_bytes")) return text;
   return text + fmt::format(

@@ -63,6 +63,10 @@ void Mount::stop_prefetching() {
   if (hints_ != nullptr) hints_->stop();
 }
 
+std::optional<OrderHints::State> Mount::hints() {
+  return hints_ == nullptr ? std::nullopt : std::optional(hints_->state());
+}
+
 std::optional<EpochState> Mount::epoch() {
   std::optional<EpochWatch::Epoch> epoch;
   if (prefetcher_ != nullptr) epoch = prefetcher_->epoch();

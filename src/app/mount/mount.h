@@ -70,6 +70,8 @@ class Mount {
   const ReadMetrics& read_metrics() const { return *read_metrics_; }
   /// Null where nothing is fetched ahead of whole trees.
   const EpochMetrics* epoch_metrics() const { return epoch_metrics_.get(); }
+  /// What is left to do of programs' hints; nothing where nothing is fetched ahead.
+  std::optional<OrderHints::State> hints();
   /// The tree whose rest is being fetched; nothing where there is none.
   std::optional<EpochState> epoch();
   /// Nothing where there is no cache.
