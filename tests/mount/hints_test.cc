@@ -10,8 +10,9 @@
 #include <cerrno>
 #include <numeric>
 #include <random>
-#include <string_view>
+#include <string>
 
+#include "mount/hint_file.h"
 #include "mount/mounted_bucket.h"
 #include "mount/requests_made.h"
 #include "support/catch.h"
@@ -37,37 +38,6 @@ void put_files(TestServer& server) {
   for (size_t i = 0; i < files; ++i) server.put_synthetic("test", key_of(i), file_size);
 }
 
-/// The file of hints, open as a program has it.
-class Hints {
- public:
-  explicit Hints(const Mounted& mount)
-      : file_(open(mount.path(".penstock/prefetch").c_str(), O_WRONLY | O_CLOEXEC)) {
-    REQUIRE(file_ >= 0);
-  }
-  ~Hints() { close(file_); }
-  Hints(const Hints&) = delete;
-  Hints& operator=(const Hints&) = delete;
-
-  /// 0, or the errno.
-  int write(std::string_view text) const {
-    return ::write(file_, text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0
-                                                                                         : errno;
-  }
-  int get() const { return file_; }
-
- private:
-  const int file_;
-};
-
-uint64_t metric(const Mounted& mount, const std::string& name) {
-  const Ran ran = run_penstock({"stats", "--prometheus", mount.path().string()});
-  const size_t at = ran.output.find("\n" + name + " ");
-  REQUIRE(at != std::string::npos);
-  return static_cast<uint64_t>(std::stod(ran.output.substr(at + name.size() + 2)));
-}
-uint64_t fetched(const Mounted& mount) { return metric(mount, "penstock_hinted_files_total"); }
-uint64_t ignored(const Mounted& mount) { return metric(mount, "penstock_hints_ignored_total"); }
-
 bool reads_right(const Mounted& mount, size_t i) {
   return read_file(mount.path(key_of(i))) == synthetic_bytes(key_of(i), 0, file_size);
 }
@@ -77,16 +47,16 @@ TEST_CASE("hinted files are there before they are read, and are not asked for ag
   put_files(server);
   Mounted mount(server);
   const std::vector<size_t> order = shuffled();
-  const Hints hints(mount);
+  const HintFile hints(mount);
   std::string text;
   for (const size_t i : order) text += key_of(i) + "\n";
   CHECK(hints.write(text) == 0);
-  REQUIRE(eventually([&] { return fetched(mount) == files; }, 30));
+  REQUIRE(eventually([&] { return hinted_files(mount) == files; }, 30));
   CHECK(requests(server, "GetObject") == files);
   for (const size_t i : order) CHECK(reads_right(mount, i));
   CHECK(requests(server, "GetObject") == files);
-  CHECK(metric(mount, "penstock_hinted_bytes_total") == files * file_size);
-  CHECK(ignored(mount) == 0);
+  CHECK(hint_metric(mount, "penstock_hinted_bytes_total") == files * file_size);
+  CHECK(ignored_hints(mount) == 0);
 }
 
 TEST_CASE("hinted files are fetched in the order of the hints, and an unmount waits for none") {
@@ -97,17 +67,17 @@ TEST_CASE("hinted files are fetched in the order of the hints, and an unmount wa
   constexpr size_t before = 20;
   server.add_fault(
       {.operation = "GetObject", .key = key_of(order[before]), .kind = "hang", .times = -1});
-  const Hints hints(mount);
+  const HintFile hints(mount);
   // In pieces that end anywhere.
   for (const size_t i : order) {
     CHECK(hints.write(key_of(i).substr(0, 5)) == 0);
     CHECK(hints.write(key_of(i).substr(5) + '\0') == 0);
   }
-  REQUIRE(eventually([&] { return fetched(mount) == before; }, 30));
+  REQUIRE(eventually([&] { return hinted_files(mount) == before; }, 30));
   const uint64_t made = requests(server, "GetObject");
   for (size_t i = 0; i < before; ++i) CHECK(reads_right(mount, order[i]));
   CHECK(requests(server, "GetObject") == made);
-  CHECK(fetched(mount) == before);
+  CHECK(hinted_files(mount) == before);
   CHECK(umount2(mount.path().c_str(), MNT_DETACH) == 0);
   CHECK(mount.terminate(30) == 0);
 }
@@ -116,8 +86,8 @@ TEST_CASE("each open of the file of hints has its own order, and all have their 
   TestServer server;
   put_files(server);
   Mounted mount(server, {.options = {"--max-connections", "2"}});
-  const Hints one(mount);
-  const Hints other(mount);
+  const HintFile one(mount);
+  const HintFile other(mount);
   // Time for both lists to be there, and then one that stands at its last.
   server.add_fault({.operation = "GetObject", .key = key_of(0), .kind = "delay:2000"});
   server.add_fault({.operation = "GetObject", .key = key_of(59), .kind = "hang", .times = -1});
@@ -128,7 +98,7 @@ TEST_CASE("each open of the file of hints has its own order, and all have their 
   for (size_t i = 60; i < 100; ++i) text += mount.path(key_of(i)).string() + "\n";
   CHECK(other.write(text) == 0);
   // The other one, which began later, has had all of its own by then.
-  REQUIRE(eventually([&] { return fetched(mount) == 99; }, 30));
+  REQUIRE(eventually([&] { return hinted_files(mount) == 99; }, 30));
   const auto answered = [&] {
     ServerStats stats = server.stats();
     return stats.requests["GetObject"] - stats.faults["hang"];
@@ -144,12 +114,12 @@ TEST_CASE("each open of the file of hints has its own order, and all have their 
 TEST_CASE("hints that are no files are counted, and garbage is refused") {
   TestServer server;
   put_files(server);
-  server.put_synthetic("test", "large", 3 << 20);
+  server.put_synthetic("test", "empty", 0);
   Mounted mount(server, {.options = {"--max-connections", "8", "--response-timeout", "1s"}});
-  const Hints hints(mount);
-  CHECK(hints.write("absent\ntrain\n/etc/passwd\n../x\ntrain/n0/../../..\n\n.\nlarge\n") == 0);
+  const HintFile hints(mount);
+  CHECK(hints.write("absent\ntrain\n/etc/passwd\n../x\ntrain/n0/../../..\n\n.\nempty\n") == 0);
   CHECK(hints.write(".penstock/prefetch\n") == 0);
-  REQUIRE(eventually([&] { return ignored(mount) == 8; }));
+  REQUIRE(eventually([&] { return ignored_hints(mount) == 8; }));
   CHECK(hints.write(std::string(5000, 'x')) == EINVAL);
   CHECK(hints.write(random_bytes(100'000, 3)) >= 0);
   // More than is remembered, while the first ones cannot be fetched.
@@ -185,7 +155,7 @@ TEST_CASE("the file of hints is in no listing, and cannot be changed") {
         }) == EPERM);
   // As a shell writes it.
   write_file(file, key_of(1) + "\n" + key_of(2));
-  CHECK(eventually([&] { return fetched(mount) == 2; }));
+  CHECK(eventually([&] { return hinted_files(mount) == 2; }));
   Mounted without(server, {.options = {"--no-cache"}});
   CHECK_FALSE(fs::exists(without.path(".penstock/prefetch")));
 }
@@ -194,7 +164,7 @@ TEST_CASE("of hinted files that others change programs see what is there") {
   TestServer server;
   put_files(server);
   Mounted mount(server, {.options = {"--freshness", "close-to-open"}});
-  const Hints hints(mount);
+  const HintFile hints(mount);
   std::string text;
   for (size_t i = 0; i < files; ++i) text += key_of(i) + "\n";
   server.add_fault({.operation = "GetObject", .kind = "delay:100", .times = -1});
@@ -225,11 +195,11 @@ TEST_CASE("with hints a cache that is full of what was read makes room for what 
   }
   // The cache has the later half: of the earlier one some are hinted.
   Mounted mount(server, settings);
-  const Hints hints(mount);
+  const HintFile hints(mount);
   std::string text;
   for (size_t i = 0; i < files / 5; ++i) text += key_of(order[i]) + "\n";
   CHECK(hints.write(text) == 0);
-  REQUIRE(eventually([&] { return fetched(mount) == files / 5; }, 30));
+  REQUIRE(eventually([&] { return hinted_files(mount) == files / 5; }, 30));
   const uint64_t made = requests(server, "GetObject");
   for (size_t i = 0; i < files / 5; ++i) CHECK(reads_right(mount, order[i]));
   // What came just when the cache made room for the next ones may not have been kept.
