@@ -15,6 +15,7 @@ from bench.parts import GIB, KIB, MIB, Mount, drop_caches, tool
 from bench.workloads import CAP, CONNECTIONS, SMALL_TREE, Row, Workload, mb, synthetic
 
 BIG = 4 * GIB
+SHARDS, SHARD = 8, 256 * MIB
 
 
 class Cache:
@@ -140,6 +141,36 @@ def hinted_epoch(server, _mount):
     return Row(rates[True] / rates[False], f"{words[True]}; without: {words[False]}")
 
 
+def hinted_shards(server, _mount):
+    """Shards that are read one after the other when all that were hinted have been fetched, beside the same without hints; each
+    by a mount of its own. What is timed are the reads alone."""
+    rates, words = {}, {}
+    for hints in (False, True):
+        with tempfile.TemporaryDirectory(prefix="penstock-bench-cache-", dir=pathlib.Path(__file__).parents[3] / "build") as folder:
+            drop_caches()
+            mount = Mount(server.url, "--cache-dir", folder, "--cache-size", "80%")
+            paths = [mount.path / f"f{shard}" for shard in range(SHARDS)]
+            try:
+                server.reset()
+                if hints:
+                    penstock.prefetch(paths)
+                    deadline = time.monotonic() + 240
+                    while mount.metric("penstock_hinted_files_total") < SHARDS:
+                        if time.monotonic() > deadline:
+                            raise RuntimeError("the hinted shards do not come")
+                        time.sleep(0.1)
+                    drop_caches()
+                begin = time.monotonic()
+                for path in paths:
+                    subprocess.run(["dd", f"if={path}", "of=/dev/null", "bs=1M", "status=none"], check=True)
+                rates[hints] = SHARDS * SHARD / (time.monotonic() - begin)
+                words[hints] = f"{mb(rates[hints])}, {server.stats()['requests'].get('GetObject', 0)} GETs"
+            finally:
+                penstock.release()
+                mount.close()
+    return Row(rates[True] / rates[False], f"{words[True]}; without: {words[False]}")
+
+
 def second_epoch_of_twice(server, _mount):
     """Shuffled epochs over a tree twice as large as the cache, each by a mount of its own: the share of the second and the
     third that is found there."""
@@ -212,6 +243,8 @@ CACHED = [
     Workload("cached 3,000 files, 16 threads", "the same tree, local", "≥ 0.6", second_epoch, SMALL_TREE, QUICK),
     Workload("first epoch, 3,000 files", "--prefetch-epoch=off, 16 threads", "≥ 1", first_epoch, SMALL_TREE),
     Workload("hinted epoch, 3,000 files", "no hints, 16 threads", "≥ 1", hinted_epoch, SMALL_TREE),
+    Workload("hinted shards, 8 of 256 MiB", "no hints, 125 MB/s in all", "≥ 1.5", hinted_shards,
+             ("--total-mbps", 125, *synthetic(SHARDS, SHARD))),
     Workload("second epoch, data twice the cache", "all of it", "≥ 0.45", second_epoch_of_twice, SMALL_TREE),
     Workload("cold 2 GiB, cache on", "--no-cache, 600 MB/s in all", "≥ 0.95", cold_with_cache,
              (*CAP, *synthetic(1, "2G"))),

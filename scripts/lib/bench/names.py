@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Very many names: what they take in memory, and how long a lookup waits while they are listed."""
 import os
-import re
 import subprocess
 import threading
 import time
 
-from bench.parts import BUILD, MIB
+from bench.parts import MIB
 from bench.workloads import Row, Workload
 
 LONGEST_WAIT = 0.050
@@ -37,12 +36,6 @@ class Lookups:
         return self.longest
 
 
-def metric(mount, name):
-    text = subprocess.run([BUILD / "penstock", "stats", "--prometheus", mount.path], check=True, capture_output=True,
-                          text=True).stdout
-    return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])
-
-
 def many_names(directories, files):
     """find goes through all of them, so that the kernel refers to each; the peak counts what was there before."""
     def measure(_server, mount):
@@ -57,7 +50,7 @@ def many_names(directories, files):
         expected = directories * (files + 1)
         if int(found) != expected:
             raise RuntimeError(f"find saw {int(found)} names of {expected}")
-        names, counted = metric(mount, "penstock_known_names"), metric(mount, "penstock_metadata_bytes")
+        names, counted = mount.metric("penstock_known_names"), mount.metric("penstock_metadata_bytes")
         resident = (mount.peak_mib() - before) * MIB / expected
         return Row(LONGEST_WAIT / longest, f"{expected / seconds:.0f} names/s; a name takes {counted / names:.0f} bytes, "
                    f"{resident:.0f} at the peak", latency=f"longest lookup {longest * 1000:.0f} ms")

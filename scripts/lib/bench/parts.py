@@ -138,6 +138,12 @@ class Mount:
     def peak_mib(self):
         return process_peak_mib(self.process.pid)
 
+    def metric(self, name):
+        """What it tells by a metric without labels."""
+        text = subprocess.run([BUILD / "penstock", "stats", "--prometheus", self.path], check=True, capture_output=True,
+                              text=True).stdout
+        return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])
+
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         try:
