@@ -120,8 +120,8 @@ void UploadRuns::put_off(Deferred& after) {
   after.call([this, keep = rooms_.file.keep()] { core_.slots.release(); });
 }
 
-/// Where an upload has ended, but those who wait for it do not know of it yet, who holds the file is
-/// answered behind them: a deletion or rename is to see what they note of it.
+/// Where an upload has ended, but those who wait for it do not know of it yet, who holds the file
+/// is answered behind them: a deletion or rename is to see what they note of it.
 void UploadRuns::answer_holders(bool sent, Deferred& after) {
   if (waiters_.answering()) return;
   for (Done<bool>& holder : std::exchange(holders_, {})) after.answer(std::move(holder), sent);
