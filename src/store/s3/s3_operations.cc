@@ -109,7 +109,8 @@ class PartsWalk : public std::enable_shared_from_this<PartsWalk> {
     if (!page) return done_(page.error());
     parts_.insert(parts_.end(), page->parts.begin(), page->parts.end());
     if (page->next_marker.empty()) return done_(std::move(parts_));
-    if (page->next_marker == marker)
+    // Pages that go on have parts.
+    if (page->next_marker == marker || parts_.size() > most_parts)
       return done_(Error(Code::corrupt, "a list of parts does not move on"));
     ask(page->next_marker);
   }
