@@ -17,16 +17,12 @@
 
 #include "mount/mounted_bucket.h"
 #include "support/catch.h"
+#include "support/seed.h"
 
 namespace penstock::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-uint64_t from_environment(const char* name, uint64_t otherwise) {
-  const char* value = getenv(name);
-  return value == nullptr ? otherwise : std::stoull(value);
-}
 
 /// What an operation answered: its errno, or 0 and what it read.
 struct Outcome {
@@ -337,9 +333,8 @@ class Model {
 };
 
 void run_model(bool large, bool directory_store, bool write_back = false) {
-  const uint64_t seed = from_environment("PENSTOCK_MODEL_SEED", std::random_device{}());
-  const uint64_t steps = from_environment("PENSTOCK_MODEL_STEPS", large ? 400 : 2500);
-  std::cout << "PENSTOCK_MODEL_SEED=" << seed << (large ? " (large files)" : "") << std::endl;
+  const uint64_t seed = seed_from("PENSTOCK_MODEL_SEED", large ? "model, large files" : "model");
+  const uint64_t steps = number_from("PENSTOCK_MODEL_STEPS", large ? 400 : 2500);
   INFO("PENSTOCK_MODEL_SEED=" << seed);
   TestServer server;
   TempFolder store;

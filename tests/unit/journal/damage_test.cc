@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <chrono>
-#include <iostream>
 #include <map>
 #include <set>
 
@@ -11,6 +10,7 @@
 #include "journal/journal_report.h"
 #include "journal/log_format.h"
 #include "journal/replay.h"
+#include "support/seed.h"
 #include "unit/journal/journal_fixture.h"
 
 namespace penstock {
@@ -269,8 +269,7 @@ TEST_CASE("a log of an impossible size is not read") {
 }
 
 TEST_CASE("invented bodies are taken or refused, never more", "[one-thread]") {
-  const uint64_t seed = std::random_device{}();
-  std::cout << "journal fuzz: seed " << seed << "\n";
+  const uint64_t seed = seed_from("PENSTOCK_JOURNAL_SEED", "journal, damage");
   std::mt19937_64 random(seed);
   const auto source = [](uint64_t) { return nullptr; };
   // Real bodies, changed a little, get further than random bytes.
@@ -311,8 +310,7 @@ TEST_CASE("invented bodies are taken or refused, never more", "[one-thread]") {
 TEST_CASE("random logs are read without harm", "[one-thread]") {
   const std::map<uint64_t, std::set<uint64_t>> sizes{
       {1, {40, 50}}, {2, {40}}, {3, {40}}, {4, {10}}};
-  const uint64_t seed = std::random_device{}();
-  std::cout << "journal fuzz: seed " << seed << "\n";
+  const uint64_t seed = seed_from("PENSTOCK_JOURNAL_SEED", "journal, damage");
   std::mt19937_64 random(seed);
   const Original original(fill_several);
   const Bytes log = read_file(original.path("log-1"));

@@ -4,9 +4,9 @@
 
 #include <fmt/core.h>
 
-#include <iostream>
 #include <map>
 
+#include "support/seed.h"
 #include "unit/journal/journal_fixture.h"
 
 namespace penstock {
@@ -188,8 +188,7 @@ TEST_CASE("the power is cut at each change of the disk", "[one-thread]") {
 }
 
 TEST_CASE("the power is cut again and again", "[one-thread]") {
-  const uint64_t seed = std::random_device{}();
-  std::cout << "journal power loss: seed " << seed << "\n";
+  const uint64_t seed = seed_from("PENSTOCK_JOURNAL_SEED", "journal, power loss");
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   constexpr Loss losses[] = {Loss::all, Loss::none, Loss::some};
