@@ -306,6 +306,9 @@ void Committer::committed(const InodePtr& inode, uint64_t asked, Scheduler::Time
       if (inode->vanished()) ended.look_anew = result->key;
       save = inode->stored_dirty && inode->named() && inode->commits_running == 0 &&
              dirty_writer(*inode) == nullptr;
+      // Something was promised meanwhile; or nothing, and the writer only owes that this answer is
+      // given. Then the next commit sends nothing: it ends when the answer has, and lets the writer
+      // go, which counts as dirty until the version that it stored is noted here.
       ended.more = owes > 0;
     } else if (owes == 0) {
       inode->stored_dirty = true;
