@@ -186,7 +186,7 @@ std::vector<InodePtr> AttributeLoader::neighbours(const InodePtr& inode) {
   return ahead;
 }
 
-void AttributeLoader::listed(const InodePtr& directory) {
+void AttributeLoader::listed(const InodePtr& directory, const Listing& listing) {
   std::vector<InodePtr> sample;
   {
     const MutexLock lock(core_.tree.mutex);
@@ -209,9 +209,10 @@ void AttributeLoader::listed(const InodePtr& directory) {
       pick(type, false);
       pick(type, true);
     }
-    // What it says of them itself; those of others are read when their names are looked up.
-    if (directory->binding == Binding::root && !known(*directory) && !has_no_object(*directory))
-      sample.push_back(directory);
+    // What the directory says of them itself (note_carried). A walk never looks the directory's
+    // name up, since the kernel has got its attributes with the name.
+    const bool noted = directory->binding == Binding::root || listing.saw_marker;
+    if (noted && !known(*directory) && !has_no_object(*directory)) sample.push_back(directory);
     if (sample.empty()) return;  // all of it was written here
     state.carried = Carried::none;
     // The sample of the page before may be under way still.

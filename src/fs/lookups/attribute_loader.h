@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fs/lookups/listing.h"
 #include "fs/nodes/core.h"
 
 namespace penstock {
@@ -9,11 +10,11 @@ namespace penstock {
 /// owner, time). Each costs a HEAD, so MetadataOptions::attributes decides when one is paid.
 ///
 /// With `automatic`, two files and two directories of a directory are looked at when its listing
-/// comes in. Where none carries attributes, as in data sets that no POSIX program wrote, the others
-/// are taken to carry none. Where one does, or where later one is seen that does, or where the
-/// directory's own object says so (note_carried), each is asked for when a program asks for its
-/// attributes, and for programs that go through a directory in order the next ones are asked for
-/// ahead, many at a time.
+/// comes in, and the directory's own object where it has one. Where none carries attributes, as in
+/// data sets that no POSIX program wrote, the others are taken to carry none. Where one does, or
+/// where later one is seen that does, or where the directory's own object says so (note_carried),
+/// each is asked for when a program asks for its attributes, and for programs that go through a
+/// directory in order the next ones are asked for ahead, many at a time.
 class AttributeLoader {
  public:
   explicit AttributeLoader(FsCore& core) : core_(core) {}
@@ -32,8 +33,8 @@ class AttributeLoader {
   /// that they have to ask. Best effort: what fails is tried with the next such file.
   void note_carried(const InodePtr& inode) EXCLUDES(core_.tree.mutex);
 
-  /// A page of the directory's listing is in the tree.
-  void listed(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
+  /// A page of this listing of the directory is in the tree.
+  void listed(const InodePtr& directory, const Listing& listing) EXCLUDES(core_.tree.mutex);
 
   /// True where the attributes that the tree has may be shown without asking first. Tree::mutex is
   /// held; clang cannot know that the caller's tree is the one of `core_`.

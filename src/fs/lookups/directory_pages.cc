@@ -91,7 +91,7 @@ void DirectoryLoader::take_page(const InodePtr& directory, const std::shared_ptr
     const MutexLock lock(core_.tree.mutex);
     waiters.swap(listing->waiters);
   }
-  attributes_.listed(directory);
+  attributes_.listed(directory, *listing);
   for (auto& waiter : waiters) waiter();
 }
 

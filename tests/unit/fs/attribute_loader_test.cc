@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a HEAD is paid for attributes that a listing does not carry.
+#include <map>
+
 #include "support/catch.h"
+#include "unit/fs/walk.h"
 #include "unit/fs/world.h"
 
 namespace penstock {
@@ -88,6 +91,31 @@ TEST_CASE("readdir gives out attributes only where none are missing") {
   }
   CHECK(referenced("plain") == 20);
   CHECK(referenced("kept") == 2);  // the two of the sample
+}
+
+TEST_CASE("what a directory's own object notes is known before its names are shown") {
+  World world(with(Mode::automatic));
+  // "b" is neither the first nor the last directory, nor its file with a mode the first or last.
+  for (const char* directory : {"t/a/", "t/b/", "t/c/"}) {
+    for (int i = 0; i < 20; ++i) world.memory.set(directory + name(i), "x");
+  }
+  world.memory.set("t/b/", "", {{"penstock-children", "carry-attributes"}});
+  world.memory.set("t/b/" + name(9), "x", {{"mode", "33216"}});
+  // As a kernel does that walks: it looks up no name, for it has all attributes with the names.
+  const auto read = [&](InodeId directory) {
+    test::Walk walk(world, directory, true);
+    walk.ask();
+    REQUIRE(walk.answered());
+    std::map<std::string, DirectoryEntry> found;
+    for (const DirectoryEntry& entry : walk.answer().value()) found[entry.name] = entry;
+    return found;
+  };
+  const auto directories = read(world.inode("t"));
+  REQUIRE(directories.at("b").referenced);
+  const auto files = read(directories.at("b").attributes.inode);
+  const DirectoryEntry& file = files.at(name(9));
+  // Else it is looked up, and asked for.
+  if (file.referenced) CHECK((file.attributes.mode & 07777) == 0700);
 }
 
 TEST_CASE("one file that turns out to carry attributes makes its directory be asked") {
