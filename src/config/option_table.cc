@@ -178,9 +178,9 @@ constexpr auto first_rows = std::to_array<OptionRow>({
      .paragraph =
          "Modes, owners and times that programs set are metadata of the objects, which a listing "
          "does not carry: to know them costs a request for each file. `auto` looks at two files of "
-         "each directory and asks for the others where these carry some; `full` always asks, "
-         "`none` only for files that are opened or changed. Use `none` to train from files that "
-         "were copied with their times.",
+         "each directory, of many that are alike at those of some, and asks for the others where "
+         "these carry some; `full` always asks, `none` only for files that are opened or changed. "
+         "Use `none` to train from files that were copied with their times.",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.metadata.attributes; }},
     {.name = "metadata-memory",

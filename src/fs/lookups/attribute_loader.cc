@@ -19,16 +19,6 @@ constexpr uint32_t most_ahead = 64;
 /// And how many names it may pass over and still be said to go in order.
 constexpr uint32_t most_skipped = 16;
 
-/// The metadata of the object are in the tree, or nobody can know more of it than the tree does.
-bool known(const Inode& inode) {
-  return inode.stored_known || inode.local_only || inode.deleted() || inode.vanished() ||
-         (inode.writer != nullptr && Tree::changing(inode));
-}
-
-bool known(NameTable::Slot slot) {
-  return slot.node() != nullptr ? known(inode_at(slot)) : slot.record()->stored_known;
-}
-
 /// Some files of the inode's directory are being looked at: when that has ended it is known whether
 /// the others carry attributes.
 bool is_sampled(const Inode& inode) {
@@ -43,6 +33,15 @@ bool is_as_known(const FsCore& core, const Inode& inode, const ObjectInfo& info)
 }
 
 }  // namespace
+
+bool AttributeLoader::known(const Inode& inode) {
+  return inode.stored_known || inode.local_only || inode.deleted() || inode.vanished() ||
+         (inode.writer != nullptr && Tree::changing(inode));
+}
+
+bool AttributeLoader::known(NameTable::Slot slot) {
+  return slot.node() != nullptr ? known(inode_at(slot)) : slot.record()->stored_known;
+}
 
 bool AttributeLoader::has_no_object(const Inode& inode) const {
   const DirectoryState* own = inode.directory.get();
@@ -184,65 +183,6 @@ std::vector<InodePtr> AttributeLoader::neighbours(const InodePtr& inode) {
     if (next->attribute_waiters == nullptr && may_carry(*next)) ahead.push_back(std::move(next));
   }
   return ahead;
-}
-
-void AttributeLoader::listed(const InodePtr& directory, const Listing& listing) {
-  std::vector<InodePtr> sample;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    DirectoryState& state = *directory->directory;
-    if (core_.attributes != Mode::automatic || state.carried != Carried::unknown) return;
-    // The first and the last one: what was put there at different times is seldom alike at both
-    // ends.
-    const auto pick = [&](FileType type, bool last) REQUIRES(core_.tree.mutex) {
-      NameTable::Slot found;
-      const auto look = [&](NameTable::Slot slot) {
-        if (slot.type() == type && !known(slot)) found = slot;
-        return !found;
-      };
-      last ? state.children.each_backwards(look) : state.children.each(look);
-      InodePtr inode = core_.tree.inode_of(*directory, found);
-      if (inode == nullptr || std::count(sample.begin(), sample.end(), inode) > 0) return;
-      sample.push_back(std::move(inode));
-    };
-    for (const FileType type : {FileType::file, FileType::directory}) {
-      pick(type, false);
-      pick(type, true);
-    }
-    // What the directory says of them itself (note_carried). A walk never looks the directory's
-    // name up, since the kernel has got its attributes with the name.
-    const bool noted = directory->binding == Binding::root || listing.saw_marker;
-    if (noted && !known(*directory) && !has_no_object(*directory)) sample.push_back(directory);
-    if (sample.empty()) return;  // all of it was written here
-    state.carried = Carried::none;
-    // The sample of the page before may be under way still.
-    state.sampling += static_cast<uint32_t>(sample.size());
-  }
-  for (const InodePtr& inode : sample) {
-    learn(inode, [this, directory](const Result<void>&) { sample_answered(directory); });
-  }
-}
-
-void AttributeLoader::sample_answered(const InodePtr& directory) {
-  std::vector<Callback<void()>> ready;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    DirectoryState& state = *directory->directory;
-    if (--state.sampling == 0) ready.swap(state.sample_waiters);
-  }
-  for (auto& call : ready) call();
-}
-
-void AttributeLoader::when_sampled(const InodePtr& directory, Callback<void()> ready) {
-  {
-    const MutexLock lock(core_.tree.mutex);
-    DirectoryState& state = *directory->directory;
-    if (state.sampling > 0) {
-      state.sample_waiters.push_back(std::move(ready));
-      return;
-    }
-  }
-  ready();
 }
 
 }  // namespace penstock

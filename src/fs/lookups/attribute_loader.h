@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/lookups/listing.h"
+#include "fs/lookups/sibling_samples.h"
 #include "fs/nodes/core.h"
 
 namespace penstock {
@@ -14,7 +15,8 @@ namespace penstock {
 /// data sets that no POSIX program wrote, the others are taken to carry none. Where one does, or
 /// where later one is seen that does, or where the directory's own object says so (note_carried),
 /// each is asked for when a program asks for its attributes, and for programs that go through a
-/// directory in order the next ones are asked for ahead, many at a time.
+/// directory in order the next ones are asked for ahead, many at a time. Directories beside others
+/// that carry nothing may be left out: SiblingSamples says which.
 class AttributeLoader {
  public:
   explicit AttributeLoader(FsCore& core) : core_(core) {}
@@ -53,10 +55,33 @@ class AttributeLoader {
   Result<std::string> object_key(const Inode& inode) const REQUIRES(core_.tree.mutex);
   void learned(const InodePtr& inode, const std::string& key, Scheduler::Time asked,
                Result<ObjectInfo> info) EXCLUDES(core_.tree.mutex);
-  void sample_answered(const InodePtr& directory) EXCLUDES(core_.tree.mutex);
   std::vector<InodePtr> neighbours(const InodePtr& inode) REQUIRES(core_.tree.mutex);
+  /// The object's metadata are in the tree, or nobody can know more of them than the tree does.
+  static bool known(const Inode& inode);
+  static bool known(NameTable::Slot slot);
+
+  // attribute_samples.cc: what is looked at when a listing comes in
+
+  struct Sample;
+  /// What SiblingSamples is to know of a directory.
+  struct Sibling {
+    InodeId parent;
+    SiblingSamples::Times times;
+  };
+  /// Absent where the directory is no matter of its siblings', or more than they could tell.
+  std::optional<Sibling> sibling(const Inode& directory, const Listing& listing) const
+      REQUIRES(core_.tree.mutex);
+  /// `noted`: the directory's own object is there to be looked at.
+  std::shared_ptr<Sample> begin_sample(const InodePtr& directory, bool noted)
+      REQUIRES(core_.tree.mutex);
+  void look(const std::shared_ptr<Sample>& sample) EXCLUDES(core_.tree.mutex);
+  void sample_answered(Sample& sample, const Result<void>& learned) EXCLUDES(core_.tree.mutex);
+  /// Returns those that have to be looked at now.
+  SiblingSamples::Directories tell_siblings(Sample& sample) REQUIRES(core_.tree.mutex);
+  void look_again(const SiblingSamples::Directories& directories) EXCLUDES(core_.tree.mutex);
 
   FsCore& core_;
+  SiblingSamples siblings_ GUARDED_BY(core_.tree.mutex);
 };
 
 }  // namespace penstock
