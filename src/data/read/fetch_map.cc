@@ -34,6 +34,12 @@ std::vector<ByteRange> FetchMap::gaps(ByteRange range) const {
   return found;
 }
 
+uint64_t FetchMap::held() const {
+  uint64_t sum = 0;
+  for (const auto& [end, fetch] : map_) sum += fetch->held();
+  return sum;
+}
+
 void FetchMap::insert(std::shared_ptr<Fetch> fetch) {
   const uint64_t end = fetch->end();
   map_.emplace(end, std::move(fetch));

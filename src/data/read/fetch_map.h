@@ -38,6 +38,9 @@ class FetchMap {
     }
   }
 
+  /// Bytes of memory that all of them hold or will hold.
+  uint64_t held() const;
+
   void insert(std::shared_ptr<Fetch> fetch);
   bool contains(const Fetch& fetch) const;
   /// Null if it is not here (any more).

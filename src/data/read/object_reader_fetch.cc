@@ -155,6 +155,11 @@ void ObjectReaderImpl::drop(const Fetch& fetch, Aftermath& after) {
   after.fetches.push_back(std::move(removed));
 }
 
+void ObjectReaderImpl::waste(const Fetch& fetch, Aftermath& after) {
+  if (!fetch.used()) dense_.wasted(fetch.held());
+  drop(fetch, after);
+}
+
 bool ObjectReaderImpl::awaited(const Fetch& fetch, Scheduler::Time now) const {
   const auto all = streams_.all();
   return std::any_of(all.begin(), all.end(), [&](const ReadStream& stream) {
@@ -166,6 +171,8 @@ bool ObjectReaderImpl::awaited(const Fetch& fetch, Scheduler::Time now) const {
 bool ObjectReaderImpl::idle(const Fetch& fetch, Scheduler::Time now) const {
   if (fetch.pinned()) return false;
   if (awaited(fetch, now)) return false;
+  // The rest of what was read in part is going to be read.
+  if (dense_.dense()) return now - fetch.touched >= idle_time;
   return fetch.used() || now - fetch.touched >= idle_time;
 }
 
@@ -183,7 +190,7 @@ uint64_t ObjectReaderImpl::shed(uint64_t wanted, Level level) {
       victims.push_back(&fetch);
       freed += fetch.held();
     }
-    for (const Fetch* fetch : victims) drop(*fetch, after);
+    for (const Fetch* fetch : victims) waste(*fetch, after);
   }
   run(std::move(after));
   return freed;
@@ -199,7 +206,7 @@ void ObjectReaderImpl::sweep(Scheduler::Time now) {
       if (fetch->kind() == Fetch::Kind::whole || now - fetch->touched < idle_time) continue;
       if (idle(*fetch, now)) victims.push_back(fetch.get());
     }
-    for (const Fetch* fetch : victims) drop(*fetch, after);
+    for (const Fetch* fetch : victims) waste(*fetch, after);
   }
   run(std::move(after));
 }
@@ -209,7 +216,9 @@ void ObjectReaderImpl::count_streams(Scheduler::Time now) {
   const auto moving = std::count_if(all.begin(), all.end(), [&](const ReadStream& stream) {
     return stream.sequential() && now - stream.last_use < active_time;
   });
-  const auto count = closed_ ? 0 : static_cast<int32_t>(moving);
+  // Places of an object that is read whole share one window.
+  const int64_t most = dense_.dense() ? 1 : ReadStreams::capacity;
+  const auto count = closed_ ? 0 : static_cast<int32_t>(std::min<int64_t>(moving, most));
   core_->count_streams(count - std::exchange(counted_streams_, count));
 }
 

@@ -31,7 +31,8 @@ ObjectReaderImpl::ObjectReaderImpl(std::shared_ptr<ReadCore> core, ObjectVersion
       cache_(std::move(cache)),
       granule_(granule_of(core_->options, version_, cache_ != nullptr)),
       last_use_(core_->parts.scheduler.now()),
-      learned_(std::move(learned)) {}
+      learned_(std::move(learned)),
+      dense_(version_.size) {}
 
 void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices> done) {
   range.offset = std::min(range.offset, version_.size);
@@ -45,7 +46,12 @@ void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices
   {
     const MutexLock lock(mutex_);
     ReadPattern pattern;
-    if (!whole()) pattern = streams_.observe(range, now);
+    if (!whole()) {
+      pattern = streams_.observe(range, now, !dense_.dense());
+      dense_.observe(range, pattern.kind != ReadPattern::Kind::sequential);
+    }
+    const bool dense = dense_.dense();
+    const bool missed = dense && !fetches_.gaps(range).empty();
     if (pattern.stream != nullptr && pattern.stream->reads <= 2) count_streams(now);
     if (closed_) {
       after.answers.push_back(Answer{std::move(done), closed_error()});
@@ -53,14 +59,17 @@ void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices
       core_->parts.metrics->from_memory.add();
       core_->parts.metrics->memory_bytes.add(range.length);
       after.answers.push_back(Answer{std::move(done), collect(range, after)});
+      tidy_dense(range, after);
     } else {
       core_->parts.metrics->waited.add();
       core_->parts.metrics->waited_bytes.add(range.length);
       pending = std::make_shared<PendingRead>(range, std::move(done));
-      pending->spot = pattern.kind != ReadPattern::Kind::sequential;
-      admit(pending, pattern.stream, after);
+      pending->spot = dense || pattern.kind != ReadPattern::Kind::sequential;
+      admit(pending, dense ? nullptr : pattern.stream, after);
     }
-    if (!closed_ && !changed_) plan_ahead(pattern, after);
+    if (!closed_ && !changed_) {
+      dense ? plan_dense(range, missed, after) : plan_ahead(pattern, after);
+    }
   }
   if (pending && cancel.stop_possible()) watch(pending, cancel);
   run(std::move(after));
@@ -167,6 +176,17 @@ void ObjectReaderImpl::tidy(ByteRange range, Aftermath& after) {
   }
 }
 
+/// Of an object that is read whole nothing is read twice, and nobody reads it in order.
+void ObjectReaderImpl::tidy_dense(ByteRange range, Aftermath& after) {
+  if (!dense_.dense()) return;
+  std::vector<const Fetch*> empty;
+  fetches_.for_each_in(range, [&](const std::shared_ptr<Fetch>& fetch, uint64_t, uint64_t) {
+    if (fetch->kind() != Fetch::Kind::whole && fetch->trim(fetch->end(), after.buffers))
+      empty.push_back(fetch.get());
+  });
+  for (const Fetch* fetch : empty) drop(*fetch, after);
+}
+
 void ObjectReaderImpl::complete(PendingRead& read, Aftermath& after) {
   read.finished = true;
   // Ranges that were fetched for the cache are kept until the disk has them; a whole object, which
@@ -175,6 +195,7 @@ void ObjectReaderImpl::complete(PendingRead& read, Aftermath& after) {
   after.answers.push_back(
       Answer{std::move(read.done), kept ? Slices{} : collect(read.range, after)});
   leave_queues(read, after);
+  tidy_dense(read.range, after);
 }
 
 void ObjectReaderImpl::fail(PendingRead& read, const Error& error, Aftermath& after) {

@@ -10,6 +10,7 @@
 
 #include "base/mutex.h"
 #include "data/read/cache_link.h"
+#include "data/read/dense_reads.h"
 #include "data/read/fetch.h"
 #include "data/read/fetch_map.h"
 #include "data/read/pending_read.h"
@@ -86,6 +87,7 @@ class ObjectReaderImpl final : public ObjectReader,
   void fetch_first(Done<bool> done) EXCLUDES(mutex_);
   Slices collect(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void tidy(ByteRange range, Aftermath& after) REQUIRES(mutex_);
+  void tidy_dense(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void complete(PendingRead& read, Aftermath& after) REQUIRES(mutex_);
   void fail(PendingRead& read, const Error& error, Aftermath& after) REQUIRES(mutex_);
   void leave_queues(PendingRead& read, Aftermath& after) REQUIRES(mutex_);
@@ -102,6 +104,8 @@ class ObjectReaderImpl final : public ObjectReader,
   void lose(const std::shared_ptr<Fetch>& fetch, const Error& error, Aftermath& after)
       REQUIRES(mutex_);
   void drop(const Fetch& fetch, Aftermath& after) REQUIRES(mutex_);
+  /// Drops what nobody may have read.
+  void waste(const Fetch& fetch, Aftermath& after) REQUIRES(mutex_);
   bool awaited(const Fetch& fetch, Scheduler::Time now) const REQUIRES(mutex_);
   bool idle(const Fetch& fetch, Scheduler::Time now) const REQUIRES(mutex_);
   void count_streams(Scheduler::Time now) REQUIRES(mutex_);
@@ -128,6 +132,11 @@ class ObjectReaderImpl final : public ObjectReader,
   void plan_ahead(const ReadPattern& pattern, Aftermath& after) REQUIRES(mutex_);
   void plan_stream(ReadStream& stream, Aftermath& after) REQUIRES(mutex_);
   void plan_strides(const StridePrefetch& prefetch, Aftermath& after) REQUIRES(mutex_);
+  void plan_dense(ByteRange range, bool missed, Aftermath& after) REQUIRES(mutex_);
+  /// Fetches what of `within` was not read and is not on its way, in pieces of `piece`, until
+  /// `held` bytes have become `most`. How many they are then.
+  uint64_t fetch_unread(ByteRange within, uint64_t piece, uint64_t held, uint64_t most,
+                        Aftermath& after) REQUIRES(mutex_);
   void make_fetch(Fetch::Spec spec, Reservation memory, Aftermath& after) REQUIRES(mutex_);
 
   const std::shared_ptr<ReadCore> core_;
@@ -143,6 +152,7 @@ class ObjectReaderImpl final : public ObjectReader,
   std::function<void(const ObjectInfo&)> learned_ GUARDED_BY(mutex_);  ///< Empty once called.
   FetchMap fetches_ GUARDED_BY(mutex_);
   ReadStreams streams_ GUARDED_BY(mutex_);
+  DenseReads dense_ GUARDED_BY(mutex_);
   int32_t counted_streams_ GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<PendingRead>> parked_ GUARDED_BY(mutex_);
   std::deque<Leftover> leftovers_

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "cache/chunk_layout.h"
@@ -11,6 +12,13 @@ namespace {
 
 static_assert(ChunkLayout::largest_chunk <= BufferPool::unit,
               "the cache is offered the pieces of a fetch, and keeps whole chunks");
+
+/// Around what nobody had fetched ahead, of an object that is read whole: how far, and in which
+/// pieces.
+constexpr uint64_t dense_reach = 8ULL << 20;
+constexpr uint64_t dense_piece = 2ULL << 20;
+/// Of several readers side by side the last may be this far behind the first.
+constexpr uint64_t dense_back = 64ULL << 20;
 
 uint64_t total(const std::vector<Fetch::Spec>& specs) {
   uint64_t sum = 0;
@@ -47,7 +55,8 @@ std::vector<Fetch::Spec> ObjectReaderImpl::missing(const PendingRead& read,
     if (fetches_.covering(0) != nullptr) return {};
     return {Fetch::Spec{0, version_.size, Fetch::Kind::whole}};
   }
-  const Fetch::Kind kind = read.spot ? Fetch::Kind::spot : Fetch::Kind::stream;
+  const bool once = read.spot && !dense_.dense();
+  const Fetch::Kind kind = once ? Fetch::Kind::spot : Fetch::Kind::stream;
   std::vector<Fetch::Spec> specs;
   for (const ByteRange& gap : fetches_.gaps(read.range)) {
     const ByteRange wide = rounded(gap);
@@ -187,6 +196,52 @@ void ObjectReaderImpl::plan_stream(ReadStream& stream, Aftermath& after) {
     make_fetch(Fetch::Spec{stream.ahead, end, Fetch::Kind::stream}, std::move(*memory), after);
     stream.ahead = end;
   }
+}
+
+void ObjectReaderImpl::plan_dense(ByteRange range, bool missed, Aftermath& after) {
+  if (missed) dense_.missed();
+  const uint64_t window = core_->share(core_->link.window(), counted_streams_);
+  const uint64_t most =
+      dense_.allowance(window, core_->share(core_->parts.budget.limit() / 2, counted_streams_));
+  uint64_t held = fetches_.held();
+  const auto from = [&](uint64_t back) { return range.offset - std::min(range.offset, back); };
+  if (missed) {
+    const uint64_t end = std::min(range.end() + dense_reach, version_.size);
+    const ByteRange around{from(dense_reach), end - from(dense_reach)};
+    held = fetch_unread(around, dense_piece, held, most, after);
+  }
+  // The rest leaves room for what is around the next miss.
+  const uint64_t rest = most / 4 * 3;
+  const uint64_t piece = std::clamp(std::bit_floor(std::min(rest, dense_.bytes_unread()) / 8),
+                                    dense_piece / 2, core_->options.fetch_size);
+  const uint64_t begin = from(dense_back);
+  held = fetch_unread({begin, version_.size - begin}, piece, held, rest, after);
+  fetch_unread({0, begin}, piece, held, rest, after);
+}
+
+uint64_t ObjectReaderImpl::fetch_unread(ByteRange within, uint64_t piece, uint64_t held,
+                                        uint64_t most, Aftermath& after) {
+  for (uint64_t at = within.offset; held + piece <= most;) {
+    const ByteRange stretch = dense_.unread(at, within.end());
+    if (stretch.length == 0) break;
+    for (const ByteRange& gap : fetches_.gaps(stretch)) {
+      // The edges of a stretch may have been read.
+      if (gap.end() <= stretch.offset + DenseReads::blur ||
+          gap.offset + DenseReads::blur >= stretch.end())
+        continue;
+      for (uint64_t begin = gap.offset; begin < gap.end();) {
+        const uint64_t end = std::min((begin / piece + 1) * piece, gap.end());
+        if (held + (end - begin) > most) return most;
+        auto memory = core_->parts.budget.try_reserve(MemoryBudget::Use::read_ahead, end - begin);
+        if (!memory) return most;
+        make_fetch(Fetch::Spec{begin, end, Fetch::Kind::stream}, std::move(*memory), after);
+        held += end - begin;
+        begin = end;
+      }
+    }
+    at = stretch.end() + DenseReads::blur;
+  }
+  return held;
 }
 
 void ObjectReaderImpl::plan_strides(const StridePrefetch& prefetch, Aftermath& after) {

@@ -11,9 +11,13 @@ constexpr std::chrono::seconds sweep_interval{1};
 
 }  // namespace
 
+uint64_t ReadCore::share(uint64_t bytes, int32_t own) const noexcept {
+  const int32_t active = std::max(streams_.load(std::memory_order_relaxed), 1);
+  return bytes / static_cast<uint64_t>(active) * static_cast<uint64_t>(std::clamp(own, 1, active));
+}
+
 uint64_t ReadCore::stream_target() const {
-  const auto active = static_cast<uint64_t>(std::max(streams_.load(std::memory_order_relaxed), 1));
-  return std::min(link.window(), parts.budget.limit() / 4 * 3) / active;
+  return share(std::min(link.window(), parts.budget.limit() / 4 * 3), 1);
 }
 
 void ReadCore::add(const std::shared_ptr<Shedder>& reader) {

@@ -25,6 +25,8 @@ class ReadCore : public std::enable_shared_from_this<ReadCore> {
 
   /// How far ahead one of the streams that are active now may fetch.
   uint64_t stream_target() const;
+  /// The part of `bytes` for a reader that has `own` of the streams that are active now.
+  uint64_t share(uint64_t bytes, int32_t own) const noexcept;
   /// A reader has that many more (or fewer) streams that move.
   void count_streams(int32_t change) noexcept { streams_ += change; }
 

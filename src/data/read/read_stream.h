@@ -43,8 +43,9 @@ class ReadStreams {
   /// How far from a stream's position a read may be and still belong to it.
   static constexpr uint64_t max_tolerance = 4ULL << 20;
 
-  /// Takes note of a read of `range` (not empty) and says what it belongs to.
-  ReadPattern observe(ByteRange range, Scheduler::Time now);
+  /// Takes note of a read of `range` (not empty) and says what it belongs to. `strides`: those are
+  /// looked for, too.
+  ReadPattern observe(ByteRange range, Scheduler::Time now, bool strides = true);
 
   std::span<ReadStream> all() noexcept { return streams_; }
   std::span<const ReadStream> all() const noexcept { return streams_; }

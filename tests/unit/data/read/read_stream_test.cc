@@ -138,6 +138,37 @@ TEST_CASE("streams at equal distances end up as streams") {
   }
 }
 
+TEST_CASE("pieces of one size, the end of each asked for before its beginning, are one stream") {
+  Watched w;
+  const uint64_t piece = 6 * mib + 840 * kib;
+  for (uint64_t at = 0; at < 4 * mib; at += mib) w.observe(at, mib);
+  for (uint64_t begin = 0; begin < 40 * piece; begin += piece) {
+    // As the kernel does: 4 MiB around the last page, then what is left before it.
+    const uint64_t tail = begin + piece - 2 * mib;
+    for (uint64_t at = tail; at < tail + 4 * mib; at += mib) {
+      const ReadPattern pattern = w.observe(at, mib);
+      if (begin < 2 * piece) continue;
+      REQUIRE(pattern.kind == Kind::sequential);
+      CHECK(pattern.stream->begin == 0);
+    }
+    const uint64_t head = begin + (begin == 0 ? 4 : 2) * mib;
+    for (uint64_t at = head; at < tail; at += mib) {
+      const ReadPattern pattern = w.observe(at, std::min<uint64_t>(mib, tail - at));
+      if (begin < 2 * piece) continue;
+      REQUIRE(pattern.kind == Kind::sequential);
+      CHECK(pattern.stream->begin == 0);
+    }
+  }
+}
+
+TEST_CASE("strides are looked for only where they are wanted") {
+  Watched w;
+  for (uint64_t i = 1; i < 20; ++i) {
+    w.now += std::chrono::milliseconds(1);
+    CHECK(w.streams.observe({i * 4 * mib, 4 * kib}, w.now, false).kind == Kind::random);
+  }
+}
+
 ReadStream stream_of(uint64_t begin, uint64_t run) {
   return ReadStream{
       .begin = begin, .next = begin + run, .run = run, .ahead = begin + run, .reads = 2};
