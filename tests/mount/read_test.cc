@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <random>
@@ -15,6 +16,8 @@
 
 namespace penstock::test {
 namespace {
+
+using namespace std::string_literals;
 
 std::string pread_all(int fd, uint64_t offset, size_t length) {
   std::string result(length, '\0');
@@ -114,6 +117,84 @@ TEST_CASE("mmap reads right, in order and scattered") {
   }
   CHECK(std::string(bytes, 16 * mib) == synthetic_bytes("big", 0, 16 * mib));
   munmap(memory, 64 * mib);
+}
+
+/// A file of tensors as loaders read it: mapped, and copied tensor by tensor, by several threads.
+struct MappedTensors {
+  static constexpr uint64_t length = 6 * mib + 852 * kib;
+  explicit MappedTensors(const std::filesystem::path& path, uint64_t count)
+      : file(path),
+        size(count * length),
+        memory(mmap(nullptr, size, PROT_READ, MAP_SHARED, file.number, 0)) {
+    REQUIRE(memory != MAP_FAILED);
+  }
+  ~MappedTensors() { munmap(memory, size); }
+  MappedTensors(const MappedTensors&) = delete;
+  MappedTensors& operator=(const MappedTensors&) = delete;
+
+  std::string copy(uint64_t index) const {
+    return {static_cast<const char*>(memory) + index * length, length};
+  }
+
+  const Fd file;
+  const uint64_t size;
+  void* const memory;
+};
+
+TEST_CASE("tensors copied out of a mapping are right and fetched once, in any order") {
+  constexpr uint64_t count = 24;
+  TestServer server;
+  server.put_synthetic("test", "model", count * MappedTensors::length);
+  const bool cached = GENERATE(false, true);
+  Mounted mount(server,
+                {.options = cached ? std::vector<std::string>{} : std::vector{"--no-cache"s}});
+  const MappedTensors tensors(mount.path("model"), count);
+  std::vector<uint64_t> order(count);
+  for (uint64_t i = 0; i < count; ++i) order[i] = i;
+  if (GENERATE(false, true)) std::shuffle(order.begin(), order.end(), std::mt19937_64(5));
+  std::atomic<size_t> next = 0;
+  std::atomic<int> wrong = 0;
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (size_t i = next++; i < count; i = next++) {
+        const uint64_t at = order[i] * MappedTensors::length;
+        if (tensors.copy(order[i]) != synthetic_bytes("model", at, MappedTensors::length)) ++wrong;
+      }
+    });
+  }
+  threads.clear();
+  CHECK(wrong == 0);
+  CHECK(server.stats().bytes_out < tensors.size / 4 * 5);
+}
+
+TEST_CASE("an object that is replaced while its tensors are read gives no byte of the new one") {
+  constexpr uint64_t count = 36;
+  const uint64_t size = count * MappedTensors::length;
+  TestServer server;
+  server.put_object("test", "model", std::string(size, 'o'));
+  Mounted mount(server, {.options = {"--metadata-ttl", "0", "--no-cache"}});
+  const Fd file(mount.path("model"));
+  const auto read_tensors = [&](uint64_t from, uint64_t to) {
+    std::string all;
+    for (uint64_t i = from; i < to; ++i) {
+      // The end first, as a copy out of a mapping does; by read(), which can fail.
+      const uint64_t at = i * 5 % count * MappedTensors::length;
+      const auto [part, rest] = std::pair(2 * mib, MappedTensors::length - 2 * mib);
+      try {
+        all += pread_all(file.number, at + rest, part) + pread_all(file.number, at, rest);
+      } catch (const std::system_error& caught) {
+        CHECK(caught.code().value() == ESTALE);
+      }
+    }
+    return all;
+  };
+  CHECK(read_tensors(0, 8) == std::string(8 * MappedTensors::length, 'o'));
+  server.put_object("test", "model", std::string(size, 'n'));
+  const std::string later = read_tensors(8, count);
+  CHECK(later.find('n') == std::string::npos);
+  // Some of the old version was there already, not all of it.
+  CHECK(later.size() < (count - 8) * MappedTensors::length);
 }
 
 TEST_CASE("a small file costs one GET, and nothing that the listing has answered") {
