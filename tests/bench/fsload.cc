@@ -29,6 +29,7 @@ constexpr const char* usage = R"(usage: fsload COMMAND [OPTION VALUE]...
   read   --file F [--files N] [--block 1M] [--direct 1]   N: F0, F1, ... by a thread each
   pread  --file F [--threads 16] [--length 4K] [--count 2000]        at random
   mmap   --file F [--stride 4M] [--length 1] [--threads 1]   copies that many bytes every stride
+         [--shuffle 1] [--part 0] [--parts 1]     at random; every parts-th of these, from the part-th
   tree   --dir D --dirs N --files N [--threads 16] [--count all]     open, read, close, shuffled
   create --dir D --count N --size N [--size-to N] [--threads 16]
   write  --file F --size N [--block 1M] [--fsync 1] [--rename-to X] [--files N]
@@ -189,22 +190,36 @@ void read_at_random(const Arguments& arguments) {
   crew.report(report);
 }
 
+/// Of pieces numbered from 0 those of one program of several, in order or not.
+std::vector<uint64_t> some_pieces(uint64_t count, uint64_t part, uint64_t parts, bool shuffle) {
+  std::vector<uint64_t> order(count);
+  for (uint64_t i = 0; i < count; ++i) order[i] = i;
+  if (shuffle) std::shuffle(order.begin(), order.end(), std::mt19937_64(5));
+  std::vector<uint64_t> mine;
+  for (uint64_t i = part; i < count; i += parts) mine.push_back(order[i]);
+  return mine;
+}
+
 void touch_pages(const Arguments& arguments) {
   const std::string path = arguments.text("file");
   const uint64_t stride = arguments.number("stride", 4 << 20);
   const uint64_t length = arguments.number("length", 1);
   const uint64_t threads = arguments.number("threads", 1);
+  const bool shuffle = arguments.number("shuffle", 0) != 0;
+  const uint64_t part = arguments.number("part", 0);
+  const uint64_t parts = std::max<uint64_t>(arguments.number("parts", 1), 1);
   arguments.expect_all_used();
   const File file(path, O_RDONLY);
   const uint64_t size = file.size();
+  const std::vector<uint64_t> pieces = some_pieces(size / stride, part, parts, shuffle);
   void* memory = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd(), 0);
   if (memory == MAP_FAILED) fail("mmap " + path);
   const auto* bytes = static_cast<const char*>(memory);
   Report report;
   Crew crew;
-  crew.run(threads, size / stride, [&](uint64_t index) {
+  crew.run(threads, pieces.size(), [&](uint64_t index) {
     std::vector<char> copy(length);
-    std::memcpy(copy.data(), bytes + index * stride, length);
+    std::memcpy(copy.data(), bytes + pieces[index] * stride, length);
     // Without this the compiler may see that nobody looks at the copy.
     asm volatile("" : : "r"(copy.data()) : "memory");
     return length;

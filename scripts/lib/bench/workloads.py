@@ -79,14 +79,21 @@ def mapped_pages(server, mount):
     return Row(got["operations_per_s"] / 150, f"{got['operations_per_s']:.0f} pages/s")
 
 
-def mapped_tensors(threads, size, pieces=300):
-    """What a safetensors loader does: maps the file and copies piece after piece."""
+def mapped_tensors(threads, size, pieces=300, processes=1, shuffle=False):
+    """What a safetensors loader does: maps the file and copies piece after piece. Each process copies its share."""
     def measure(server, mount):
         raw = server.raw("get", key="f", keys=1, size=size, range_="8M", connections=CONNECTIONS)
+        server.reset()
         piece = size // pieces // 4096 * 4096
-        got = tool("fsload", "mmap", file=mount.path / "f0", stride=piece, length=piece, threads=threads)
-        rate = got["bytes"] / got["seconds"]
-        return Row(rate / (raw["mb_per_s"] * 1e6), f"{mb(rate)}, raw {raw['mb_per_s']:.0f}", int(got["bytes"]))
+        words = [BUILD / "fsload", "mmap", "--file", mount.path / "f0", "--stride", str(piece), "--length", str(piece),
+                 "--threads", str(threads), "--shuffle", str(int(shuffle)), "--parts", str(processes), "--part"]
+        begin = time.monotonic()
+        load = [subprocess.Popen([*words, str(part)], stdout=subprocess.DEVNULL) for part in range(processes)]
+        if any([process.wait() for process in load]):
+            raise RuntimeError("reading the mapped file failed")
+        rate = piece * pieces / (time.monotonic() - begin)
+        return Row(rate / (raw["mb_per_s"] * 1e6),
+                   f"{mb(rate)}, raw {raw['mb_per_s']:.0f}, fetched {server.stats()['bytes_out'] / size:.2f} x", size)
     return measure
 
 
@@ -253,6 +260,13 @@ TAIL = ("--tail-probability", 0.01, "--tail-ms", 500)
 UNLIMITED = {"connection_mbps": 0}
 SMALL_TREE = ("--synthetic-tree", "bench/:30:100:110000")
 
+# A model of 2 GiB: threads and processes that copy its tensors, in the order of the file and in none.
+TENSORS = [Workload(f"model, {who}{order}{cap}", f"raw GETs{', 600 MB/s in all' if not cap else ''}", "≥ 0.85",
+                    mapped_tensors(threads, 2 * GIB, processes=processes, shuffle=bool(order)),
+                    (*(CAP if not cap else ()), *synthetic(1, "2G")), on_request=bool(cap))
+           for cap in ("", ", uncapped") for order in ("", ", shuffled")
+           for who, threads, processes in (("1 thread", 1, 1), ("8 threads", 8, 1), ("4 processes", 1, 4))]
+
 WORKLOADS = [
     Workload("1 stream", "raw GETs, 600 MB/s in all", "≥ 0.95", streams(1, 2 * GIB), (*CAP, *synthetic(1, "2G"))),
     Workload("1 stream, uncapped", "raw GETs", "≥ 0.5, ≤ 1.0 CPU-s/GiB", streams(1, 2 * GIB), tuple(synthetic(1, "2G"))),
@@ -267,6 +281,7 @@ WORKLOADS = [
     Workload("mmap, a page every 4 MiB", "150 pages/s", "≥ 1", mapped_pages, tuple(synthetic(1, "1G"))),
     Workload("mmap, 300 tensors in order", "raw GETs", "≥ 0.5", mapped_tensors(1, GIB), tuple(synthetic(1, "1G"))),
     Workload("mmap, 300 tensors, 8 threads", "raw GETs", "≥ 0.5", mapped_tensors(8, GIB), tuple(synthetic(1, "1G"))),
+    *TENSORS,
     Workload("3,000 files, 16 threads", "16/31.2 ms", "≥ 0.95", tree(30, 100, 16), SMALL_TREE),
     Workload("3,000 files, 32 threads", "32/31.2 ms", "", tree(30, 100, 32), SMALL_TREE),
     Workload("find -ls, 200 directories", "2 s", "≥ 1", command_time(2.0, "find", "{}", "-ls"),
