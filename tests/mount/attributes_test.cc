@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "mount/mounted_bucket.h"
+#include "mount/requests_made.h"
 #include "support/catch.h"
 #include "support/sizes.h"
 
@@ -307,6 +308,38 @@ TEST_CASE("what a mount made is seen by the next one as it was, though listings 
   CHECK(stat_of(mount.path("d/5")).st_mode == (S_IFREG | 0755));
   CHECK(stat_of(mount.path("d/4")).st_mode == (S_IFREG | 0644));
   CHECK(stat_of(mount.path("d/sub")).st_mode == (S_IFDIR | 0700));
+}
+
+TEST_CASE("of many directories that are alike, which carry nothing, few are looked at") {
+  TestServer server;
+  const auto folder = [](int n) { return "d" + std::to_string(100 + n); };
+  const auto fill = [&](int n, const std::map<std::string, std::string>& metadata) {
+    for (int i = 0; i < 5; ++i)
+      server.put_object("test", folder(n) + "/" + std::to_string(i), "x", metadata);
+  };
+  ServerOptions timing;
+  timing.object_age = std::chrono::hours(24 * 30);
+  server.set_timing(timing);
+  for (int n = 0; n < 40; ++n) {
+    if (n != 15) fill(n, {});
+  }
+  // Another program, another day.
+  timing.object_age = std::chrono::hours(24 * 20);
+  server.set_timing(timing);
+  fill(15, {{"mode", std::to_string(S_IFREG | 0700)}});
+  Mounted mount(server, {.options = {"--metadata-ttl", "1h"}});
+  CHECK(std::distance(std::filesystem::directory_iterator(mount.path()), {}) == 40);
+  const uint64_t before = requests(server, "HeadObject");
+  // From the last one to the first, so that none is listed ahead.
+  for (int n = 39; n >= 0; --n) {
+    const std::filesystem::path directory = mount.path(folder(n));
+    CHECK(std::distance(std::filesystem::directory_iterator(directory), {}) == 5);
+    const mode_t mode = n == 15 ? 0700 : 0644;
+    for (int i = 0; i < 5; ++i)
+      CHECK(stat_of(directory / std::to_string(i)).st_mode == (S_IFREG | mode));
+    // One that carries attributes has all of its siblings looked at from then on.
+    if (n == 16) CHECK(requests(server, "HeadObject") - before < 24);
+  }
 }
 
 TEST_CASE("what another mount changes of the attributes alone is seen, and not undone") {
