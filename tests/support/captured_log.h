@@ -13,7 +13,7 @@ namespace penstock::test {
 /// Remembers what was said.
 class CapturedLog final : public Log {
  public:
-  CapturedLog() : Log(LogLevel::info) {}
+  explicit CapturedLog(LogLevel level = LogLevel::info) : Log(level) {}
   std::vector<std::string> lines() const {
     const MutexLock lock(mutex_);
     return lines_;

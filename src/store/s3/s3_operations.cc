@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
+#include <utility>
 
 #include "store/s3/checksum.h"
 #include "store/s3/expected_etag.h"
@@ -154,9 +156,9 @@ class UploadsWalk : public std::enable_shared_from_this<UploadsWalk> {
         uploads_.push_back(std::move(upload));  // Some servers ignore the prefix.
     }
     if (page->next_key.empty()) return done_(std::move(uploads_));
-    if (page->next_key == marker.key && page->next_upload_id == marker.upload_id) {
+    // Directory buckets list them in no order: only a page that was asked for before is wrong.
+    if (!asked_.emplace(page->next_key, page->next_upload_id).second)
       return done_(Error(Code::corrupt, "a list of uploads does not move on"));
-    }
     ask({page->next_key, page->next_upload_id});
   }
 
@@ -165,6 +167,7 @@ class UploadsWalk : public std::enable_shared_from_this<UploadsWalk> {
   const std::string prefix_;
   Done<std::vector<UploadInfo>> done_;
   bool plain_ = false;
+  std::set<std::pair<std::string, std::string>> asked_;  ///< Behind which key and upload.
   std::vector<UploadInfo> uploads_;
 };
 

@@ -138,10 +138,26 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
     }
     for (const auto& [name, value] : signable.headers)
       http.headers.push_back(fmt::format("{}: {}", name, value));
+    sent_at_ = std::chrono::steady_clock::now();
     session_.http_->send(std::move(http),
                          [self = shared_from_this()](Result<HttpResponse> response) {
+                           self->log_answer(response);
                            self->take_answer(std::move(response));
                          });
+  }
+
+  /// Of the headers the range alone: others have credentials, and keys of what is encrypted.
+  void log_answer(const Result<HttpResponse>& response) const {
+    if (!session_.log_->enabled(LogLevel::debug)) return;
+    std::string what = fmt::format("{} '{}'", method_name(request_.method), request_.key);
+    if (!request_.query.empty()) what += " ?" + request_query(request_.query);
+    for (const auto& [header, value] : request_.headers)
+      if (header == "range") what += " " + value;
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - sent_at_);
+    session_.log_->debug("{}: {} in {} ms", what,
+                         response ? std::to_string(response->status) : response.error().describe(),
+                         took.count());
   }
 
   void take_answer(Result<HttpResponse> response) {
@@ -345,6 +361,7 @@ class S3Session::Exchange : public std::enable_shared_from_this<S3Session::Excha
   const S3Request request_;
   Done<HttpResponse> done_;
   Credentials used_credentials_;
+  std::chrono::steady_clock::time_point sent_at_;  ///< The try that is under way.
   uint32_t doublings_ = 0;  ///< Of the time that it is given, see FailedRequests.
   std::string checksum_;    ///< Of the body; empty: none was sent.
   EndpointPtr used_endpoint_;

@@ -150,6 +150,11 @@ TEST_CASE("a list of more uploads than a page has is read to its end, also withi
 TEST_CASE("a list of uploads that does not move on ends") {
   Ground ground([](const Request&) { return page_of_uploads(0, 2000); });
   CHECK(ground.uploads("p/").code() == Code::corrupt);
+  // The second page sends back to the first.
+  Ground circles([](const Request& request) {
+    return page_of_uploads(parameter(request, "upload-id-marker") == "u999" ? 1000 : 0, 3000);
+  });
+  CHECK(circles.uploads("p/").code() == Code::corrupt);
   CHECK(ground.requests() == 2);
 }
 
