@@ -71,6 +71,8 @@ ListPage of_directory(const ListPage& page, const std::string& prefix) {
 }  // namespace
 
 void WalkAhead::note_opened(const InodePtr& directory) {
+  // What was listed before the next directory is opened would not be believed.
+  if (core_.tree.freshness.asks_at_open()) return;
   std::vector<Group> groups;
   std::string prefix;
   {

@@ -107,6 +107,15 @@ TEST_CASE("directories that fill a page are listed each by itself, so many ahead
   CHECK(tree.bucket.count("List") == 1 + 16);
 }
 
+TEST_CASE("where each opening of a directory lists it, none is listed ahead of that") {
+  WalkedTree tree(
+      true, {.freshness = MetadataOptions::Freshness::close_to_open, .ttl = milliseconds(60'000)});
+  tree.fill_many(60, 20);
+  CHECK(tree.walk_all());
+  CHECK(tree.flat() == 0);
+  CHECK(tree.bucket.count("List") == 61);
+}
+
 TEST_CASE("directories that have directories are listed each by itself") {
   WalkedTree tree;
   tree.fill_many(40, 5);
