@@ -74,6 +74,7 @@ TEST_CASE("hinted files are fetched in the order of the hints, and an unmount wa
     CHECK(hints.write(key_of(i).substr(5) + '\0') == 0);
   }
   REQUIRE(eventually([&] { return hinted_files(mount) == before; }, 30));
+  REQUIRE(eventually([&] { return server.stats().faults["hang"] > 0; }, 30));
   const uint64_t made = requests(server, "GetObject");
   for (size_t i = 0; i < before; ++i) CHECK(reads_right(mount, order[i]));
   CHECK(requests(server, "GetObject") == made);
