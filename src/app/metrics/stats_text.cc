@@ -94,9 +94,8 @@ std::string tiers_text(const MetricReading& reading) {
   }
   if (const double names = reading.sum("penstock_hinted_names_total"); names > 0) {
     text += fmt::format(
-        "  {:.0f} names hinted, {:.0f} passed over, {:.0f} too late, {:.0f} wait; {:.0f} files "
-        "({}) "
-        "fetched, {} of the cache not read yet\n",
+        "  {:.0f} names hinted, {:.0f} passed over, {:.0f} too late, {:.0f} wait; "
+        "{:.0f} files ({}) fetched, {} of the cache not read yet\n",
         names, reading.sum("penstock_hints_ignored_total"),
         reading.sum("penstock_hints_late_total"), reading.sum("penstock_hints_waiting"),
         reading.sum("penstock_hinted_files_total"),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -19,6 +20,9 @@ namespace penstock {
 class HintRoom {
  public:
   using ListId = uint64_t;
+
+  /// When who found no room looks again; and how exactly a GrowingPause is kept.
+  static constexpr std::chrono::milliseconds rest{100};
 
   /// `most_at_once`: requests. The cache must outlive it.
   HintRoom(DiskCache& cache, uint32_t most_at_once) : cache_(cache), most_at_once_(most_at_once) {}

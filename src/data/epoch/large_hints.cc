@@ -13,9 +13,6 @@ namespace {
 
 /// Objects of a list that wait: the next one is known when the one before is on its way.
 constexpr size_t most_waiting = 4;
-/// When to look again where there was no room, or the disk had not written all; and how exactly a
-/// file's pause is kept.
-constexpr std::chrono::milliseconds room_rest{100};
 /// Uses of the cache that lie closer together are one to it, and the earlier one.
 constexpr int64_t same_use_ns = 60'000'000'000;
 
@@ -372,7 +369,7 @@ void LargeHints::rest() {
     const MutexLock lock(mutex_);
     if (stopped_ || std::exchange(resting_, true)) return;
   }
-  parts_.scheduler.post_after(room_rest, [weak = weak_from_this()] {
+  parts_.scheduler.post_after(HintRoom::rest, [weak = weak_from_this()] {
     if (const std::shared_ptr<LargeHints> self = weak.lock()) self->rested();
   });
 }

@@ -10,15 +10,12 @@
 namespace penstock {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// What a name takes beside its bytes.
 constexpr uint64_t name_overhead = 64;
 /// What has arrived is kept in memory until the disk surely has it.
 constexpr size_t most_arrived = 64;
-/// When to look again where there was no room; and how exactly a pause is kept.
-constexpr milliseconds room_rest{100};
 /// How long names are of use that nobody adds to any more.
 constexpr seconds after_end{60};
 
@@ -266,7 +263,7 @@ void OrderHints::rest(const std::shared_ptr<Item>& item) {
     resting_.push_back(item);
     if (resting_.size() > 1) return;
   }
-  parts_.scheduler.post_after(room_rest, [weak = weak_from_this()] {
+  parts_.scheduler.post_after(HintRoom::rest, [weak = weak_from_this()] {
     if (const std::shared_ptr<OrderHints> self = weak.lock()) self->rested();
   });
 }

@@ -4,38 +4,11 @@
 #include <vector>
 
 #include "base/deferred.h"
+#include "base/join.h"
 #include "data/read/object_reader_impl.h"
 
 // What a reader fetches for the cache, of an object that nobody may read yet.
 namespace penstock {
-namespace {
-
-/// Answers when the last of several fetches has ended: with the bytes of all, or the first error.
-class Gathering {
- public:
-  Gathering(size_t fetches, uint64_t bytes, Done<uint64_t> done)
-      : bytes_(bytes), done_(std::move(done)), left_(fetches) {}
-
-  void ended(const Result<Slices>& result) EXCLUDES(mutex_) {
-    Result<uint64_t> answer = bytes_;
-    {
-      const MutexLock lock(mutex_);
-      if (!result && !error_) error_ = result.error();
-      if (--left_ != 0) return;
-      if (error_) answer = *error_;
-    }
-    done_(std::move(answer));
-  }
-
- private:
-  const uint64_t bytes_;
-  Done<uint64_t> done_;
-  Mutex mutex_;
-  size_t left_ GUARDED_BY(mutex_);
-  std::optional<Error> error_ GUARDED_BY(mutex_);
-};
-
-}  // namespace
 
 void ObjectReaderImpl::fetch_ahead(ByteRange range, Done<uint64_t> done) {
   if (cache_ == nullptr) return done(Error(Code::not_supported));
@@ -53,8 +26,7 @@ void ObjectReaderImpl::fetch_for_cache(const std::vector<ByteRange>& lacking, Do
   {
     Deferred known;
     const MutexLock lock(mutex_);
-    if (closed_) return known.answer(std::move(done), Result<uint64_t>(closed_error()));
-    if (changed_) return known.answer(std::move(done), Result<uint64_t>(*changed_));
+    if (const auto error = ended()) return known.answer<uint64_t>(std::move(done), *error);
     drop_kept(after);
     std::vector<ByteRange> gaps;
     uint64_t bytes = 0;
@@ -69,11 +41,16 @@ void ObjectReaderImpl::fetch_for_cache(const std::vector<ByteRange>& lacking, Do
       known.answer(std::move(done), gaps.empty() ? Result<uint64_t>(uint64_t{0})
                                                  : Result<uint64_t>(Error(Code::no_space)));
     } else {
-      const auto gathering = std::make_shared<Gathering>(gaps.size(), bytes, std::move(done));
+      const auto all = std::make_shared<Join>(
+          gaps.size(), [bytes, done = std::move(done)](const Result<void>& fetched) mutable {
+            done(fetched ? Result<uint64_t>(bytes) : Result<uint64_t>(fetched.error()));
+          });
       const Fetch::Kind kind = whole() ? Fetch::Kind::whole : Fetch::Kind::ahead;
       for (const ByteRange& gap : gaps) {
         auto pending = std::make_shared<PendingRead>(
-            gap, [gathering](const Result<Slices>& slices) { gathering->ended(slices); });
+            gap, [part = all->part()](const Result<Slices>& slices) mutable {
+              part(slices ? Result<void>() : Result<void>(slices.error()));
+            });
         pending->ahead = true;
         make_fetch({gap.offset, gap.end(), kind}, memory->split(gap.length), after);
         after.starts.back()->pin(std::move(pending), gap.offset, gap.end());

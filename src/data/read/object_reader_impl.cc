@@ -84,19 +84,15 @@ void ObjectReaderImpl::begin(Done<bool> done) {
   });
 }
 
-std::optional<Result<bool>> ObjectReaderImpl::known_already() const {
-  if (closed_) return closed_error();
-  if (changed_) return *changed_;
-  if (!fetches_.all().empty()) return false;
-  return std::nullopt;
-}
+std::optional<Error> ObjectReaderImpl::ended() const { return closed_ ? closed_error() : changed_; }
 
 void ObjectReaderImpl::fetch_first(Done<bool> done) {
   Aftermath after;
   {
     Deferred known;
     const MutexLock lock(mutex_);
-    if (auto already = known_already()) return known.answer(std::move(done), *std::move(already));
+    if (const auto error = ended()) return known.answer<bool>(std::move(done), *error);
+    if (!fetches_.all().empty()) return known.answer<bool>(std::move(done), false);
     // A cache that was slow to say what it has may turn out to have these bytes.
     asked_.store(false);
     auto answer = [this, done = std::move(done)](const Result<Slices>& slices) mutable {

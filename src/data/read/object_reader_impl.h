@@ -82,8 +82,8 @@ class ObjectReaderImpl final : public ObjectReader,
   static Error closed_error();
   bool whole() const noexcept { return version_.size <= core_->options.whole_object_size; }
   bool arrived(ByteRange range) const REQUIRES(mutex_);
-  /// The answer to who wants to begin, where there is nothing to begin.
-  std::optional<Result<bool>> known_already() const REQUIRES(mutex_);
+  /// Why nothing is begun any more; or nothing.
+  std::optional<Error> ended() const REQUIRES(mutex_);
   void fetch_first(Done<bool> done) EXCLUDES(mutex_);
   Slices collect(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void tidy(ByteRange range, Aftermath& after) REQUIRES(mutex_);

@@ -3,8 +3,8 @@
 
 #include <utility>
 
+#include "base/join.h"
 #include "fs/changes/store_below.h"
-#include "fs/nodes/join.h"
 
 namespace penstock {
 

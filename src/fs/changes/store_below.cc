@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/join.h"
 #include "fs/changes/copied_files.h"
-#include "fs/nodes/join.h"
 
 namespace penstock {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "base/join.h"
 #include "data/write_back/temporary_name.h"
-#include "fs/nodes/join.h"
 
 namespace penstock {
 namespace {

@@ -5,9 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include "base/join.h"
 #include "fs/moves/left_moves.h"
 #include "fs/moves/object_moves.h"
-#include "fs/nodes/join.h"
 
 namespace penstock {
 
