@@ -2,11 +2,11 @@
 // If-Match where the server says that it does not implement it.
 #include <memory>
 
-#include "contract/fixed_credentials.h"
 #include "contract/session.h"
 #include "http/http_client.h"
 #include "server/test_server.h"
 #include "store/s3/s3_store.h"
+#include "support/fixed_credentials.h"
 
 namespace penstock::test {
 namespace {

@@ -3,12 +3,12 @@
 #include <memory>
 
 #include "base/worker_pool.h"
-#include "contract/fixed_credentials.h"
 #include "contract/session.h"
 #include "http/http_client.h"
 #include "server/test_server.h"
 #include "store/retrying_store.h"
 #include "store/s3/s3_store.h"
+#include "support/fixed_credentials.h"
 
 namespace penstock::test {
 namespace {

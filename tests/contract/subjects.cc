@@ -8,11 +8,11 @@
 
 #include "base/log.h"
 #include "base/worker_pool.h"
-#include "contract/fixed_credentials.h"
 #include "http/http_client.h"
 #include "server/test_server.h"
 #include "store/dir/dir_store.h"
 #include "store/s3/s3_store.h"
+#include "support/fixed_credentials.h"
 #include "support/memory_store.h"
 
 namespace penstock::test {

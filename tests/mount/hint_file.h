@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,13 +36,12 @@ class HintFile {
   const int file_;
 };
 
-/// What the mount tells by a metric without labels, that there is.
+/// Of a metric that there is.
 inline uint64_t hint_metric(const Mounted& mount, const std::string& name) {
-  const Ran ran = run_penstock({"stats", "--prometheus", mount.path().string()});
-  const size_t at = ran.output.find("\n" + name + " ");
-  INFO(ran.output);
-  REQUIRE(at != std::string::npos);
-  return static_cast<uint64_t>(std::stod(ran.output.substr(at + name.size() + 2)));
+  const std::optional<uint64_t> told = metric(mount, name);
+  INFO(name);
+  REQUIRE(told);
+  return *told;
 }
 /// Files that were fetched for hints.
 inline uint64_t hinted_files(const Mounted& mount) {

@@ -96,6 +96,13 @@ Ran run_penstock(std::vector<std::string> arguments) {
   return {.status = status, .output = read_file(log)};
 }
 
+std::optional<uint64_t> metric(const Mounted& mount, const std::string& name) {
+  const Ran ran = run_penstock({"stats", "--prometheus", mount.path().string()});
+  const size_t at = ran.output.find("\n" + name + " ");
+  if (at == std::string::npos) return std::nullopt;
+  return static_cast<uint64_t>(std::stod(ran.output.substr(at + name.size() + 2)));
+}
+
 bool eventually(const std::function<bool()>& condition, double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   while (!condition()) {

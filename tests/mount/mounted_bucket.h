@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -106,6 +107,8 @@ template <typename Call>
 int errno_of(Call&& call) {
   return call() < 0 ? errno : 0;
 }
+/// What a mount tells by a metric without labels; nothing where it has no samples.
+std::optional<uint64_t> metric(const Mounted& mount, const std::string& name);
 /// Polls until `condition` holds; false after `seconds`.
 bool eventually(const std::function<bool()>& condition, double seconds = 10);
 

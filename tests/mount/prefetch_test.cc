@@ -84,14 +84,6 @@ std::string read_present(const fs::path& path) {
   }
 }
 
-/// One of the mount's metrics; nothing where it has no samples.
-std::optional<uint64_t> metric(const Mounted& mount, const std::string& name) {
-  const Ran ran = run_penstock({"stats", "--prometheus", mount.path().string()});
-  const size_t at = ran.output.find("\n" + name + " ");
-  if (at == std::string::npos) return std::nullopt;
-  return static_cast<uint64_t>(std::stod(ran.output.substr(at + name.size() + 2)));
-}
-
 TEST_CASE("a shuffled epoch is fetched ahead of its readers, and each file once") {
   TestServer server(far_away());
   put_tree(server);

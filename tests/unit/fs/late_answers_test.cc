@@ -90,42 +90,27 @@ TEST_CASE("what a commit answers too late is not taken for the copy that the han
   WriteBackWorld world;
   LateEngine engine(answers, *world.write_back);
   world.make_with(engine);
-  world.memory.set("n", "new");
-  world.memory.set("t", "0123456789");
-  REQUIRE(world.lookup(root_inode, "n"));
-  const InodeId file = world.inode("t");
-  const HandleId reading = world.open(file, {.read = true}).value();
-  const HandleId writing = world.open(file, {.write = true}).value();
-  REQUIRE(world.write(writing, 3, "NEW"));
+  ReplacedFile file(world);
   answers.late = true;
-  REQUIRE(world.flush(writing));
-  for (int i = 0; i < 10; ++i) world.scheduler.advance(milliseconds(1));
+  REQUIRE(world.flush(file.writing));
+  world.run_milliseconds(10);
   REQUIRE(world.memory.contents("t") == "012NEW6789");
   REQUIRE_FALSE(answers.waiting.empty());
   // The other file has the name by then, or has not.
   const bool gone = GENERATE(false, true);
   CAPTURE(gone);
   world.store.hold("Copy");
-  std::optional<Result<void>> replaced;
-  world.file_system->rename(root_inode, "n", root_inode, "t", false,
-                            Done<void>([&](Result<void> result) { replaced = std::move(result); }));
-  world.scheduler.advance(milliseconds(1));
+  file.begin();
+  world.run_milliseconds(1);
   REQUIRE(world.store.release_one("Copy"));
-  world.scheduler.advance(milliseconds(1));
+  world.run_milliseconds(1);
   if (gone) world.store.release_all();
-  world.scheduler.advance(milliseconds(1));
+  world.run_milliseconds(1);
   answers.late = false;
   answers.give();
   world.store.release_all();
-  for (int i = 0; i < 10; ++i) world.scheduler.advance(milliseconds(1));
-  REQUIRE(replaced);
-  CHECK(*replaced);
-  CHECK(world.memory.contents("t") == "new");
-  CHECK(world.write(writing, 0, "X"));
-  CHECK(world.read_open(reading) == "X12NEW6789");
-  CHECK(world.close(writing));
-  CHECK(world.read_open(reading) == "X12NEW6789");
-  world.file_system->release(reading);
+  world.run_milliseconds(10);
+  file.end();
   world.end();
 }
 

@@ -279,9 +279,7 @@ TEST_CASE("who opens a promised file while another takes its place reads one of 
   world.store.hold("Put");
   const InodeId replaced = promise_file(world, "t", "old");
   // The upload of what is to be replaced ends first; then the copy takes its time.
-  std::optional<Result<void>> renamed;
-  world.file_system->rename(root_inode, "n", root_inode, "t", false,
-                            Done<void>([&](Result<void> result) { renamed = std::move(result); }));
+  const auto renamed = world.begin_rename("n", "t");
   world.store.hold("Copy");
   CHECK(world.store.release_one("Put"));
   world.scheduler.advance(milliseconds(10));
@@ -292,8 +290,8 @@ TEST_CASE("who opens a promised file while another takes its place reads one of 
   world.scheduler.advance(milliseconds(10));
   world.store.release_all();
   world.scheduler.advance(milliseconds(100));
-  REQUIRE((renamed && opened));
-  CHECK(*renamed);
+  REQUIRE((*renamed && opened));
+  CHECK(**renamed);
   // The kernel looks the name up once more where it is told that the file has changed.
   if (*opened) {
     CHECK(world.read(replaced) == "old");
@@ -313,9 +311,7 @@ TEST_CASE("what is written while a rename over the open file fails is stored und
   const HandleId handle = world.open(file, {.read = true, .write = true}).value();
   // The copy for the open handle is made; what is to be renamed is gone by then.
   world.store.hold("Copy");
-  std::optional<Result<void>> renamed;
-  world.file_system->rename(root_inode, "n", root_inode, "t", false,
-                            Done<void>([&](Result<void> result) { renamed = std::move(result); }));
+  const auto renamed = world.begin_rename("n", "t");
   world.scheduler.advance(milliseconds(10));
   CHECK(world.store.release_one("Copy"));
   world.scheduler.advance(milliseconds(10));
@@ -329,8 +325,8 @@ TEST_CASE("what is written while a rename over the open file fails is stored und
   world.memory.erase("n");
   world.store.release_all();
   world.scheduler.advance(milliseconds(10));
-  REQUIRE((renamed && written));
-  CHECK_FALSE(*renamed);
+  REQUIRE((*renamed && written));
+  CHECK_FALSE(**renamed);
   CHECK(*written);
   CHECK(world.close(handle));
   world.scheduler.advance(milliseconds(1000));
@@ -382,15 +378,13 @@ TEST_CASE("a link to a file whose place is taken while it is uploaded finds it g
   world.file_system->link(file, root_inode, "l",
                           Done<Entry>([&](Result<Entry> result) { linked = std::move(result); }));
   world.scheduler.advance(milliseconds(10));
-  std::optional<Result<void>> renamed;
-  world.file_system->rename(root_inode, "n", root_inode, "t", false,
-                            Done<void>([&](Result<void> result) { renamed = std::move(result); }));
+  const auto renamed = world.begin_rename("n", "t");
   world.scheduler.advance(milliseconds(10));
   CHECK_FALSE(linked);
   world.store.release_all();
   for (int i = 0; i < 100; ++i) world.scheduler.advance(milliseconds(1));
-  REQUIRE(renamed);
-  CHECK(*renamed);
+  REQUIRE(*renamed);
+  CHECK(**renamed);
   REQUIRE(linked);
   REQUIRE_FALSE(*linked);
   CHECK(linked->code() == Code::not_found);
@@ -455,28 +449,19 @@ TEST_CASE(
 TEST_CASE("who has a file open goes on where it is replaced before its upload is known here") {
   const auto disk = std::make_shared<FaultyDisk>();
   WriteBackWorld world(disk);
-  world.memory.set("n", "new");
-  world.memory.set("t", "0123456789");
-  REQUIRE(world.lookup(root_inode, "n"));
-  const InodeId file = world.inode("t");
-  const HandleId reading = world.open(file, {.read = true}).value();
-  const HandleId writing = world.open(file, {.write = true}).value();
-  REQUIRE(world.write(writing, 3, "NEW"));
+  ReplacedFile file(world);
   world.store.hold("Put");
-  REQUIRE(world.flush(writing));
+  REQUIRE(world.flush(file.writing));
   REQUIRE(world.store.held("Put") == 1);
   // The upload has ended, and the journal is being told of that: nobody knows of it yet. Meanwhile
   // the handles get their copy, and the other file perhaps the name.
   const bool gone = GENERATE(false, true);
   CAPTURE(gone);
-  std::optional<Result<void>> replaced;
   bool begun = false;
   disk->decide([&](DiskCall call, uint64_t) {
     if (call != DiskCall::fdatasync || std::exchange(begun, true)) return 0;
     world.store.hold("Copy");
-    world.file_system->rename(
-        root_inode, "n", root_inode, "t", false,
-        Done<void>([&](Result<void> result) { replaced = std::move(result); }));
+    file.begin();
     world.scheduler.run();
     world.store.release_one("Copy");
     world.scheduler.run();
@@ -485,18 +470,10 @@ TEST_CASE("who has a file open goes on where it is replaced before its upload is
     return 0;
   });
   world.store.release_all();
-  for (int i = 0; i < 10; ++i) world.scheduler.advance(milliseconds(1));
+  world.run_milliseconds(10);
   world.store.release_all();
-  for (int i = 0; i < 10; ++i) world.scheduler.advance(milliseconds(1));
-  REQUIRE(replaced);
-  CHECK(*replaced);
-  CHECK(world.memory.contents("t") == "new");
-  CHECK(world.read_open(reading) == "012NEW6789");
-  CHECK(world.write(writing, 0, "X"));
-  CHECK(world.read_open(reading) == "X12NEW6789");
-  CHECK(world.close(writing));
-  CHECK(world.read_open(reading) == "X12NEW6789");
-  world.file_system->release(reading);
+  world.run_milliseconds(10);
+  file.end();
 }
 
 TEST_CASE("who has a file open goes on where it is replaced while its attributes are saved") {
@@ -514,9 +491,7 @@ TEST_CASE("who has a file open goes on where it is replaced while its attributes
   world.scheduler.advance(milliseconds(1));
   REQUIRE(world.store.held("Copy") == 1);
   REQUIRE(world.write(handle, 3, "NEW"));
-  std::optional<Result<void>> replaced;
-  world.file_system->rename(root_inode, "n", root_inode, "t", false,
-                            Done<void>([&](Result<void> result) { replaced = std::move(result); }));
+  const auto replaced = world.begin_rename("n", "t");
   world.scheduler.advance(milliseconds(1));
   // Whatever has the store do the one copy before the other.
   const bool last_first = GENERATE(false, true);
@@ -525,9 +500,9 @@ TEST_CASE("who has a file open goes on where it is replaced while its attributes
   world.scheduler.advance(milliseconds(1));
   world.store.release_all();
   for (int i = 0; i < 10; ++i) world.scheduler.advance(milliseconds(1));
-  REQUIRE((changed && replaced));
+  REQUIRE((changed && *replaced));
   CHECK(*changed);
-  CHECK(*replaced);
+  CHECK(**replaced);
   CHECK(world.memory.contents("t") == "new");
   CHECK(world.write(handle, 0, "X"));
   CHECK(world.read_open(handle) == "X12NEW6789");

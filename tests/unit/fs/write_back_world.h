@@ -81,6 +81,18 @@ struct WriteBackWorld : World {
       file_system->rename(root_inode, from, root_inode, to, false, std::move(done));
     });
   }
+  /// Begins to rename; the answer is there once the scheduler has run.
+  std::shared_ptr<std::optional<Result<void>>> begin_rename(const std::string& from,
+                                                            const std::string& to) {
+    auto renamed = std::make_shared<std::optional<Result<void>>>();
+    file_system->rename(
+        root_inode, from, root_inode, to, false,
+        Done<void>([renamed](Result<void> result) { *renamed = std::move(result); }));
+    return renamed;
+  }
+  void run_milliseconds(int count) {
+    for (int i = 0; i < count; ++i) scheduler.advance(milliseconds(1));
+  }
   /// What programs read of the first MiB of a file.
   std::string read(InodeId inode) {
     const HandleId handle = open(inode, {.read = true}).value();
@@ -120,6 +132,37 @@ struct WriteBackWorld : World {
   std::unique_ptr<Journal> journal;
   std::unique_ptr<DirectWriteEngine> journal_direct;
   std::unique_ptr<WriteBackEngine> write_back;
+};
+
+/// "t", which is open twice and has unsent bytes, and "n", which is to replace it.
+struct ReplacedFile {
+  explicit ReplacedFile(WriteBackWorld& the_world) : world(the_world) {
+    world.memory.set("n", "new");
+    world.memory.set("t", "0123456789");
+    REQUIRE(world.lookup(root_inode, "n"));
+    const InodeId file = world.inode("t");
+    reading = world.open(file, {.read = true}).value();
+    writing = world.open(file, {.write = true}).value();
+    REQUIRE(world.write(writing, 3, "NEW"));
+  }
+  void begin() { replaced = world.begin_rename("n", "t"); }
+  /// Who has the file open goes on with its bytes when the other one has the name.
+  void end() {
+    REQUIRE((replaced != nullptr && replaced->has_value()));
+    CHECK(**replaced);
+    CHECK(world.memory.contents("t") == "new");
+    CHECK(world.read_open(reading) == "012NEW6789");
+    CHECK(world.write(writing, 0, "X"));
+    CHECK(world.read_open(reading) == "X12NEW6789");
+    CHECK(world.close(writing));
+    CHECK(world.read_open(reading) == "X12NEW6789");
+    world.file_system->release(reading);
+  }
+
+  WriteBackWorld& world;
+  HandleId reading = 0;
+  HandleId writing = 0;
+  std::shared_ptr<std::optional<Result<void>>> replaced;
 };
 
 }  // namespace penstock::test

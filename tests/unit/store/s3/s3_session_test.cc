@@ -4,36 +4,29 @@
 #include "support/await.h"
 #include "support/captured_log.h"
 #include "support/catch.h"
-#include "unit/http/scripted_server.h"
+#include "support/fixed_credentials.h"
+#include "unit/store/s3/scripted_session.h"
 
 namespace penstock::test {
 namespace {
 
-struct FixedCredentials final : CredentialsProvider {
-  void get(Done<Credentials> done) override { done(Credentials{"id", "secret", "token", {}, {}}); }
-  void invalidate(const Credentials&) override {}
-};
-
-struct Ground {
-  explicit Ground(LogLevel level) : log(std::make_shared<CapturedLog>(level)) {}
-
-  ScriptedServer server{[](const ScriptedServer::Request& request) {
-    return ScriptedServer::answer(request.line.starts_with("GET /b/gone") ? 404 : 200, "body");
-  }};
-  std::shared_ptr<CapturedLog> log;
-  S3Session session{
-      {.endpoint = *Endpoint::choose({.bucket = "b", .url = server.url(), .region = {}}),
-       .bucket = "b",
-       .credentials = std::make_shared<FixedCredentials>(),
-       .http = std::make_shared<HttpClient>(HttpOptions{}),
-       .log = log,
-       .clock = [] { return std::chrono::system_clock::now(); },
-       .terms = {}}};
+struct Ground : ScriptedSession {
+  explicit Ground(LogLevel level) : Ground(std::make_shared<CapturedLog>(level)) {}
+  explicit Ground(const std::shared_ptr<CapturedLog>& captured)
+      : ScriptedSession(
+            [](const ScriptedServer::Request& request) {
+              return ScriptedServer::answer(request.line.starts_with("GET /b/gone") ? 404 : 200,
+                                            "body");
+            },
+            captured, std::make_shared<FixedCredentials>()),
+        log(captured) {}
 
   Result<HttpResponse> send(S3Request request) {
     return await<HttpResponse>(
         [&](auto done) { session.send(std::move(request), std::move(done)); });
   }
+
+  const std::shared_ptr<CapturedLog> log;
 };
 
 /// The line without the time at its end.

@@ -6,7 +6,7 @@
 #include "store/s3/s3_removal.h"
 #include "support/await.h"
 #include "support/catch.h"
-#include "unit/http/scripted_server.h"
+#include "unit/store/s3/scripted_session.h"
 
 namespace penstock::test {
 namespace {
@@ -27,22 +27,15 @@ std::string parameter(const Request& request, const std::string& name) {
   return uri_decode(all.substr(begin, all.find('&', begin) - begin)).value();
 }
 
-/// A server, and a session with it that signs nothing.
-class Ground {
+/// A session with a server of which only the bodies of answers differ.
+class Ground : ScriptedSession {
  public:
   using Answer = std::function<std::string(const Request&)>;
 
   explicit Ground(Answer answer)
-      : server([answer = std::move(answer)](const Request& request) {
+      : ScriptedSession([answer = std::move(answer)](const Request& request) {
           return ScriptedServer::answer(200, answer(request));
-        }),
-        session({.endpoint = *Endpoint::choose({.bucket = "b", .url = server.url(), .region = {}}),
-                 .bucket = "b",
-                 .credentials = nullptr,
-                 .http = std::make_shared<HttpClient>(HttpOptions{}),
-                 .log = Log::none(),
-                 .clock = [] { return std::chrono::system_clock::now(); },
-                 .terms = {}}) {}
+        }) {}
 
   Result<std::vector<CompletedPart>> parts() {
     return await<std::vector<CompletedPart>>(
@@ -57,9 +50,6 @@ class Ground {
         [&](auto done) { remove_keys(session, keys, std::move(done)); });
   }
   size_t requests() const { return server.requests().size(); }
-
-  ScriptedServer server;
-  S3Session session;
 };
 
 /// The parts behind `marker`, up to `last`, at most a page.
