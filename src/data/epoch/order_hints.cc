@@ -306,8 +306,16 @@ void OrderHints::fetch(const std::shared_ptr<Item>& item) {
                       });
 }
 
+// The cache may take nothing for a moment, or no memory may be left, for as often as that is so;
+// what fails otherwise has been repeated by the store for as long as it does.
+bool OrderHints::again(Item& item, const Result<uint64_t>& result) {
+  if (result || is_the_objects(result.code())) return false;
+  return result.code() == Code::no_space || !std::exchange(item.repeated, true);
+}
+
 void OrderHints::ended(const std::shared_ptr<Item>& item, const Result<uint64_t>& result) {
   std::vector<std::shared_ptr<ObjectReader>> garbage;
+  const bool repeat = again(*item, result);
   {
     const MutexLock lock(mutex_);
     const auto found = fetching_.find(item->version.key);
@@ -319,14 +327,16 @@ void OrderHints::ended(const std::shared_ptr<Item>& item, const Result<uint64_t>
       arrived_.push_back(item->version.key);
       room_.noted(occupied(item->version.size));
     } else {
-      if (!result) parts_.metrics->hints_ignored.add();
+      if (!result && !repeat) parts_.metrics->hints_ignored.add();
       room_.end(occupied(found->second.size), false);
-      garbage.push_back(std::move(found->second.reader));
+      (repeat ? item->reader : garbage.emplace_back()) = std::move(found->second.reader);
       fetching_.erase(found);
     }
     settle(most_arrived, garbage);
   }
-  finish();
+  if (!repeat) return finish();
+  item->until = parts_.scheduler.now() + item->pause.next();
+  rest(item);
 }
 
 void OrderHints::settle(size_t most, std::vector<std::shared_ptr<ObjectReader>>& garbage) {

@@ -104,8 +104,9 @@ class OrderHints : public std::enable_shared_from_this<OrderHints> {
     uint64_t number = 0;
     ObjectVersion version;
     std::shared_ptr<ObjectReader> reader;
-    GrowingPause pause = {};     // while the cache's disk is away
-    Scheduler::Time until = {};  // before which it is not asked again
+    GrowingPause pause = {};     // while the disk is away, without memory, after a failure
+    Scheduler::Time until = {};  // before which it is not tried again
+    bool repeated = false;       // it has failed once
   };
   /// One object on its way into the cache, or there a moment ago.
   struct Fetching {
@@ -128,6 +129,8 @@ class OrderHints : public std::enable_shared_from_this<OrderHints> {
   void rested() EXCLUDES(mutex_);
   void fetch(const std::shared_ptr<Item>& item) EXCLUDES(mutex_);
   void ended(const std::shared_ptr<Item>& item, const Result<uint64_t>& result) EXCLUDES(mutex_);
+  /// Whether what ended so is fetched again after a pause.
+  static bool again(Item& item, const Result<uint64_t>& result);
   void note_ahead(const Item& item);
   bool overtaken(const Item& item);
   /// Gives up what has arrived, but for so many.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Large files that were hinted, on their way into the cache, over a scripted store.
+// Files that were hinted, large and small, on their way into the cache, over a scripted store.
 #include "data/epoch/large_hints.h"
 
 #include <algorithm>
@@ -26,6 +26,7 @@ class CountedReads final : public ReadEngine {
 
   uint64_t shares = 0;   ///< How often what the cache has was asked.
   uint64_t fetches = 0;  ///< How often something was to be fetched ahead.
+  uint64_t refused = 0;  ///< How many of the next of these find that the cache takes nothing.
 
  private:
   class Reader final : public ObjectReader {
@@ -46,6 +47,10 @@ class CountedReads final : public ReadEngine {
     }
     void fetch_ahead(ByteRange range, Done<uint64_t> done) override {
       ++counted_.fetches;
+      if (counted_.refused > 0) {
+        --counted_.refused;
+        return done(Error(Code::no_space, "the cache takes nothing now"));
+      }
       inner_->fetch_ahead(range, std::move(done));
     }
 
@@ -276,6 +281,61 @@ TEST_CASE("a large file that finds no memory for a piece is fetched when there i
   fixture.rest();
   CHECK(fixture.bytes_of("a") == object_size);
   CHECK(fixture.metrics->hints_ignored.value() == 0);
+}
+
+TEST_CASE("a small file that finds no memory is fetched when there is some") {
+  Fixture fixture(mib);
+  auto taken = fixture.budget.try_reserve(MemoryBudget::Use::demand, 256 * mib);
+  REQUIRE(taken);
+  fixture.hint({"small-a", "small-b"});
+  fixture.rest();
+  CHECK(fixture.store.gets.empty());
+  // Others have their turn meanwhile, and it is tried less and less often.
+  CHECK(fixture.counted.fetches >= 4);
+  CHECK(fixture.counted.fetches <= 2 * 6);
+  taken.reset();
+  for (int i = 0; i < 3; ++i) fixture.rest();
+  CHECK(fixture.bytes_of("small-a") == mib);
+  CHECK(fixture.bytes_of("small-b") == mib);
+  CHECK(fixture.metrics->hinted_files.value() == 2);
+  CHECK(fixture.metrics->hints_ignored.value() == 0);
+}
+
+TEST_CASE("a small file that the cache's disk says nothing of for a moment is fetched later") {
+  Fixture fixture(mib);
+  fixture.counted.refused = 1;
+  fixture.hint({"small-a"});
+  CHECK(fixture.store.gets.empty());
+  fixture.rest();
+  CHECK(fixture.bytes_of("small-a") == mib);
+  CHECK(fixture.metrics->hinted_files.value() == 1);
+  CHECK(fixture.metrics->hints_ignored.value() == 0);
+}
+
+TEST_CASE("a small file that fails is fetched once more, and not where that is the object's") {
+  const auto [code, tries, fetched] =
+      GENERATE(table<Code, int, bool>({{Code::unavailable, 1, true},
+                                       {Code::unavailable, 2, false},
+                                       {Code::changed, 1, false}}));
+  Fixture fixture(mib);
+  fixture.hint({"small-a"});
+  for (int i = 0; i < tries; ++i) {
+    REQUIRE(fixture.store.gets.size() == static_cast<size_t>(i) + 1);
+    fixture.store.fail(static_cast<size_t>(i), Error(code));
+    fixture.scheduler->run();
+    // Not at once.
+    CHECK(fixture.store.gets.size() == static_cast<size_t>(i) + 1);
+    if (i + 1 < tries) fixture.scheduler->advance(HintRoom::rest + GrowingPause::shortest);
+  }
+  fixture.rest();
+  CHECK(fixture.metrics->hinted_files.value() == (fetched ? 1 : 0));
+  CHECK(fixture.metrics->hints_ignored.value() == (fetched ? 0 : 1));
+  CHECK(fixture.store.gets.size() == static_cast<size_t>(tries) + (fetched ? 1 : 0));
+  // Its place is free.
+  fixture.hint({"small-b"});
+  fixture.rest();
+  CHECK(fixture.bytes_of("small-b") == mib);
+  CHECK_FALSE(fixture.hints->active());
 }
 
 TEST_CASE("a read of a large file finds a change that its fetching ahead has found no sooner") {
