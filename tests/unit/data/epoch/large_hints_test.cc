@@ -313,10 +313,8 @@ TEST_CASE("a small file that the cache's disk says nothing of for a moment is fe
 }
 
 TEST_CASE("a small file that fails is fetched once more, and not where that is the object's") {
-  const auto [code, tries, fetched] =
-      GENERATE(table<Code, int, bool>({{Code::unavailable, 1, true},
-                                       {Code::unavailable, 2, false},
-                                       {Code::changed, 1, false}}));
+  const auto [code, tries, fetched] = GENERATE(table<Code, int, bool>(
+      {{Code::unavailable, 1, true}, {Code::unavailable, 2, false}, {Code::changed, 1, false}}));
   Fixture fixture(mib);
   fixture.hint({"small-a"});
   for (int i = 0; i < tries; ++i) {
