@@ -134,7 +134,10 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     may_be_stored(*local);
   }
   if (created) local->changed = world_.now();
-  if ((flags & O_TRUNC) != 0 || created) {
+  if (file->node->deleted) {
+    // It was found under its name, and that was taken away before the open came to the node.
+    local->deleted = info.nameless = true;
+  } else if ((flags & O_TRUNC) != 0 || created) {
     set_local(node, present, {PathState::Kind::file, local, span.from});
     commit_points_[node].insert("");
   }
