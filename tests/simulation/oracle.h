@@ -187,6 +187,8 @@ class Oracle final : public KernelWatcher {
     int node = 0;
     Span span;
     std::set<std::string> paths;
+    /// When it was opened, or when a call began that was under way then and was about its name.
+    Nanos named_since = 0;
     std::string present;    ///< Which of the paths it has now; empty: not known.
     bool nameless = false;  ///< This node has removed its name, or replaced what had it.
     LocalFilePtr local;
@@ -222,6 +224,7 @@ class Oracle final : public KernelWatcher {
   void name_exists(int node, const std::string& path, Span span);
   LocalFilePtr stored_now(int node, const std::string& path, Span span) const;
   bool licensed(const Licence& licence, const std::string& path) const;
+  Nanos named_since(int node, const std::string& path, Span span) const;
   std::vector<PathState> window(int node, const std::string& path, Span span, bool floors) const;
   bool holds(int node, const std::string& path, const LocalName& name) const;
   const LocalName* local_name(int node, const std::string& path, Span span) const;
@@ -323,6 +326,7 @@ class Oracle final : public KernelWatcher {
   /// Own changes of names: under way, and when the last one ended.
   struct Busy {
     uint32_t now = 0;
+    Nanos begun = 0;  ///< When the first of those that are under way was asked for.
     Nanos last = -1;
   };
   std::map<std::pair<int, std::string>, Busy> busy_;

@@ -73,6 +73,7 @@ void Oracle::open_done(int node, const std::string& path, Span span, int error,
     // A folder above it was renamed while it was being opened.
     if (info.paths.size() > 1) info.present.clear();
   }
+  info.named_since = named_since(node, present, span);
   if (crashed_.contains(node) && !file->created) take_promised(node, present, file->node->id);
   if (!file->writes() && (flags & O_TRUNC) == 0) {
     const auto local = locals_.find({node, file->node->id});
@@ -314,7 +315,7 @@ void Oracle::read_done(int node, const OpenFile& file, Span span, int error, uin
     if (const auto states = history_.find(name); states != history_.end()) {
       for (const PathState& state : states->second) {
         if (state.bytes != nullptr && state.from <= span.to &&
-            state.to + options_.bound >= info.span.from &&
+            state.to + options_.bound >= info.named_since &&
             piece(*state.bytes, offset, size) == bytes)
           matching.insert(state.version);
       }

@@ -125,6 +125,18 @@ bool Oracle::busy(int node, const std::string& path, Span span) const {
   return false;
 }
 
+/// Since when the node may go by what it does, for who asks then: while a name is being given or
+/// taken away, that is what it had when the call began, whatever the bucket has by now.
+Nanos Oracle::named_since(int node, const std::string& path, Span span) const {
+  Nanos since = span.from;
+  for (std::string at = path; !at.empty(); at = parent_of(at)) {
+    const auto found = busy_.find({node, at});
+    if (found != busy_.end() && (found->second.now > 0 || found->second.last > span.from))
+      since = std::min(since, found->second.begun);
+  }
+  return since;
+}
+
 void Oracle::attributes_change(int node, const std::string& path) {
   may_store(node, path);
   Storing& storing = storing_[{node, path}];
@@ -138,7 +150,8 @@ void Oracle::attributes_answered(int node, const std::string& path) {
 }
 
 void Oracle::name_busy(int node, const std::string& path) {
-  ++busy_[{node, path}].now;
+  Busy& busy = busy_[{node, path}];
+  if (busy.now++ == 0) busy.begun = world_.now();
   // What is about to lose its name may be stored before, for who has it open.
   may_store(node, path);
 }
