@@ -385,14 +385,9 @@ bool Oracle::licensed(const Licence& licence, const std::string& path) const {
     return named == path || (licence.below && below(path, named));
   };
   if (std::ranges::any_of(licence.paths, covers)) return true;
-  // The folder of what was named may have got another name since.
-  const auto moves = moves_.find(licence.node);
-  if (moves == moves_.end()) return false;
-  return std::ranges::any_of(moves->second, [&](const auto& move) {
-    return std::ranges::any_of(licence.paths, [&](const std::string& named) {
-      return (named == move.from || below(named, move.from)) &&
-             covers(move.to + named.substr(move.from.size()));
-    });
+  // The folders of what was named may have got other names since, one after the other.
+  return std::ranges::any_of(licence.paths, [&](const std::string& named) {
+    return std::ranges::any_of(renamed_since(licence.node, named, -forever), covers);
   });
 }
 
