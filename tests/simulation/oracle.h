@@ -248,6 +248,7 @@ class Oracle final : public KernelWatcher {
   std::set<std::string> commit_ends(int node, const PendingCommit& commit);
   LocalName taken_away(int node, const std::string& path, Span span) const;
   std::string moved_meanwhile(int node, std::string path, Span span) const;
+  void name_removed(int node, const std::string& path, Span span);
   void name_moved(int node, const std::string& from, const std::string& to, Span span);
   bool stored_since(int node, const std::string& path, Nanos since) const;
   Nanos stored_beside(int node, const std::string& path, Nanos since) const;

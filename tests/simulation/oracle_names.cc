@@ -12,6 +12,13 @@ namespace penstock::sim {
 void Oracle::removed(int node, const std::string& path, Span span, int error, bool directory) {
   check_error(node, path, span, error, directory ? "rmdir" : "unlink");
   if (error != 0) return;
+  const std::string found = moved_meanwhile(node, path, span);
+  name_removed(node, found, span);
+  if (found == path) return;
+  for (const std::string& name : {path, found}) busy_[{node, name}].last = forever;
+}
+
+void Oracle::name_removed(int node, const std::string& path, Span span) {
   const LocalName absent = taken_away(node, path, span);
   if (const auto name = names_.find({node, path}); name != names_.end() && name->second.file)
     name->second.file->deleted = true;
