@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <random>
@@ -28,9 +29,12 @@ namespace {
 constexpr const char* usage = R"(usage: fsload COMMAND [OPTION VALUE]...
   read   --file F [--files N] [--block 1M] [--direct 1]   N: F0, F1, ... by a thread each
   pread  --file F [--threads 16] [--length 4K] [--count 2000]        at random
+         [--files N] [--direct 1]                 N: of F0, F1, ... in turn
   mmap   --file F [--stride 4M] [--length 1] [--threads 1]   copies that many bytes every stride
          [--shuffle 1] [--part 0] [--parts 1]     at random; every parts-th of these, from the part-th
   tree   --dir D --dirs N --files N [--threads 16] [--count all]     open, read, close, shuffled
+  names  --dir D --dirs N --files N [--threads 16] [--count all]     statx past the kernel's
+         cache, open, close, shuffled; again from the first one on where count is more than all
   create --dir D --count N --size N [--size-to N] [--threads 16]
   write  --file F --size N [--block 1M] [--fsync 1] [--rename-to X] [--files N]
 )";
@@ -172,18 +176,24 @@ void read_at_random(const Arguments& arguments) {
   const uint64_t length = arguments.number("length", 4096);
   const uint64_t threads = arguments.number("threads", 16);
   const uint64_t count = arguments.number("count", 2000);
+  const uint64_t names = std::max<uint64_t>(arguments.number("files", 1), 1);
+  const int flags = arguments.number("direct", 0) != 0 ? O_DIRECT : 0;
   arguments.expect_all_used();
-  const File file(path, O_RDONLY);
-  posix_fadvise(file.fd(), 0, 0, POSIX_FADV_RANDOM);
-  const uint64_t blocks = file.size() / length;
+  std::deque<File> files;
+  for (uint64_t i = 0; i < names; ++i) {
+    const File& file = files.emplace_back(numbered(path, names, i), O_RDONLY | flags);
+    posix_fadvise(file.fd(), 0, 0, POSIX_FADV_RANDOM);
+  }
+  const uint64_t blocks = files.front().size() / length;
   std::mt19937_64 random(2);
   std::vector<uint64_t> offsets(count);
   for (uint64_t& offset : offsets) offset = random() % blocks * length;
   Report report;
   Crew crew;
   crew.run(threads, count, [&](uint64_t index) {
-    std::vector<char> room(length);
-    const ssize_t got = pread(file.fd(), room.data(), length, static_cast<off_t>(offsets[index]));
+    Block room(length);
+    const int fd = files[index % names].fd();
+    const ssize_t got = pread(fd, room.data(), length, static_cast<off_t>(offsets[index]));
     if (got != static_cast<ssize_t>(length)) fail("pread " + path);
     return length;
   });
@@ -228,25 +238,59 @@ void touch_pages(const Arguments& arguments) {
   munmap(memory, size);
 }
 
+/// The files of a tree as the test server makes them up, in an order that is no order.
+class Tree {
+ public:
+  explicit Tree(const Arguments& arguments)
+      : root_(arguments.text("dir") + "/"), files_(arguments.number("files", 100)) {
+    const uint64_t total = arguments.number("dirs", 1) * files_;
+    for (uint64_t i = 0; i < total; ++i) order_.push_back(i);
+    std::shuffle(order_.begin(), order_.end(), std::mt19937_64(3));
+  }
+
+  uint64_t size() const { return order_.size(); }
+  std::string path(uint64_t index) const {
+    const uint64_t number = order_[index % order_.size()];
+    std::array<char, 48> name = {};
+    std::snprintf(name.data(), name.size(), "d%04u/f%06u", static_cast<unsigned>(number / files_),
+                  static_cast<unsigned>(number % files_));
+    return root_ + name.data();
+  }
+
+ private:
+  std::string root_;
+  uint64_t files_;
+  std::vector<uint64_t> order_;
+};
+
 void read_tree(const Arguments& arguments) {
-  const std::string root = arguments.text("dir") + "/";
-  const uint64_t files = arguments.number("files", 100);
-  const uint64_t total = arguments.number("dirs", 1) * files;
+  const Tree tree(arguments);
   const uint64_t threads = arguments.number("threads", 16);
-  const uint64_t count = std::min(total, arguments.number("count", total));
+  const uint64_t count = std::min(tree.size(), arguments.number("count", tree.size()));
   arguments.expect_all_used();
-  std::vector<uint64_t> order(total);
-  for (uint64_t i = 0; i < total; ++i) order[i] = i;
-  std::shuffle(order.begin(), order.end(), std::mt19937_64(3));
   Report report;
   Crew crew;
   crew.run(threads, count, [&](uint64_t index) {
-    std::array<char, 48> name = {};
-    std::snprintf(name.data(), name.size(), "d%04u/f%06u",
-                  static_cast<unsigned>(order[index] / files),
-                  static_cast<unsigned>(order[index] % files));
     Block block(256 << 10);
-    return read_all(root + name.data(), block);
+    return read_all(tree.path(index), block);
+  });
+  crew.report(report);
+}
+
+void look_at_names(const Arguments& arguments) {
+  const Tree tree(arguments);
+  const uint64_t threads = arguments.number("threads", 16);
+  const uint64_t count = arguments.number("count", tree.size());
+  arguments.expect_all_used();
+  Report report;
+  Crew crew;
+  crew.run(threads, count, [&](uint64_t index) -> uint64_t {
+    const std::string path = tree.path(index);
+    struct statx status = {};
+    if (statx(AT_FDCWD, path.c_str(), AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &status) != 0)
+      fail("statx " + path);
+    const File file(path, O_RDONLY);
+    return 0;
   });
   crew.report(report);
 }
@@ -330,8 +374,9 @@ int run(int argc, char** argv) {
   }
   const Arguments arguments(argc, argv, 2);
   const std::map<std::string, std::function<void(const Arguments&)>> commands = {
-      {"read", read_streams}, {"pread", read_at_random}, {"mmap", touch_pages},
-      {"tree", read_tree},    {"create", create_files},  {"write", write_streams}};
+      {"read", read_streams},  {"pread", read_at_random}, {"mmap", touch_pages},
+      {"tree", read_tree},     {"names", look_at_names},  {"create", create_files},
+      {"write", write_streams}};
   const auto found = commands.find(command);
   if (found == commands.end()) throw std::invalid_argument("unknown command " + command);
   found->second(arguments);

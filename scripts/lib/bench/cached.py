@@ -21,9 +21,10 @@ SHARDS, SHARD = 8, 256 * MIB
 class Cache:
     """A cache folder beside the build, on a real disk, filled through a mount of its own."""
 
-    def __init__(self, server, fill):
+    def __init__(self, server, fill, *options):
         self.folder = tempfile.TemporaryDirectory(prefix="penstock-bench-cache-", dir=pathlib.Path(__file__).parents[3] / "build")
-        self.options = ("--cache-dir", self.folder.name, "--cache-size", "80%", "--metadata-ttl", "1h")
+        self.options = ("--cache-dir", self.folder.name, "--cache-size", "80%", "--metadata-ttl", "1h",
+                        *options)
         mount = Mount(server.url, *self.options)
         try:
             deadline = time.monotonic() + 240
@@ -76,6 +77,22 @@ def against_backing(command, **options):
             own = tool("fsload", command, file=cache.backing(), **options)
             rate, limit = (one["bytes"] / one["seconds"] for one in (got, own))
             return Row(rate / limit, f"{mb(rate)}, the file itself {mb(limit)}, {cpu:.3f} CPU-s/GiB, {fetched} GETs")
+    return measure
+
+
+def many_readers(threads, files, count):
+    """Small reads past the kernel's cache, of files that the daemon has on its disk: what many threads gain over one."""
+    def measure(server, _mount):
+        with Cache(server, lambda mount: tool("fsload", "read", file=mount.path / "f", files=files), "--no-passthrough") as cache:
+            load = {"file": cache.mount.path / "f", "files": files, "length": 4 * KIB, "direct": 1, "count": count}
+            tool("fsload", "pread", threads=threads, **load)  # the same blocks, so that no disk is measured
+            alone = tool("fsload", "pread", threads=1, **load)["operations_per_s"]
+            before = cache.mount.used_cpu()
+            got = tool("fsload", "pread", threads=threads, **load)
+            cpu = (cache.mount.used_cpu() - before) / count
+            rate = got["operations_per_s"]
+            return Row(rate / alone, f"{rate:.0f} reads/s, 1 thread {alone:.0f}, {cpu * 1e6:.1f} CPU-us/read",
+                       latency=f"p99 {got['p99_ms']:.2f} ms")
     return measure
 
 
@@ -240,6 +257,8 @@ CACHED = [
              against_backing("pread", length=4 * KIB, threads=4, count=20_000), BIG_FILE, QUICK),
     Workload("cached, random 64 KiB, 4 threads", "its backing file", "≥ 0.85",
              against_backing("pread", length=64 * KIB, threads=4, count=8_000), BIG_FILE, QUICK),
+    Workload("16 threads, 4 KiB of 16 cached files, no passthrough", "1 thread", "≥ 1",
+             many_readers(16, 16, 100_000), tuple(synthetic(16, "16M")), QUICK, own=True),
     Workload("cached 3,000 files, 16 threads", "the same tree, local", "≥ 0.6", second_epoch, SMALL_TREE, QUICK),
     Workload("first epoch, 3,000 files", "--prefetch-epoch=off, 16 threads", "≥ 1", first_epoch, SMALL_TREE),
     Workload("hinted epoch, 3,000 files", "no hints, 16 threads", "≥ 1", hinted_epoch, SMALL_TREE),

@@ -155,6 +155,22 @@ def stat_storm(server, mount):
     return Row(rate / 40_000, f"{rate:.0f} stats/s")
 
 
+def known_names(threads, dirs, files, count):
+    """statx past the kernel's cache, open and close of names that the mount knows: what many threads gain over one."""
+    def measure(_server, mount):
+        subprocess.run(["find", mount.path, "-type", "f", "-size", "+0"], check=True, stdout=subprocess.DEVNULL)
+        load = {"dir": mount.path, "dirs": dirs, "files": files, "count": count}
+        tool("fsload", "tree", dir=mount.path, dirs=dirs, files=files, threads=threads)  # no open below asks the store
+        alone = tool("fsload", "names", threads=1, **load)["operations_per_s"]
+        before = mount.used_cpu()
+        got = tool("fsload", "names", threads=threads, **load)
+        cpu = (mount.used_cpu() - before) / count
+        rate = got["operations_per_s"]
+        return Row(rate / alone, f"{rate:.0f} names/s, 1 thread {alone:.0f}, {cpu * 1e6:.1f} CPU-us/name",
+                   latency=f"p99 {got['p99_ms']:.2f} ms")
+    return measure
+
+
 def creates(count, size, threads):
     def measure(server, mount):
         raw = server.raw("small", prefix="raw", count=count, size=size, connections=threads)
@@ -294,6 +310,8 @@ WORKLOADS = [
              ("--list-ms", 60, "--synthetic-tree", "bench/:1:1000000:10"), on_request=True,
              mount=("--metadata-memory", "1GiB")),
     Workload("stat, warm, 4 processes", "40,000/s", "", stat_storm, ("--synthetic-tree", "bench/:100:100:10")),
+    Workload("16 threads, stat and open of known names", "1 thread", "≥ 1", known_names(16, 10, 100, 50_000),
+             ("--synthetic-tree", "bench/:10:100:10"), mount=("--metadata-ttl", "1h"), own=True),
     Workload("500 creates, 16 threads", "16/30 ms", "≥ 0.9", creates(500, 16 * KIB, 16)),
     Workload("rename of 10,000 objects", "raw copies and deletes", "≥ 0.5", rename_directory(10_000),
              ("--synthetic-tree", "bench/:1:10000:1000", "--synthetic-tree", "bench/raw/:1:10000:1000")),
