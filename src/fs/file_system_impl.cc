@@ -43,7 +43,8 @@ class FileSystemImpl final : public MountedFileSystem {
         recovery_(*core_, lease_, renames_),
         deleted_(*core_, lease_),
         archived_(*core_),
-        files_(*core_, resolver_, attributes_, committer_, deleted_, archived_),
+        reads_(*core_, resolver_, committer_, archived_),
+        files_(*core_, resolver_, attributes_, committer_, deleted_, archived_, reads_),
         properties_(*core_, attributes_, committer_, files_, archived_),
         changes_{*core_, resolver_, attributes_, committer_, renames_, deleted_} {
     core_->bound_names();
@@ -234,7 +235,7 @@ class FileSystemImpl final : public MountedFileSystem {
 
   bool may_wait_long(HandleId handle) const override { return file(handle)->archived; }
   void read(HandleId handle, ByteRange range, std::stop_token cancel, Done<Slices> done) override {
-    files_.read(file(handle)->held, range, std::move(cancel), std::move(done));
+    reads_.read(file(handle)->held, range, std::move(cancel), std::move(done));
   }
   void write(HandleId handle, WriteAt at, std::span<const std::byte> data,
              Done<void> done) override {
@@ -281,7 +282,7 @@ class FileSystemImpl final : public MountedFileSystem {
   }
   void release(HandleId handle) override { files_.release(file(handle)); }
   void cache_share(HandleId handle, Done<CacheShare> done) override {
-    files_.cache_share(*file(handle), std::move(done));
+    reads_.cache_share(*file(handle), std::move(done));
   }
 
   void open_directory(InodeId id, Done<HandleId> done) override {
@@ -447,6 +448,7 @@ class FileSystemImpl final : public MountedFileSystem {
   Recovery recovery_;
   DeletedFiles deleted_;
   ArchivedReads archived_;
+  FileReads reads_;
   FileOperations files_;
   AttributeOperations properties_;
   const ChangeParts changes_;

@@ -62,14 +62,14 @@ std::shared_ptr<FileWriter> follow_copy(FsCore& core, Inode& inode, const ETag& 
   // What was written meanwhile, by who had passed the check for that before, belongs to an object
   // that is gone; the close that cannot store it says so. A write that is under way has this
   // writer.
-  if (inode.writer == nullptr || inode.writer->dirty() || inode.claims.in_use()) return nullptr;
+  if (inode.writer() == nullptr || inode.writer()->dirty() || inode.claims.in_use()) return nullptr;
   // Open for writing: it goes on as an edit of the object at its new key.
   const Result<std::string> key = core.tree.key_of(inode);
   if (!key) return nullptr;
   const Metadata metadata = to_metadata(inode.stored, FileType::file);
   ObjectInfo base{.key = *key, .size = inode.size, .etag = etag, .metadata = metadata};
-  return std::exchange(inode.writer,
-                       core.parts.writes.open({.key = *key}, WriteBase{std::move(base)}, metadata));
+  return inode.set_writer(
+      core.parts.writes.open({.key = *key}, WriteBase{std::move(base)}, metadata));
 }
 
 OldWriters follow_copies(FsCore& core, const CopiedFiles& files) {
@@ -89,7 +89,7 @@ void lose_uncopied(FsCore& core, const InodePtr& above, const CopiedFiles& files
   std::unordered_set<InodeId> copied;
   for (const CopiedFile& each : files) copied.insert(each.file->id);
   for (const InodePtr& file : files_below(core, above)) {
-    if (file->writer != nullptr && !copied.contains(file->id)) core.tree.lose(file);
+    if (file->writer() != nullptr && !copied.contains(file->id)) core.tree.lose(file);
   }
 }
 

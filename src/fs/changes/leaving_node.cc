@@ -13,7 +13,7 @@ void LeavingNode::stop(Callback<void()> done) {
   std::shared_ptr<FileDurability> writer;
   {
     const MutexLock lock(core_.tree.mutex);
-    writer = inode_->writer;
+    writer = inode_->writer();
   }
   // Opens wait at once: a handle that was opened after keep_open looked would get no copy to go on
   // with.
@@ -107,7 +107,7 @@ std::shared_ptr<FileWriter> LeavingNode::go_on_with(const std::string& key, cons
   inode_->kept_key = key;
   inode_->kept_copy = true;
   inode_->name_etag = inode_->etag;
-  if (inode_->writer != nullptr) inode_->writer->base_moved(key, etag);
+  if (inode_->writer() != nullptr) inode_->writer()->base_moved(key, etag);
   return follow_copy(core_, *inode_, etag);
 }
 
@@ -121,11 +121,11 @@ void LeavingNode::keep_name() {
     copy = DeletedFiles::take(*inode_);
     inode_->kept_key.clear();
     const std::string key = core_.tree.key_of(*inode_).value();
-    if (inode_->local_only && inode_->writer != nullptr) {
-      inode_->writer->rename({.key = key}, nullptr, after);  // never stored
+    if (inode_->local_only && inode_->writer() != nullptr) {
+      inode_->writer()->rename({.key = key}, nullptr, after);  // never stored
       return;
     }
-    if (inode_->writer != nullptr) inode_->writer->base_moved(key, inode_->name_etag);
+    if (inode_->writer() != nullptr) inode_->writer()->base_moved(key, inode_->name_etag);
     old = follow_copy(core_, *inode_, std::exchange(inode_->name_etag, {}));
   }
   abandon(core_, std::move(old));

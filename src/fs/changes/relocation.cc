@@ -62,13 +62,13 @@ bool Relocation::rename_unsent() {
       core_.tree.child_key(*move_.new_parent, move_.new_name, FileType::file);
   if (!key) return false;  // which keys() tells
   const InodePtr target = core_.tree.child(*move_.new_parent, move_.new_name);
-  FileWriter* const replaced = target == nullptr ? nullptr : target->writer.get();
+  FileWriter* const replaced = target == nullptr ? nullptr : target->writer().get();
   const bool local = unsent();
   // A commit under way that is not of a promise has the old name, and attributes that fit it.
-  const bool named = local && inode_->commits_running > 0 && !inode_->writer->pending();
+  const bool named = local && inode_->commits_running > 0 && !inode_->writer()->pending();
   // O_EXCL was about the old name.
   const NewName name{.key = *key, .exclusive = move_.no_replace};
-  if (!local || named || !inode_->writer->rename(name, replaced, after)) return false;
+  if (!local || named || !inode_->writer()->rename(name, replaced, after)) return false;
   core_.tree.set_content_type(inode_->stored, move_.new_name);
   if (target != nullptr) take_over(*target);
   sent_ = core_.parts.scheduler.now();
@@ -78,7 +78,7 @@ bool Relocation::rename_unsent() {
 
 void Relocation::take_over(const Inode& target) {
   inode_->replaces = target.local_only ? target.replaces : target.etag;
-  const auto known = target.writer == nullptr ? std::nullopt : target.writer->base();
+  const auto known = target.writer() == nullptr ? std::nullopt : target.writer()->base();
   if (known && !known->etag.empty()) inode_->replaces = known->etag;
   // `etag` and the writer's version are those of the copy under `kept_key` here: the object that
   // has the name is `name_etag`.

@@ -51,7 +51,7 @@ class Relocation final : public std::enable_shared_from_this<Relocation> {
   /// goes on; false where that need not be asked.
   bool ask_for_target() EXCLUDES(core_.tree.mutex);
   bool unsent() const REQUIRES(core_.tree.mutex) {
-    return inode_->local_only && inode_->replaces.empty() && inode_->writer != nullptr;
+    return inode_->local_only && inode_->replaces.empty() && inode_->writer() != nullptr;
   }
   void settle() EXCLUDES(core_.tree.mutex);
   /// Where nothing of the file was sent yet: true if it will be stored under the new name in the

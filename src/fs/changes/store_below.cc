@@ -14,7 +14,8 @@ namespace {
 std::vector<InodePtr> dirty_below(FsCore& core, const InodePtr& above) REQUIRES(core.tree.mutex) {
   std::vector<InodePtr> found = files_below(core, above);
   std::erase_if(found, [](const InodePtr& inode) {
-    const bool dirty = inode->stored_dirty || (inode->writer != nullptr && inode->writer->dirty());
+    const bool dirty =
+        inode->stored_dirty || (inode->writer() != nullptr && inode->writer()->dirty());
     return !dirty || !inode->named();
   });
   return found;

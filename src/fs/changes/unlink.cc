@@ -48,11 +48,11 @@ void Unlink::remove_settled() {
   {
     Deferred after;
     const MutexLock lock(core_.tree.mutex);
-    if (inode_->local_only && inode_->handles > 0 && inode_->writer != nullptr) {
+    if (inode_->local_only && inode_->handles > 0 && inode_->writer() != nullptr) {
       // Nothing of it is in the store: it goes on existing for those who have it open, and ends
       // with them.
       const std::string key = parts_.deleted.new_key();
-      if (inode_->writer->rename({.key = key}, nullptr, after)) inode_->kept_key = key;
+      if (inode_->writer()->rename({.key = key}, nullptr, after)) inode_->kept_key = key;
     }
     unsent = inode_->local_only && (inode_->handles == 0 || !inode_->kept_key.empty());
   }

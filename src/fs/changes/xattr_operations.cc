@@ -174,7 +174,7 @@ void AttributeOperations::set_class(const InodePtr& inode, const std::string& va
       inode,
       [value](Inode& file, StoredAttributes& stored) -> Result<bool> {
         // New contents are stored where they can be read at once.
-        if (file.local_only || (file.writer != nullptr && file.writer->dirty()))
+        if (file.local_only || (file.writer() != nullptr && file.writer()->dirty()))
           return Error(Code::invalid_argument, "the file is being written; close it first");
         Metadata& other = stored.other;
         const auto before = other.find(header::storage_class);

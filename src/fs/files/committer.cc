@@ -18,8 +18,8 @@ constexpr std::chrono::seconds rename_patience{5};
 }  // namespace
 
 std::shared_ptr<FileDurability> Committer::dirty_writer(const Inode& inode) const {
-  const bool dirty = !inode.deleted() && inode.writer != nullptr && inode.writer->dirty();
-  return dirty ? inode.writer : nullptr;
+  const bool dirty = !inode.deleted() && inode.writer() != nullptr && inode.writer()->dirty();
+  return dirty ? inode.writer() : nullptr;
 }
 
 NameLock::Use Committer::begin_commit(const InodePtr& inode) {
@@ -244,7 +244,7 @@ void Committer::upload(const InodePtr& inode, Leaving leaving, Done<Ending> done
       });
       return;
     }
-    if (!inode->deleted() && promised(*inode)) writer = inode->writer;
+    if (!inode->deleted() && promised(*inode)) writer = inode->writer();
     if (writer != nullptr) use = begin_commit(inode);
   }
   if (writer == nullptr) return done(Ending::stored);
@@ -425,7 +425,7 @@ void Committer::attributes_stored(const InodePtr& inode, Scheduler::Time sent,
       note_stored(inode, *result);
       // What is written from now on is an edit of the copy.
       const Result<std::string> key = core_.tree.key_of(*inode);
-      if (inode->writer != nullptr && key) inode->writer->base_moved(*key, result->etag);
+      if (inode->writer() != nullptr && key) inode->writer()->base_moved(*key, result->etag);
     } else if (gone && dirty_writer(*inode) == nullptr) {
       // Only attributes were to be stored, and the object that had them is gone: what has its key
       // by now is another client's, and keeps its own.
@@ -474,9 +474,10 @@ void Committer::writing_ended(const InodePtr& inode) {
   std::shared_ptr<FileDurability> drop;
   {
     const MutexLock lock(core_.tree.mutex);
-    if (inode->writer == nullptr || inode->write_handles > 0 || inode->commits_running > 0) return;
+    if (inode->writer() == nullptr || inode->write_handles > 0 || inode->commits_running > 0)
+      return;
     if (inode->deleted() && inode->handles > 0) return;
-    if (!inode->writer->dirty() || inode->deleted()) drop = std::move(inode->writer);
+    if (!inode->writer()->dirty() || inode->deleted()) drop = inode->set_writer(nullptr);
     if (drop != nullptr) (void)core_.tree.forget(inode->id, 0);
     // What was promised has an upload that is planned.
     if (drop == nullptr && promised(*inode)) return;

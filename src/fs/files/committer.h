@@ -63,7 +63,7 @@ class Committer {
   std::shared_ptr<FileDurability> dirty_writer(const Inode& inode) const REQUIRES(core_.tree.mutex);
   /// Which promise of it is not in the store; 0: none.
   static uint64_t owed(const Inode& inode) {
-    return inode.writer == nullptr ? 0 : inode.writer->owed();
+    return inode.writer() == nullptr ? 0 : inode.writer()->owed();
   }
   /// Whether something of it was promised and is not in the store.
   static bool promised(const Inode& inode) { return owed(inode) > 0; }

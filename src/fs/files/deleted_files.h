@@ -28,7 +28,7 @@ class DeletedFiles {
     if (inode.kept_key.empty()) return {};
     // Without a copy at first there may be an object by now: one that a large file's own bytes were
     // read back from.
-    const bool stored = inode.kept_copy || (inode.writer != nullptr && inode.writer->base());
+    const bool stored = inode.kept_copy || (inode.writer() != nullptr && inode.writer()->base());
     Copy copy{.key = stored ? inode.kept_key : std::string(), .leased = inode.kept_copy};
     inode.kept_copy = false;
     return copy;

@@ -16,12 +16,12 @@ void FileOperations::ask_to_open(const InodePtr& inode, OpenFlags flags, Done<vo
   std::shared_ptr<ObjectReader> reader;
   {
     const MutexLock lock(core_.tree.mutex);
-    const bool stored = inode->named() && inode->writer == nullptr && !inode->local_only;
+    const bool stored = inode->named() && inode->writer() == nullptr && !inode->local_only;
     // Where the kernel may have all of it, a GET would fetch it for nobody.
     const bool reads = !flags.write && inode->size > 0 && inode->cached_pages != inode->etag &&
                        inode->archive == Inode::Archive::no;
     if (core_.tree.freshness.asks_at_open() && stored && reads) {
-      auto present = present_reader(inode);
+      auto present = FileReads::present_reader(core_, inode);
       if (present) reader = std::move(*present);
     }
   }

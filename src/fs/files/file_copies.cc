@@ -41,9 +41,7 @@ void FileOperations::copy_range(const Copy& request, std::stop_token cancel, Don
     const FileHandle& source = request.source;
     run->source->inode = source.inode;
     run->source->flags = source.flags;
-    run->source->reader = source.reader;
-    run->source->reader_version = source.reader_version;
-    run->source->delivered = source.delivered;
+    (void)run->source->reads.set(source.reads.get());
     run->target = request.target.inode;
     note_writer(request.target, request.process);
     const uint64_t size = core_.tree.attributes(*source.inode).size;
@@ -65,22 +63,22 @@ void FileOperations::copy_parts(const CopyRunPtr& run) {
   CopySource object;
   NameLock::Use source_use;
   NameLock::Use target_use;
-  std::shared_ptr<ObjectReader> present;  // let go of without the lock, see reader_for
+  std::shared_ptr<ObjectReader> present;  // let go of without the lock, see FileReads::version_for
   {
     const MutexLock lock(core_.tree.mutex);
     present = source->reader.lock();
     const bool changes =
-        source->writer != nullptr && (source->writer->dirty() || source->commits_running > 0);
+        source->writer() != nullptr && (source->writer()->dirty() || source->commits_running > 0);
     // The program may have begun to read a version that another one has taken the place of.
-    const bool newest =
-        run->source->reader == nullptr ||
-        (run->source->reader_version == source->local_version && run->source->reader == present);
+    const std::shared_ptr<HandleVersion> version = run->source->reads.get();
+    const bool newest = version == nullptr || (version->local_version == source->local_version &&
+                                               version->reader == present);
     const bool stored = !changes && !source->etag.empty() && source->named() && newest;
     const bool settled = !core_.leaving(*source) && !core_.leaving(*run->target);
     const Result<std::string> key = core_.tree.key_of(*source);
     if (stored && settled && key && source != run->target && !core_.stopping &&
         !run->target->vanished()) {
-      writer = run->target->writer;
+      writer = run->target->writer();
       object = {.key = *key, .etag = source->etag, .range = {run->source_offset, run->left}};
     }
     if (writer != nullptr) {
@@ -117,25 +115,26 @@ void FileOperations::copy_bytes(const CopyRunPtr& run) {
   const uint64_t length = std::min({run->left, piece_size, buffered_at_once - run->done_bytes});
   if (length == 0) return run->done(run->done_bytes);
   if (run->cancel.stop_requested()) return copied(run, Error(Code::interrupted));
-  read(run->source, {run->source_offset, length}, run->cancel,
-       core_.tracked<Slices>([this, run](const Result<Slices>& slices) {
-         if (!slices) return copied(run, slices.error());
-         std::vector<std::byte> bytes;
-         for (const auto& span : slices->spans) bytes.insert(bytes.end(), span.begin(), span.end());
-         if (bytes.empty()) {
-           run->left = 0;  // the source has become shorter
-           return copy_bytes(run);
-         }
-         write_to(run->target, false, run->target_offset, bytes,
-                  [this, run, length = bytes.size()](const Result<void>& written) {
-                    if (!written) return copied(run, written);
-                    run->source_offset += length;
-                    run->target_offset += length;
-                    run->left -= length;
-                    run->done_bytes += length;
-                    copy_bytes(run);
-                  });
-       }));
+  reads_.read(run->source, {run->source_offset, length}, run->cancel,
+              core_.tracked<Slices>([this, run](const Result<Slices>& slices) {
+                if (!slices) return copied(run, slices.error());
+                std::vector<std::byte> bytes;
+                for (const auto& span : slices->spans)
+                  bytes.insert(bytes.end(), span.begin(), span.end());
+                if (bytes.empty()) {
+                  run->left = 0;  // the source has become shorter
+                  return copy_bytes(run);
+                }
+                write_to(run->target, false, run->target_offset, bytes,
+                         [this, run, length = bytes.size()](const Result<void>& written) {
+                           if (!written) return copied(run, written);
+                           run->source_offset += length;
+                           run->target_offset += length;
+                           run->left -= length;
+                           run->done_bytes += length;
+                           copy_bytes(run);
+                         });
+              }));
 }
 
 /// Ends early: what was copied before counts.

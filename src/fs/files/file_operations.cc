@@ -12,13 +12,6 @@
 namespace penstock {
 namespace {
 
-/// A read that meets a version which this mount itself has just replaced is repeated with the new
-/// one: so often.
-constexpr uint32_t most_own_changes = 200;
-
-/// A read that was told that the object can be read, and was refused, asks again: so often.
-constexpr uint32_t most_restored = 3;
-
 /// Bytes of a deleted file that is surely in memory alone: less than the smallest part.
 constexpr uint64_t largest_unleased = 4ULL << 20;
 
@@ -116,15 +109,15 @@ void FileOperations::note_written(Inode& inode) {
 
 /// After a call that may have changed no byte: then only the file's time is to be stored.
 void FileOperations::note_time_alone(Inode& inode) {
-  const bool stored = !inode.local_only && inode.named() && inode.writer != nullptr &&
-                      !inode.writer->dirty() && inode.commits_running == 0;
+  const bool stored = !inode.local_only && inode.named() && inode.writer() != nullptr &&
+                      !inode.writer()->dirty() && inode.commits_running == 0;
   if (!stored) return;
   inode.stored.mtime_ns = inode.mtime_ns;
   inode.stored_dirty = true;
 }
 
 Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate, bool exclusive) {
-  if (inode->writer != nullptr) return {};
+  if (inode->writer() != nullptr) return {};
   const Result<std::string> key = core_.tree.key_of(*inode);
   if (!key) return key.error();
   std::optional<WriteBase> base;
@@ -133,11 +126,11 @@ Result<void> FileOperations::open_writer(const InodePtr& inode, bool truncate, b
     base = WriteBase{
         ObjectInfo{.key = *key, .size = inode->size, .etag = inode->etag, .metadata = metadata}};
   }
-  inode->writer =
-      core_.parts.writes.open({.key = *key, .exclusive = exclusive}, std::move(base), metadata);
+  (void)inode->set_writer(
+      core_.parts.writes.open({.key = *key, .exclusive = exclusive}, std::move(base), metadata));
   inode->may_be_mapped = false;
   // Of those who have it open some may read.
-  if (inode->handles > 0) inode->writer->expect_reads();
+  if (inode->handles > 0) inode->writer()->expect_reads();
   core_.tree.note_writer(inode);
   return {};
 }
@@ -148,7 +141,7 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags, bool 
   handle->inode = inode;
   handle->flags = flags;
   ++inode->handles;
-  if (flags.read && inode->writer != nullptr) inode->writer->expect_reads();
+  if (flags.read && inode->writer() != nullptr) inode->writer()->expect_reads();
   if (flags.read) ++inode->read_handles;
   if (flags.write && flags.read) inode->may_be_mapped = true;
   handle->writes = flags.write || created;
@@ -165,8 +158,8 @@ Opened FileOperations::make_handle(const InodePtr& inode, OpenFlags flags, bool 
   handle->archived = archived;
   opened.direct_io = archived || (flags.write && !flags.read);
   opened.keep_page_cache =
-      inode->writer == nullptr && !inode->etag.empty() && inode->cached_pages == inode->etag;
-  inode->cached_pages = inode->writer == nullptr ? inode->etag : ETag();
+      inode->writer() == nullptr && !inode->etag.empty() && inode->cached_pages == inode->etag;
+  inode->cached_pages = inode->writer() == nullptr ? inode->etag : ETag();
   if (!opened.keep_page_cache && inode->write_handles > (handle->writes ? 1 : 0))
     inode->pages_dropped = true;
   core_.open_files.insert(handle.get());
@@ -225,7 +218,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
     bool known = false;
     {
       const MutexLock lock(core_.tree.mutex);
-      known = inode->stored_known || inode->writer != nullptr || !inode->named();
+      known = inode->stored_known || inode->writer() != nullptr || !inode->named();
     }
     if (!known) {
       return attributes_.learn(
@@ -237,7 +230,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
   }
   std::shared_ptr<FileBytes> truncate;
   std::shared_ptr<ObjectReader> reader;
-  std::shared_ptr<ObjectReader> dropped;
+  std::shared_ptr<HandleVersion> dropped;
   NameLock::Use use;
   Opened opened;
   Result<void> possible;
@@ -253,7 +246,7 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
     if (inode->vanished() || (inode->deleted() && inode->handles == 0))
       possible = Tree::gone(*inode);
     if (possible && flags.write) {
-      if (inode->writer != nullptr && flags.truncate) truncate = inode->writer;
+      if (inode->writer() != nullptr && flags.truncate) truncate = inode->writer();
       possible = open_writer(inode, flags.truncate, false);
     }
     if (possible && flags.write) {
@@ -265,9 +258,10 @@ void FileOperations::open_fresh(const InodePtr& inode, OpenFlags flags, Done<Ope
     }
     if (possible) {
       opened = make_handle(inode, flags);
-      if (!flags.write && inode->writer == nullptr && inode->size > 0) {
-        auto found = reader_for(*reinterpret_cast<FileHandle*>(opened.handle), dropped);
-        if (found) reader = std::move(*found);
+      if (!flags.write && inode->writer() == nullptr && inode->size > 0) {
+        auto found =
+            FileReads::version_for(core_, *reinterpret_cast<FileHandle*>(opened.handle), dropped);
+        if (found) reader = (*found)->reader;
       }
     }
   }
@@ -298,166 +292,6 @@ void FileOperations::find_backing(const InodePtr& inode, ObjectReader& reader, O
         }
         ask_first(inode, reader, std::move(opened), std::move(done));
       }));
-}
-
-Result<std::shared_ptr<ObjectReader>> FileOperations::reader_for(
-    FileHandle& handle, std::shared_ptr<ObjectReader>& dropped) {
-  Inode& inode = *handle.inode;
-  if (handle.reader != nullptr && handle.reader_version == inode.local_version)
-    return handle.reader;
-  Result<std::shared_ptr<ObjectReader>> reader = present_reader(handle.inode);
-  if (!reader) return reader;
-  dropped = std::exchange(handle.reader, *reader);
-  handle.reader_version = inode.local_version;
-  handle.delivered = false;
-  return reader;
-}
-
-Result<std::shared_ptr<ObjectReader>> FileOperations::present_reader(const InodePtr& inode) {
-  std::shared_ptr<ObjectReader> reader = inode->reader.lock();
-  if (reader != nullptr) return reader;
-  Result<std::string> key = core_.tree.key_of(*inode);
-  if (!key) return key.error();
-  ObjectVersion version{.key = std::move(*key), .etag = inode->etag, .size = inode->size};
-  // A get may end after the file system has: it must not keep either alive.
-  reader = core_.parts.reads.open(
-      std::move(version), [weak_core = core_.weak_from_this(), weak = std::weak_ptr<Inode>(inode),
-                           asked = core_.parts.scheduler.now()](const ObjectInfo& info) {
-        const std::shared_ptr<FsCore> core = weak_core.lock();
-        const InodePtr known = weak.lock();
-        if (core == nullptr || known == nullptr) return;
-        const MutexLock lock(core->tree.mutex);
-        if (known->etag == info.etag && !known->stored_known)
-          core->tree.learn_object(known, info, asked);
-      });
-  inode->reader = reader;
-  return reader;
-}
-
-void FileOperations::read(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
-                          Done<Slices> done) {
-  read_present(handle, range, std::move(cancel), most_own_changes, std::move(done));
-}
-
-void FileOperations::read_present(const FileHandlePtr& handle, ByteRange range,
-                                  std::stop_token cancel, uint32_t tries, Done<Slices> done) {
-  uint64_t version = 0;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    version = handle->inode->local_version;
-  }
-  auto checked = [this, handle, range, cancel, tries, version,
-                  done = std::move(done)](Result<Slices> slices) mutable {
-    bool own_change = false;
-    bool wait = false;
-    bool moving = false;
-    // A writer that was asked just before it was dropped answers that it was cancelled; and the
-    // store does for a read that was interrupted.
-    const bool dropped = !slices && slices.code() == Code::cancelled;
-    const bool other_version = !slices && (dropped || slices.code() == Code::changed);
-    if (other_version && tries > 0 && !cancel.stop_requested()) {
-      const MutexLock lock(core_.tree.mutex);
-      const Inode& inode = *handle->inode;
-      wait = inode.commits_running > 0;
-      // A rename of the file is under way, and the store may have the object under the new key
-      // already: which one holds is known when the rename is over.
-      moving = core_.leaving(inode);
-      own_change = wait || moving || dropped || inode.local_version != version;
-    }
-    if (dropped && cancel.stop_requested()) return done(Error(Code::interrupted));
-    if (!own_change && !slices) return done(look_up_again(slices.error()));
-    if (!own_change) return done(std::move(slices));
-    auto again = [this, handle, range, cancel, tries, done = std::move(done)]() mutable {
-      read_present(handle, range, std::move(cancel), tries - 1, std::move(done));
-    };
-    if (moving) return core_.when_name_settled(handle->inode, std::move(again));
-    wait ? committer_.when_stored(handle->inode, std::move(again)) : again();
-  };
-  read_once(handle, range, std::move(cancel), core_.tracked<Slices>(std::move(checked)));
-}
-
-void FileOperations::read_once(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
-                               Done<Slices> done) {
-  std::shared_ptr<FileBytes> writer;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    const Inode& inode = *handle->inode;
-    // While its commit is being answered the writer is clean, and the object's ETag is not known.
-    // Of a deleted file nothing is promised, or to be stored, any more: the writer has its bytes.
-    const bool newer = inode.writer != nullptr &&
-                       (inode.writer->dirty() || inode.commits_running > 0 || inode.deleted());
-    if (newer) writer = inode.writer;
-  }
-  if (writer != nullptr) return writer->read(range, std::move(cancel), std::move(done));
-  read_restored(handle, range, cancel, most_restored, std::move(done));
-}
-
-void FileOperations::read_object(const FileHandlePtr& handle, ByteRange range,
-                                 const std::stop_token& cancel, bool may_restart,
-                                 Done<Slices> done) {
-  std::shared_ptr<ObjectReader> reader;
-  std::shared_ptr<ObjectReader> dropped;
-  bool empty = false;
-  std::optional<Error> gone;
-  {
-    const MutexLock lock(core_.tree.mutex);
-    empty = handle->inode->size == 0;
-    if (!empty) {
-      auto found = reader_for(*handle, dropped);
-      if (found) reader = std::move(*found);
-      if (!found) gone = found.error();
-    }
-  }
-  dropped.reset();
-  if (gone) return done(*gone);
-  if (empty) return done(Slices{});
-  const ObjectReader* version = reader.get();
-  reader->read(
-      range, cancel,
-      core_.tracked<Slices>([this, handle, range, cancel, may_restart, version,
-                             done = std::move(done)](Result<Slices> slices) mutable {
-        bool restart = false;
-        std::string replaced;
-        // Let go of without the lock, see reader_for.
-        std::shared_ptr<ObjectReader> old;
-        std::shared_ptr<ObjectReader> present;
-        {
-          const MutexLock lock(core_.tree.mutex);
-          if (slices) handle->delivered = true;
-          // Nothing of the old version has been seen by anyone: start over with the new
-          // one.
-          restart = !slices && slices.code() == Code::changed && may_restart &&
-                    !handle->delivered && handle->inode->handles == 1 && handle->inode->named();
-          present = handle->inode->reader.lock();
-          if (restart) {
-            old = std::move(handle->reader);
-          } else if (!slices && present.get() == version &&
-                     is_replaced(slices.error(), *handle->inode)) {
-            replaced = core_.tree.key_of(*handle->inode).value();
-            handle->inode->reader.reset();  // one look is enough
-          }
-        }
-        // The next open shall see what the store has, however young our knowledge is.
-        if (!replaced.empty()) core_.look_anew(replaced);
-        if (!restart) return done(std::move(slices));
-        resolver_.revalidate(handle->inode, [this, handle, range, cancel, done = std::move(done)](
-                                                const Result<void>& known) mutable {
-          if (!known) return done(known.error().with_code(Code::changed));
-          // The store has another version under the name, which has another inode since: this
-          // handle's is gone.
-          if (!has_name(handle->inode)) return done(Error(Code::changed));
-          read_object(handle, range, cancel, false, std::move(done));
-        });
-      }));
-}
-
-bool FileOperations::has_name(const InodePtr& inode) const {
-  const MutexLock lock(core_.tree.mutex);
-  return inode->named();
-}
-
-bool FileOperations::is_replaced(const Error& error, const Inode& inode) {
-  return error.code() == Code::changed && inode.named() && inode.commits_running == 0;
 }
 
 void FileOperations::write(const FileHandlePtr& handle, const WriteAt& at,
@@ -514,7 +348,7 @@ void FileOperations::write_to(const InodePtr& inode, bool append, uint64_t offse
     if (core_.stopping) return after.answer(std::move(done), mount_is_ending());
     if (inode->vanished()) return after.answer(std::move(done), Tree::gone(*inode));
     waits = core_.leaving(*inode);
-    if (!waits) writer = inode->writer;
+    if (!waits) writer = inode->writer();
     if (writer != nullptr) use = core_.use(inode);
     note_written(*inode);
     // Of a deleted file that was never stored there may be an object once it is large.
@@ -554,7 +388,7 @@ void FileOperations::resize(const InodePtr& inode, uint64_t size, bool drop_ids,
          bool others = false;
          {
            const MutexLock lock(core_.tree.mutex);
-           writer = inode->writer;
+           writer = inode->writer();
            use = core_.use(inode);
            others = inode->unflushed_handles > 1;
            set_unflushed(*handle, false);  // it is stored here, or by the others

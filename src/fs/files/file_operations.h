@@ -8,22 +8,25 @@
 #include "fs/files/archived_reads.h"
 #include "fs/files/committer.h"
 #include "fs/files/deleted_files.h"
+#include "fs/files/file_reads.h"
 #include "fs/lookups/resolver.h"
 #include "fs/nodes/core.h"
 
 namespace penstock {
 
-/// Operations on the contents of one file: open to release, and truncate.
+/// Operations on one file: open to release, writes, and truncate. Reads are FileReads.
 class FileOperations {
  public:
   FileOperations(FsCore& core, Resolver& resolver, AttributeLoader& attributes,
-                 Committer& committer, DeletedFiles& deleted, ArchivedReads& archived)
+                 Committer& committer, DeletedFiles& deleted, ArchivedReads& archived,
+                 FileReads& reads)
       : core_(core),
         resolver_(resolver),
         attributes_(attributes),
         committer_(committer),
         deleted_(deleted),
-        archived_(archived) {}
+        archived_(archived),
+        reads_(reads) {}
 
   struct Create {
     InodePtr parent;
@@ -35,8 +38,6 @@ class FileOperations {
   };
   void create(const Create& request, Done<Created> done) EXCLUDES(core_.tree.mutex);
   void open(const InodePtr& inode, OpenFlags flags, Done<Opened> done) EXCLUDES(core_.tree.mutex);
-  void read(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel, Done<Slices> done)
-      EXCLUDES(core_.tree.mutex);
   void write(const FileHandlePtr& handle, const WriteAt& at, std::span<const std::byte> data,
              Done<void> done) EXCLUDES(core_.tree.mutex);
   // file_ranges.cc
@@ -64,7 +65,6 @@ class FileOperations {
   /// Also through a handle that only reads: fsync(2) is about the file.
   void sync(FileHandle& handle, Done<void> done) EXCLUDES(core_.tree.mutex);
   void release(FileHandle* handle) EXCLUDES(core_.tree.mutex);
-  void cache_share(FileHandle& handle, Done<CacheShare> done) EXCLUDES(core_.tree.mutex);
   /// truncate(2), by name or by descriptor. `drop_ids`: see FileSystem::drop_set_ids.
   void resize(const InodePtr& inode, uint64_t size, bool drop_ids, Done<void> done)
       EXCLUDES(core_.tree.mutex);
@@ -101,33 +101,6 @@ class FileOperations {
   static void note_written(Inode& inode);
   static void note_time_alone(Inode& inode);
   bool drop_inode_set_ids(Inode& inode, bool all = false) REQUIRES(core_.tree.mutex);
-  /// `dropped` gets the reader of the version before, to be let go of without the lock: that may
-  /// end reads of it, whose answers take the lock.
-  Result<std::shared_ptr<ObjectReader>> reader_for(FileHandle& handle,
-                                                   std::shared_ptr<ObjectReader>& dropped)
-      REQUIRES(core_.tree.mutex);
-  /// Of the inode's present version, shared by all who read it.
-  Result<std::shared_ptr<ObjectReader>> present_reader(const InodePtr& inode)
-      REQUIRES(core_.tree.mutex);
-  /// Not older than what this mount has stored by then.
-  void read_present(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
-                    uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);
-  void read_once(const FileHandlePtr& handle, ByteRange range, std::stop_token cancel,
-                 Done<Slices> done) EXCLUDES(core_.tree.mutex);
-  /// The version that the handle reads, restored first where it is archived (file_archive.cc).
-  void read_restored(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
-                     uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);
-  void read_or_restore(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
-                       uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);
-  void restore_and_read(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
-                        uint32_t tries, Done<Slices> done) EXCLUDES(core_.tree.mutex);
-  void share_of(FileHandle& handle, Done<CacheShare> done) EXCLUDES(core_.tree.mutex);
-  void read_object(const FileHandlePtr& handle, ByteRange range, const std::stop_token& cancel,
-                   bool may_restart, Done<Slices> done) EXCLUDES(core_.tree.mutex);
-  /// True where a read of the present version failed because the store has another one, of which
-  /// nothing is known here yet.
-  static bool is_replaced(const Error& error, const Inode& inode);
-  bool has_name(const InodePtr& inode) const EXCLUDES(core_.tree.mutex);
   /// `exclusive`: as NewName::exclusive.
   Result<void> open_writer(const InodePtr& inode, bool truncate, bool exclusive)
       REQUIRES(core_.tree.mutex);
@@ -148,6 +121,7 @@ class FileOperations {
   Committer& committer_;
   DeletedFiles& deleted_;
   ArchivedReads& archived_;
+  FileReads& reads_;
 };
 
 }  // namespace penstock

@@ -17,7 +17,7 @@ void FileOperations::change(const InodePtr& inode, ContentChange apply, Done<voi
     if (core_.stopping) return after.answer(std::move(done), mount_is_ending());
     if (inode->vanished()) return after.answer(std::move(done), Tree::gone(*inode));
     waits = core_.leaving(*inode);
-    if (!waits) writer = inode->writer;
+    if (!waits) writer = inode->writer();
     if (writer != nullptr) {
       use = core_.use(inode);
       note_written(*inode);
@@ -77,7 +77,7 @@ void FileOperations::seek(FileHandle& handle, uint64_t offset, bool hole,
     // not send it first: where somebody may have one there are no holes to be sure of. It stays so
     // when the mapping is gone: the kernel tells of the last close at any time after close(2), so
     // that the data that a program has asked for would be a hole when it asks where they end.
-    if (!inode.may_be_mapped) writer = inode.writer;
+    if (!inode.may_be_mapped) writer = inode.writer();
   }
   if (offset >= size) return done(std::optional<uint64_t>());
   if (writer == nullptr) return done(std::optional(hole ? size : offset));

@@ -33,7 +33,7 @@ std::vector<UnstoredFile> Committer::unstored() {
   for (const InodePtr& inode : core_.tree.writing()) {
     if (dirty_writer(*inode) == nullptr || promised(*inode)) continue;
     files.push_back({.path = core_.tree.path_of(*inode),
-                     .size = inode->writer->size(),
+                     .size = inode->writer()->size(),
                      .open = inode->write_handles > 0});
   }
   return files;

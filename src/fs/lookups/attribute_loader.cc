@@ -36,7 +36,7 @@ bool is_as_known(const FsCore& core, const Inode& inode, const ObjectInfo& info)
 
 bool AttributeLoader::known(const Inode& inode) {
   return inode.stored_known || inode.local_only || inode.deleted() || inode.vanished() ||
-         (inode.writer != nullptr && Tree::changing(inode));
+         (inode.writer() != nullptr && Tree::changing(inode));
 }
 
 bool AttributeLoader::known(NameTable::Slot slot) {

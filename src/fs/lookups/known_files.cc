@@ -13,7 +13,7 @@ namespace {
 
 /// Without its key. Nothing where it is being changed, or is archived.
 std::optional<ObjectVersion> stored_version_of(const Inode& inode) {
-  if (Tree::changing(inode) || inode.writer != nullptr || inode.archive != Inode::Archive::no)
+  if (Tree::changing(inode) || inode.writer() != nullptr || inode.archive != Inode::Archive::no)
     return std::nullopt;
   return ObjectVersion{.key = {}, .etag = inode.etag, .size = inode.size};
 }

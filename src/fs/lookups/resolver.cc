@@ -306,7 +306,7 @@ void Resolver::refresh_to_open(const InodePtr& inode, Done<void> done) {
   {
     const MutexLock lock(core_.tree.mutex);
     // What is only here, or being changed here, nobody else knows better.
-    const bool stored = !inode->local_only && inode->writer == nullptr;
+    const bool stored = !inode->local_only && inode->writer() == nullptr;
     if (core_.tree.freshness.asks_at_open() && stored) {
       parent = inode->parent;
       name = inode->name;

@@ -30,7 +30,7 @@ bool Tree::disposable(NameTable::Slot slot) {
   const InodePtr inode = by_number(slot.id());
   const DirectoryState* directory = inode->directory.get();
   return inode.use_count() == own_pointers && inode->references == 0 && inode->handles == 0 &&
-         inode->writer == nullptr && !inode->claims.in_use() && !inode->claims.leaving() &&
+         inode->writer() == nullptr && !inode->claims.in_use() && !inode->claims.leaving() &&
          !inode->local_only &&
          (directory == nullptr || (directory->children.empty() && directory->listing == nullptr &&
                                    directory->partial_listings == 0));
@@ -125,7 +125,7 @@ std::vector<InodePtr> Tree::writing() {
   std::vector<InodePtr> result;
   for (auto it = writing_.begin(); it != writing_.end();) {
     InodePtr inode = it->second.lock();
-    if (inode == nullptr || inode->writer == nullptr) {
+    if (inode == nullptr || inode->writer() == nullptr) {
       it = writing_.erase(it);
     } else {
       result.push_back(std::move(inode));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <list>
@@ -9,8 +10,10 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/scheduler.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
@@ -163,7 +166,7 @@ struct Inode : NamedNode {
   bool modified_told = false;
   std::optional<FileType> shown_as;  ///< What programs were told it is: that does not change.
   using Archive = NameRecord::Archive;
-  Archive archive = Archive::no;
+  std::atomic<Archive> archive = Archive::no;  ///< Read without the lock, too.
   std::string link_target;  ///< Of a symbolic link, for `etag`; empty: not read yet.
   bool stored_known =
       false;  ///< `stored` is what the object has (a HEAD or GET told, or we wrote it).
@@ -180,9 +183,8 @@ struct Inode : NamedNode {
   bool kept_copy = false;  ///< There is a copy under `kept_key`, for which the lease is held.
   NameClaims claims;
 
-  std::shared_ptr<FileWriter> writer;  ///< While open for writing, or dirty.
-  uint32_t read_handles = 0;           ///< Opened for reading, whatever else.
-  uint32_t write_handles = 0;          ///< See FileHandle::writes.
+  uint32_t read_handles = 0;   ///< Opened for reading, whatever else.
+  uint32_t write_handles = 0;  ///< See FileHandle::writes.
   /// Since there is `writer` somebody has opened the file for both reading and writing, so there
   /// may be a mapping that is written to.
   bool may_be_mapped = false;
@@ -195,8 +197,9 @@ struct Inode : NamedNode {
   std::vector<Callback<void()>> after_commits;
   bool stored_dirty = false;  ///< `stored` was changed and waits for the next commit.
   ETag replaces;  ///< While `local_only`: the object whose name it was given by a rename; or none.
-  uint64_t local_version =
-      0;  ///< Rises with each own commit or rename: readers made before it are old.
+  /// Rises with each own commit or rename: readers made before it are old. Read without the lock,
+  /// too.
+  std::atomic<uint64_t> local_version = 0;
   uint32_t failed_commits = 0;  ///< In a row, since the last close; paces the background tries.
   bool retry_planned = false;
   std::weak_ptr<ObjectReader> reader;  ///< For `etag`; shared by the handles.
@@ -210,19 +213,62 @@ struct Inode : NamedNode {
   bool named() const { return binding == Binding::named; }
   bool deleted() const { return binding == Binding::deleted; }
   bool vanished() const { return binding == Binding::vanished; }
+
+  /// While open for writing, or dirty.
+  const std::shared_ptr<FileWriter>& writer() const { return writer_; }
+  /// Returns the one before, to be let go of without the lock.
+  [[nodiscard]] std::shared_ptr<FileWriter> set_writer(std::shared_ptr<FileWriter> writer) {
+    has_writer_ = writer != nullptr;
+    return std::exchange(writer_, std::move(writer));
+  }
+  /// Without the lock. Who is told that there is none sees the version that the last one stored.
+  bool has_writer() const { return has_writer_; }
+
+ private:
+  std::shared_ptr<FileWriter> writer_;
+  std::atomic<bool> has_writer_ = false;  ///< Whether there is `writer_`.
 };
 
-/// An open file. `inode` and the flags are constant, the rest is guarded by Tree::mutex.
+/// A version of an object that a handle reads.
+struct HandleVersion {
+  HandleVersion(std::shared_ptr<ObjectReader> the_reader, uint64_t the_local_version)
+      : reader(std::move(the_reader)), local_version(the_local_version) {}
+
+  const std::shared_ptr<ObjectReader> reader;
+  const uint64_t local_version;         ///< Inode::local_version that `reader` was made for.
+  std::atomic<bool> delivered = false;  ///< Some bytes of it have reached the program.
+};
+
+/// Which version a handle reads; none until its first read. Thread-safe: its lock is a leaf, and
+/// only the readers of one handle share it.
+class ReadVersion {
+ public:
+  std::shared_ptr<HandleVersion> get() const EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return version_;
+  }
+  /// Returns the one before, to be let go of without a lock: that may end reads of it, whose
+  /// answers take locks.
+  [[nodiscard]] std::shared_ptr<HandleVersion> set(std::shared_ptr<HandleVersion> version)
+      EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return std::exchange(version_, std::move(version));
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::shared_ptr<HandleVersion> version_ GUARDED_BY(mutex_);
+};
+
+/// An open file. `inode` and the flags are constant, `reads` has a lock of its own, the rest is
+/// guarded by Tree::mutex.
 struct FileHandle {
   /// Itself, until it is released. A read of a program that was killed may end later.
   std::shared_ptr<FileHandle> held;
   InodePtr inode;
   OpenFlags flags;
   bool archived = false;  ///< Its object was, when this was opened. Constant.
-  std::shared_ptr<ObjectReader>
-      reader;                   ///< The version that this handle reads; null until the first read.
-  uint64_t reader_version = 0;  ///< Inode::local_version that `reader` was made for.
-  bool delivered = false;       ///< Some bytes of `reader` have reached the program.
+  ReadVersion reads;      ///< Set under Tree::mutex.
   /// Opened for writing, or what made the file.
   bool writes = false;
   /// Of a handle that `writes`: not closed, by an owner, since it was opened or last written to: a

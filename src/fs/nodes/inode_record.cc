@@ -9,7 +9,7 @@ namespace penstock {
 namespace {
 
 bool busy(const Inode& inode) {
-  const bool used = inode.handles > 0 || inode.writer != nullptr ||
+  const bool used = inode.handles > 0 || inode.writer() != nullptr ||
                     inode.references > std::numeric_limits<uint32_t>::max();
   const bool changing = inode.claims.in_use() || inode.claims.leaving() ||
                         inode.commits_running > 0 || inode.local_only || inode.stored_dirty ||

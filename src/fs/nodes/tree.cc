@@ -228,7 +228,7 @@ bool Tree::changing(const Inode& inode) {
   if (inode.local_only || inode.claims.leaving() || inode.commits_running > 0) return true;
   if (!inode.kept_key.empty()) return true;
   if (inode.directory != nullptr) return inode.claims.in_use();
-  const FileWriter* writer = inode.writer.get();
+  const FileWriter* writer = inode.writer().get();
   return writer != nullptr && (inode.claims.in_use() || writer->dirty() || writer->pending());
 }
 
@@ -298,7 +298,7 @@ InodePtr Tree::restore(RestoredFile file) {
   inode->local_only = !file.in_store;
   inode->etag = std::move(file.etag);
   inode->size = file.writer->size();
-  inode->writer = std::move(file.writer);
+  (void)inode->set_writer(std::move(file.writer));
   note_writer(inode);
   return inode;
 }
@@ -328,7 +328,7 @@ void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler
   if (other && changing(*inode)) return;
   // Nothing is known yet of what was just found.
   const bool known = !inode->etag.empty() || inode->size > 0 || inode->modified_s != 0;
-  const bool held = inode->references > 0 || inode->handles > 0 || inode->writer != nullptr;
+  const bool held = inode->references > 0 || inode->handles > 0 || inode->writer() != nullptr;
   if (other && known && held && inode->type == FileType::file) {
     if (!inode->named()) return;
     const InodePtr directory = inode->parent;
@@ -347,7 +347,7 @@ void Tree::learn_object(const InodePtr& inode, const ObjectInfo& info, Scheduler
     inode->link_target.clear();
     inode->mtime_ns = inode->ctime_ns = info.last_modified_ns;
   }
-  if (inode->writer != nullptr && inode->writer->dirty()) return;
+  if (inode->writer() != nullptr && inode->writer()->dirty()) return;
   compare_modified(*inode, info.last_modified_ns);
   // What is stored soon is newer than the metadata that the object has.
   if (inode->commits_running > 0 || inode->stored_dirty) {
@@ -528,7 +528,7 @@ Attributes Tree::attributes(const Inode& inode) const {
   result.inode = inode.id;
   result.number = inode.number;
   result.type = inode.stored.type.value_or(inode.type);
-  result.size = inode.writer != nullptr ? inode.writer->size() : inode.size;
+  result.size = inode.writer() != nullptr ? inode.writer()->size() : inode.size;
   if (inode.stored.target) result.size = inode.stored.target->size();
   result.mode = inode.stored.mode.value_or(directory ? mount_.dir_mode : mount_.file_mode);
   result.uid = inode.stored.uid.value_or(mount_.uid);
@@ -582,7 +582,7 @@ InodePtr Tree::forget(InodeId id, uint64_t count) {
 
 void Tree::drop_if_unused(const InodePtr& inode) {
   // The bytes of a vanished file that could not be stored are kept, for later tries.
-  const bool owed = inode->vanished() && inode->writer != nullptr && inode->writer->dirty();
+  const bool owed = inode->vanished() && inode->writer() != nullptr && inode->writer()->dirty();
   const bool has_place = inode->named() || inode == root_;
   if (!has_place && !owed && inode->references == 0 && inode->handles == 0) erase(*inode);
 }
