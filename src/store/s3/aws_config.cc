@@ -100,6 +100,34 @@ Found configured_endpoint(const AwsConfig& config, const AwsSection& profile,
        {profile.value("endpoint_url"), profile_place}});
 }
 
+/// AWS's servers with IPv6, or with validated cryptography, where the option has not chosen them
+/// already. With an endpoint they are refused: one of the two would be left out without a word.
+Result<void> choose_servers(StoreOptions& options, const AwsSection& profile,
+                            const std::string& profile_place, const Variables& variables) {
+  struct Choice {
+    bool StoreOptions::*option;
+    const char* variable;
+    const char* setting;
+  };
+  for (const Choice& choice :
+       {Choice{&StoreOptions::dual_stack, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"},
+        Choice{&StoreOptions::fips, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"}}) {
+    if (options.*choice.option) continue;
+    const Found found = first_found(
+        {in_environment(variables, choice.variable),
+         {profile.value(choice.setting), fmt::format("{} of {}", choice.setting, profile_place)}});
+    if (!is_true(found.value)) continue;
+    if (!options.endpoint_url.empty()) {
+      return Error(Code::invalid_argument,
+                   fmt::format("{} chooses among AWS's servers, but the endpoint {} is given: "
+                               "use one of them",
+                               found.place, options.endpoint_url));
+    }
+    options.*choice.option = true;
+  }
+  return {};
+}
+
 Result<void> check_endpoint(const std::string& url) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (url.substr(0, scheme.size()) == scheme && url.size() > scheme.size()) return {};
@@ -248,6 +276,8 @@ Result<AwsSettings> resolve_aws_settings(StoreOptions options, const Variables& 
     if (auto checked = check_endpoint(options.endpoint_url); !checked.has_value())
       return checked.error();
   }
+  if (auto chosen = choose_servers(options, profile, place, variables); !chosen.has_value())
+    return chosen.error();
   options.ca_bundle = expand_home(first_of({options.ca_bundle, variable(variables, "AWS_CA_BUNDLE"),
                                             profile.value("ca_bundle")}),
                                   variables);

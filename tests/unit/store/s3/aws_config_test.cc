@@ -200,6 +200,35 @@ TEST_CASE("The addressing style of the profile counts where the option leaves it
   CHECK(ground.resolve().path_style == Style::always);
 }
 
+TEST_CASE("Servers with IPv6 and FIPS are chosen by the environment or the profile") {
+  struct Way {
+    bool StoreOptions::*option;
+    const char* variable;
+    const char* setting;
+  };
+  const Way way = GENERATE(
+      Way{&StoreOptions::dual_stack, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"},
+      Way{&StoreOptions::fips, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"});
+  ConfigGround ground;
+  CHECK_FALSE(ground.resolve().*way.option);
+  ground.files.write("config", std::string("[default]\n") + way.setting + " = True\n");
+  CHECK(ground.resolve().*way.option);
+  ground.variables[way.variable] = "false";
+  CHECK_FALSE(ground.resolve().*way.option);
+  ground.options.*way.option = true;
+  CHECK(ground.resolve().*way.option);
+  ground.options.*way.option = false;
+  ground.variables[way.variable] = "true";
+  CHECK(ground.resolve().*way.option);
+  ground.variables["AWS_ENDPOINT_URL"] = "http://own";
+  CHECK(ground.refused().message() ==
+        std::string(way.variable) +
+            " in the environment chooses among AWS's servers, but the endpoint http://own is "
+            "given: use one of them");
+  ground.variables[way.variable] = "";
+  CHECK(ground.refused().message().find(std::string(way.setting) + " of profile 'default'") == 0);
+}
+
 TEST_CASE("A chosen profile must exist; the default one need not") {
   ConfigGround ground;
   CHECK(ground.resolve().region.empty());
