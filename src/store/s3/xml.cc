@@ -144,6 +144,15 @@ std::string without_control_references(std::string_view text) {
   }
 }
 
+/// By the first bytes, as libxml2 guesses it: S3's answers are UTF-8. What libxml2 cannot convert
+/// from another encoding it reports on stderr, past the parser's own handler.
+bool begins_as_utf8(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) return true;
+  const std::string_view first = text.substr(0, 4);
+  return first.find('\0') == std::string_view::npos &&
+         std::string_view("< \t\r\n").find(first.front()) != std::string_view::npos;
+}
+
 }  // namespace
 
 const XmlElement* XmlElement::child(std::string_view child_name) const noexcept {
@@ -166,6 +175,7 @@ Result<XmlElement> parse_xml(std::string_view text) {
                  fmt::format("the server's answer is not the XML it should be: {}", why));
   };
   if (text.size() > (64U << 20)) return malformed("it is too long");
+  if (!text.empty() && !begins_as_utf8(text)) return malformed("it does not begin with '<'");
   std::string readable;
   if (text.find("&#") != std::string_view::npos) {
     readable = without_control_references(text);
@@ -177,7 +187,8 @@ Result<XmlElement> parse_xml(std::string_view text) {
   const std::unique_ptr<xmlParserCtxt, decltype(&xmlFreeParserCtxt)> parser(
       xmlCreatePushParserCtxt(&handler, &builder, nullptr, 0, nullptr), &xmlFreeParserCtxt);
   if (!parser) return Error(Code::internal, "no memory for an XML parser");
-  xmlCtxtUseOptions(parser.get(), XML_PARSE_NONET);
+  // An encoding that the answer declares is not believed, for the same reason as in begins_as_utf8.
+  xmlCtxtUseOptions(parser.get(), XML_PARSE_NONET | XML_PARSE_IGNORE_ENC);
   builder.parser = parser.get();
   xmlParseChunk(parser.get(), text.data(), static_cast<int>(text.size()), 1);
   if (!builder.problem.empty()) return malformed(builder.problem);

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/s3/xml.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <string>
+
 #include "support/catch.h"
 
 namespace penstock {
@@ -35,6 +40,45 @@ TEST_CASE("Other entities and document types are refused") {
   CHECK(parse_xml("<a><b></a>").code() == Code::corrupt);
   CHECK(parse_xml("").code() == Code::corrupt);
   CHECK(parse_xml("&#").code() == Code::corrupt);
+}
+
+/// What is written to stderr while it lives.
+class CaughtStderr {
+ public:
+  CaughtStderr() : before_(dup(STDERR_FILENO)), file_(memfd_create("stderr", MFD_CLOEXEC)) {
+    REQUIRE(dup2(file_, STDERR_FILENO) == STDERR_FILENO);
+  }
+  ~CaughtStderr() {
+    dup2(before_, STDERR_FILENO);
+    close(before_);
+    close(file_);
+  }
+  CaughtStderr(const CaughtStderr&) = delete;
+  CaughtStderr& operator=(const CaughtStderr&) = delete;
+
+  off_t bytes() const { return lseek(file_, 0, SEEK_END); }
+
+ private:
+  const int before_;
+  const int file_;
+};
+
+TEST_CASE("An answer in another encoding is refused without a word on stderr") {
+  using namespace std::string_literals;
+  const CaughtStderr caught;
+  for (const std::string& text :
+       {"\xFF\xFE<\0a\0>\0\0\xD8"s
+        "A\0<\0/\0a\0>\0"s,
+        "<\0a\0>\0\0\xD8"s
+        "A\0<\0/\0a\0>\0"s,
+        "\xFE\xFF\0<\0a\0>\xD8\0\0A"s, "\0\0\0<\0\0\0a"s, "\x4C\x6F\xA7\x94\x93\x40\xA5"s,
+        "<?xml version=\"1.0\" encoding=\"Shift_JIS\"?><a>\x81\xFF\xFF</a>"s,
+        "<?xml version=\"1.0\" encoding=\"US-ASCII\"?><a>\xE9</a>"s, "no XML"s, "\0"s}) {
+    CHECK(parse_xml(text).code() == Code::corrupt);
+  }
+  CHECK(caught.bytes() == 0);
+  CHECK(parse_xml("\xEF\xBB\xBF<a>x</a>"));
+  CHECK(parse_xml("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<a>\xC3\xA9</a>"));
 }
 
 TEST_CASE("What XML carries comes back as it was") {
