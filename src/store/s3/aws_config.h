@@ -76,8 +76,9 @@ std::string aws_domain(const std::string& region);
 
 /// Takes what `options` leaves open from the environment and the files, as the AWS CLI does: region
 /// (us-east-1 if nobody says), endpoint_url (empty: AWS), ca_bundle (empty: the system's),
-/// path_style (addressing_style), dual_stack and fips. A chosen profile that does not exist, and a value that cannot be
-/// right, is invalid_argument with a sentence for a person. Blocks on the disk.
+/// path_style (addressing_style), dual_stack and fips. A chosen profile that does not exist, and a
+/// value that cannot be right, is invalid_argument with a sentence for a person. Blocks on the
+/// disk.
 Result<StoreOptions> resolve_aws_options(StoreOptions options, const Variables& variables);
 
 /// The same, and for a person who asks where each came from: "--region", "AWS_REGION in the
