@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "python"))
 import penstock  # noqa: E402
 
 from bench.parts import GIB, KIB, MIB, Mount, drop_caches, tool
-from bench.workloads import CAP, CONNECTIONS, SMALL_TREE, Row, Workload, mb, synthetic
+from bench.workloads import CAP, CONNECTIONS, SMALL_TREE, Row, Workload, against_one_thread, mb, synthetic
 
 BIG = 4 * GIB
 SHARDS, SHARD = 8, 256 * MIB
@@ -86,13 +86,7 @@ def many_readers(threads, files, count):
         with Cache(server, lambda mount: tool("fsload", "read", file=mount.path / "f", files=files), "--no-passthrough") as cache:
             load = {"file": cache.mount.path / "f", "files": files, "length": 4 * KIB, "direct": 1, "count": count}
             tool("fsload", "pread", threads=threads, **load)  # the same blocks, so that no disk is measured
-            alone = tool("fsload", "pread", threads=1, **load)["operations_per_s"]
-            before = cache.mount.used_cpu()
-            got = tool("fsload", "pread", threads=threads, **load)
-            cpu = (cache.mount.used_cpu() - before) / count
-            rate = got["operations_per_s"]
-            return Row(rate / alone, f"{rate:.0f} reads/s, 1 thread {alone:.0f}, {cpu * 1e6:.1f} CPU-us/read",
-                       latency=f"p99 {got['p99_ms']:.2f} ms")
+            return against_one_thread(cache.mount, "pread", threads, "read", **load)
     return measure
 
 

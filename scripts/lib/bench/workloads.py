@@ -155,19 +155,23 @@ def stat_storm(server, mount):
     return Row(rate / 40_000, f"{rate:.0f} stats/s")
 
 
+def against_one_thread(mount, command, threads, unit, **load):
+    """The load by many threads beside the same by one, with the daemon's CPU time an operation. It has run once before."""
+    alone = tool("fsload", command, threads=1, **load)["operations_per_s"]
+    before = mount.used_cpu()
+    got = tool("fsload", command, threads=threads, **load)
+    cpu = (mount.used_cpu() - before) / load["count"]
+    rate = got["operations_per_s"]
+    return Row(rate / alone, f"{rate:.0f} {unit}s/s, 1 thread {alone:.0f}, {cpu * 1e6:.1f} CPU-us/{unit}",
+               latency=f"p99 {got['p99_ms']:.2f} ms")
+
+
 def known_names(threads, dirs, files, count):
     """statx past the kernel's cache, open and close of names that the mount knows: what many threads gain over one."""
     def measure(_server, mount):
         subprocess.run(["find", mount.path, "-type", "f", "-size", "+0"], check=True, stdout=subprocess.DEVNULL)
-        load = {"dir": mount.path, "dirs": dirs, "files": files, "count": count}
         tool("fsload", "tree", dir=mount.path, dirs=dirs, files=files, threads=threads)  # no open below asks the store
-        alone = tool("fsload", "names", threads=1, **load)["operations_per_s"]
-        before = mount.used_cpu()
-        got = tool("fsload", "names", threads=threads, **load)
-        cpu = (mount.used_cpu() - before) / count
-        rate = got["operations_per_s"]
-        return Row(rate / alone, f"{rate:.0f} names/s, 1 thread {alone:.0f}, {cpu * 1e6:.1f} CPU-us/name",
-                   latency=f"p99 {got['p99_ms']:.2f} ms")
+        return against_one_thread(mount, "names", threads, "name", dir=mount.path, dirs=dirs, files=files, count=count)
     return measure
 
 

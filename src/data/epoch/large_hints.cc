@@ -305,8 +305,6 @@ void LargeHints::ended(const FilePtr& file, const Piece& piece, const Result<uin
   wake();
 }
 
-// The store has repeated what failed for as long as it does: another time, after a pause, is for
-// what is over soon, and a file that fails for good is not to hold up its list.
 void LargeHints::note_end(const FilePtr& file, const Piece& piece, const Result<uint64_t>& result,
                           Garbage& garbage) {
   --file->under_way;
@@ -318,10 +316,8 @@ void LargeHints::note_end(const FilePtr& file, const Piece& piece, const Result<
     // From now on it is in the disk's queue.
     parts_.room.end(size, true);
     parts_.metrics->hinted_bytes.add(*result);
-  } else if (result.code() == Code::no_space) {
-    return try_again(*file, piece);
-  } else if (!piece.repeated && !is_the_objects(result.code())) {
-    return try_again(*file, {.range = piece.range, .repeated = true});
+  } else if (Piece once_more = piece; is_tried_again(result.code(), once_more.repeated)) {
+    return try_again(*file, once_more);
   } else {
     parts_.metrics->hints_ignored.add();
     return give_up(file, garbage);

@@ -306,16 +306,9 @@ void OrderHints::fetch(const std::shared_ptr<Item>& item) {
                       });
 }
 
-// The cache may take nothing for a moment, or no memory may be left, for as often as that is so;
-// what fails otherwise has been repeated by the store for as long as it does.
-bool OrderHints::again(Item& item, const Result<uint64_t>& result) {
-  if (result || is_the_objects(result.code())) return false;
-  return result.code() == Code::no_space || !std::exchange(item.repeated, true);
-}
-
 void OrderHints::ended(const std::shared_ptr<Item>& item, const Result<uint64_t>& result) {
   std::vector<std::shared_ptr<ObjectReader>> garbage;
-  const bool repeat = again(*item, result);
+  const bool repeat = !result && is_tried_again(result.code(), item->repeated);
   {
     const MutexLock lock(mutex_);
     const auto found = fetching_.find(item->version.key);

@@ -129,8 +129,6 @@ class OrderHints : public std::enable_shared_from_this<OrderHints> {
   void rested() EXCLUDES(mutex_);
   void fetch(const std::shared_ptr<Item>& item) EXCLUDES(mutex_);
   void ended(const std::shared_ptr<Item>& item, const Result<uint64_t>& result) EXCLUDES(mutex_);
-  /// Whether what ended so is fetched again after a pause.
-  static bool again(Item& item, const Result<uint64_t>& result);
   void note_ahead(const Item& item);
   bool overtaken(const Item& item);
   /// Gives up what has arrived, but for so many.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "data/read/read_engine.h"
 #include "penstock/result.h"
@@ -24,6 +25,15 @@ inline bool can_be_fetched(const ObjectVersion& version, uint64_t largest) {
 /// cannot be read: the next try would fail too, and it is no sign of trouble with the store.
 inline bool is_the_objects(Code code) {
   return code == Code::changed || code == Code::archived || code == Code::access_denied;
+}
+
+/// Whether a fetch that ended with this error is worth another try after a pause: always where the
+/// cache takes nothing for a moment or no memory is left, else once, which `repeated` remembers.
+/// The store has repeated what failed for as long as it does: another time is for what is over
+/// soon, and what fails for good is not to hold up what was hinted behind it.
+inline bool is_tried_again(Code code, bool& repeated) {
+  if (code == Code::no_space) return true;
+  return !is_the_objects(code) && !std::exchange(repeated, true);
 }
 
 /// Bytes that an object of `size` occupies in the cache, about: blocks, and its map.
