@@ -279,12 +279,13 @@ void Committer::note_stored(const InodePtr& stored, const ObjectInfo& info) {
   ++inode.local_version;
   inode.reader.reset();
   inode.cached_pages.clear();
-  if (!inode.named()) return;
-  core_.tree.note_change(*inode.parent, inode.name);
-  // Stored beside somebody else's object, which has the name now. What programs still write to
-  // their open file belongs to the object beside it.
+  if (inode.named()) core_.tree.note_change(*inode.parent, inode.name);
   const Result<std::string> key = core_.tree.key_of(inode);
-  if (!info.key.empty() && (!key || info.key != *key)) core_.tree.lose(stored);
+  if (info.key.empty() || (key && info.key == *key)) return;
+  // Stored beside somebody else's object, which has the name now. What programs read of their open
+  // file, and still write to it, belongs to the object beside it.
+  inode.stored_as = std::make_unique<const std::string>(info.key);
+  core_.tree.lose(stored);
 }
 
 void Committer::committed(const InodePtr& inode, uint64_t asked, Scheduler::Time sent,

@@ -229,7 +229,8 @@ Result<std::shared_ptr<ObjectReader>> FileReads::present_reader(FsCore& core,
                                                                 const InodePtr& inode) {
   std::shared_ptr<ObjectReader> reader = inode->reader.lock();
   if (reader != nullptr) return reader;
-  Result<std::string> key = core.tree.key_of(*inode);
+  Result<std::string> key = inode->stored_as != nullptr ? Result<std::string>(*inode->stored_as)
+                                                        : core.tree.key_of(*inode);
   if (!key) return key.error();
   ObjectVersion version{.key = std::move(*key), .etag = inode->etag, .size = inode->size};
   // A get may end after the file system has: it must not keep either alive.

@@ -181,6 +181,9 @@ struct Inode : NamedNode {
   /// name.
   ETag name_etag;
   bool kept_copy = false;  ///< There is a copy under `kept_key`, for which the lease is held.
+  /// Where the last version was stored under another key than the name's, or has outlived the name:
+  /// that key, for reads alone; else null.
+  std::unique_ptr<const std::string> stored_as;
   NameClaims claims;
 
   uint32_t read_handles = 0;   ///< Opened for reading, whatever else.

@@ -166,6 +166,23 @@ TEST_CASE("who has open what was stored beside somebody else's object cannot wri
   world.file_system->forget(found->attributes.inode, 1);
 }
 
+TEST_CASE("who has opened what is stored beside somebody else's object reads it to the end") {
+  WriteBackWorld world;
+  world.store.hold("Put");
+  const InodeId file = promise_file(world, "f", "written here");
+  REQUIRE(world.store.held("Put") == 1);
+  const HandleId handle = world.open(file, {.read = true}).value();
+  world.memory.set("f", "somebody else's");
+  SECTION("one that has read before") { CHECK(world.read_open(handle) == "written here"); }
+  SECTION("one that has not") {}
+  world.store.release_all();
+  world.scheduler.advance(std::chrono::minutes(1));
+  REQUIRE(world.memory.keys().size() == 2);
+  CHECK(world.read_open(handle) == "written here");
+  world.file_system->release(handle);
+  CHECK(world.read(world.inode("f")) == "somebody else's");
+}
+
 TEST_CASE("what the journal had no room for at close is stored when there is room again") {
   Failing full(DiskCall::pwrite);
   WriteBackWorld world(full.disk);
