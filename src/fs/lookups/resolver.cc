@@ -301,7 +301,6 @@ bool Resolver::ask_once_more(const InodePtr& inode, Done<void>& done) {
 void Resolver::refresh_to_open(const InodePtr& inode, Done<void> done) {
   InodePtr parent;
   std::string name;
-  ETag before;
   const Scheduler::Time sent = core_.parts.scheduler.now();
   {
     const MutexLock lock(core_.tree.mutex);
@@ -310,20 +309,17 @@ void Resolver::refresh_to_open(const InodePtr& inode, Done<void> done) {
     if (core_.tree.freshness.asks_at_open() && stored) {
       parent = inode->parent;
       name = inode->name;
-      before = inode->etag;
     }
   }
   if (parent == nullptr) return refresh(inode, std::move(done));
-  auto asked = [this, inode, before, sent, done = std::move(done)](Result<void> found) mutable {
-    bool same_version = false;
+  // Another client's version has another inode while the kernel refers to this one (`same` tells
+  // that). A version that this mount has stored meanwhile is the one that the kernel knows: its own
+  // programs have made it.
+  auto asked = [this, inode, sent, done = std::move(done)](Result<void> found) mutable {
     {
       const MutexLock lock(core_.tree.mutex);
-      same_version = inode->etag == before;
       if (found && inode->told.at < sent && ask_once_more(inode, done)) return;
     }
-    // The kernel has the size of the version of before: it looks the name up again.
-    if (found && !same_version)
-      return done(Error(Code::changed, "the file has got another version"));
     done(std::move(found));
   };
   resolve_single(parent, name, Ask::file, same(inode, std::move(asked)));

@@ -397,5 +397,32 @@ TEST_CASE("with close-to-open an open whose answer another one has overtaken ask
   world.file_system->release(before.handle);
 }
 
+TEST_CASE("with close-to-open an open beside this mount's own stores is given what they stored") {
+  Aged world(hours(48), with(Mode::close_to_open));
+  world.memory.set("f", "old");
+  const InodeId inode = world.inode("f");
+  const auto chmod = [&](uint32_t mode) {
+    return world.run<Attributes>([&](Done<Attributes> done) {
+      world.file_system->setattr(inode, {.mode = mode}, std::move(done));
+    });
+  };
+  const Opened before = world
+                            .run<Opened>([&](Done<Opened> done) {
+                              world.file_system->open(inode, {.read = true}, std::move(done));
+                            })
+                            .value();
+  world.store.hold("Head");
+  const auto opened = begin_open(world, inode);
+  REQUIRE(world.store.held("Head") == 1);
+  CHECK(chmod(0600));
+  CHECK(chmod(0640));
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  REQUIRE(*opened);
+  REQUIRE(**opened);
+  world.file_system->release((**opened)->handle);
+  world.file_system->release(before.handle);
+}
+
 }  // namespace
 }  // namespace penstock
