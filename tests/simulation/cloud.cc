@@ -186,6 +186,7 @@ void CloudClient::get(GetRequest request, Done<ObjectInfo> done) {
   auto got = [this, d, done = std::move(done)](Result<ObjectInfo> result) mutable {
     if (!result) return done(result.error());
     d->info = std::move(*result);
+    if (cloud_.on_got) cloud_.on_got(actor(), d->request.key, d->info.etag);
     d->done = std::move(done);
     if (cloud_.faults && cloud_.world.chance("cut " + d->kind, cloud_.options.cut_one_in))
       d->cut = cloud_.world.below("cut at " + d->kind, d->body.size() + 1);

@@ -65,6 +65,9 @@ class Cloud {
   test::MemoryStore memory;
   const GroupPtr group = std::make_shared<Group>("cloud");
   std::function<void(const StoreChange&)> on_change;
+  /// A node was told of an object's version by its GET: so that it learns whether a put of its own,
+  /// whose answer was lost, was done.
+  std::function<void(int actor, const std::string& key, const std::string& etag)> on_got;
   bool faults = true;  ///< Off at the end of a run.
   uint64_t in_flight = 0;
 

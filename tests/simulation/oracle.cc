@@ -88,13 +88,20 @@ void Oracle::store_changed(const StoreChange& change) {
     const bool link = is_link(change.after);
     if (before == objects_.end() || *before->second.bytes != *bytes || before->second.link != link)
       objects_[path] = {bytes, link};
-    puts_[path].push_back(
-        {bytes, world_.now(), change.actor, change.answered, change.after.metadata});
+    puts_[path].push_back({bytes, world_.now(), change.actor, change.answered,
+                           change.after.metadata, change.after.etag});
   } else {
     objects_.erase(path);
   }
   std::string at = path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
   for (; !at.empty(); at = parent_of(at)) look_again(at, change.actor);
+}
+
+void Oracle::version_got(int actor, const std::string& key, const std::string& etag) {
+  if (!key.starts_with(options_.prefix)) return;
+  const auto puts = puts_.find(path_of_key(key));
+  if (puts == puts_.end()) return;
+  for (Put& put : puts->second) put.answered |= put.actor == actor && put.etag == etag;
 }
 
 /// Somebody else's object keeps the name: what was written here went beside it.

@@ -111,6 +111,8 @@ class Oracle final : public KernelWatcher {
   void object_there(const std::string& key, const std::string& bytes);
   void begin() { begun_ = true; }
   void store_changed(const StoreChange& change);
+  /// A node has got that version: if a put of its own made it, the node knows that now.
+  void version_got(int actor, const std::string& key, const std::string& etag);
 
   // Licences to change keys.
   uint64_t may_change(int node, std::vector<std::string> paths, bool below) override;
@@ -293,8 +295,9 @@ class Oracle final : public KernelWatcher {
     std::shared_ptr<const std::string> bytes;
     Nanos at = 0;
     int actor = 0;
-    bool answered = true;
+    bool answered = true;  ///< Or the node has seen since that it was done.
     Metadata metadata = {};
+    std::string etag = {};
   };
   std::map<std::string, std::vector<Put>> puts_;
   std::map<uint64_t, Licence> licences_;

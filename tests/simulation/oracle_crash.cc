@@ -85,12 +85,13 @@ void Oracle::lose_names(int node) {
 }
 
 /// A call that was to store the file has put it into the journal, and failed, or had no answer: the
-/// next mount may have the name by that.
+/// next mount may have the name by that. What was stored before the last change, such as a copy of
+/// the object onto itself for its attributes, does not have it.
 bool Oracle::may_be_journalled(int node, const std::string& path, const LocalFile& file) const {
   if (!options_.write_back || file.changed == 0 || file.asked == 0) return false;
   const auto puts = puts_.find(path);
   return puts == puts_.end() || std::ranges::none_of(puts->second, [&](const Put& put) {
-           return put.answered && put.actor == node && put.at >= file.opened &&
+           return put.answered && put.actor == node && put.at >= file.changed &&
                   file.ever.contains(*put.bytes);
          });
 }

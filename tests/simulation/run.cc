@@ -42,6 +42,9 @@ class Run {
     }
     oracle_.begin();
     cloud_.on_change = [this](const StoreChange& change) { oracle_.store_changed(change); };
+    cloud_.on_got = [this](int actor, const std::string& key, const std::string& etag) {
+      oracle_.version_got(actor, key, etag);
+    };
   }
 
   RunResult play() {
