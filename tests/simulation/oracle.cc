@@ -307,15 +307,19 @@ bool Oracle::named_by_a_call(int node, const LocalFilePtr& local) const {
          });
 }
 
-/// With write-back: what was promised of the path last is not in the bucket yet, or is, and the
-/// node has not been told.
+/// With write-back: what was promised of the path last is not in the bucket yet, or may not be, or
+/// is, and the node has not been told.
 bool Oracle::owed(int node, const std::string& path) const {
   const auto promise = promises_.find({node, path});
   if (promise == promises_.end()) return false;
+  // Of two writes at once either may have been the last: what was stored before the promise is
+  // what it holds, or what it held before the last one.
+  const bool ambiguous = promise->second.contents.size() > 1;
+  const Nanos since = ambiguous ? promise->second.at : promise->second.opened;
   for (const auto& [stored, puts] : puts_) {
     if (without_conflict(stored) != path) continue;
     for (const Put& put : puts) {
-      const bool known = put.answered && put.actor == node && put.at >= promise->second.opened;
+      const bool known = put.answered && put.actor == node && put.at >= since;
       if (known && promise->second.contents.contains(*put.bytes)) return false;
     }
   }

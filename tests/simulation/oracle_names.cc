@@ -261,11 +261,12 @@ void Oracle::linked(int node, const std::string& from, const std::string& to, Sp
   const auto others = busy_.find({node, to});
   const bool alone = others == busy_.end() || others->second.last <= span.from;
   const bool known = alone && !busy(node, from, span) && (file == nullptr || !file->unknown);
-  for (const std::string& bytes : made->contents) {
-    if (known && !allowed.contains(bytes))
-      fail("link", node, to, span,
-           fmt::format("a link to '{}' has {}, which that never had", from, shown(bytes)));
-  }
+  // Who had the name open before stored it while the link waited for its removal.
+  const auto fits = [&](const std::string& bytes) { return allowed.contains(bytes); };
+  if (known && std::ranges::none_of(made->contents, fits))
+    fail("link", node, to, span,
+         fmt::format("a link to '{}' has {}, which that never had", from,
+                     shown(*made->contents.begin())));
   set_local(node, to, {PathState::Kind::file, made, span.from});
 }
 
