@@ -41,13 +41,13 @@ StoredState Cloud::state(const std::string& key) const {
 }
 
 void Cloud::change(int actor, const char* operation, const std::vector<std::string>& keys,
-                   const std::function<void()>& effect, bool answered) {
+                   const std::function<void()>& effect) {
   const World::Atomic at_once;
   std::vector<StoredState> before;
   for (const std::string& key : keys) before.push_back(state(key));
   effect();
   for (size_t i = 0; i < keys.size(); ++i) {
-    StoreChange told{keys[i], actor, operation, answered, std::move(before[i]), state(keys[i])};
+    StoreChange told{keys[i], actor, operation, std::move(before[i]), state(keys[i])};
     const bool same = told.before.exists == told.after.exists &&
                       told.before.etag == told.after.etag &&
                       told.before.metadata == told.after.metadata &&
@@ -116,11 +116,16 @@ void CloudClient::send(const char* name, const std::string& key, std::vector<std
       return answer<T>(back, failure(Code::unavailable, kind, "injected: refused"), std::move(done),
                        cancel);
     std::optional<Result<T>> result;
-    cloud_.change(
-        actor(), name, changed, [&] { result = effect(); }, !lost);
+    cloud_.change(actor(), name, changed, [&] { result = effect(); });
     if (lost) result = failure(Code::unavailable, kind, "injected: the answer is lost");
     cloud_.world.trace("  store: {} -> {}", kind, *result ? "ok" : (*result).error().describe());
-    answer<T>(back, std::move(*result), std::move(done), cancel);
+    auto delivered = [this, at = cloud_.world.now(), changed = std::move(changed),
+                      done = std::move(done)](Result<T> told) mutable {
+      for (const std::string& each : changed)
+        if (told && cloud_.on_answered) cloud_.on_answered(actor(), each, at);
+      done(std::move(told));
+    };
+    answer<T>(back, std::move(*result), std::move(delivered), cancel);
   };
   world.after(there, cloud_.group, std::move(arrive));
 }
@@ -186,7 +191,7 @@ void CloudClient::get(GetRequest request, Done<ObjectInfo> done) {
   auto got = [this, d, done = std::move(done)](Result<ObjectInfo> result) mutable {
     if (!result) return done(result.error());
     d->info = std::move(*result);
-    if (cloud_.on_got) cloud_.on_got(actor(), d->request.key, d->info.etag);
+    if (cloud_.on_got) cloud_.on_got(actor(), d->info);
     d->done = std::move(done);
     if (cloud_.faults && cloud_.world.chance("cut " + d->kind, cloud_.options.cut_one_in))
       d->cut = cloud_.world.below("cut at " + d->kind, d->body.size() + 1);

@@ -50,7 +50,6 @@ struct StoreChange {
   std::string key;
   int actor = foreign_client;
   const char* operation = "";
-  bool answered = true;  ///< Whoever has sent it is told.
   StoredState before;
   StoredState after;
 };
@@ -65,16 +64,18 @@ class Cloud {
   test::MemoryStore memory;
   const GroupPtr group = std::make_shared<Group>("cloud");
   std::function<void(const StoreChange&)> on_change;
+  /// Who asked for that change, which was done then, has been told so by now.
+  std::function<void(int actor, const std::string& key, Nanos at)> on_answered;
   /// A node was told of an object's version by its GET: so that it learns whether a put of its own,
   /// whose answer was lost, was done.
-  std::function<void(int actor, const std::string& key, const std::string& etag)> on_got;
+  std::function<void(int actor, const ObjectInfo& object)> on_got;
   bool faults = true;  ///< Off at the end of a run.
   uint64_t in_flight = 0;
 
   StoredState state(const std::string& key) const;
   /// Runs `effect`, which changes at most `keys`, at once and tells of the changes.
   void change(int actor, const char* operation, const std::vector<std::string>& keys,
-              const std::function<void()>& effect, bool answered = true);
+              const std::function<void()>& effect);
   /// The other client's.
   void put(const std::string& key, const std::string& bytes);
   void remove(const std::string& key);

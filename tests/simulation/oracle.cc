@@ -88,8 +88,11 @@ void Oracle::store_changed(const StoreChange& change) {
     const bool link = is_link(change.after);
     if (before == objects_.end() || *before->second.bytes != *bytes || before->second.link != link)
       objects_[path] = {bytes, link};
-    puts_[path].push_back({bytes, world_.now(), change.actor, change.answered,
-                           change.after.metadata, change.after.etag});
+    puts_[path].push_back({.bytes = bytes,
+                           .at = world_.now(),
+                           .actor = change.actor,
+                           .metadata = change.after.metadata,
+                           .etag = change.after.etag});
   } else {
     objects_.erase(path);
   }
@@ -97,11 +100,21 @@ void Oracle::store_changed(const StoreChange& change) {
   for (; !at.empty(); at = parent_of(at)) look_again(at, change.actor);
 }
 
-void Oracle::version_got(int actor, const std::string& key, const std::string& etag) {
+void Oracle::change_answered(int actor, const std::string& key, Nanos at) {
   if (!key.starts_with(options_.prefix)) return;
   const auto puts = puts_.find(path_of_key(key));
   if (puts == puts_.end()) return;
-  for (Put& put : puts->second) put.answered |= put.actor == actor && put.etag == etag;
+  for (Put& put : puts->second) put.answered |= put.actor == actor && put.at == at;
+}
+
+void Oracle::version_got(int actor, const ObjectInfo& object) {
+  if (!object.key.starts_with(options_.prefix) || !object.metadata) return;
+  const auto puts = puts_.find(path_of_key(object.key));
+  if (puts == puts_.end()) return;
+  // The same bytes with other metadata are of somebody else: an own put is known by its mark there.
+  for (Put& put : puts->second)
+    put.answered |=
+        put.actor == actor && put.etag == object.etag && put.metadata == *object.metadata;
 }
 
 /// Somebody else's object keeps the name: what was written here went beside it.

@@ -111,8 +111,10 @@ class Oracle final : public KernelWatcher {
   void object_there(const std::string& key, const std::string& bytes);
   void begin() { begun_ = true; }
   void store_changed(const StoreChange& change);
+  /// Who has changed the key then knows it now.
+  void change_answered(int actor, const std::string& key, Nanos at);
   /// A node has got that version: if a put of its own made it, the node knows that now.
-  void version_got(int actor, const std::string& key, const std::string& etag);
+  void version_got(int actor, const ObjectInfo& object);
 
   // Licences to change keys.
   uint64_t may_change(int node, std::vector<std::string> paths, bool below) override;
@@ -295,7 +297,7 @@ class Oracle final : public KernelWatcher {
     std::shared_ptr<const std::string> bytes;
     Nanos at = 0;
     int actor = 0;
-    bool answered = true;  ///< Or the node has seen since that it was done.
+    bool answered = false;  ///< Or the node has seen since that it was done.
     Metadata metadata = {};
     std::string etag = {};
   };

@@ -42,8 +42,11 @@ class Run {
     }
     oracle_.begin();
     cloud_.on_change = [this](const StoreChange& change) { oracle_.store_changed(change); };
-    cloud_.on_got = [this](int actor, const std::string& key, const std::string& etag) {
-      oracle_.version_got(actor, key, etag);
+    cloud_.on_answered = [this](int actor, const std::string& key, Nanos at) {
+      oracle_.change_answered(actor, key, at);
+    };
+    cloud_.on_got = [this](int actor, const ObjectInfo& object) {
+      oracle_.version_got(actor, object);
     };
   }
 
