@@ -97,6 +97,7 @@ bool ListedNames::compare_names(const InodePtr& directory, Listing& listing) {
     // A name that somebody has looked up since the listing began may be younger than its page.
     const bool seen_since = told_of(slot).at > listing.started;
     const bool kept = slot.node() != nullptr && core_.tree.keeps(inode_at(slot));
+    listing.unsettled |= kept && core_.any_leaving();
     if (own_change || listing.moved || seen_since || kept) {
       listing.entries.add(slot.name(), slot.type());
     } else {
@@ -121,7 +122,7 @@ void ListedNames::finish(const InodePtr& directory, Listing& listing) {
   if (directory->named() && !listing.entries.empty())
     core_.tree.told_directory(*directory, listing.told_at);
   core_.tree.told_listing(*directory, listing.started, listing.newest_ns);
-  if (listing.moved || state.evictions != listing.evictions_at_start ||
+  if (listing.moved || listing.unsettled || state.evictions != listing.evictions_at_start ||
       state.doubts != listing.doubts_at_start)
     state.complete = false;
   // What was new to this listing has not been looked at.

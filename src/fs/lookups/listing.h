@@ -55,6 +55,9 @@ class Listing {
   std::optional<std::string> prefix;
   /// The directory got another key while it was listed, and the walk began again under that one.
   bool moved = false;
+  /// A name that the store does not list was kept while a deletion or rename is under way, whose
+  /// end will tell: whether the directory has it is not known after that.
+  bool unsettled = false;
   ListingRanges ranges;   ///< What is still to be asked for.
   std::stop_source stop;  ///< Of the requests under way; used without the lock.
 

@@ -86,6 +86,8 @@ class NameLock {
 
   /// Whether the name, or that of a directory above, is about to go.
   bool leaving(const Inode& inode) const REQUIRES(tree.mutex);
+  /// Whether any name is.
+  bool any_leaving() const REQUIRES(tree.mutex) { return names_leaving_ > 0; }
   bool is_leaving(const InodePtr& inode) EXCLUDES(tree.mutex) {
     const MutexLock lock(tree.mutex);
     return leaving(*inode);

@@ -67,6 +67,32 @@ TEST_CASE("a name that was looked up while a listing was past it stays") {
   world.file_system->forget((*found)->attributes.inode, 1);
 }
 
+TEST_CASE("a name that a failing rename has kept in a listing does not stay listed") {
+  test::SharedWorld world;
+  world.memory.set("a", "x");
+  world.memory.set("b", "x");
+  CHECK(world.list(root_inode) == std::set<std::string>{"a", "b"});
+  world.scheduler.advance(milliseconds(9000));
+  const InodeId a = world.held(root_inode, "a");
+  REQUIRE(world.setattr(a, {.mode = 0600}));  // What the object carries is known from now on.
+  world.store.hold("Copy");
+  std::optional<Result<void>> renamed;
+  world.file_system->rename(root_inode, "a", root_inode, "c", false,
+                            Done<void>([&](Result<void> result) { renamed = std::move(result); }));
+  world.scheduler.advance(milliseconds(11000));
+  REQUIRE(world.store.held("Copy") == 1);
+  // By another client, which the rename meets.
+  world.memory.erase("a");
+  // Too old to be believed by now: the store is asked, and whether it has the name is not settled.
+  world.list(root_inode);
+  world.store.release_all();
+  world.scheduler.advance(milliseconds(10));
+  REQUIRE(renamed);
+  CHECK_FALSE(*renamed);
+  CHECK(world.list(root_inode) == std::set<std::string>{"b"});
+  world.file_system->forget(a, 1);
+}
+
 TEST_CASE("who opens a directory does not join a listing that began longer ago than is believed") {
   World world;
   for (int i = 0; i < 2500; ++i) world.memory.set(fmt::format("d/n{:04}", i), "x");
