@@ -24,6 +24,12 @@ class Reader {
   explicit Reader(const Environment& environment) : environment_(environment) {}
 
   MachineState read(const std::vector<StateFolders>& folders) {
+    // Of those of other users nothing is said: anybody may make one in /tmp.
+    const std::string own = runtime_directory(environment_);
+    if (const auto why = why_distrusted(own)) {
+      distrusted_ = own;
+      unseen(own, *why);
+    }
     read_mounts();
     for (const StateFolders& folder : folders) {
       add_directory(folder.journals, "");
@@ -92,6 +98,9 @@ class Reader {
     } else if (entry.owner_uid != environment_.uid && environment_.uid != 0) {
       unseen(entry.mountpoint, fmt::format("it is a mount of user {}: ask as that user, or as root",
                                            entry.owner_uid));
+    } else if (!distrusted_.empty()) {
+      unseen(entry.mountpoint,
+             fmt::format("what {} says of its process is not believed", distrusted_));
     } else {
       unseen(entry.mountpoint,
              "its process is not known here; it may run in a container: ask there");
@@ -134,6 +143,7 @@ class Reader {
 
   const Environment& environment_;
   MachineState state_;
+  std::string distrusted_;  ///< This user's runtime directory, where it is not believed.
   std::map<std::string, std::string> directories_;  ///< Of journals, with the note of each.
 };
 

@@ -58,17 +58,6 @@ std::string read_all(int fd) {
   }
 }
 
-/// A directory that others can write to is no place to believe a file in; nor one behind a link,
-/// which somebody else may have put where a user's directory is expected (/tmp), or one there that
-/// is not that user's.
-bool trusted(const std::string& directory) {
-  struct stat status {};
-  const bool own_writes = lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-                          (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-  return own_writes &&
-         (!is_shared_directory(directory) || directory == shared_directory(status.st_uid));
-}
-
 /// Waits for the end of `pid` through a pidfd, or until it has `let_go`: a process that has done
 /// all and has a thread in a disk that hangs does not end. False where the kernel or a sandbox
 /// refuses a pidfd.
@@ -104,6 +93,20 @@ std::optional<MountProcess::Pending> parse_pending(const std::string& line) {
 
 }  // namespace
 
+// A directory that others can write to is no place to believe a file in; nor one behind a link,
+// which somebody else may have put where a user's directory is expected (/tmp), or one there that
+// is not that user's.
+std::optional<std::string> why_distrusted(const std::string& directory) {
+  struct stat status {};
+  if (lstat(directory.c_str(), &status) != 0) return std::nullopt;
+  if (!S_ISDIR(status.st_mode)) return "it is no directory: remove it";
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return fmt::format("others can write to it: chmod go-w {}, and mount again", directory);
+  if (is_shared_directory(directory) && directory != shared_directory(status.st_uid))
+    return fmt::format("it belongs to user {}", status.st_uid);
+  return std::nullopt;
+}
+
 std::string pid_file_name(const std::string& mountpoint, int place) {
   const std::string hash = path_hash(mountpoint);
   return place == 0 ? hash + ".pid" : fmt::format("{}-{}.pid", hash, place);
@@ -115,10 +118,13 @@ Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& directory,
   std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), error);
   if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
     return failed("make the directory", directory, errno);
+  if (const auto why = why_distrusted(directory))
+    return Error(Code::access_denied, fmt::format("{} is not used: {}", directory, *why));
   struct stat status {};
-  if (!trusted(directory) || stat(directory.c_str(), &status) != 0 || status.st_uid != geteuid()) {
+  if (stat(directory.c_str(), &status) != 0) return failed("look at", directory, errno);
+  if (status.st_uid != geteuid()) {
     return Error(Code::access_denied,
-                 fmt::format("{} belongs to others or can be written by them", directory));
+                 fmt::format("{} is not used: it belongs to user {}", directory, status.st_uid));
   }
   for (int place = 0; place < most;) {
     const std::string path = directory + "/" + pid_file_name(mountpoint, place);
@@ -169,7 +175,7 @@ std::vector<MountProcess> MountProcess::find(const std::vector<std::string>& dir
                                              const std::string& mountpoint) {
   std::vector<MountProcess> found;
   for (const std::string& directory : directories) {
-    if (!trusted(directory)) continue;
+    if (why_distrusted(directory)) continue;
     for (int place = 0; place < PidFile::most; ++place) {
       auto process = read(directory + "/" + pid_file_name(mountpoint, place));
       if (process && process->mountpoint() == mountpoint) found.push_back(std::move(*process));
@@ -181,7 +187,7 @@ std::vector<MountProcess> MountProcess::find(const std::vector<std::string>& dir
 std::vector<MountProcess> MountProcess::all(const std::vector<std::string>& directories) {
   std::vector<MountProcess> found;
   for (const std::string& directory : directories) {
-    if (!trusted(directory)) continue;
+    if (why_distrusted(directory)) continue;
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
       if (entry.path().extension() != ".pid") continue;
