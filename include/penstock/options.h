@@ -161,6 +161,7 @@ struct MountOptions {
   /// Whether new files get a Content-Type by the end of their name.
   enum class ContentType : uint8_t { automatic, off };
   ContentType content_type = ContentType::automatic;
+  std::string storage_class;  ///< Of new files; see StorageClasses. Empty: the bucket's default.
   /// What link(2) does: a copy inside the store under the new name, or nothing (EPERM).
   enum class HardLinks : uint8_t { copy, off };
   HardLinks hard_links = HardLinks::copy;

@@ -270,6 +270,21 @@ constexpr auto last_rows = std::to_array<OptionRow>({
          "Other clients' types are always kept.",
      .advanced = true,
      .target = [](Options& o) -> Target { return &o.mount.content_type; }},
+    {.name = "storage-class",
+     .group = writing,
+     .kind = Kind::text,
+     .value = "RULES",
+     .initial_words = "the bucket's default",
+     .help = "storage class of new files",
+     .paragraph =
+         "A class such as `STANDARD_IA` or `INTELLIGENT_TIERING` for all new files, or rules by "
+         "their names: `*.ckpt=STANDARD_IA;logs/*=ONEZONE_IA;INTELLIGENT_TIERING`. The first that "
+         "fits counts. A pattern without `/` is compared with the file's name, another one with "
+         "its path from the mountpoint; `*` stands for `/` as well. A file that is renamed gets "
+         "the class of its new name, if it has none of its own; what other clients have chosen is "
+         "always kept. Archive classes are refused, see [tiers.md](tiers.md).",
+     .advanced = true,
+     .target = [](Options& o) -> Target { return &o.mount.storage_class; }},
     {.name = "hard-links",
      .group = writing,
      .kind = Kind::choice,

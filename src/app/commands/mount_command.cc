@@ -16,6 +16,7 @@
 #include "app/mount_checks.h"
 #include "app/mount_table.h"
 #include "config/render.h"
+#include "fs/names/storage_classes.h"
 #include "store/store_factory.h"
 
 namespace penstock {
@@ -60,6 +61,7 @@ Result<StoreUrl> prepare(Options& options, const Environment& environment) {
                  "--prefetch-epoch=on needs a cache to fetch into: give it a folder with "
                  "--cache-dir, and leave out --no-cache");
   }
+  if (auto classes = StorageClasses::parse(mount.storage_class); !classes) return classes.error();
   if (Result<void> checked = check_kept_folders(options, environment); !checked)
     return checked.error();
   if (Result<MountpointState> checked = check_mountpoint(mount, *url, environment); !checked)

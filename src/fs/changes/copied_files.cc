@@ -15,12 +15,12 @@ constexpr int64_t time_tolerance_ns = 2'000'000'000;
 
 }  // namespace
 
-StoredAttributes attributes_of_copy(const FsCore& core, const Inode& inode,
+StoredAttributes attributes_of_copy(const FsCore& core, const Inode& inode, const Inode& directory,
                                     const std::string& name) {
   StoredAttributes stored = inode.stored;
   if (stored.any() || wall_clock_ns() - inode.mtime_ns > time_tolerance_ns)
     stored.mtime_ns = inode.mtime_ns;
-  if (inode.type == FileType::file) core.tree.set_content_type(stored, name);
+  if (inode.type == FileType::file) core.tree.set_headers(stored, directory, name);
   return stored;
 }
 

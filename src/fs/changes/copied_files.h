@@ -12,11 +12,11 @@
 
 namespace penstock {
 
-/// What a copy of the file or directory under that name is to carry. The copy is a new object, and
+/// What a copy of the file or directory under that name in `directory` is to carry. The copy is a new object, and
 /// would have its own time; that of one that was just written is as good, and costs whoever lists
 /// the directory no look at its attributes.
-StoredAttributes attributes_of_copy(const FsCore& core, const Inode& inode, const std::string& name)
-    REQUIRES(core.tree.mutex);
+StoredAttributes attributes_of_copy(const FsCore& core, const Inode& inode, const Inode& directory,
+                                    const std::string& name) REQUIRES(core.tree.mutex);
 
 /// The file, or the files below the directory, that are known.
 std::vector<InodePtr> files_below(FsCore& core, const InodePtr& above) REQUIRES(core.tree.mutex);

@@ -71,7 +71,7 @@ Result<CopyObject> MakeLink::prepare() {
     // Empty, and nobody has closed it yet.
     return Error(Code::not_found, "it is not stored yet");
   }
-  stored_ = attributes_of_copy(core_, inode, request_.name);
+  stored_ = attributes_of_copy(core_, inode, *request_.parent, request_.name);
   core_.tree.note_change(*request_.parent, request_.name);
   return CopyObject{
       .source = core_.tree.key_of(inode).value(),

@@ -69,7 +69,7 @@ bool Relocation::rename_unsent() {
   // O_EXCL was about the old name.
   const NewName name{.key = *key, .exclusive = move_.no_replace};
   if (!local || named || !inode_->writer()->rename(name, replaced, after)) return false;
-  core_.tree.set_content_type(inode_->stored, move_.new_name);
+  core_.tree.set_headers(inode_->stored, *move_.new_parent, move_.new_name);
   if (target != nullptr) take_over(*target);
   sent_ = core_.parts.scheduler.now();
   moved();
@@ -151,7 +151,7 @@ void Relocation::copy_known() {
     if (keys) {
       copy = CopyObject{
           .source = keys->from, .target = keys->to, .size = inode_->size, .etag = inode_->etag};
-      inode_->stored = attributes_of_copy(core_, *inode_, move_.new_name);
+      inode_->stored = attributes_of_copy(core_, *inode_, *move_.new_parent, move_.new_name);
       copy.metadata = to_metadata(inode_->stored, inode_->type);
       // Two nodes may want the name at once: the store decides, where it can.
       copy.condition.if_none_match = move_.no_replace;

@@ -44,6 +44,7 @@ Tree::Tree(std::string prefix, const MountOptions& mount, const MetadataOptions&
       freshness(metadata),
       prefix_(std::move(prefix)),
       mount_(mount),
+      storage_classes_(StorageClasses::parse(mount.storage_class).value()),
       metadata_(metadata),
       scheduler_(scheduler),
       kernel_(kernel),
@@ -171,7 +172,7 @@ StoredAttributes Tree::initial_attributes(const Inode& directory, std::string_vi
                                           FileType type, uint32_t mode,
                                           const Caller& caller) const {
   StoredAttributes stored;
-  if (type == FileType::file) set_content_type(stored, name);
+  if (type == FileType::file) set_headers(stored, directory, name);
   const Attributes above = attributes(directory);
   const bool passes_group = (above.mode & S_ISGID) != 0;
   const bool is_directory = type == FileType::directory;
@@ -187,9 +188,15 @@ StoredAttributes Tree::initial_attributes(const Inode& directory, std::string_vi
   return stored;
 }
 
-void Tree::set_content_type(StoredAttributes& stored, std::string_view name) const {
-  const bool wanted = mount_.content_type == MountOptions::ContentType::automatic && !stored.type;
-  if (wanted) add_content_type(stored.other, name);
+void Tree::set_headers(StoredAttributes& stored, const Inode& directory,
+                       std::string_view name) const {
+  if (stored.type) return;  // no regular file
+  if (mount_.content_type == MountOptions::ContentType::automatic)
+    add_content_type(stored.other, name);
+  if (storage_classes_.empty()) return;
+  std::string path = path_of(directory);
+  if (!path.empty()) path += '/';
+  storage_classes_.add_to(stored.other, path.append(name));
 }
 
 void Tree::detach(const InodePtr& inode, Binding how) {

@@ -17,6 +17,7 @@
 #include "data/write_back/write_back_engine.h"
 #include "fs/names/freshness.h"
 #include "fs/names/key_names.h"
+#include "fs/names/storage_classes.h"
 #include "fs/nodes/inode.h"
 #include "fs/nodes/kernel_view.h"
 #include "penstock/options.h"
@@ -80,8 +81,10 @@ class Tree {
   /// and its directories' bit, are passed on.
   StoredAttributes initial_attributes(const Inode& directory, std::string_view name, FileType type,
                                       uint32_t mode, const Caller& caller) const REQUIRES(mutex);
-  /// Gives a file without a Content-Type the one of its name, unless the mount is told not to.
-  void set_content_type(StoredAttributes& stored, std::string_view name) const;
+  /// Gives a file of that name the Content-Type and the storage class that the mount is told to
+  /// give by names, where it has none.
+  void set_headers(StoredAttributes& stored, const Inode& directory, std::string_view name) const
+      REQUIRES(mutex);
   /// Takes the inode out of its directory, and what lies below it: `how` is deleted, which the
   /// kernel knows by itself, or vanished, which it is told.
   void detach(const InodePtr& inode, Binding how) REQUIRES(mutex);
@@ -251,6 +254,7 @@ class Tree {
 
   const std::string prefix_;
   const MountOptions mount_;
+  const StorageClasses storage_classes_;
   const MetadataOptions metadata_;
   const Scheduler& scheduler_;
   KernelView& kernel_;
