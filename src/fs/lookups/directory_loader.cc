@@ -177,6 +177,17 @@ void DirectoryLoader::ask(Ahead ahead) {
   request_pages(ahead.directory, ahead.listing, std::move(ahead.first_page));
 }
 
+void DirectoryLoader::give_up(Ahead ahead) {
+  {
+    const MutexLock lock(core_.tree.mutex);
+    Listing& listing = *ahead.listing;
+    if (listing.readers == 0 && listing.waiters.empty()) {
+      return ListedNames::end(*ahead.directory->directory, listing);
+    }
+  }
+  ask(std::move(ahead));
+}
+
 void DirectoryLoader::answer(const Ahead& ahead, Scheduler::Time asked, ListPage page) {
   const Asked first{.walker = ahead.first_page.front().walker, .prefix = ahead.prefix, .at = asked};
   take_page(ahead.directory, ahead.listing, first, std::move(page));

@@ -46,7 +46,7 @@ class DirectoryLoader {
   using Requests = std::vector<ListingRanges::Request>;
 
   /// A listing that has begun before anybody reads the directory: who does waits for its first
-  /// page, so that ask() or answer() must follow.
+  /// page, so that ask(), answer() or give_up() must follow.
   struct Ahead {
     InodePtr directory;
     std::string prefix;  ///< Of the directory's keys when it began.
@@ -60,6 +60,8 @@ class DirectoryLoader {
   void ask(Ahead ahead) EXCLUDES(core_.tree.mutex);
   /// `page`, which was asked for then, is its first page, or all that the directory has.
   void answer(const Ahead& ahead, Scheduler::Time asked, ListPage page) EXCLUDES(core_.tree.mutex);
+  /// Ends it, unless somebody waits for it by now: then as ask().
+  void give_up(Ahead ahead) EXCLUDES(core_.tree.mutex);
 
  private:
   using Asked = ListedNames::Asked;

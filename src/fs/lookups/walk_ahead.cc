@@ -18,6 +18,9 @@ constexpr size_t keys_of_a_page = 800;
 /// Directories of one request.
 constexpr size_t most_together = 64;
 
+/// Directories that are hoped for in the page of a walk that may be none, or of large directories.
+constexpr size_t hoped_for = 16;
+
 /// The next directory behind `name`, or none.
 NameTable::Slot next_directory(const NameTable& names, std::string_view name) {
   NameTable::Slot found;
@@ -75,6 +78,7 @@ void WalkAhead::note_opened(const InodePtr& directory) {
   if (core_.tree.freshness.asks_at_open()) return;
   std::vector<Group> groups;
   std::string prefix;
+  bool guess = false;
   {
     const MutexLock lock(core_.tree.mutex);
     const InodePtr parent = directory->parent;
@@ -85,23 +89,32 @@ void WalkAhead::note_opened(const InodePtr& directory) {
     const std::string last = std::exchange(walk.last_opened, directory->name);
     const NameTable::Slot next = next_directory(walk.children, last);
     walk.walk_length = next && next.node() == directory.get() ? walk.walk_length + 1 : 0;
-    if (walk.walk_length < 2) return;
-    const size_t together = in_one_page(walk, last);
+    // Who has read the parent's names and opens the first one may go on. One page is risked, which
+    // tells of the next directories where they are small and there are several.
+    guess = walk.walk_length == 1 && last.empty() && walk.children.subdirectories() > 2 &&
+            told_by_page(walk);
+    if (walk.walk_length < 2 && !guess) return;
+    const size_t together = guess ? hoped_for : in_one_page(walk, last);
     // What one request tells of is used up before the next one is due.
     if (walk.walk_length > 3 && walk.walk_length % together != 0) return;
     Result<std::string> key = core_.tree.key_of(*parent);
     if (!key) return;
     prefix = *std::move(key);
-    const size_t requests = std::min<size_t>(most_requests, 4U << std::min(walk.walk_length, 3U));
+    const size_t requests =
+        guess ? 1 : std::min<size_t>(most_requests, 4U << std::min(walk.walk_length, 3U));
     groups = begin(*parent, directory->name, requests * together, together);
   }
-  for (Group& group : groups) ask(prefix, std::move(group));
+  for (Group& group : groups) ask(prefix, std::move(group), guess);
+}
+
+bool WalkAhead::told_by_page(const DirectoryState& parent) const {
+  if (!core_.parts.ordered_listings || refused_) return false;
+  // Files beside the directories are keys between theirs.
+  return parent.children.subdirectories() >= parent.children.size() / 2;
 }
 
 size_t WalkAhead::in_one_page(const DirectoryState& parent, const std::string& like) const {
-  if (!core_.parts.ordered_listings || refused_) return 1;
-  // Files beside the directories are keys between theirs.
-  if (parent.children.subdirectories() < parent.children.size() / 2) return 1;
+  if (!told_by_page(parent)) return 1;
   const NameTable::Slot slot = parent.children.find(like);
   if (!slot || slot.node() == nullptr || slot.type() != FileType::directory) return 1;
   const DirectoryState& state = *inode_at(slot).directory;
@@ -126,7 +139,7 @@ std::vector<WalkAhead::Group> WalkAhead::begin(const Inode& parent, const std::s
   return groups;
 }
 
-void WalkAhead::ask(const std::string& parent_prefix, Group group) {
+void WalkAhead::ask(const std::string& parent_prefix, Group group, bool guess) {
   if (group.size() == 1) return loader_.ask(std::move(group.front()));
   // Names are in the order of their bytes, and keys have a '/' behind them.
   const auto first = std::min_element(
@@ -134,18 +147,20 @@ void WalkAhead::ask(const std::string& parent_prefix, Group group) {
   ListRequest request{.prefix = parent_prefix, .start_after = before(first->prefix)};
   const Scheduler::Time asked = core_.parts.scheduler.now();
   core_.parts.store.list(std::move(request),
-                         core_.tracked<ListPage>([this, asked, group = std::move(group)](
+                         core_.tracked<ListPage>([this, asked, guess, group = std::move(group)](
                                                      Result<ListPage> page) mutable {
-                           take(std::move(group), asked, std::move(page));
+                           take(std::move(group), asked, std::move(page), guess);
                          }));
 }
 
-void WalkAhead::take(Group group, Scheduler::Time asked, Result<ListPage> page) {
+void WalkAhead::take(Group group, Scheduler::Time asked, Result<ListPage> page, bool guess) {
   if (!page && page.code() == Code::access_denied) refused_ = true;
   const bool usable = page && in_order(*page);
   for (DirectoryLoader::Ahead& each : group) {
     if (usable && passes(*page, each.prefix)) {
       loader_.answer(each, asked, of_directory(*page, each.prefix));
+    } else if (guess) {
+      loader_.give_up(std::move(each));
     } else {
       loader_.ask(std::move(each));
     }
