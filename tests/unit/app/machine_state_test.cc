@@ -7,7 +7,7 @@
 #include "support/catch.h"
 #include "support/temp_dir.h"
 
-namespace penstock {
+namespace penstock::test {
 namespace {
 
 TEST_CASE("a runtime directory that others can write to is told, with what to do") {
@@ -35,4 +35,4 @@ TEST_CASE("a runtime directory that others can write to is told, with what to do
 }
 
 }  // namespace
-}  // namespace penstock
+}  // namespace penstock::test
