@@ -119,8 +119,8 @@ class MountProcess {
   std::string mountpoint_;
 };
 
-/// Why files of mounts in the directory are not believed, as a clause for a person that says what to
-/// do; nothing where they are, or where the directory does not exist.
+/// Why files of mounts in the directory are not believed, as a clause for a person that says what
+/// to do; nothing where they are, or where the directory does not exist.
 std::optional<std::string> why_distrusted(const std::string& directory);
 
 /// The names of the files of a mountpoint: the same for everyone who asks, without "/". `place` is

@@ -12,9 +12,9 @@
 
 namespace penstock {
 
-/// What a copy of the file or directory under that name in `directory` is to carry. The copy is a new object, and
-/// would have its own time; that of one that was just written is as good, and costs whoever lists
-/// the directory no look at its attributes.
+/// What a copy of the file or directory under that name in `directory` is to carry. The copy is a
+/// new object, and would have its own time; that of one that was just written is as good, and costs
+/// whoever lists the directory no look at its attributes.
 StoredAttributes attributes_of_copy(const FsCore& core, const Inode& inode, const Inode& directory,
                                     const std::string& name) REQUIRES(core.tree.mutex);
 
