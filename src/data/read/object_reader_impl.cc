@@ -32,7 +32,8 @@ ObjectReaderImpl::ObjectReaderImpl(std::shared_ptr<ReadCore> core, ObjectVersion
       granule_(granule_of(core_->options, version_, cache_ != nullptr)),
       last_use_(core_->parts.scheduler.now()),
       learned_(std::move(learned)),
-      dense_(version_.size) {}
+      dense_(version_.size),
+      ends_(version_.size, core_->names.expected(version_.key)) {}
 
 void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices> done) {
   range.offset = std::min(range.offset, version_.size);
@@ -49,10 +50,17 @@ void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices
     if (!whole()) {
       pattern = streams_.observe(range, now, !dense_.dense());
       dense_.observe(range, pattern.kind != ReadPattern::Kind::sequential);
+      // Before the read looks for what it lacks: a read of the tail waits for that request.
+      if (ends_.observe(range) && !closed_ && !changed_) plan_tail(after);
+      if (pattern.stream != nullptr && pattern.stream->reads <= 2) {
+        count_streams(now);
+        // The kernel asks for what follows the head of a file together with the head, whatever the
+        // program does next: of such a file only a third read makes a stream.
+        if (ends_.listed_at_end() && pattern.stream->from_start()) pattern = ReadPattern{};
+      }
     }
     const bool dense = dense_.dense();
     const bool missed = dense && !fetches_.gaps(range).empty();
-    if (pattern.stream != nullptr && pattern.stream->reads <= 2) count_streams(now);
     if (closed_) {
       after.answers.push_back(Answer{std::move(done), closed_error()});
     } else if (arrived(range)) {
@@ -143,8 +151,17 @@ Slices ObjectReaderImpl::collect(ByteRange range, Aftermath& after) {
     leftovers_.push_back(Leftover{fetch, fetch->size()});
     leftover_bytes_ += fetch->size();
   }
+  if (range.offset == 0 && range.length >= FileEnds::longest_magic && !whole() &&
+      !ends_.recognised())
+    recognise(answer, after);
   tidy(range, after);
   return answer;
+}
+
+void ObjectReaderImpl::recognise(const Slices& first, Aftermath& after) {
+  const bool at_ends = ends_.recognise(first.spans.front());
+  core_->names.learn(version_.key, ends_.listed_at_end());
+  if (at_ends && !closed_ && !changed_) plan_tail(after);
 }
 
 void ObjectReaderImpl::tidy(ByteRange range, Aftermath& after) {

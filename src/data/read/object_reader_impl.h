@@ -13,6 +13,7 @@
 #include "data/read/dense_reads.h"
 #include "data/read/fetch.h"
 #include "data/read/fetch_map.h"
+#include "data/read/file_ends.h"
 #include "data/read/pending_read.h"
 #include "data/read/read_core.h"
 #include "data/read/read_stream.h"
@@ -86,6 +87,8 @@ class ObjectReaderImpl final : public ObjectReader,
   std::optional<Error> ended() const REQUIRES(mutex_);
   void fetch_first(Done<bool> done) EXCLUDES(mutex_);
   Slices collect(ByteRange range, Aftermath& after) REQUIRES(mutex_);
+  /// Looks, once, at what the object begins with.
+  void recognise(const Slices& first, Aftermath& after) REQUIRES(mutex_);
   void tidy(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void tidy_dense(ByteRange range, Aftermath& after) REQUIRES(mutex_);
   void complete(PendingRead& read, Aftermath& after) REQUIRES(mutex_);
@@ -123,7 +126,7 @@ class ObjectReaderImpl final : public ObjectReader,
   static uint64_t granule_of(const ReadOptions& options, const ObjectVersion& version,
                              bool cached) noexcept;
   ByteRange rounded(ByteRange range) const noexcept;
-  ReadWindow window_of(const ReadStream& stream) const;
+  ReadWindow window_of(const ReadStream& stream) const REQUIRES(mutex_);
   void park(const std::shared_ptr<PendingRead>& read, uint64_t bytes, Aftermath& after)
       REQUIRES(mutex_);
   void reserve(const std::shared_ptr<PendingRead>& read) EXCLUDES(mutex_);
@@ -132,6 +135,8 @@ class ObjectReaderImpl final : public ObjectReader,
   void plan_ahead(const ReadPattern& pattern, Aftermath& after) REQUIRES(mutex_);
   void plan_stream(ReadStream& stream, Aftermath& after) REQUIRES(mutex_);
   void plan_strides(const StridePrefetch& prefetch, Aftermath& after) REQUIRES(mutex_);
+  /// Fetches the tail of an object that is read at its ends.
+  void plan_tail(Aftermath& after) REQUIRES(mutex_);
   void plan_dense(ByteRange range, bool missed, Aftermath& after) REQUIRES(mutex_);
   /// Fetches what of `within` was not read and is not on its way, in pieces of `piece`, until
   /// `held` bytes have become `most`. How many they are then.
@@ -153,6 +158,7 @@ class ObjectReaderImpl final : public ObjectReader,
   FetchMap fetches_ GUARDED_BY(mutex_);
   ReadStreams streams_ GUARDED_BY(mutex_);
   DenseReads dense_ GUARDED_BY(mutex_);
+  FileEnds ends_ GUARDED_BY(mutex_);
   int32_t counted_streams_ GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<PendingRead>> parked_ GUARDED_BY(mutex_);
   std::deque<Leftover> leftovers_

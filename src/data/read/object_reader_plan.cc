@@ -46,7 +46,8 @@ ReadWindow ObjectReaderImpl::window_of(const ReadStream& stream) const {
   return ReadWindow(stream, ReadWindow::Limits{.target = core_->stream_target(),
                                                .object_size = version_.size,
                                                .fetch_size = core_->options.fetch_size,
-                                               .smallest = granule_});
+                                               .smallest = granule_,
+                                               .eager = !ends_.listed_at_end()});
 }
 
 std::vector<Fetch::Spec> ObjectReaderImpl::missing(const PendingRead& read,
@@ -195,6 +196,15 @@ void ObjectReaderImpl::plan_stream(ReadStream& stream, Aftermath& after) {
     if (!memory) return;
     make_fetch(Fetch::Spec{stream.ahead, end, Fetch::Kind::stream}, std::move(*memory), after);
     stream.ahead = end;
+  }
+}
+
+void ObjectReaderImpl::plan_tail(Aftermath& after) {
+  const uint64_t begin = ends_.tail_begin() / granule_ * granule_;
+  for (const ByteRange& gap : fetches_.gaps({begin, version_.size - begin})) {
+    auto memory = core_->parts.budget.try_reserve(MemoryBudget::Use::read_ahead, gap.length);
+    if (!memory) return;
+    make_fetch(Fetch::Spec{gap.offset, gap.end(), Fetch::Kind::spot}, std::move(*memory), after);
   }
 }
 

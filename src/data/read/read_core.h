@@ -7,6 +7,7 @@
 
 #include "base/mutex.h"
 #include "data/link_estimate.h"
+#include "data/read/file_ends.h"
 #include "data/read/read_engine.h"
 #include "data/read/shed_order.h"
 
@@ -22,6 +23,7 @@ class ReadCore : public std::enable_shared_from_this<ReadCore> {
   const ReadEngineParts parts;
   const ReadOptions options;
   LinkEstimate link;
+  NamesOfFormats names;
 
   /// How far ahead one of the streams that are active now may fetch.
   uint64_t stream_target() const;

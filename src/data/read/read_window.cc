@@ -9,22 +9,23 @@ namespace {
 
 constexpr uint64_t mib = 1ULL << 20;
 
-/// Whoever starts at the start most likely reads everything: four pieces of 1 MiB at once.
+/// Of who most likely reads everything: four pieces of 1 MiB at once.
 constexpr uint64_t first_window = 4 * mib;
 constexpr uint64_t growth_from_start = 8;
 constexpr uint64_t growth_elsewhere = 4;
 
-uint64_t window_size(const ReadStream& stream, uint64_t target) {
-  const uint64_t growth = stream.from_start() ? growth_from_start : growth_elsewhere;
-  const uint64_t least = stream.from_start() ? first_window : 0;
-  return std::min(std::max(stream.run * growth, least), target);
+uint64_t window_size(const ReadStream& stream, const ReadWindow::Limits& limits) {
+  const bool all = limits.eager && stream.from_start();
+  const uint64_t growth = all ? growth_from_start : growth_elsewhere;
+  const uint64_t least = all ? first_window : 0;
+  return std::min(std::max(stream.run * growth, least), limits.target);
 }
 
 }  // namespace
 
 ReadWindow::ReadWindow(const ReadStream& stream, const Limits& limits)
     : limits_(limits),
-      size_(window_size(stream, limits.target)),
+      size_(window_size(stream, limits)),
       end_(std::min(stream.next + size_, limits.object_size)) {}
 
 uint64_t ReadWindow::piece_end(uint64_t begin) const noexcept {

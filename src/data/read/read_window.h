@@ -15,6 +15,7 @@ class ReadWindow {
     uint64_t object_size = 0;
     uint64_t fetch_size = 0;  ///< The largest piece.
     uint64_t smallest = 0;    ///< The smallest piece worth a request.
+    bool eager = true;        ///< Who starts at the start most likely reads everything.
   };
 
   ReadWindow(const ReadStream& stream, const Limits& limits);

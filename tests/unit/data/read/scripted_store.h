@@ -56,7 +56,10 @@ class ScriptedStore final : public ObjectStore {
   /// Sends the next `count` bytes of a get; false if its sink wants no more.
   bool send(size_t index, uint64_t count) {
     Get& get = *gets.at(index);
-    const std::vector<std::byte> bytes = bytes_at(get.range.offset + get.sent, count);
+    std::vector<std::byte> bytes = bytes_at(get.range.offset + get.sent, count);
+    for (uint64_t i = get.range.offset + get.sent; i < head_bytes.size() && i < get.sent + count;
+         ++i)
+      bytes[i - get.range.offset - get.sent] = static_cast<std::byte>(head_bytes[i]);
     get.sent += count;
     return get.request.sink->write(get.range.offset + get.sent - count, bytes);
   }
@@ -80,7 +83,8 @@ class ScriptedStore final : public ObjectStore {
         std::count_if(gets.begin(), gets.end(), [](const auto& get) { return !get->finished; }));
   }
 
-  ETag etag = "v1";  ///< What the answers say.
+  ETag etag = "v1";        ///< What the answers say.
+  std::string head_bytes;  ///< What objects begin with instead of byte_at().
 
   StoreLimits limits() const override { return {}; }
   std::string identity() const override { return "scripted"; }
