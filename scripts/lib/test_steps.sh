@@ -29,6 +29,7 @@ STEPS=(
   "programs-radosgw run 600 build everyday programs on Ceph radosgw"
   "programs-s3proxy run 600 build everyday programs on s3proxy"
   "matrix run 600 build git, sqlite, rsync, tar, editors, HDF5 and others, with and without --write-back"
+  "formats run 300 build Parquet, Arrow, HDF5, npz, zip, safetensors, GGUF and tar shards, on the own server"
   "crates run 600 build fsx and pjdfstest, on the own server"
   "nodes run 300 build two mounts of one bucket beside another client, on the own server"
   "soak run 300 build mixed load under faults of every class for 20 seconds, on the own server"
@@ -204,6 +205,7 @@ step_programs_s3proxy() { on_server s3proxy tests/real/programs_test.py; }
 step_crash_testserver() { PENSTOCK_CRASH_CONTROL=1 on_server testserver tests/real/crash_test.py; }
 step_crash_radosgw() { on_server radosgw tests/real/crash_test.py; }
 step_matrix() { tests/real/tables install && on_server testserver tests/real/matrix_test.py; }
+step_formats() { tests/real/formats install && on_server testserver tests/real/formats_test.py; }
 step_crates_install() { tests/real/crates install; }
 step_crates() { on_server testserver tests/real/crates_test.py; }
 step_nodes() { on_server testserver tests/real/nodes_test.py; }
