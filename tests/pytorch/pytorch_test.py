@@ -5,17 +5,24 @@
 The environment names the program and the server, as for tests/real/mounts.py.
 """
 import concurrent.futures
+import gc
 import hashlib
+import inspect
+import io
+import mmap
 import os
+import pickle
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "real"))
-from mounts import Mount  # noqa: E402
+from mounts import PENSTOCK, Mount  # noqa: E402
 
 import numpy  # noqa: E402
 import torch  # noqa: E402
@@ -30,6 +37,37 @@ IMAGES = 1797
 def files_below(folder):
     return sorted(os.path.relpath(os.path.join(place, name), folder)
                   for place, _, names in os.walk(folder) for name in names)
+
+
+def map_by_hand(path):
+    """What torch.load(path, mmap=True) does, for a PyTorch that is older than that: tensors lie in the mapped file."""
+    with open(path, "rb", 16384) as file, zipfile.ZipFile(file) as archive:
+        whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        root = archive.namelist()[0].split("/")[0]
+        begins = {}
+        for entry in archive.infolist():
+            lengths = os.pread(file.fileno(), 4, entry.header_offset + 26)
+            begins[entry.filename] = entry.header_offset + 30 + sum(struct.unpack("<HH", lengths))
+
+        class Unpickler(pickle.Unpickler):
+            def persistent_load(self, told):
+                _, kind, key, _, count = told
+                return torch.frombuffer(whole, dtype=kind(0).dtype, count=count,
+                                        offset=begins[f"{root}/data/{key}"]).storage()
+
+        return Unpickler(io.BytesIO(archive.read(f"{root}/data.pkl"))).load()
+
+
+def bytes_got(mount):
+    told = subprocess.run([PENSTOCK, "stats", "--prometheus", mount.path], check=True, capture_output=True, text=True).stdout
+    return sum(float(line.split()[-1]) for line in told.splitlines()
+               if line.startswith('penstock_store_bytes_total{request="get"}'))
+
+
+def load_mapped(path):
+    if "mmap" in inspect.signature(torch.load).parameters:
+        return torch.load(path, mmap=True)
+    return map_by_hand(path)
 
 
 def copy(source, target):
@@ -122,6 +160,25 @@ class Checkpoint(unittest.TestCase):
             self.assertTrue(numpy.array_equal(mapped[rows], array[rows]))
             mount.assert_mounted()
             del mapped
+
+    def test_mapped_as_a_whole_and_read_in_part(self):
+        saved = self.state()
+        with Mount() as mount:
+            for name in ("first.pt", "second.pt"):
+                torch.save(saved, os.path.join(mount.path, name))
+            mount.remount()
+            self.assert_same(load_mapped(os.path.join(mount.path, "first.pt")), saved)
+            second = os.path.join(mount.path, "second.pt")
+            before = bytes_got(mount)
+            loaded = load_mapped(second)
+            # Both ends of the file, and a granule for each tensor: no read-ahead was begun.
+            self.assertLessEqual(bytes_got(mount) - before, 1 << 20)
+            self.assertTrue(torch.equal(loaded["weights"]["layer5"], saved["weights"]["layer5"]))
+            self.assert_same(loaded, saved)
+            self.assertLessEqual(bytes_got(mount) - before, os.path.getsize(second) + (1 << 20))
+            mount.assert_mounted()
+            del loaded
+            gc.collect()
 
 
 if __name__ == "__main__":
