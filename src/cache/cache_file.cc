@@ -60,7 +60,7 @@ bool CacheFile::look_again(ChunkRange chunks) {
 uint64_t CacheFile::missing_from(uint64_t from, uint64_t to) {
   const uint64_t end = std::min(to, layout_.object_size());
   if (from >= end) return to;
-  if (!core_->ready()) return from;
+  if (!core_->ready() || refused_) return from;
   ChunkRange chunks = layout_.touched(from, end);
   while (true) {
     {
@@ -76,7 +76,7 @@ uint64_t CacheFile::missing_from(uint64_t from, uint64_t to) {
 }
 
 std::optional<std::vector<ByteRange>> CacheFile::lacking(ByteRange range) {
-  if (!core_->takes_writes()) return std::nullopt;
+  if (!core_->takes_writes() || refused_) return std::nullopt;
   std::vector<ByteRange> found;
   const ChunkRange chunks = layout_.touched(range);
   look_again(chunks);
@@ -100,20 +100,29 @@ Error CacheFile::disk_error() const {
   return {Code::unavailable, Error::Detail{.message = "the cache's disk fails", .key = id().key}};
 }
 
-// Makes damaged chunks absent, for the other processes too.
-void CacheFile::drop(ChunkRange chunks) {
+void CacheFile::forget() {
+  refuse();
+  erase({0, layout_.count()});
+}
+
+// Makes chunks absent, for the other processes too.
+void CacheFile::erase(ChunkRange chunks) {
   {
     const MutexLock lock(mutex_);
     present_.remove(chunks);
     verified_.remove(chunks);
   }
   core_->sealer.forget(name_);
-  core_->counters.corrupt += chunks.count();
   const std::vector<std::byte> absent(chunks.count() * map_entry_size);
   // The seal goes too: it says that all is well.
   int result = map_file_.pwrite(absent, map_.entry_at(chunks.first));
   if (result == 0) result = map_file_.pwrite(SealBytes{}, map_.seal_at());
   if (result != 0) core_->failed("writing a map", result);
+}
+
+void CacheFile::drop(ChunkRange chunks) {
+  erase(chunks);
+  core_->counters.corrupt += chunks.count();
   if (!said_damaged_.exchange(true)) {
     core_->log->warning(
         "the cache had damaged data of '{}', which are fetched again ({}): if this repeats, check "

@@ -87,6 +87,12 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   /// damaged chunks, which are absent from now on. Blocks on the disk.
   uint64_t verify() EXCLUDES(mutex_);
 
+  /// The bytes that this process has got of the version may be wrong: nothing more is taken or told
+  /// as there, as long as somebody has it open. Does not ask the disk.
+  void refuse() noexcept { refused_ = true; }
+  /// The same, and what is there is absent from now on, for all processes. Blocks on the disk.
+  void forget() EXCLUDES(mutex_);
+
   /// Forgets what this process has checked: the disk may not have taken it. For Sealer.
   void distrust() EXCLUDES(mutex_);
 
@@ -108,6 +114,7 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   Result<void> read_part(uint64_t chunk, uint64_t sum, uint64_t offset, std::span<std::byte> out)
       EXCLUDES(mutex_);
   void drop(ChunkRange chunks) EXCLUDES(mutex_);
+  void erase(ChunkRange chunks) EXCLUDES(mutex_);
   Error disk_error() const;
 
   // cache_file_fill.cc
@@ -135,6 +142,7 @@ class CacheFile : public std::enable_shared_from_this<CacheFile> {
   const DiskFile data_file_;
   const DiskFile map_file_;
   std::atomic<bool> said_damaged_{false};
+  std::atomic<bool> refused_{false};
   ChunkWriter writer_;  // fill()'s
 
   mutable Mutex mutex_;

@@ -9,7 +9,7 @@ namespace penstock {
 void CacheFile::offer(uint64_t offset, std::span<const std::byte> bytes,
                       const std::shared_ptr<const void>& owner, std::span<const uint64_t> sums) {
   const uint64_t size = layout_.object_size();
-  if (offset >= size) return;
+  if (offset >= size || refused_) return;
   bytes = bytes.first(std::min<uint64_t>(bytes.size(), size - offset));
   const ChunkRange covered = layout_.covered(offset, offset + bytes.size());
   if (covered.empty()) return;
@@ -46,8 +46,12 @@ void CacheFile::fill() {
       verified_.add(chunks);
     }
     more = waiting_.done(batch);
-    complete = present_.full();
+    complete = present_.full() && !refused_;
     if (!more && complete) writer_.rest();
+  }
+  // The file was distrusted while this was being written.
+  if (refused_) {
+    for (const ChunkRange& chunks : written) erase(chunks);
   }
   if (more) {
     post_fill();
