@@ -59,6 +59,16 @@ void CacheLink::find_lacking(ByteRange range,
       std::move(answer));
 }
 
+void CacheLink::forget() {
+  // A file that is open takes no more at once, whenever its disk answers.
+  if (const FilePtr known = file()) known->refuse();
+  with_file(
+      [](const FilePtr& file, DiskQuestion& /*question*/) {
+        if (file != nullptr) file->forget();
+      },
+      [] {});
+}
+
 CacheLink::FilePtr CacheLink::file() const {
   const MutexLock lock(mutex_);
   return file_;

@@ -39,6 +39,9 @@ class CacheLink : public std::enable_shared_from_this<CacheLink> {
   /// What of `range` the cache neither has nor is writing; nothing where it takes no file now.
   void find_lacking(ByteRange range, Callback<void(std::optional<std::vector<ByteRange>>)> answer);
 
+  /// Has the cache drop what it has of the object, and take no more of it while somebody uses it.
+  void forget();
+
   /// The file where it is open already; null otherwise. Does not block.
   FilePtr file() const EXCLUDES(mutex_);
 

@@ -116,15 +116,20 @@ void ObjectReaderImpl::finished(const std::shared_ptr<Fetch>& fetch, Result<Obje
   const Scheduler::Time now = core_->parts.scheduler.now();
   if (!fault && !fetch->local())
     core_->link.completed(now, fetch->size(), fetch->first_byte_after(), fetch->body_took());
+  // A small object is held until it is known to be right: nobody has wrong bytes of it.
+  const bool distrusted = fault && fault->code() == Code::corrupt && !whole();
   Aftermath after;
   std::function<void(const ObjectInfo&)> learned;
   {
     const MutexLock lock(mutex_);
     after.idled = true;
-    if (fault) {
+    if (distrusted) {
+      broken_ = fault;
+      lose_all(*fault, after);
+    } else if (fault) {
       // Nobody is told because something was to be there sooner: what is in the cache can be read.
       const bool nobodys = fetch->kind() == Fetch::Kind::ahead && !fetch->demanded();
-      if (fault->code() == Code::changed && !changed_ && !nobodys) changed_ = fault;
+      if (fault->code() == Code::changed && !broken_ && !nobodys) broken_ = fault;
       lose(fetch, *fault, after);
     } else {
       fetch->touched = now;
@@ -132,8 +137,21 @@ void ObjectReaderImpl::finished(const std::shared_ptr<Fetch>& fetch, Result<Obje
       if (result->metadata) learned = std::exchange(learned_, nullptr);
     }
   }
+  if (distrusted && cache_ != nullptr) cache_->forget();
   if (learned) learned(result.value());
   run(std::move(after));
+}
+
+void ObjectReaderImpl::lose_all(const Error& error, Aftermath& after) {
+  // The pins go with the fetches, so that failing a read finds none of them.
+  for (auto& [end, fetch] : fetches_.take()) {
+    for (Fetch::Pin& pin : fetch->take_pins()) {
+      if (!pin.read->finished) fail(*pin.read, error, after);
+      after.reads.push_back(std::move(pin.read));
+    }
+    if (!fetch->complete()) after.stops.push_back(fetch);
+    after.fetches.push_back(std::move(fetch));
+  }
 }
 
 void ObjectReaderImpl::lose(const std::shared_ptr<Fetch>& fetch, const Error& error,

@@ -51,7 +51,7 @@ void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices
       pattern = streams_.observe(range, now, !dense_.dense());
       dense_.observe(range, pattern.kind != ReadPattern::Kind::sequential);
       // Before the read looks for what it lacks: a read of the tail waits for that request.
-      if (ends_.observe(range) && !closed_ && !changed_) plan_tail(after);
+      if (ends_.observe(range) && !closed_ && !broken_) plan_tail(after);
       if (pattern.stream != nullptr && pattern.stream->reads <= 2) {
         count_streams(now);
         // The kernel asks for what follows the head of a file together with the head, whatever the
@@ -75,7 +75,7 @@ void ObjectReaderImpl::read(ByteRange range, std::stop_token cancel, Done<Slices
       pending->spot = dense || pattern.kind != ReadPattern::Kind::sequential;
       admit(pending, dense ? nullptr : pattern.stream, after);
     }
-    if (!closed_ && !changed_) {
+    if (!closed_ && !broken_) {
       dense ? plan_dense(range, missed, after) : plan_ahead(pattern, after);
     }
   }
@@ -92,7 +92,7 @@ void ObjectReaderImpl::begin(Done<bool> done) {
   });
 }
 
-std::optional<Error> ObjectReaderImpl::ended() const { return closed_ ? closed_error() : changed_; }
+std::optional<Error> ObjectReaderImpl::ended() const { return closed_ ? closed_error() : broken_; }
 
 void ObjectReaderImpl::fetch_first(Done<bool> done) {
   Aftermath after;
@@ -161,7 +161,7 @@ Slices ObjectReaderImpl::collect(ByteRange range, Aftermath& after) {
 void ObjectReaderImpl::recognise(const Slices& first, Aftermath& after) {
   const bool at_ends = ends_.recognise(first.spans.front());
   core_->names.learn(version_.key, ends_.listed_at_end());
-  if (at_ends && !closed_ && !changed_) plan_tail(after);
+  if (at_ends && !closed_ && !broken_) plan_tail(after);
 }
 
 void ObjectReaderImpl::tidy(ByteRange range, Aftermath& after) {
@@ -258,15 +258,7 @@ void ObjectReaderImpl::close() {
     const MutexLock lock(mutex_);
     closed_ = true;
     core_->count_streams(-std::exchange(counted_streams_, 0));
-    // The pins go with the fetches, so that failing a read finds none of them.
-    for (auto& [end, fetch] : fetches_.take()) {
-      for (Fetch::Pin& pin : fetch->take_pins()) {
-        if (!pin.read->finished) fail(*pin.read, closed_error(), after);
-        after.reads.push_back(std::move(pin.read));
-      }
-      if (!fetch->complete()) after.stops.push_back(fetch);
-      after.fetches.push_back(std::move(fetch));
-    }
+    lose_all(closed_error(), after);
     for (const auto& read : std::vector(parked_)) fail(*read, closed_error(), after);
   }
   run(std::move(after));

@@ -106,6 +106,7 @@ class ObjectReaderImpl final : public ObjectReader,
   std::optional<Error> fault_of(const Fetch& fetch, const Result<ObjectInfo>& result) const;
   void lose(const std::shared_ptr<Fetch>& fetch, const Error& error, Aftermath& after)
       REQUIRES(mutex_);
+  void lose_all(const Error& error, Aftermath& after) REQUIRES(mutex_);
   void drop(const Fetch& fetch, Aftermath& after) REQUIRES(mutex_);
   /// Drops what nobody may have read.
   void waste(const Fetch& fetch, Aftermath& after) REQUIRES(mutex_);
@@ -153,7 +154,8 @@ class ObjectReaderImpl final : public ObjectReader,
 
   Mutex mutex_;
   bool closed_ GUARDED_BY(mutex_) = false;
-  std::optional<Error> changed_ GUARDED_BY(mutex_);  ///< The object is not this version any more.
+  /// The object is not this version any more, or bytes of it that were handed on were wrong.
+  std::optional<Error> broken_ GUARDED_BY(mutex_);
   std::function<void(const ObjectInfo&)> learned_ GUARDED_BY(mutex_);  ///< Empty once called.
   FetchMap fetches_ GUARDED_BY(mutex_);
   ReadStreams streams_ GUARDED_BY(mutex_);

@@ -77,7 +77,7 @@ std::vector<Fetch::Spec> ObjectReaderImpl::missing(const PendingRead& read,
 
 void ObjectReaderImpl::admit(const std::shared_ptr<PendingRead>& read, const ReadStream* stream,
                              Aftermath& after) {
-  if (changed_ && (!fetches_.gaps(read->range).empty())) return fail(*read, *changed_, after);
+  if (broken_ && (!fetches_.gaps(read->range).empty())) return fail(*read, *broken_, after);
   if (!provide(*read, stream, after)) {
     const uint64_t all = whole() ? version_.size : rounded(read->range).length;
     return park(read, read->wide ? all : total(missing(*read, nullptr)), after);

@@ -38,8 +38,10 @@ class ObjectReader {
   /// Bytes of `range`, clipped to the object's size (beyond the end: empty). Completed as soon as
   /// these bytes have arrived, on the thread that received them, or before it returns where they
   /// are here already. changed: the object was replaced or deleted meanwhile; nothing of another
-  /// version is ever returned. interrupted: `cancel` was asked for while waiting (the fetch goes on
-  /// for others).
+  /// version is ever returned. corrupt: bytes of a large object were not what the store has, and
+  /// what was returned before may be wrong; so says each read from then on, and the cache forgets
+  /// the version: a reader that is opened anew fetches it again. interrupted: `cancel` was asked
+  /// for while waiting (the fetch goes on for others).
   virtual void read(ByteRange range, std::stop_token cancel, Done<Slices> done) = 0;
 
   /// For an open that wants to know whether the object is this version still: asks by the GET that
