@@ -103,6 +103,8 @@ void FileReads::read_failed(const FileHandlePtr& handle, ByteRange range,
                             const std::stop_token& cancel, bool may_restart,
                             const HandleVersion& version, const Error& error, Done<Slices> done) {
   bool restart = false;
+  // The kernel has pages of it, perhaps, which this read shows to be wrong.
+  const bool wrong = error.code() == Code::corrupt;
   std::string replaced;
   // Let go of without the lock, see version_for.
   std::shared_ptr<HandleVersion> old;
@@ -120,6 +122,17 @@ void FileReads::read_failed(const FileHandlePtr& handle, ByteRange range,
       replaced = core_.tree.key_of(inode).value();
       inode.reader.reset();  // one look is enough
     }
+    if (wrong) {
+      if (present == version.reader) inode.reader.reset();
+      inode.cached_pages.clear();
+    }
+  }
+  // Not before this read has its answer: the kernel waits for the page that it is for.
+  if (wrong) {
+    done = [this, id = handle->inode->id, done = std::move(done)](Result<Slices> answer) mutable {
+      done(std::move(answer));
+      core_.kernel.forget_data(id, [] {});
+    };
   }
   // The next open shall see what the store has, however young our knowledge is.
   if (!replaced.empty()) core_.look_anew(replaced);
