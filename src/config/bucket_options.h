@@ -109,7 +109,9 @@ inline constexpr auto bucket_options = std::to_array<OptionRow>({
          "`auto`: what is stored carries its CRC32C, by which the server checks it, in one "
          "request or in parts and as a whole; and an object up to 1 MiB that is read whole is "
          "handed on only once it has the CRC32, CRC32C or CRC64NVME that the server has of it, "
-         "whoever stored it. What differs is sent or fetched again, counted and logged. Servers "
+         "whoever stored it. Of an object above 8 MiB that is read by ranges to its end the "
+         "CRC32 or CRC32C is compared before its last bytes are handed on, and the read fails "
+         "where it differs. What differs is sent or fetched again, counted and logged. Servers "
          "that know no checksums are served as with `off`. See [security.md](security.md).",
      .advanced = true,
      .target = [](Options& o) -> OptionTarget { return &o.store.verify; }},

@@ -11,6 +11,7 @@
 
 #include "base/trusted_path.h"
 #include "http/http_client.h"
+#include "store/checking_store.h"
 #include "store/connection_check.h"
 #include "store/dir/dir_store.h"
 #include "store/hedging_store.h"
@@ -35,6 +36,7 @@ class Opened final : public OpenedStore {
     LifecycleRules* rules = nullptr;                   ///< A part of it.
     ObjectSums* sums = nullptr;                        ///< Likewise.
     bool hedges = false;                               ///< Slow reads are sent a second time.
+    bool checks = false;                               ///< Large objects are checked by `sums`.
   };
 
   Opened(Parts parts, bool ordered, Scheduler& scheduler, const std::shared_ptr<Log>& log,
@@ -54,9 +56,15 @@ class Opened final : public OpenedStore {
     if (parts.rules != nullptr)
       lifecycle_ = std::make_unique<RetryingLifecycle>(*parts.rules, shared());
     if (parts.sums != nullptr) sums_ = std::make_unique<RetryingSums>(*parts.sums, shared());
+    if (parts.checks && sums_ != nullptr) {
+      checking_ = std::make_unique<CheckingStore>(retrying_, *sums_, scheduler, log, metrics_);
+    }
   }
 
   ObjectStore& store() override { return retrying_; }
+  ObjectStore& checked_store() override {
+    return checking_ ? static_cast<ObjectStore&>(*checking_) : retrying_;
+  }
   const StoreMetrics& metrics() const override { return *metrics_; }
   StoreLoad load() const override {
     StoreLoad load = retrying_.load();
@@ -78,9 +86,10 @@ class Opened final : public OpenedStore {
   const std::shared_ptr<StoreMetrics> metrics_ = std::make_shared<StoreMetrics>();
   MeteredStore metered_;
   const std::unique_ptr<HedgingStore> hedging_;  ///< Null: slow reads are waited for.
-  RetryingStore retrying_;
   std::unique_ptr<RetryingLifecycle> lifecycle_;
-  std::unique_ptr<RetryingSums> sums_;
+  std::unique_ptr<RetryingSums> sums_;  ///< The gets of retrying_ may ask it.
+  RetryingStore retrying_;
+  std::unique_ptr<CheckingStore> checking_;  ///< Null: nothing is checked by `sums_`.
 };
 
 Result<Opened::Parts> open_directory(const StoreUrl& url, Scheduler& scheduler,
@@ -192,7 +201,8 @@ Result<Opened::Parts> open_s3(const StoreOptions& given, const StoreUrl& url, Sc
                        .http = std::move(http),
                        .rules = &rules,
                        .sums = &sums,
-                       .hedges = options.hedge == StoreOptions::Hedge::automatic};
+                       .hedges = options.hedge == StoreOptions::Hedge::automatic,
+                       .checks = options.verify == StoreOptions::Verify::automatic};
 }
 
 /// A request that times out is to be repeated a few times before it is given up.

@@ -35,6 +35,9 @@ class OpenedStore {
   virtual ~OpenedStore() = default;
   /// The store itself. Lives as long as this.
   virtual ObjectStore& store() = 0;
+  /// The same for programs to read by: what comes of large objects in ranges is checked, where
+  /// that is asked for and the store has checksums (CheckingStore).
+  virtual ObjectStore& checked_store() { return store(); }
   /// Its requests since it was opened, each try counted. Lives as long as this; thread-safe.
   virtual const StoreMetrics& metrics() const = 0;
   /// How busy the way to it is at this moment. Thread-safe.

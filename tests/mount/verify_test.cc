@@ -72,6 +72,39 @@ TEST_CASE("what is damaged on the way to the store is sent again") {
              "penstock_store_corrupt_total{request=\"upload_part\"} 2"));
 }
 
+TEST_CASE("a large file of which a range was changed on the way is an error at its end") {
+  TestServer server;
+  const std::string bytes = random_bytes(24 << 20, 3);
+  const bool own = GENERATE(true, false);
+  if (own) {
+    const Mounted first(server);
+    write_file(first.path("large"), bytes);  // In parts.
+  } else {
+    put_with(server, "large", bytes, "x-amz-checksum-crc32", DigestKind::crc32);
+  }
+  Mounted mount(server);
+  server.reset_stats();
+  server.add_fault({.operation = "GetObject", .kind = "corrupt", .times = 1, .skip = 1});
+  CHECK_THROWS_AS(read_file(mount.path("large")), std::system_error);
+  CHECK(mount.log().find("key 'large'") != std::string::npos);
+  CHECK(says(run_penstock({"stats", "--prometheus", mount.path()}),
+             "penstock_store_corrupt_total{request=\"get\"} 1"));
+  // Neither the cache nor the kernel hands on what it has got of it.
+  CHECK((read_file(mount.path("large")) == bytes));  // Megabytes that nobody reads.
+  CHECK(server.stats().faults["corrupt"] == 1);
+}
+
+TEST_CASE("a large file that is damaged in the store is an error whenever it is read to its end") {
+  TestServer server;
+  const std::string bytes = random_bytes(24 << 20, 4);
+  put_with(server, "large", bytes, "x-amz-checksum-crc32c", DigestKind::crc32c);
+  Mounted mount(server);
+  damage(server, "GetObject", -1);
+  for (int i = 0; i < 2; ++i) CHECK_THROWS_AS(read_file(mount.path("large")), std::system_error);
+  server.clear_faults();
+  CHECK((read_file(mount.path("large")) == bytes));
+}
+
 TEST_CASE("with --verify=off a damaged file is handed on") {
   TestServer server;
   const std::string bytes = random_bytes(10'000, 1);
@@ -79,6 +112,10 @@ TEST_CASE("with --verify=off a damaged file is handed on") {
   Mounted mount(server, {.options = {"--verify=off"}});
   damage(server, "GetObject", 1);
   CHECK(read_file(mount.path("f")) != bytes);
+  const std::string large = random_bytes(24 << 20, 2);
+  put_with(server, "large", large, "x-amz-checksum-crc32c", DigestKind::crc32c);
+  damage(server, "GetObject", 1);
+  CHECK((read_file(mount.path("large")) != large));
 }
 
 }  // namespace penstock::test

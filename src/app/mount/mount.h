@@ -61,7 +61,7 @@ class Mount {
 
   MountedFileSystem& file_system() { return *file_system_; }
   FuseSession& session() { return *session_; }
-  ObjectStore& store() { return store_->store(); }
+  ObjectStore& store() { return store_->checked_store(); }
   uint64_t memory_limit() const { return budget_.limit(); }
   // For metrics; thread-safe.
   const MemoryBudget& budget() const { return budget_; }
