@@ -117,11 +117,8 @@ SiblingSamples::Directories AttributeLoader::tell_siblings(Sample& sample) {
   const auto& [parent, times] = *sample.sibling;
   if (sample.directory->directory->carried == Carried::some)
     return siblings_.found_some(parent, std::move(sample.stands_for));
-  if (sample.failed) {
-    siblings_.found_out_nothing(parent, std::move(sample.stands_for));
-  } else {
-    siblings_.found_none(parent, times);
-  }
+  if (sample.failed) return siblings_.found_out_nothing(parent, std::move(sample.stands_for));
+  siblings_.found_none(parent, times);
   return {};
 }
 

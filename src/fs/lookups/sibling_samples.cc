@@ -2,6 +2,7 @@
 #include "fs/lookups/sibling_samples.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <utility>
 
@@ -14,6 +15,8 @@ constexpr size_t most_parents = 64;
 constexpr uint32_t looked_at_first = 4;
 /// Of eight directories that are like others one is looked at.
 constexpr size_t most_unchecked = 7;
+/// Directories of one parent that are not looked at while requests fail, which come many at a time.
+constexpr size_t most_remembered = 64;
 /// An upload takes its time, and goes through directories one after the other.
 constexpr int64_t same_time_s = 3600;
 /// Uploads of one parent's directories that are told apart.
@@ -83,9 +86,19 @@ SiblingSamples::Directories SiblingSamples::found_some(InodeId parent, Directori
   return stands_for;
 }
 
-void SiblingSamples::found_out_nothing(InodeId parent, Directories stands_for) {
-  Directories& unchecked = of(parent).unchecked;
-  std::move(stands_for.begin(), stands_for.end(), std::back_inserter(unchecked));
+SiblingSamples::Directories SiblingSamples::found_out_nothing(InodeId parent,
+                                                              Directories stands_for) {
+  Siblings& siblings = of(parent);
+  // Where all are looked at, none will stand for others any more.
+  if (siblings.mixed) return stands_for;
+  Directories& unchecked = siblings.unchecked;
+  std::erase_if(unchecked, [](const auto& each) { return each.expired(); });
+  const size_t room = most_remembered - std::min(most_remembered, unchecked.size());
+  const size_t kept = std::min(room, stands_for.size());
+  const auto rest = stands_for.begin() + static_cast<std::ptrdiff_t>(kept);
+  std::move(stands_for.begin(), rest, std::back_inserter(unchecked));
+  stands_for.erase(stands_for.begin(), rest);
+  return stands_for;
 }
 
 }  // namespace penstock

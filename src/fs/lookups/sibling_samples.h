@@ -39,8 +39,10 @@ class SiblingSamples {
   void found_none(InodeId parent, Times times);
   /// One does: from now on all directories of `parent` are looked at. Returns those to look at now.
   Directories found_some(InodeId parent, Directories stands_for);
-  /// Nobody knows, for a request failed: the next one like them stands for these.
-  void found_out_nothing(InodeId parent, Directories stands_for);
+  /// Nobody knows, for a request failed: the next one like them stands for these. Returns those to
+  /// look at now: all of them where others of `parent` are known to carry some, and those that
+  /// would be too many to remember.
+  Directories found_out_nothing(InodeId parent, Directories stands_for);
 
  private:
   /// When objects of directories in which nothing was found were written.

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "support/catch.h"
 #include "unit/fs/world.h"
@@ -206,39 +208,73 @@ TEST_CASE("what could not be looked at tells nothing of others") {
   }
 }
 
+/// A directory in one of this number.
+InodePtr child_of(InodeId parent) {
+  auto child = std::make_shared<Inode>(1000 + parent, FileType::directory);
+  child->parent = std::make_shared<Inode>(parent, FileType::directory);
+  return child;
+}
+
+TEST_CASE("of what could not be found out no more than 64 directories are remembered") {
+  SiblingSamples samples;
+  std::vector<InodePtr> directories;
+  for (int i = 0; i < 200; ++i) directories.push_back(child_of(1));
+  const auto some = [&](int from, int to) {
+    return SiblingSamples::Directories(directories.begin() + from, directories.begin() + to);
+  };
+  const SiblingSamples::Times times{1'000'000, 1'000'000};
+  for (int i = 0; i < 4; ++i) samples.found_none(1, times);
+  SECTION("the others are looked at now") {
+    CHECK(samples.found_out_nothing(1, some(0, 40)).empty());
+    const auto rest = samples.found_out_nothing(1, some(40, 100));
+    REQUIRE(rest.size() == 100 - 64);
+    CHECK(rest.front().lock() == directories[64]);
+    CHECK(samples.found_out_nothing(1, some(100, 110)).size() == 10);
+    // The next one stands for all that are remembered, and for no other.
+    const auto judged = samples.judge(child_of(1), times);
+    CHECK(judged.look);
+    REQUIRE(judged.stands_for.size() == 64);
+    CHECK(judged.stands_for.back().lock() == directories[63]);
+    CHECK(samples.found_out_nothing(1, some(110, 120)).empty());
+  }
+  SECTION("those that are gone take no room") {
+    CHECK(samples.found_out_nothing(1, some(0, 60)).empty());
+    directories.erase(directories.begin(), directories.begin() + 50);
+    CHECK(samples.found_out_nothing(1, some(20, 60)).empty());
+  }
+  SECTION("where another one carries attributes, all are looked at now") {
+    CHECK(samples.found_some(1, {}).empty());
+    CHECK(samples.found_out_nothing(1, some(0, 7)).size() == 7);
+  }
+}
+
 TEST_CASE("nothing is taken for granted where parents are many, or times") {
   SiblingSamples samples;
-  const auto parent = [](InodeId id) {
-    auto made = std::make_shared<Inode>(id, FileType::directory);
-    auto child = std::make_shared<Inode>(1000 + id, FileType::directory);
-    child->parent = made;
-    return child;
-  };
   const auto look_at_four = [&](InodeId id, int64_t time) {
     for (int i = 0; i < 4; ++i) samples.found_none(id, {.oldest_s = time, .newest_s = time});
   };
   SECTION("the parent that was not used for the longest time is forgotten") {
     for (InodeId id = 1; id <= 65; ++id) look_at_four(id, 1'000'000);
-    CHECK(samples.judge(parent(1), {1'000'000, 1'000'000}).look);
-    CHECK_FALSE(samples.judge(parent(65), {1'000'000, 1'000'000}).look);
-    CHECK_FALSE(samples.judge(parent(3), {1'000'000, 1'000'000}).look);
+    CHECK(samples.judge(child_of(1), {1'000'000, 1'000'000}).look);
+    CHECK_FALSE(samples.judge(child_of(65), {1'000'000, 1'000'000}).look);
+    CHECK_FALSE(samples.judge(child_of(3), {1'000'000, 1'000'000}).look);
   }
   SECTION("the time that was seen first is") {
     for (int i = 1; i <= 17; ++i) look_at_four(1, i * 1'000'000);
-    CHECK(samples.judge(parent(1), {1'000'000, 1'000'000}).look);
-    CHECK_FALSE(samples.judge(parent(1), {17'000'000, 17'000'000}).look);
+    CHECK(samples.judge(child_of(1), {1'000'000, 1'000'000}).look);
+    CHECK_FALSE(samples.judge(child_of(1), {17'000'000, 17'000'000}).look);
     // Two times do not make one of what is between.
-    CHECK(samples.judge(parent(1), {16'000'000, 17'000'000}).look);
+    CHECK(samples.judge(child_of(1), {16'000'000, 17'000'000}).look);
   }
   SECTION("an hour is near, and makes one of what was two") {
     look_at_four(1, 1'000'000);
-    CHECK_FALSE(samples.judge(parent(1), {1'000'000 - 3600, 1'000'000 + 3600}).look);
-    CHECK(samples.judge(parent(1), {1'000'000 - 3601, 1'000'000}).look);
-    CHECK(samples.judge(parent(1), {1'000'000, 1'003'601}).look);
+    CHECK_FALSE(samples.judge(child_of(1), {1'000'000 - 3600, 1'000'000 + 3600}).look);
+    CHECK(samples.judge(child_of(1), {1'000'000 - 3601, 1'000'000}).look);
+    CHECK(samples.judge(child_of(1), {1'000'000, 1'003'601}).look);
     samples.found_none(1, {1'010'000, 1'010'000});
-    CHECK(samples.judge(parent(1), {1'010'000, 1'010'000}).look);  // one is not four
+    CHECK(samples.judge(child_of(1), {1'010'000, 1'010'000}).look);  // one is not four
     samples.found_none(1, {1'003'600, 1'006'400});
-    CHECK_FALSE(samples.judge(parent(1), {1'010'000, 1'010'000}).look);
+    CHECK_FALSE(samples.judge(child_of(1), {1'010'000, 1'010'000}).look);
   }
 }
 
